@@ -1,0 +1,1 @@
+"""Settings: frozen pydantic models, filled from YAML files and `key=value` overrides."""

@@ -1,0 +1,72 @@
+"""Read a config: defaults of its class, then a YAML file, then `key=value` overrides."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+import yaml
+
+
+class Config(pydantic.BaseModel):
+    """Base of every config: frozen, and an unknown key is an error."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+
+C = TypeVar("C", bound=Config)
+
+
+class ConfigError(ValueError):
+    """A config names an unknown key, or a value that its rule refuses."""
+
+
+def load_config(cls: type[C], path: Path | None = None, overrides: Sequence[str] = ()) -> C:
+    """Return `cls` filled from `path` (YAML, overrides only), then from `key=value` strings.
+
+    A key may be dotted (`optimizer.lr=0.01`); values are read as YAML. Raises ConfigError naming
+    the file or override, the key, the value and the rule.
+
+    >>> class Demo(Config):
+    ...     epochs: int = 4
+    >>> load_config(Demo, overrides=["epochs=7"])
+    Demo(epochs=7)
+    """
+    values: dict[str, Any] = {}
+    source = "defaults"
+    if path is not None:
+        source = str(path)
+        try:
+            read = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigError(f"{path}: no such config file") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: not valid YAML: {error}") from error
+        if read is not None and not isinstance(read, dict):
+            raise ConfigError(f"{path}: a config is a mapping of keys to values")
+        values = read or {}
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator or not key:
+            raise ConfigError(f"override {override!r}: write key=value")
+        target = values
+        *parents, leaf = key.split(".")
+        for parent in parents:
+            target = target.setdefault(parent, {})
+            if not isinstance(target, dict):
+                raise ConfigError(f"override {override!r}: {parent!r} holds a value, not keys")
+        try:
+            target[leaf] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"override {override!r}: not a YAML value: {error}") from error
+        source = f"{source} with {override}"
+    try:
+        return cls(**values)
+    except pydantic.ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc'])} = {problem['input']!r}: "
+            f"{problem['msg']}"
+            for problem in error.errors()
+        )
+        known = ", ".join(cls.model_fields)
+        raise ConfigError(f"{source}: {problems} (known keys: {known})") from error

@@ -1,0 +1,195 @@
+"""The workspace: one directory per shop that holds everything that is made, and its clock."""
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import pandas as pd
+
+SCHEMA_VERSION: Final = 1
+
+
+class WorkspaceError(RuntimeError):
+    """The workspace is missing, or of another version; the message names the command to run."""
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Replace `path` by `content` as JSON in one step: write aside, sync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1, sort_keys=True)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(aside).replace(path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A shop's directory. Open it with `Workspace.open`, make it with `Workspace.create`."""
+
+    home: Path
+    timezone: str
+    currency: str
+    clock: str
+    """`system`, `simulated`, or `fixed:T` with T in RFC 3339."""
+
+    @classmethod
+    def create(
+        cls, home: Path, *, timezone: str = "UTC", currency: str = "GBP", clock: str = "system"
+    ) -> "Workspace":
+        """Make a workspace, or return the one that stands there when its settings are the same."""
+        home = home.resolve()
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise WorkspaceError(f"timezone {timezone!r}: not an IANA zone") from error
+        made = cls(home, timezone, currency, clock)
+        if clock != "simulated":
+            made.now()
+        if (home / "workspace.json").exists():
+            found = cls.open(home)
+            if (found.timezone, found.currency) != (timezone, currency):
+                raise WorkspaceError(
+                    f"{home} holds a shop in {found.timezone} and {found.currency}, not "
+                    f"{timezone} and {currency}: name another --home"
+                )
+            if found.clock == clock:
+                return found
+        made._save()
+        return made
+
+    @classmethod
+    def open(cls, home: Path) -> "Workspace":
+        """Return the workspace at `home`. Raises WorkspaceError where none (or another) stands."""
+        home = home.resolve()
+        try:
+            saved = json.loads((home / "workspace.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise WorkspaceError(
+                f"no workspace at {home}: run `python -m features ingest` or `simulate` first"
+            ) from None
+        version = saved.pop("schema_version", None)
+        if version != SCHEMA_VERSION:
+            raise WorkspaceError(
+                f"{home} has schema_version {version}, this code reads {SCHEMA_VERSION}: "
+                "ingest the shop's files into a new --home"
+            )
+        return cls(home, **saved)
+
+    def _save(self) -> None:
+        saved = {"timezone": self.timezone, "currency": self.currency, "clock": self.clock}
+        write_json(self.home / "workspace.json", {"schema_version": SCHEMA_VERSION, **saved})
+
+    def now(self) -> pd.Timestamp:
+        """Return the time (UTC) by this workspace's clock."""
+        if self.clock == "system":
+            return pd.Timestamp.now(tz="UTC").as_unit("us")
+        if self.clock == "simulated":
+            file = self.home / "clock.json"
+            if not file.exists():
+                raise WorkspaceError(f"{file} is missing: run `python -m features simulate` again")
+            return pd.Timestamp(json.loads(file.read_text())["now"]).as_unit("us")
+        kind, _, text = self.clock.partition(":")
+        try:
+            moment = pd.Timestamp(text)
+            if kind != "fixed" or moment.tzinfo is None:
+                raise ValueError
+        except ValueError:
+            raise WorkspaceError(
+                f"clock {self.clock!r}: write system, simulated or fixed:2011-12-10T00:00:00Z"
+            ) from None
+        return moment.tz_convert("UTC").as_unit("us")
+
+    def advance(self, now: pd.Timestamp) -> None:
+        """Set the simulated clock to `now` (UTC), never backwards."""
+        if self.clock != "simulated":
+            raise WorkspaceError(f"the clock {self.clock!r} cannot be advanced, only `simulated`")
+        if (self.home / "clock.json").exists() and now < self.now():
+            raise ValueError(f"now = {now}: the simulated clock stands at {self.now()} already")
+        write_json(self.home / "clock.json", {"now": now.isoformat()})
+
+    def midnight(self, date: str) -> pd.Timestamp:
+        """Return the start (UTC) of the local day `date` (YYYY-MM-DD).
+
+        >>> shop = Workspace(Path("x"), "Europe/Berlin", "EUR", "system")
+        >>> str(shop.midnight("2011-07-01"))
+        '2011-06-30 22:00:00+00:00'
+        """
+        try:
+            day = pd.Timestamp(date)
+        except ValueError:
+            raise WorkspaceError(f"date {date!r}: write YYYY-MM-DD") from None
+        if day.tzinfo is not None or day != day.normalize():
+            raise WorkspaceError(f"date {date!r}: write YYYY-MM-DD")
+        return day.tz_localize(self.timezone).tz_convert("UTC").as_unit("us")
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold the inter-process lock `name`; a killed holder frees it."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        with (self.home / f".{name}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    # Where things lie. Each has one writer, named behind it.
+    @property
+    def tables(self) -> Path:
+        """Canonical tables (features.tables)."""
+        return self.home / "tables"
+
+    @property
+    def snapshots(self) -> Path:
+        """Feature snapshots, a folder a view, a file a time (features.snapshots)."""
+        return self.home / "snapshots"
+
+    @property
+    def feast(self) -> Path:
+        """Feast registry and online store (features.store)."""
+        return self.home / "feast"
+
+    @property
+    def online(self) -> Path:
+        """What materialize made for serving: `current.json` (features.store)."""
+        return self.home / "online"
+
+    @property
+    def events_db(self) -> Path:
+        """The event log (features.events)."""
+        return self.home / "events.db"
+
+    @property
+    def experiments(self) -> Path:
+        """Definitions, state and exposures of experiments (experiments)."""
+        return self.home / "experiments"
+
+    @property
+    def mlflow_uri(self) -> str:
+        """MLflow's tracking database (training.registry)."""
+        return f"sqlite:///{self.home / 'mlflow.db'}"
+
+    @property
+    def artifacts(self) -> Path:
+        """MLflow's artifacts (training.registry)."""
+        return self.home / "mlartifacts"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints of unfinished training (training.fit)."""
+        return self.home / "checkpoints"
+
+    @property
+    def bundles(self) -> Path:
+        """Exported model versions, and `current.json` (training.registry)."""
+        return self.home / "bundles"

@@ -1,0 +1,1 @@
+"""Prediction endpoints for CRM systems."""

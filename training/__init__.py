@@ -1,0 +1,1 @@
+"""Models, their baselines, their evaluation, tuning and registry."""
