@@ -1,0 +1,124 @@
+"""A model version as plain files: `bundle.json` beside the folder `model/` that the model saved.
+
+Reading one needs neither MLflow nor Lightning, and nothing in it is a pickle.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import pydantic
+
+from configs.loader import Config
+from features.workspace import write_json
+from training.models import model_class
+from training.recommender import Predictor, Recommender
+
+Name = Literal["recommender", "churn"]
+FILE: Final = "bundle.json"
+
+
+class BundleError(RuntimeError):
+    """A folder holds no readable bundle; the message names it."""
+
+
+class Manifest(Config):
+    """What `bundle.json` says: which model this is and what it was made from."""
+
+    name: Name
+    model: str
+    """A key of `training.models.MODELS`."""
+    version: str | None = None
+    """The registered version; None in a run's artifacts, where none is given yet."""
+    feature_service: str
+    as_of: pydantic.AwareDatetime
+    """The data cut: nothing that happened or was recorded at or after it was read."""
+    data_digest: str
+    git_commit: str
+    config: dict[str, Any]
+    seed: int
+    metrics: dict[str, float]
+    """Of the last window before `as_of`, by a model that had not seen it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A loaded bundle: the model, ready to answer, and its manifest."""
+
+    model: Recommender | Predictor
+    manifest: Manifest
+    folder: Path
+
+    @property
+    def name(self) -> Name:
+        """`recommender` or `churn`."""
+        return self.manifest.name
+
+    @property
+    def version(self) -> str | None:
+        """The registered version."""
+        return self.manifest.version
+
+
+def write_bundle(folder: Path, model: Recommender | Predictor, manifest: Manifest) -> None:
+    """Write `model` and its manifest as `folder` in one step. FileExistsError where one stands."""
+    _place(folder, manifest, model.save)
+
+
+def copy_bundle(source: Path, folder: Path, *, version: str) -> Manifest:
+    """Copy the bundle at `source` to `folder` in one step, as `version`."""
+    manifest = read_manifest(source).model_copy(update={"version": version})
+
+    def fill(model: Path) -> None:
+        shutil.copytree(source / "model", model, dirs_exist_ok=True)
+
+    _place(folder, manifest, fill)
+    return manifest
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return what `bundle.json` in `folder` says. Raises BundleError where it cannot be read."""
+    try:
+        return Manifest.model_validate_json((folder / FILE).read_bytes())
+    except FileNotFoundError:
+        raise BundleError(f"{folder}: no bundle here ({FILE} is missing)") from None
+    except pydantic.ValidationError as error:
+        raise BundleError(f"{folder / FILE}: {error}") from error
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read the bundle at `folder`. Raises BundleError where it cannot be read."""
+    manifest = read_manifest(folder)
+    model = model_class(manifest.model).load(folder / "model")
+    return Bundle(model=model, manifest=manifest, folder=folder)
+
+
+def _place(folder: Path, manifest: Manifest, fill: Callable[[Path], None]) -> None:
+    if folder.exists():
+        raise FileExistsError(f"{folder}: a bundle stands here, and versions never change")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        (aside / "model").mkdir()
+        fill(aside / "model")
+        write_json(aside / FILE, manifest.model_dump(mode="json"))
+        aside.chmod(0o755)
+        for path in (*sorted(aside.rglob("*"), reverse=True), aside):
+            _sync(path)
+        aside.rename(folder)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    _sync(folder.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

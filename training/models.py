@@ -1,0 +1,92 @@
+"""The models by name: where each one's class and config lie, and which baselines it answers to."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final, Literal
+
+from configs.loader import Config
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """One model: `where` and `config` are `module:Class`, imported when asked for."""
+
+    registered: Literal["recommender", "churn"]
+    """The registered model that its versions belong to."""
+    where: str
+    config: str
+    baselines: tuple[str, ...] = ()
+    """The names of the models that every report of this one stands beside."""
+
+
+_RECOMMENDERS: Final = ("popularity", "own_purchases")
+_PREDICTORS: Final = ("recency", "logistic_regression")
+MODELS: Final[dict[str, ModelSpec]] = {
+    "two_tower": ModelSpec(
+        registered="recommender",
+        where="training.two_tower:TwoTower",
+        config="training.two_tower:TwoTowerConfig",
+        baselines=_RECOMMENDERS,
+    ),
+    "popularity": ModelSpec(
+        registered="recommender",
+        where="training.baselines:Popularity",
+        config="training.baselines:PopularityConfig",
+        baselines=_RECOMMENDERS,
+    ),
+    "own_purchases": ModelSpec(
+        registered="recommender",
+        where="training.baselines:OwnPurchases",
+        config="training.baselines:OwnPurchasesConfig",
+        baselines=_RECOMMENDERS,
+    ),
+    "churn": ModelSpec(
+        registered="churn",
+        where="training.churn:Churn",
+        config="training.churn:ChurnConfig",
+        baselines=_PREDICTORS,
+    ),
+    "recency": ModelSpec(
+        registered="churn",
+        where="training.customer_baselines:Recency",
+        config="training.customer_baselines:RecencyConfig",
+        baselines=_PREDICTORS,
+    ),
+    "logistic_regression": ModelSpec(
+        registered="churn",
+        where="training.customer_baselines:LogisticRegression",
+        config="training.customer_baselines:LogisticRegressionConfig",
+        baselines=_PREDICTORS,
+    ),
+}
+
+
+class UnknownModel(ValueError):
+    """A model name that nobody knows; the message lists the known ones."""
+
+
+def spec(name: str) -> ModelSpec:
+    """Return the entry of model `name`. Raises UnknownModel.
+
+    >>> spec("churn").baselines
+    ('recency', 'logistic_regression')
+    """
+    if name not in MODELS:
+        raise UnknownModel(f"model {name!r}: known are {', '.join(MODELS)}")
+    return MODELS[name]
+
+
+def model_class(name: str) -> Any:
+    """Return the class of model `name`: a Recommender or a Predictor with `fit`."""
+    return _find(spec(name).where)
+
+
+def config_class(name: str) -> type[Config]:
+    """Return the config class of model `name`."""
+    found: type[Config] = _find(spec(name).config)
+    return found
+
+
+def _find(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(import_module(module), name)
