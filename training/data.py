@@ -1,0 +1,116 @@
+"""All that a model may see before a cut; the only door from the features to the models."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features import snapshots
+from features.store import FeatureClient
+from features.workspace import Workspace
+from training.inputs import Products, Queries, encode_products, encode_queries
+
+Ids = npt.NDArray[np.object_]
+
+
+class TrainingData:
+    """The shop as it was known at `as_of` (UTC): nothing dated or recorded at or after it.
+
+    Models ask for queries and products at snapshot times, and for purchases and orders of a
+    period; a time or a period that reaches past `as_of` is refused with ValueError.
+    """
+
+    def __init__(self, ws: Workspace, client: FeatureClient, *, as_of: pd.Timestamp) -> None:
+        self.as_of = as_of.as_unit("us")
+        self._ws = ws
+        self._client = client
+        self._products: dict[pd.Timestamp, Products] = {}
+
+    @cached_property
+    def times(self) -> list[pd.Timestamp]:
+        """The times of the snapshots, oldest first; the last one is `as_of`."""
+        return snapshots.snapshot_times(self._ws, as_of=self.as_of)
+
+    @cached_property
+    def _lines(self) -> pd.DataFrame:
+        lines = snapshots.known_order_lines(self._ws, self.as_of)
+        value = lines["quantity"] * lines["unit_price"]
+        return lines[lines["customer_id"].notna() & (value > 0)].sort_values(
+            ["event_timestamp", "order_id", "line_number"], kind="stable"
+        )
+
+    @property
+    def start(self) -> pd.Timestamp:
+        """The time of the first purchase; `as_of` where there is none."""
+        first = self._lines["event_timestamp"].min()
+        return self.as_of if pd.isna(first) else first
+
+    def products(self, at: pd.Timestamp) -> Products:
+        """Return the catalogue known at the snapshot time `at`: every product first sold before."""
+        self._refuse(at, "at")
+        if at not in self._products:
+            self._products[at] = encode_products(self._client.products(at), at)
+        return self._products[at]
+
+    def queries(self, at: pd.Timestamp, customer_ids: Sequence[str] | Ids) -> Queries:
+        """Return `customer_ids` as they were at `at`; history indexes `products(at)`."""
+        return self.queries_at({at: customer_ids})[at]
+
+    def queries_at(
+        self, customers: Mapping[pd.Timestamp, Sequence[str] | Ids]
+    ) -> dict[pd.Timestamp, Queries]:
+        """Return for each time its customers as they were then, read from the features at once."""
+        for at in customers:
+            self._refuse(at, "at")
+        entities = pd.concat(
+            [
+                pd.DataFrame(
+                    {"customer_id": pd.array(list(ids), dtype="str"), "event_timestamp": t}
+                )
+                for t, ids in customers.items()
+            ],
+            ignore_index=True,
+        )
+        rows = self._client.customers(entities)
+        ends = np.cumsum([len(ids) for ids in customers.values()])
+        return {
+            at: encode_queries(rows.iloc[end - len(ids) : end], self.products(at), at)
+            for (at, ids), end in zip(customers.items(), ends, strict=True)
+        }
+
+    def purchases(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        """Return what known customers bought in [start, end), a row a line, oldest first.
+
+        Columns customer_id, product_id, event_timestamp: positive sale lines.
+        """
+        lines = self._between(start, end)
+        bought = lines[(lines["line_type"] == "sale") & lines["product_id"].notna()]
+        return bought[["customer_id", "product_id", "event_timestamp"]].reset_index(drop=True)
+
+    def orders(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        """Return the orders of known customers in [start, end), oldest first.
+
+        Columns customer_id, order_id, event_timestamp (of the first line): an order counts when
+        it has a positive sale or fee line.
+        """
+        lines = self._between(start, end)
+        lines = lines[lines["line_type"].isin(["sale", "fee"])]
+        orders = lines.drop_duplicates(["customer_id", "order_id"])
+        return orders[["customer_id", "order_id", "event_timestamp"]].reset_index(drop=True)
+
+    def customers(self, at: pd.Timestamp, *, days: float | None = None) -> Ids:
+        """Return the sorted ids of the customers with an order in [at - days, at), or ever."""
+        start = self.start if days is None else at - pd.Timedelta(days=days)
+        orders = self.orders(start, at)
+        return np.array(sorted(orders["customer_id"].unique()), dtype=object)
+
+    def _between(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        self._refuse(end, "end")
+        times = self._lines["event_timestamp"]
+        return self._lines[(times >= start) & (times < end)]
+
+    def _refuse(self, time: pd.Timestamp, name: str) -> None:
+        if time > self.as_of:
+            raise ValueError(f"{name} = {time}: these data end at as_of = {self.as_of}")

@@ -1,0 +1,34 @@
+"""Where a training runs and whom it tells: what `fit` of every model takes besides its data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+def _silent(epoch: int, metrics: dict[str, float]) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training's surroundings; the default trains silently and cannot be resumed."""
+
+    on_epoch: Callable[[int, dict[str, float]], None] = _silent
+    """Called after each epoch (counted from 1) with its metrics; may raise to stop the training."""
+    checkpoints: Path | None = None
+    """A folder that belongs to exactly this data, config and seed: a training that finds a
+    checkpoint there goes on from it. Whoever made it removes it once the model is safe."""
+    device: Device = "auto"
+    """`auto` takes a GPU where there is one; `cuda` without one is an error."""
+
+    def accelerator(self) -> Literal["cpu", "gpu"]:
+        """Return Lightning's name of the device. Raises ValueError for `cuda` without a GPU."""
+        import torch
+
+        found = torch.cuda.is_available()
+        if self.device == "cuda" and not found:
+            raise ValueError("device = 'cuda': this machine has no usable GPU; take cpu or auto")
+        return "gpu" if found and self.device != "cpu" else "cpu"
