@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -18,6 +18,10 @@ class Run:
 
     on_epoch: Callable[[int, dict[str, float]], None] = _silent
     """Called after each epoch (counted from 1) with its metrics; may raise to stop the training."""
+    validate: Callable[[Any], dict[str, float]] | None = None
+    """Given the model as it stands after an epoch, returns its metrics on a window that it did not
+    train on; `fit` calls it before `on_epoch` and adds them to the epoch's metrics. `training.fit`
+    counts the best epoch by it, then trains again on everything for so many epochs."""
     checkpoints: Path | None = None
     """A folder that belongs to exactly this data, config and seed: a training that finds a
     checkpoint there goes on from it. Whoever made it removes it once the model is safe."""
