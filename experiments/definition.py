@@ -1,0 +1,223 @@
+"""An experiment: which model versions it compares, and whether it runs.
+
+The state of each lies in `ws.experiments/KEY/state.json`, written in one step under a lock. An
+experiment starts once, its share of customers only grows, and it ends by stop or kill; a key is
+never used twice, because the exposures in the log carry it.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+import pydantic
+
+from configs.loader import Config
+from features.workspace import Workspace, write_json
+
+CHAMPION: Final = "champion"
+
+
+class ExperimentError(ValueError):
+    """An experiment cannot do what was asked; the message says why and what can be done."""
+
+
+class Variant(Config):
+    """One side of an experiment."""
+
+    model: Annotated[str, pydantic.Field(pattern=r"^(champion|recommender@[1-9][0-9]*)$")]
+    """`champion` (the version that is champion at the start) or a version: `recommender@3`."""
+    weight: Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)] = 1
+    """Share of the experiment's units, relative to the other weights; fixed for good."""
+
+
+class Experiment(Config):
+    """What is compared, for whom, and by which window."""
+
+    key: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    salt: str = ""
+    """What the assignment hashes with the unit's id; the key unless given."""
+    variants: Annotated[dict[str, Variant], pydantic.Field(min_length=2)]
+    control: str
+    """The variant that the others are compared with."""
+    exposed_share: Annotated[float, pydantic.Field(gt=0, le=1)] = 1
+    """Share of all customers that take part; grows by `ramp`, never shrinks."""
+    window_days: Annotated[float, pydantic.Field(gt=0)] = 14
+    """Days after a customer's first exposure in which its orders count."""
+    covariate_days: Annotated[float, pydantic.Field(ge=0)] = 90
+    """Days before the first exposure whose spend is the covariate (CUPED)."""
+    planned_units: Annotated[int, pydantic.Field(gt=1)] = 10_000
+    """Number of units at which the always-valid interval is tightest."""
+    alpha: Annotated[float, pydantic.Field(gt=0, lt=1)] = 0.05
+    """One minus the confidence level of every interval."""
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _salt_is_key(cls, values: object) -> object:
+        if isinstance(values, Mapping) and not values.get("salt"):
+            return {**values, "salt": values.get("key", "")}
+        return values
+
+    @pydantic.model_validator(mode="after")
+    def _control_is_variant(self) -> Self:
+        if self.control not in self.variants:
+            raise ValueError(f"control {self.control!r} is none of {sorted(self.variants)}")
+        return self
+
+
+class Change(Config):
+    """One step in an experiment's life."""
+
+    at: pydantic.AwareDatetime
+    verb: Literal["start", "ramp", "stop", "kill"]
+    exposed_share: float
+    reason: str = ""
+
+
+class State(Config):
+    """Where an experiment stands. Its variants name versions: the champion is pinned at start."""
+
+    experiment: Experiment
+    status: Literal["running", "stopped", "killed"]
+    defined: Experiment
+    """The experiment as it was given to `start`."""
+    changes: tuple[Change, ...]
+
+    @property
+    def started(self) -> datetime:
+        """When the first unit could be exposed."""
+        return self.changes[0].at
+
+
+def _file(ws: Workspace, key: str) -> Path:
+    return ws.experiments / key / "state.json"
+
+
+def status(ws: Workspace, key: str) -> State:
+    """Return where experiment `key` stands. Raises ExperimentError for an unknown key."""
+    try:
+        return State.model_validate_json(_file(ws, key).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(state.experiment.key for state in states(ws)) or "none"
+        raise ExperimentError(f"no experiment {key!r} was started here (known: {known})") from None
+
+
+def states(ws: Workspace) -> list[State]:
+    """Return every experiment ever started, oldest first."""
+    found = [
+        State.model_validate_json(file.read_text(encoding="utf-8"))
+        for file in ws.experiments.glob("*/state.json")
+    ]
+    return sorted(found, key=lambda state: (state.started, state.experiment.key))
+
+
+def running(ws: Workspace) -> list[Experiment]:
+    """Return the experiments that assign units now; every variant names a version."""
+    return [state.experiment for state in states(ws) if state.status == "running"]
+
+
+def _save(ws: Workspace, state: State) -> State:
+    write_json(_file(ws, state.experiment.key), state.model_dump(mode="json"))
+    return state
+
+
+def _pinned(ws: Workspace, experiment: Experiment) -> Experiment:
+    """Return `experiment` with `champion` replaced by its version, and every bundle exported."""
+    from training import registry
+
+    variants = {}
+    for name, variant in experiment.variants.items():
+        model = champion(ws) if variant.model == CHAMPION else variant.model
+        registry.export(ws, *model.split("@"))
+        variants[name] = variant.model_copy(update={"model": model})
+    return experiment.model_copy(update={"variants": variants})
+
+
+def champion(ws: Workspace) -> str:
+    """Return the version that is champion now, as `recommender@3`."""
+    try:
+        current = json.loads((ws.bundles / "current.json").read_text(encoding="utf-8"))
+        return str(current["recommender"]).replace("/", "@")
+    except (FileNotFoundError, KeyError):
+        raise ExperimentError(
+            "there is no champion: run `python -m training promote recommender` first"
+        ) from None
+
+
+def start(ws: Workspace, experiment: Experiment) -> State:
+    """Begin to assign customers; the same definition again changes nothing.
+
+    Exports the bundles of the versions that it names. Raises ExperimentError when the key was used
+    for something else, has ended, or another experiment runs: two at once would share answers.
+    """
+    with ws.lock("experiments"):
+        for state in states(ws):
+            key = state.experiment.key
+            if key == experiment.key:
+                if state.status == "running" and state.defined == experiment:
+                    return state
+                raise ExperimentError(
+                    f"experiment {key!r} was {state.status} already: its exposures carry this "
+                    "key, so name a new one"
+                )
+            if state.status == "running":
+                raise ExperimentError(
+                    f"experiment {key!r} is running: stop it before {experiment.key!r} starts"
+                )
+        pinned = _pinned(ws, experiment)
+        change = Change(
+            at=ws.now().to_pydatetime(), verb="start", exposed_share=experiment.exposed_share
+        )
+        state = State(experiment=pinned, defined=experiment, status="running", changes=(change,))
+        return _save(ws, state)
+
+
+def ramp(ws: Workspace, key: str, *, exposed_share: float) -> State:
+    """Let a larger share of customers take part; no unit moves between variants."""
+    with ws.lock("experiments"):
+        state = _running(ws, key)
+        before = state.experiment.exposed_share
+        if not before <= exposed_share <= 1:
+            raise ExperimentError(
+                f"exposed_share = {exposed_share}: it grows from {before} to 1 at most, because "
+                "units that were exposed stay"
+            )
+        changed = state.experiment.model_copy(update={"exposed_share": exposed_share})
+        state = state.model_copy(update={"experiment": changed})
+        return _save(ws, _changed(ws, state, verb="ramp"))
+
+
+def stop(ws: Workspace, key: str, *, reason: str = "") -> State:
+    """End as planned: everyone gets the champion again, and the analysis stands."""
+    with ws.lock("experiments"):
+        state = _running(ws, key).model_copy(update={"status": "stopped"})
+        return _save(ws, _changed(ws, state, verb="stop", reason=reason))
+
+
+def kill(ws: Workspace, key: str, *, reason: str) -> State:
+    """End at once because of harm; the reason stays on record."""
+    if not reason.strip():
+        raise ExperimentError("reason = '': say why the experiment is killed")
+    with ws.lock("experiments"):
+        state = _running(ws, key).model_copy(update={"status": "killed"})
+        return _save(ws, _changed(ws, state, verb="kill", reason=reason))
+
+
+def _running(ws: Workspace, key: str) -> State:
+    state = status(ws, key)
+    if state.status != "running":
+        raise ExperimentError(f"experiment {key!r} was {state.status} already")
+    return state
+
+
+def _changed(
+    ws: Workspace, state: State, *, verb: Literal["ramp", "stop", "kill"], reason: str = ""
+) -> State:
+    change = Change(
+        at=ws.now().to_pydatetime(),
+        verb=verb,
+        exposed_share=state.experiment.exposed_share,
+        reason=reason,
+    )
+    return state.model_copy(update={"changes": (*state.changes, change)})

@@ -1,0 +1,157 @@
+"""The exposure log: what was shown to whom, on disk before the answer leaves."""
+
+import json
+import queue
+import sqlite3
+import threading
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Final, Self
+
+import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """One answer that was given."""
+
+    recommendation_id: str
+    experiment: str | None
+    """Key; None outside of every experiment, as `variant`."""
+    variant: str | None
+    unit_id: str | None
+    """The customer; None when anonymous."""
+    model_version: str
+    """`recommender@3`, or the name of a fallback."""
+    scenario: str
+    product_ids: tuple[str, ...]
+    """As shown, best first."""
+    propensities: tuple[float, ...]
+    """Probability with which each product took its position; 1 where nothing was random."""
+    exposed_timestamp: pd.Timestamp
+    """UTC, by the workspace's clock."""
+
+
+COLUMNS: Final = tuple(field.name for field in fields(Exposure))
+_CREATE: Final = """
+CREATE TABLE IF NOT EXISTS exposures (
+  recommendation_id TEXT NOT NULL, experiment TEXT, variant TEXT, unit_id TEXT,
+  model_version TEXT NOT NULL, scenario TEXT NOT NULL,
+  product_ids TEXT NOT NULL, propensities TEXT NOT NULL,
+  exposed_timestamp INTEGER NOT NULL  -- UTC, microseconds
+) STRICT"""
+_INSERT: Final = f"INSERT INTO exposures VALUES ({', '.join('?' * len(COLUMNS))})"
+_Row = tuple[object, ...]
+_Item = tuple[_Row, "Future[None]"]
+
+
+def _row(exposure: Exposure) -> _Row:
+    values = asdict(exposure)
+    values["product_ids"] = json.dumps(exposure.product_ids, ensure_ascii=False)
+    values["propensities"] = json.dumps(exposure.propensities)
+    values["exposed_timestamp"] = exposure.exposed_timestamp.value // 1_000
+    return tuple(values[name] for name in COLUMNS)
+
+
+class ExposureLog:
+    """Append-only log in SQLite (WAL), safe with many processes; one writer thread commits groups.
+
+    `append` returns a Future that resolves when the exposure would survive a power loss
+    (`synchronous = FULL`); from asyncio: `await asyncio.wrap_future(log.append(exposure))`. If the
+    commit fails, the Future carries the sqlite3.Error, and the next append tries anew. A Future
+    that is cancelled before its group begins is not written.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout_s: float = 1.0) -> None:
+        self.path = path
+        self._busy_timeout_s = busy_timeout_s
+        self._connection: sqlite3.Connection | None = None
+        self._items: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._write, name="exposures", daemon=True)
+        self._thread.start()
+
+    def append(self, exposure: Exposure) -> "Future[None]":
+        """Queue `exposure` for the next group; resolves when it is durable."""
+        if self._closed:
+            raise ValueError(f"the exposure log {self.path} is closed")
+        future: Future[None] = Future()
+        self._items.put((_row(exposure), future))
+        return future
+
+    def close(self) -> None:
+        """Commit what is queued and end the writer."""
+        if not self._closed:
+            self._closed = True
+            self._items.put(None)
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self, experiment: str | None = None) -> pd.DataFrame:
+        """Return the exposures (of one experiment, or all) in the order they were written.
+
+        Columns as the fields of Exposure; `exposed_timestamp` in UTC, lists as lists.
+        """
+        return read(self.path, experiment)
+
+    def _write(self) -> None:
+        open_ = True
+        while open_:
+            items = [self._items.get()]
+            while not self._items.empty():
+                items.append(self._items.get())
+            open_ = None not in items
+            group = [item for item in items if item and item[1].set_running_or_notify_cancel()]
+            if not group:
+                continue
+            try:
+                self._commit([row for row, _ in group])
+            except Exception as error:  # whatever it is, those who wait must hear of it
+                self._disconnect()
+                for _, future in group:
+                    future.set_exception(error)
+            else:
+                for _, future in group:
+                    future.set_result(None)
+        self._disconnect()
+
+    def _commit(self, rows: list[_Row]) -> None:
+        if self._connection is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                self.path, timeout=self._busy_timeout_s, isolation_level=None
+            )
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute(_CREATE)
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.executemany(_INSERT, rows)
+        self._connection.execute("COMMIT")
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def read(path: Path, experiment: str | None = None) -> pd.DataFrame:
+    """Return what `ExposureLog.read` does, without a log of one's own; empty where none stands."""
+    where, values = ("", ()) if experiment is None else (" WHERE experiment = ?", (experiment,))
+    query = f"SELECT {', '.join(COLUMNS)} FROM exposures{where} ORDER BY rowid"
+    rows: list[_Row] = []
+    if path.exists():
+        with closing(sqlite3.connect(path)) as connection:
+            rows = connection.execute(query, values).fetchall()
+    frame = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
+    for name in ("product_ids", "propensities"):
+        frame[name] = [json.loads(text) for text in frame[name]]
+    stamps = frame["exposed_timestamp"].astype("int64").astype("datetime64[us]")
+    frame["exposed_timestamp"] = stamps.dt.tz_localize("UTC")
+    return frame

@@ -1,0 +1,125 @@
+"""An acknowledged exposure is on disk; a failed one is the caller's to know."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from experiments.exposures import COLUMNS, Exposure, ExposureLog, read
+
+
+def exposure(number: int, **changes: object) -> Exposure:
+    values: dict[str, object] = {
+        "recommendation_id": f"r{number}",
+        "experiment": "spring",
+        "variant": "champion",
+        "unit_id": f"客户/{number}",
+        "model_version": "recommender@3",
+        "scenario": "default",
+        "product_ids": ("b", "a"),
+        "propensities": (1.0, 0.5),
+        "exposed_timestamp": pd.Timestamp("2011-12-09T12:00:00.000001Z"),
+        **changes,
+    }
+    return Exposure(**values)  # type: ignore[arg-type]
+
+
+def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+    anonymous = exposure(2, experiment=None, variant=None, unit_id=None)
+    with ExposureLog(tmp_path / "exposures.db") as log:
+        log.append(exposure(1)).result(5)
+        log.append(anonymous).result(5)
+        assert len(log.read()) == 2
+        found = log.read("spring")
+    assert list(found.columns) == list(COLUMNS)
+    row = found.iloc[0]
+    assert (row["unit_id"], row["product_ids"], row["propensities"]) == (
+        "客户/1",
+        ["b", "a"],
+        [1.0, 0.5],
+    )
+    assert row["exposed_timestamp"] == pd.Timestamp("2011-12-09T12:00:00.000001Z")
+
+
+def test_no_log_reads_as_no_exposures(tmp_path: Path) -> None:
+    found = read(tmp_path / "none.db", "spring")
+    assert list(found.columns) == list(COLUMNS)
+    assert found.empty
+    assert str(found["exposed_timestamp"].dtype) == "datetime64[us, UTC]"
+
+
+def test_asyncio_waits_for_the_commit(tmp_path: Path) -> None:
+    async def answer() -> None:
+        futures = [asyncio.wrap_future(log.append(exposure(number))) for number in range(200)]
+        await asyncio.gather(*futures)
+
+    with ExposureLog(tmp_path / "exposures.db") as log:
+        asyncio.run(answer())
+        assert list(read(log.path)["recommendation_id"]) == [f"r{n}" for n in range(200)]
+
+
+def test_a_failure_reaches_the_caller_and_the_log_recovers(tmp_path: Path) -> None:
+    path = tmp_path / "exposures.db"
+    with ExposureLog(path, busy_timeout_s=0.05) as log:
+        log.append(exposure(1)).result(5)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            log.append(exposure(2)).result(5)
+        other.execute("ROLLBACK")
+        other.close()
+        log.append(exposure(3)).result(5)
+    assert list(read(path)["recommendation_id"]) == ["r1", "r3"]
+
+
+def test_a_folder_that_is_a_file_fails_the_append(tmp_path: Path) -> None:
+    (tmp_path / "experiments").write_text("")
+    path = tmp_path / "experiments" / "exposures.db"
+    with ExposureLog(path) as log, pytest.raises(FileExistsError):
+        log.append(exposure(1)).result(5)
+
+
+def test_close_commits_what_is_queued_and_ends(tmp_path: Path) -> None:
+    log = ExposureLog(tmp_path / "exposures.db")
+    futures = [log.append(exposure(number)) for number in range(50)]
+    log.close()
+    assert all(future.done() for future in futures)
+    with pytest.raises(ValueError, match="closed"):
+        log.append(exposure(51))
+
+
+WRITER = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from experiments.exposures import ExposureLog
+from tests.experiments.test_exposures import exposure
+
+log = ExposureLog(Path(sys.argv[1]))
+for start in range(0, 1_000_000, 7):
+    group = [(number, log.append(exposure(number))) for number in range(start, start + 7)]
+    for number, future in group:
+        future.result()
+        print(number, flush=True)
+"""
+
+
+def test_kill_9_loses_no_acknowledged_exposure(tmp_path: Path) -> None:
+    path = tmp_path / "exposures.db"
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        if process.stdout is None:
+            pytest.fail("the writer has no output")
+        acknowledged = [next(process.stdout).strip() for _ in range(300)]
+        os.kill(process.pid, signal.SIGKILL)
+        acknowledged += [line.strip() for line in process.stdout if line.endswith("\n")]
+    found = set(read(path)["recommendation_id"])
+    assert len(acknowledged) >= 300
+    assert {f"r{number}" for number in acknowledged} <= found
