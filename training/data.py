@@ -8,9 +8,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from features import snapshots
+from features.ages import customer_inputs
 from features.store import FeatureClient
 from features.workspace import Workspace
-from training.inputs import Products, Queries, encode_products, encode_queries
+from training.inputs import FloatArray, Products, Queries, encode_products, encode_queries
 
 Ids = npt.NDArray[np.object_]
 
@@ -62,21 +63,32 @@ class TrainingData:
         self, customers: Mapping[pd.Timestamp, Sequence[str] | Ids]
     ) -> dict[pd.Timestamp, Queries]:
         """Return for each time its customers as they were then, read from the features at once."""
+        rows = self._rows(customers, service="recommender_v1")
+        return {at: encode_queries(rows[at], self.products(at), at) for at in customers}
+
+    def activity_at(
+        self, customers: Mapping[pd.Timestamp, Sequence[str] | Ids]
+    ) -> dict[pd.Timestamp, FloatArray]:
+        """Return for each time the activity (B, F) of its customers, without their histories."""
+        rows = self._rows(customers, service="churn_v1")
+        return {at: customer_inputs(rows[at], at) for at in customers}
+
+    def _rows(
+        self, customers: Mapping[pd.Timestamp, Sequence[str] | Ids], *, service: str
+    ) -> dict[pd.Timestamp, pd.DataFrame]:
         for at in customers:
             self._refuse(at, "at")
         entities = pd.concat(
             [
-                pd.DataFrame(
-                    {"customer_id": pd.array(list(ids), dtype="str"), "event_timestamp": t}
-                )
+                pd.DataFrame({"customer_id": np.asarray(ids, dtype=object), "event_timestamp": t})
                 for t, ids in customers.items()
             ],
             ignore_index=True,
         )
-        rows = self._client.customers(entities)
+        rows = self._client.customers(entities, service=service)
         ends = np.cumsum([len(ids) for ids in customers.values()])
         return {
-            at: encode_queries(rows.iloc[end - len(ids) : end], self.products(at), at)
+            at: rows.iloc[end - len(ids) : end]
             for (at, ids), end in zip(customers.items(), ends, strict=True)
         }
 

@@ -1,0 +1,75 @@
+"""What churn models learn from and are measured on: customers at a time, and who stayed away."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from training.customer_metrics import churn_metrics
+from training.data import Ids, TrainingData
+from training.inputs import FloatArray
+from training.recommender import Predictor
+
+ACTIVE_DAYS: Final = 365
+"""Only customers with an order in so many days before a time are asked about then."""
+
+
+class NotEnoughData(ValueError):
+    """The data before `as_of` hold no example; the message says how much is needed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """N customers at snapshot times, all times stacked, oldest first."""
+
+    activity: FloatArray  # (N, F), columns as `features.ages.CUSTOMER_INPUTS`
+    churned: FloatArray  # (N,) 1 where no order came within the horizon
+
+
+def churned(
+    data: TrainingData, at: pd.Timestamp, customer_ids: Ids, *, horizon_days: int
+) -> FloatArray:
+    """Return (B,) 1.0 for each customer without an order in [at, at + horizon_days), else 0.0.
+
+    Raises ValueError where the horizon reaches past `data.as_of`.
+    """
+    orders = data.orders(at, at + pd.Timedelta(days=horizon_days))
+    came = pd.Index(customer_ids).isin(orders["customer_id"].unique())
+    labels: FloatArray = (~came).astype(np.float32)
+    return labels
+
+
+def examples(data: TrainingData, *, horizon_days: int) -> Examples:
+    """Return all customers of every snapshot whose horizon ends by `data.as_of`.
+
+    Raises NotEnoughData where there is none, or where all of them did the same.
+    """
+    horizon = pd.Timedelta(days=horizon_days)
+    asked = {
+        at: ids
+        for at in data.times
+        if at + horizon <= data.as_of and len(ids := data.customers(at, days=ACTIVE_DAYS))
+    }
+    labels = [churned(data, at, ids, horizon_days=horizon_days) for at, ids in asked.items()]
+    if not labels or len(np.unique(np.concatenate(labels))) < 2:
+        raise NotEnoughData(
+            f"as_of = {data.as_of}: the orders before it do not show both customers who came back "
+            f"within {horizon_days} days and customers who did not; take a later as_of"
+        )
+    activity = data.activity_at(asked)
+    return Examples(
+        activity=np.concatenate([activity[at] for at in asked]), churned=np.concatenate(labels)
+    )
+
+
+def evaluate_predictor(
+    model: Predictor, data: TrainingData, *, at: pd.Timestamp
+) -> dict[str, float]:
+    """Return the metrics of `model` for the customers of `at`; `data` must reach past the horizon.
+
+    The queries stand at `at`; only the labels read [at, at + horizon).
+    """
+    ids = data.customers(at, days=ACTIVE_DAYS)
+    labels = churned(data, at, ids, horizon_days=model.horizon_days)
+    return churn_metrics(labels, model.predict(data.queries(at, ids)))

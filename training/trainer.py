@@ -1,0 +1,108 @@
+"""The one training loop: Lightning over whole in-memory batches, reproducible and resumable."""
+
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import Tensor, nn
+
+from training.run import Run
+
+CHECKPOINT: Final = "last"
+
+
+class Learner(pl.LightningModule):  # type: ignore[misc]  # the library is not typed for us
+    """A network that learns from batches by AdamW and reports each epoch to its run.
+
+    `batches(rng)` gives one epoch's batches, shuffled by `rng`; `loss(batch)` their mean loss;
+    `model()` the model as it stands, for `run.validate`. What an epoch draws depends on `seed` and
+    the epoch alone, so that a resumed training equals one that was never cut off.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        *,
+        batches: Callable[[np.random.Generator], Iterator[Any]],
+        loss: Callable[[Any], Tensor],
+        model: Callable[[], Any],
+        lr: float,
+        weight_decay: float,
+        seed: int,
+        run: Run,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self._batches, self._loss, self._model = batches, loss, model
+        self._lr, self._weight_decay, self._seed, self._run = lr, weight_decay, seed, run
+        self._losses: list[Tensor] = []
+
+    def train_dataloader(self) -> Iterable[Any]:
+        rng = np.random.default_rng([self._seed, self.current_epoch])
+        return list(self._batches(rng))
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        if batch_idx == 0:
+            torch.manual_seed(self._seed * 1_000_003 + self.current_epoch)
+            self._losses.clear()
+        loss = self._loss(batch)
+        self._losses.append(loss.detach())
+        return loss
+
+    def on_train_epoch_end(self) -> None:  # before the checkpoint: nothing reported is lost
+        metrics = {"loss": float(torch.stack(self._losses).mean())}
+        if self._run.validate is not None:
+            self.net.eval()
+            metrics |= self._run.validate(self._model())
+            self.net.train()
+        self._run.on_epoch(self.current_epoch + 1, metrics)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        fused = self.device.type in ("cpu", "cuda")
+        return torch.optim.AdamW(
+            self.net.parameters(), lr=self._lr, weight_decay=self._weight_decay, fused=fused
+        )
+
+
+def train(learner: Learner, *, epochs: int, run: Run) -> None:
+    """Train `learner` for `epochs`, from the checkpoint in `run.checkpoints` where one stands.
+
+    Afterwards its network is on the CPU, in evaluation mode.
+    """
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    folder = run.checkpoints
+    callbacks = []
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        callbacks.append(
+            ModelCheckpoint(
+                dirpath=folder,
+                filename=CHECKPOINT,
+                save_on_train_epoch_end=True,
+                enable_version_counter=False,
+            )
+        )
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        for message in (".*does not have many workers.*", ".*exists and is not empty.*"):
+            warnings.filterwarnings("ignore", message)
+        trainer = pl.Trainer(
+            accelerator=run.accelerator(),
+            devices=1,
+            max_epochs=epochs,
+            callbacks=callbacks,
+            logger=False,
+            enable_checkpointing=folder is not None,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            reload_dataloaders_every_n_epochs=1,
+            deterministic=True,
+        )
+        saved = None if folder is None else folder / f"{CHECKPOINT}.ckpt"
+        resume = saved if saved is not None and saved.exists() else None
+        trainer.fit(learner, ckpt_path=None if resume is None else str(resume))
+    learner.net.cpu().eval()
