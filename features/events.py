@@ -1,0 +1,298 @@
+"""The event log, the one truth of what was posted, and the overlay of fresh events on a snapshot.
+
+An event posted at R is recorded at R, and never later than it happened: a snapshot at S holds it
+if and only if R < S, so that the events a stored row lacks are those recorded at or after S.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from features.schema import RetailDataset, empty
+from features.tables import read_table
+from features.workspace import Workspace, WorkspaceError
+
+CLOCK_SKEW: Final = pd.Timedelta(minutes=5)
+"""How far ahead of the arrival an event's time may lie; it is then stored as the arrival."""
+EPOCH: Final = pd.Timestamp(0, tz="UTC").as_unit("us")
+FIRST_REFUND_LINE: Final = 1_000_000
+"""Refund lines of an order are numbered from here, its own lines from 1."""
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS events (
+  sequence INTEGER PRIMARY KEY, event_id TEXT NOT NULL UNIQUE, type TEXT NOT NULL,
+  customer_id TEXT NOT NULL, product_id TEXT, order_id TEXT, recommendation_id TEXT,
+  position INTEGER, channel TEXT, store_id TEXT,
+  event_us INTEGER NOT NULL, recorded_us INTEGER NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS events_of_customer ON events (customer_id, recorded_us);
+CREATE UNIQUE INDEX IF NOT EXISTS completed_once ON events (order_id)
+  WHERE type = 'order_completed';
+CREATE TABLE IF NOT EXISTS lines (
+  sequence INTEGER NOT NULL REFERENCES events, order_id TEXT NOT NULL,
+  line_number INTEGER NOT NULL, product_id TEXT NOT NULL,
+  quantity REAL NOT NULL, unit_price REAL NOT NULL,
+  PRIMARY KEY (order_id, line_number)) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS lines_of_event ON lines (sequence);
+"""
+# The fields of an Event as they are stored.
+_FIELDS: Final = (
+    *("event_id", "type", "customer_id", "product_id", "order_id", "recommendation_id"),
+    *("position", "channel", "store_id"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """A line of an order or a refund: `quantity` is positive in both, `unit_price` per unit."""
+
+    product_id: str
+    quantity: float
+    unit_price: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """What a customer did; `order_id` and `items` belong to the order types."""
+
+    event_id: str
+    type: str
+    """One of `features.schema.EVENT_TYPES`."""
+    customer_id: str
+    event_timestamp: pd.Timestamp
+    product_id: str | None = None
+    order_id: str | None = None
+    items: tuple[Item, ...] = ()
+    recommendation_id: str | None = None
+    position: int | None = None
+    channel: str | None = None
+    store_id: str | None = None
+    recorded_timestamp: pd.Timestamp | None = None
+    """When it arrived: set by the log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejection:
+    """Why the event at `index` was not taken."""
+
+    index: int
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppendResult:
+    """What became of a batch; the three add up to its length."""
+
+    accepted: int
+    duplicates: int
+    rejected: tuple[Rejection, ...] = ()
+
+
+def microseconds(time: pd.Timestamp) -> int:
+    """Return `time` as Unix microseconds.
+
+    >>> microseconds(pd.Timestamp("1970-01-01T00:00:01Z"))
+    1000000
+    """
+    return int((time - EPOCH) // pd.Timedelta(microseconds=1))
+
+
+def timestamp(unix_microseconds: int) -> pd.Timestamp:
+    """Return Unix microseconds as a UTC time.
+
+    >>> timestamp(1_000_000)
+    Timestamp('1970-01-01 00:00:01+0000', tz='UTC')
+    """
+    return pd.Timestamp(unix_microseconds, unit="us", tz="UTC").as_unit("us")
+
+
+class EventLog:
+    """An append-only log in SQLite (WAL), for several processes; durable before it acknowledges.
+
+    Calls may come from any thread; reads and writes do not wait for each other.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer, self._reader = _connect(path), _connect(path)
+        self._writing, self._reading = threading.Lock(), threading.Lock()
+        self._writer.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close both connections."""
+        with self._writing, self._reading:
+            self._writer.close()
+            self._reader.close()
+
+    def append(self, events: Sequence[Event], *, recorded: pd.Timestamp) -> AppendResult:
+        """Write `events`, arrived at `recorded` (UTC), and sync them to disk before returning.
+
+        An `event_id` that stands already is a duplicate, whatever else it says. Rejected are
+        `future_time` (more than CLOCK_SKEW ahead) and `order_known` (another event completed that
+        order). Raises sqlite3.OperationalError when the log cannot be written.
+        """
+        duplicates, rejected = 0, []
+        with self._writing, self._writer:
+            self._writer.execute("BEGIN IMMEDIATE")
+            for index, event in enumerate(events):
+                if self._stands("event_id = ?", event.event_id):
+                    duplicates += 1
+                elif event.event_timestamp > recorded + CLOCK_SKEW:
+                    detail = f"time {event.event_timestamp.isoformat()} lies in the future"
+                    rejected.append(Rejection(index=index, code="future_time", detail=detail))
+                elif event.type == "order_completed" and self._stands(
+                    "type = 'order_completed' AND order_id = ?", event.order_id
+                ):
+                    detail = f"order_id {event.order_id!r} was completed by another event"
+                    rejected.append(Rejection(index=index, code="order_known", detail=detail))
+                else:
+                    self._insert(event, recorded)
+        accepted = len(events) - duplicates - len(rejected)
+        return AppendResult(accepted=accepted, duplicates=duplicates, rejected=tuple(rejected))
+
+    def _stands(self, condition: str, value: str | None) -> bool:
+        query = f"SELECT 1 FROM events WHERE {condition}"
+        return self._writer.execute(query, (value,)).fetchone() is not None
+
+    def _insert(self, event: Event, recorded: pd.Timestamp) -> None:
+        arrival = microseconds(recorded)
+        happened = min(microseconds(event.event_timestamp), arrival)
+        row = [getattr(event, name) for name in _FIELDS]
+        marks = ", ".join("?" * (len(row) + 2))
+        cursor = self._writer.execute(
+            f"INSERT INTO events ({', '.join(_FIELDS)}, event_us, recorded_us) VALUES ({marks})",
+            (*row, happened, arrival),
+        )
+        first = 1
+        if event.type == "order_refunded":
+            query = "SELECT MAX(line_number) FROM lines WHERE order_id = ? AND line_number >= ?"
+            (last,) = self._writer.execute(query, (event.order_id, FIRST_REFUND_LINE)).fetchone()
+            first = FIRST_REFUND_LINE if last is None else last + 1
+        self._writer.executemany(
+            "INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (cursor.lastrowid, event.order_id, number, i.product_id, i.quantity, i.unit_price)
+                for number, i in enumerate(event.items, start=first)
+            ],
+        )
+
+    def since(self, customer_id: str, after: pd.Timestamp) -> list[Event]:
+        """Return the customer's events that a snapshot at `after` (UTC) lacks, as they arrived."""
+        columns = ", ".join(f"e.{name}" for name in ("sequence", *_FIELDS))
+        query = (
+            f"SELECT {columns}, e.event_us, e.recorded_us, l.product_id, l.quantity, l.unit_price "
+            "FROM events e LEFT JOIN lines l ON l.sequence = e.sequence "
+            "WHERE e.customer_id = ? AND e.recorded_us >= ? ORDER BY e.sequence, l.line_number"
+        )
+        with self._reading:
+            rows = self._reader.execute(query, (customer_id, microseconds(after))).fetchall()
+        events: dict[int, Event] = {}
+        for sequence, *fields, happened, recorded, product_id, quantity, unit_price in rows:
+            event = events.get(sequence) or Event(
+                **dict(zip(_FIELDS, fields, strict=True)),
+                event_timestamp=timestamp(happened),
+                recorded_timestamp=timestamp(recorded),
+            )
+            if product_id is not None:
+                item = Item(product_id=product_id, quantity=quantity, unit_price=unit_price)
+                event = replace(event, items=(*event.items, item))
+            events[sequence] = event
+        return list(events.values())
+
+    def order_lines(self, recorded_before: pd.Timestamp | None = None) -> pd.DataFrame:
+        """Return canonical order lines of all orders and refunds recorded before the given time.
+
+        Quantities of refunds are negative; a line without price is an `adjustment`.
+        """
+        query = (
+            "SELECT e.order_id, l.line_number, e.customer_id, l.product_id, "
+            "NULL AS parent_product_id, CASE WHEN l.unit_price = 0 THEN 'adjustment' "
+            "WHEN e.type = 'order_refunded' THEN 'return' ELSE 'sale' END AS line_type, "
+            "CASE WHEN e.type = 'order_refunded' THEN -l.quantity ELSE l.quantity END AS quantity, "
+            "l.unit_price, e.channel, e.store_id, e.event_us AS event_timestamp, "
+            "e.recorded_us AS recorded_timestamp "
+            "FROM events e JOIN lines l ON l.sequence = e.sequence "
+            "WHERE e.recorded_us < ? ORDER BY e.order_id, l.line_number"
+        )
+        return self._frame("order_lines", query, recorded_before)
+
+    def events(self, recorded_before: pd.Timestamp | None = None) -> pd.DataFrame:
+        """Return the canonical events of every type recorded before the given time."""
+        query = (
+            "SELECT event_id, type, customer_id, product_id, event_us AS event_timestamp, "
+            "recorded_us AS recorded_timestamp FROM events WHERE recorded_us < ? ORDER BY event_id"
+        )
+        return self._frame("events", query, recorded_before)
+
+    def _frame(self, table: str, query: str, before: pd.Timestamp | None) -> pd.DataFrame:
+        limit = 2**63 - 1 if before is None else microseconds(before)
+        with self._reading, closing(self._reader.execute(query, (limit,))) as cursor:
+            names = [column[0] for column in cursor.description]
+            frame = pd.DataFrame(cursor.fetchall(), columns=names)
+        return frame.astype(empty(table).dtypes)
+
+
+def all_order_lines(ws: Workspace) -> pd.DataFrame:
+    """Return every canonical order line of the shop, once: the tables' and the log's.
+
+    An order that stands in the tables is read there, its refunds are joined by their line numbers.
+    """
+    try:
+        stored = read_table(ws, "order_lines")
+    except WorkspaceError:  # nothing was ingested
+        stored = empty("order_lines")
+    fresh = _unknown(_logged(ws, "order_lines"), stored)
+    return pd.concat([stored, fresh], ignore_index=True) if len(fresh) else stored
+
+
+def absorb(ws: Workspace) -> int:
+    """Bring the log's new orders, refunds and events into the tables; return the lines added."""
+    from features.ingest import ingest
+
+    lines, events = _logged(ws, "order_lines"), _logged(ws, "events")
+    if events.empty:
+        return 0
+    fresh = _unknown(lines, read_table(ws, "order_lines"))
+    ingest(
+        ws,
+        RetailDataset(
+            source="event log",
+            order_lines=fresh,
+            events=events,
+            read=len(fresh),
+            kept={str(kind): int(n) for kind, n in fresh["line_type"].value_counts().items()},
+            dropped={},
+        ),
+    )
+    return len(fresh)
+
+
+def _logged(ws: Workspace, table: str) -> pd.DataFrame:
+    if not ws.events_db.exists():
+        return empty(table)
+    with closing(EventLog(ws.events_db)) as log:
+        return log.order_lines() if table == "order_lines" else log.events()
+
+
+def _unknown(lines: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
+    """Return the `lines` that `stored` lacks: whole orders, and single lines of refunds."""
+    key = ["order_id", "line_number"]
+    refund = lines["line_number"] >= FIRST_REFUND_LINE
+    known_order = lines["order_id"].isin(
+        stored["order_id"][stored["line_number"] < FIRST_REFUND_LINE]
+    )
+    known_line = pd.MultiIndex.from_frame(lines[key]).isin(pd.MultiIndex.from_frame(stored[key]))
+    return lines[~known_line & (refund | ~known_order)].reset_index(drop=True)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection

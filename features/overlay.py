@@ -1,0 +1,81 @@
+"""The overlay: a customer's stored row as of now, its fresh events added, without a new snapshot.
+
+It follows the definitions of `features.transforms`; a test holds the two against each other.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from features.events import Event, microseconds
+from features.schema import ACTIVITY_COUNTS, HISTORY_LENGTH
+
+_DAY: Final = pd.Timedelta(days=1)
+_FOREVER: Final = 10**6
+# Feature -> the days before now in which its events lie: [at - first, at - last].
+_ORDERS: Final = {
+    "orders_30d": (30, 0),
+    "orders_90d": (90, 0),
+    "orders_365d": (365, 0),
+    "orders_total": (_FOREVER, 0),
+    "orders_90d_last_year": (365, 275),
+}
+_SPEND: Final = {"spend_30d": 30, "spend_90d": 90, "spend_365d": 365, "spend_total": _FOREVER}
+
+
+def overlay(row: Mapping[str, Any], events: Sequence[Event], *, at: pd.Timestamp) -> dict[str, Any]:
+    """Return the customer's `row` (as stored; nulls or `{}` for a new customer) as it is at `at`.
+
+    `events` are those that the row's snapshot lacks (`EventLog.since`). The result equals what a
+    snapshot at `at` would hold as long as no stored purchase left a window since the row's
+    snapshot; `products_365d` takes a product for new when it stands nowhere in the stored history
+    of at most HISTORY_LENGTH purchases of the last 365 days.
+    """
+    new = dict(row)
+    for name in ACTIVITY_COUNTS:
+        new[name] = float(_number(row.get(name)))
+    history = _history(row)
+    year_ago = microseconds(at - 365 * _DAY)
+    recent = {product for time, product in history if time >= year_ago}
+    for event in events:
+        age = (at - event.event_timestamp) / _DAY
+        priced = [item for item in event.items if item.quantity * item.unit_price > 0]
+        if event.type == "order_refunded":
+            new["returns_365d"] += len(priced) if age <= 365 else 0
+        elif event.type == "order_completed" and priced:
+            _count_order(new, event, age)
+            time = microseconds(event.event_timestamp)
+            bought = {item.product_id for item in priced}
+            history.extend((time, product) for product in bought)
+            if age <= 365:
+                new["units_365d"] += sum(item.quantity for item in priced)
+                new["products_365d"] += len(bought - recent)
+                recent |= bought
+    history = sorted(history, key=lambda entry: (-entry[0], entry[1]))[:HISTORY_LENGTH]
+    new["recent_timestamps"] = [time for time, _ in history]
+    new["recent_products"] = [product for _, product in history]
+    return new
+
+
+def _count_order(new: dict[str, Any], event: Event, age: float) -> None:
+    for name, (first, last) in _ORDERS.items():
+        new[name] += last < age <= first if last else age <= first
+    value = sum(i.quantity * i.unit_price for i in event.items)
+    for name, days in _SPEND.items():
+        new[name] += value if age <= days else 0
+    time = event.event_timestamp
+    for name, choose in (("first_order_timestamp", min), ("last_order_timestamp", max)):
+        stored = new.get(name)
+        new[name] = time if pd.isna(stored) else choose(time, stored)
+
+
+def _history(row: Mapping[str, Any]) -> list[tuple[int, str]]:
+    times, products = row.get("recent_timestamps"), row.get("recent_products")
+    if times is None or products is None or isinstance(times, float):
+        return []
+    return [(int(time), str(product)) for time, product in zip(times, products, strict=True)]
+
+
+def _number(value: Any) -> float:
+    return 0.0 if value is None or pd.isna(value) else float(value)
