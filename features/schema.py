@@ -4,8 +4,11 @@ Times are UTC. `event_timestamp` is when it happened, `recorded_timestamp` when 
 feature at T reads rows for which both lie before T.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 import pandas as pd
 import pandera.pandas as pa
@@ -22,6 +25,8 @@ EVENT_TYPES: Final = (
 )
 ID_RULE: Final = "an id is 1-128 characters without control characters"
 _ID = pa.Check.str_matches(r"^[^\x00-\x1f\x7f-\x9f]{1,128}$", error=ID_RULE)
+_LINE_TYPE = pa.Check.isin(LINE_TYPES, error=f"one of {', '.join(LINE_TYPES)}")
+_EVENT_TYPE = pa.Check.isin(EVENT_TYPES, error=f"one of {', '.join(EVENT_TYPES)}")
 _NOT_NEGATIVE = pa.Check.ge(0, error="not negative")
 _FINITE = pa.Check(lambda s: s.abs() < 1e12, error="finite, below 1e12")
 
@@ -45,7 +50,7 @@ ORDER_LINES: Final = _schema(
         "customer_id": _id(nullable=True),  # null: a guest
         "product_id": _id(nullable=True),  # the sellable variant; null on some fees
         "parent_product_id": _id(nullable=True),
-        "line_type": pa.Column(TEXT, pa.Check.isin(LINE_TYPES)),
+        "line_type": pa.Column(TEXT, _LINE_TYPE),
         "quantity": pa.Column("float64", _FINITE),  # negative on returns
         "unit_price": pa.Column("float64", [_NOT_NEGATIVE, _FINITE]),  # net of discount
         "channel": _text(),
@@ -72,7 +77,7 @@ PRODUCTS: Final = _schema(
 EVENTS: Final = _schema(
     {
         "event_id": _id(),
-        "type": pa.Column(TEXT, pa.Check.isin(EVENT_TYPES)),
+        "type": pa.Column(TEXT, _EVENT_TYPE),
         "customer_id": _id(),
         "product_id": _id(nullable=True),
         "event_timestamp": pa.Column(TIME),
@@ -130,11 +135,20 @@ def empty(table: str) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a table comes from, for messages: its file, and the file's names of its columns."""
+
+    file: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RetailDataset:
     """What an adapter gives: canonical tables, indexed by the row of the file they came from.
 
-    `read` is the number of rows read; `dropped` and `kept` say by reason or line type what became
-    of them, and add up to `read`. `warnings` tells of faults that were mended in kept rows.
+    `read` is the number of rows of order lines read; `dropped` and `kept` say by reason or line
+    type what became of them, and add up to `read`. `warnings` counts faults that were mended in
+    kept rows. `timezone`, `currency` and `clock` are the shop's, where the adapter knows them.
     """
 
     source: str
@@ -146,6 +160,14 @@ class RetailDataset:
     kept: dict[str, int]
     dropped: dict[str, int]
     warnings: dict[str, int] = field(default_factory=dict)
+    timezone: str | None = None
+    currency: str | None = None
+    clock: str | None = None
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    def origin(self, table: str) -> Origin:
+        """Return where `table` comes from."""
+        return self.origins.get(table, Origin(file=self.source))
 
 
 class BadInput(ValueError):
@@ -160,41 +182,75 @@ class BadInput(ValueError):
         column: str | None = None,
         value: object = None,
     ) -> None:
-        where = [f"{file}"]
+        value = _plain(value)
+        row = _plain(row)
+        text = file
         if row is not None:
-            where.append(f"row {row}")
+            text += f", row {row}"
         if column is not None:
-            where.append(f"column {column!r}")
-        text = ", ".join(where)
+            text += f", column {column!r}"
         if column is not None and row is not None:
-            shown = repr(value)
+            shown = "missing" if value is None else repr(value)
             text += f", value {shown if len(shown) <= 80 else shown[:77] + '...'}"
         super().__init__(f"{text}: {rule}")
         self.file, self.row, self.column, self.value, self.rule = file, row, column, value, rule
 
 
-def validate(table: str, frame: pd.DataFrame, *, file: str) -> pd.DataFrame:
+def _plain(value: object) -> object:
+    """Return a numpy or pandas scalar as Python prints it; None where it is missing."""
+    if isinstance(value, str | None):
+        return value
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    return None if value is pd.NA or value is pd.NaT or value != value else value
+
+
+def validate(table: str, frame: pd.DataFrame, *, origin: Origin) -> pd.DataFrame:
     """Return `frame` if it satisfies the schema of `table`; else raise BadInput at its first fault.
 
-    The frame's index holds the row number in `file`.
+    The frame's index holds the row in the file that `origin` names.
     """
+    schema = TABLES[table]
+    if list(frame.columns) != list(schema.columns):
+        raise BadInput(
+            file=origin.file,
+            rule=f"{table} has the columns {', '.join(schema.columns)}, "
+            f"not {', '.join(map(str, frame.columns))}",
+        )
     try:
-        checked: pd.DataFrame = TABLES[table].validate(frame)
+        checked: pd.DataFrame = schema.validate(frame)
         return checked
     except pa.errors.SchemaError as error:
-        cases = error.failure_cases
-        column = getattr(error.schema, "name", None) if error.schema is not None else None
-        if not isinstance(cases, pd.DataFrame) or cases.empty:
-            raise BadInput(file=file, column=column, rule=str(error)) from error
-        case = cases.iloc[0]
-        raise BadInput(
-            file=file,
-            row=case.get("index"),
-            column=column or case.get("column"),
-            value=case.get("failure_case"),
-            rule=str(
-                error.check.error
-                if error.check is not None and hasattr(error.check, "error")
-                else error.check or error
-            ),
-        ) from error
+        raise _bad_input(error, frame, schema.unique, origin) from error
+
+
+def _bad_input(error: Any, frame: pd.DataFrame, key: list[str], origin: Origin) -> BadInput:
+    """Say in the file's words what pandera found."""
+    column, reason = getattr(error.schema, "name", None), error.reason_code.name
+    if reason == "DUPLICATES":
+        at = int(frame.duplicated(key).to_numpy().argmax())
+        value = tuple(_plain(frame[name].iat[at]) for name in key)
+        names = ", ".join(origin.columns.get(name, name) for name in key)
+        rule = f"a key of {'an order line' if 'line_number' in key else 'this table'} appears once"
+        return BadInput(
+            file=origin.file, row=frame.index[at], column=names, value=value, rule=rule
+        )
+    name = origin.columns.get(str(column), str(column))
+    if reason == "WRONG_DATATYPE":
+        rule = f"holds {frame[column].dtype}, not {error.schema.dtype}"
+        return BadInput(file=origin.file, column=name, rule=rule)
+    if reason == "SERIES_CONTAINS_NULLS":
+        row = frame.index[int(frame[column].isna().to_numpy().argmax())]
+        return BadInput(file=origin.file, row=row, column=name, rule="not null")
+    case = error.failure_cases.iloc[0]
+    return BadInput(
+        file=origin.file,
+        row=case["index"],
+        column=name,
+        value=case["failure_case"],
+        rule=error.check.error,
+    )

@@ -1,0 +1,130 @@
+"""Take a dataset into the workspace's canonical tables: all of it, once, or nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.schema import TABLES, TIMES, BadInput, Origin, RetailDataset, empty, validate
+from features.tables import generation, read_table, write_tables
+from features.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciliation:
+    """What became of every row that was read.
+
+    `read` rows of order lines = the sum of `kept` (by line type) + the sum of `dropped` (by
+    reason; `already_known` rows stood in the workspace before). `warnings` counts faults that were
+    mended in kept rows. `tables` gives the rows that now stand, `added` those of them that are new.
+    """
+
+    source: str
+    read: int
+    kept: Mapping[str, int]
+    dropped: Mapping[str, int]
+    warnings: Mapping[str, int]
+    tables: Mapping[str, int]
+    added: Mapping[str, int]
+    generation: str
+
+    def __post_init__(self) -> None:
+        _check_sum(self.source, self.read, self.kept, self.dropped)
+
+
+def ingest(ws: Workspace, dataset: RetailDataset) -> Reconciliation:
+    """Validate `dataset`, merge it with the tables that stand, and replace them in one step.
+
+    A row that stands already with the same values is dropped as `already_known`. Raises BadInput
+    (and changes nothing) where a row breaks the schema, lies after the workspace's clock, or stands
+    already with other values; WorkspaceError where the disk refuses.
+    """
+    _check_sum(dataset.source, dataset.read, dataset.kept, dataset.dropped)
+    if dataset.currency not in (None, ws.currency):
+        rule = f"the workspace's currency is {ws.currency}, not {dataset.currency}"
+        raise BadInput(file=dataset.source, rule=rule)
+    frames = {name: getattr(dataset, name) for name in TABLES}
+    now = ws.now()
+    for name, frame in frames.items():
+        validate(name, frame, origin=dataset.origin(name))
+        _check_past(name, frame, now=now, origin=dataset.origin(name))
+    with ws.lock("tables"):
+        standing = generation(ws)
+        merged, new = {}, {}
+        for name, frame in frames.items():
+            before = empty(name) if standing is None else read_table(ws, name)
+            new[name] = _new_rows(name, before, frame, origin=dataset.origin(name))
+            merged[name] = _append(before, frame[new[name]])
+        if standing is None or any(rows.any() for rows in new.values()):
+            standing = write_tables(ws, merged)
+    lines = dataset.order_lines[new["order_lines"]]
+    known = len(dataset.order_lines) - len(lines)
+    return Reconciliation(
+        source=dataset.source,
+        read=dataset.read,
+        kept={str(kind): int(n) for kind, n in lines["line_type"].value_counts().items()},
+        dropped=dataset.dropped | ({"already_known": known} if known else {}),
+        warnings=dataset.warnings,
+        tables={name: len(frame) for name, frame in merged.items()},
+        added={name: int(rows.sum()) for name, rows in new.items()},
+        generation=standing,
+    )
+
+
+def _check_sum(
+    source: str, read: int, kept: Mapping[str, int], dropped: Mapping[str, int]
+) -> None:
+    total = sum(kept.values()) + sum(dropped.values())
+    if total != read:
+        raise ValueError(f"{source}: {read} rows read, but {total} are kept or dropped")
+
+
+def _check_past(name: str, frame: pd.DataFrame, *, now: pd.Timestamp, origin: Origin) -> None:
+    for column in TIMES[name]:
+        late = (frame[column] > now).to_numpy()
+        if late.any():
+            at = int(late.argmax())
+            raise BadInput(
+                file=origin.file,
+                row=frame.index[at],
+                column=origin.columns.get(column, column),
+                value=frame[column].iat[at],
+                rule=f"not after the workspace's clock, {now.isoformat()}",
+            )
+
+
+def _append(before: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    if before.empty or new.empty:
+        return new if before.empty else before
+    return pd.concat([before, new], ignore_index=True)
+
+
+def _new_rows(
+    name: str, before: pd.DataFrame, frame: pd.DataFrame, *, origin: Origin
+) -> npt.NDArray[np.bool_]:
+    """Return which rows of `frame` have keys that `before` lacks; BadInput on other values."""
+    if before.empty or frame.empty:
+        return np.ones(len(frame), dtype=bool)
+    key = TABLES[name].unique
+    places = before[key].assign(place=np.arange(len(before)))
+    place = frame[key].merge(places, on=key, how="left")["place"].to_numpy(dtype=float)
+    known = ~np.isnan(place)
+    given = frame[known]
+    stands = before.iloc[place[known].astype(int)].set_axis(given.index)
+    for column in TABLES[name].columns:
+        a, b = given[column], stands[column]
+        other = ~((a == b).fillna(False) | (a.isna() & b.isna())).to_numpy(dtype=bool)
+        if other.any():
+            at = int(other.argmax())
+            names = " and ".join(origin.columns.get(part, part) for part in key)
+            shown = "nothing" if pd.isna(b.iat[at]) else b.iat[at]
+            raise BadInput(
+                file=origin.file,
+                row=given.index[at],
+                column=origin.columns.get(column, column),
+                value=a.iat[at],
+                rule=f"the workspace holds {shown} under the same {names}",
+            )
+    return ~known

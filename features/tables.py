@@ -1,0 +1,117 @@
+"""The canonical tables on disk: one generation at a time, replaced in one step.
+
+`tables/<digest>/NAME.parquet` holds a generation, `tables/current.json` names the one that stands.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.schema import TABLES, TEXT, TIME, empty
+from features.workspace import Workspace, WorkspaceError, write_json
+
+_ARROW: Final[dict[str, Any]] = {
+    TEXT: pa.string(),
+    str(TIME): pa.timestamp("us", tz="UTC"),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+}
+_TEXT_DTYPES: Final[dict[Any, Any]] = {pa.string(): pd.StringDtype("pyarrow")}
+
+
+def generation(ws: Workspace) -> str | None:
+    """Return the digest of the tables that stand; None where nothing was ingested."""
+    try:
+        digest: str = json.loads((ws.tables / "current.json").read_text())["generation"]
+    except FileNotFoundError:
+        return None
+    return digest
+
+
+def table_path(ws: Workspace, name: str) -> Path:
+    """Return the Parquet file of canonical table `name`. WorkspaceError if nothing was ingested."""
+    if name not in TABLES:
+        raise ValueError(f"name = {name!r}: one of {', '.join(TABLES)}")
+    digest = generation(ws)
+    if digest is None:
+        raise WorkspaceError(
+            f"no tables in {ws.home}: run `python -m features ingest` or `simulate` first"
+        )
+    return ws.tables / digest / f"{name}.parquet"
+
+
+def read_table(ws: Workspace, name: str) -> pd.DataFrame:
+    """Return canonical table `name`, sorted by its key. WorkspaceError if nothing was ingested."""
+    table = pq.read_table(table_path(ws, name))
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_TEXT_DTYPES.get)
+    return frame
+
+
+def write_tables(ws: Workspace, tables: dict[str, pd.DataFrame]) -> str:
+    """Replace all canonical tables in one step and return the new generation's digest.
+
+    A table that is not given becomes empty. The bytes depend on the rows alone, not on their order.
+    The caller holds `ws.lock("tables")`. Raises WorkspaceError where the disk refuses; the tables
+    then stand as before.
+    """
+    if unknown := sorted(tables.keys() - TABLES.keys()):
+        raise ValueError(f"tables = {unknown}: each one of {', '.join(TABLES)}")
+    aside: Path | None = None
+    try:
+        ws.tables.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(dir=ws.tables, prefix=".aside-"))
+        digest = _write_generation(aside, tables)
+        if not (ws.tables / digest).exists():
+            aside.replace(ws.tables / digest)
+        _sync(ws.tables)
+        write_json(ws.tables / "current.json", {"generation": digest})
+        _sync(ws.tables)
+    except OSError as error:
+        raise WorkspaceError(
+            f"{ws.tables}: cannot write ({error.strerror or error}); the tables stand as before"
+        ) from error
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+    for entry in ws.tables.iterdir():
+        if entry.is_dir() and entry.name != digest:  # older generations, and what a kill left
+            shutil.rmtree(entry, ignore_errors=True)
+    return digest
+
+
+def _write_generation(folder: Path, tables: dict[str, pd.DataFrame]) -> str:
+    """Write every table into `folder`, synced to disk; return the digest of all bytes."""
+    folder.chmod(0o755)
+    digest = hashlib.sha256()
+    for name, schema in TABLES.items():
+        frame = tables.get(name, empty(name))
+        fields = [(column, _ARROW[str(c.dtype)]) for column, c in schema.columns.items()]
+        table = pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)
+        table = table.replace_schema_metadata(None)
+        table = table.sort_by([(column, "ascending") for column in schema.unique])
+        path = folder / f"{name}.parquet"
+        with path.open("wb") as file:
+            pq.write_table(table, file, compression="zstd", coerce_timestamps="us")
+            file.flush()
+            os.fsync(file.fileno())
+        digest.update(name.encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    _sync(folder)
+    return digest.hexdigest()[:16]
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
