@@ -1,0 +1,86 @@
+"""What exposed customers did next: one row a unit, from exposures and order lines."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from experiments.definition import Experiment
+
+METRICS: Final = ("conversion", "revenue")
+COVARIATE: Final = "spend_before"
+_COUNTED: Final = ("sale", "fee", "return")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcomes:
+    """The units of one experiment at one time."""
+
+    units: pd.DataFrame
+    """A row for each unit whose window is over, in order of exposure: `unit_id`, `variant`,
+    `first_exposure`, `conversion` (1 with an order in the window, else 0), `revenue` (in the
+    window, net of returns) and `spend_before` (in the covariate's days before the exposure)."""
+    exposed: dict[str, int]
+    """Units by the variant they saw first, waiting and crossed ones included."""
+    waiting: int
+    """Units left out because their window is not over."""
+    crossed: int
+    """Units left out because they saw two variants; there should be none."""
+
+
+def outcomes(
+    experiment: Experiment,
+    exposures: pd.DataFrame,
+    order_lines: pd.DataFrame,
+    *,
+    as_of: pd.Timestamp,
+) -> Outcomes:
+    """Join `exposures` (as `ExposureLog.read`) to canonical `order_lines`, as it stands at `as_of`.
+
+    A unit's window begins with its first exposure and lasts `window_days`; a unit counts when its
+    window is over, whatever it did, so that early buyers do not weigh more than late ones.
+    """
+    seen = exposures.loc[
+        (exposures["experiment"] == experiment.key)
+        & exposures["unit_id"].notna()
+        & (exposures["exposed_timestamp"] < as_of)
+    ].sort_values("exposed_timestamp", kind="stable")
+    first = seen.drop_duplicates("unit_id").set_index("unit_id")
+    first = first[["variant", "exposed_timestamp"]].rename(
+        columns={"exposed_timestamp": "first_exposure"}
+    )
+    counts = first["variant"].value_counts()
+    crossed = seen.groupby("unit_id")["variant"].nunique().reindex(first.index) > 1
+    over = first["first_exposure"] + pd.Timedelta(days=experiment.window_days) <= as_of
+    units = first[over & ~crossed]
+    return Outcomes(
+        units=_measured(experiment, units, order_lines).reset_index(),
+        exposed={name: int(counts.get(name, 0)) for name in sorted(experiment.variants)},
+        waiting=int((~over & ~crossed).sum()),
+        crossed=int(crossed.sum()),
+    )
+
+
+def _measured(
+    experiment: Experiment, units: pd.DataFrame, order_lines: pd.DataFrame
+) -> pd.DataFrame:
+    """Add the metrics and the covariate to `units` (index `unit_id`)."""
+    lines = order_lines[
+        order_lines["line_type"].isin(_COUNTED) & order_lines["customer_id"].isin(units.index)
+    ]
+    customer = lines["customer_id"].astype(object)
+    value = (lines["quantity"] * lines["unit_price"]).astype("float64")
+    since = lines["event_timestamp"] - customer.map(units["first_exposure"])
+    nothing = pd.Timedelta(0)
+    inside = (since >= nothing) & (since < pd.Timedelta(days=experiment.window_days))
+    before = (since < nothing) & (since >= -pd.Timedelta(days=experiment.covariate_days))
+
+    def total(rows: pd.Series) -> pd.Series:
+        return value[rows].groupby(customer[rows]).sum().reindex(units.index, fill_value=0.0)
+
+    bought = customer[inside & (value > 0)]
+    return units.assign(
+        conversion=units.index.isin(bought).astype("float64"),
+        revenue=total(inside),
+        spend_before=total(before),
+    )
