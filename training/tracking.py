@@ -1,0 +1,101 @@
+"""The workspace's MLflow runs, through the client alone: nothing global is set or active."""
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from features.workspace import Workspace
+
+NAME: Final = "regulars"
+KEY: Final = "regulars.key"
+MODEL_PATH: Final = "model"
+BUNDLE_PATH: Final = f"{MODEL_PATH}/artifacts/bundle"
+Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+
+
+def open_client(ws: Workspace) -> Any:
+    """Return an `mlflow.MlflowClient` on the workspace's own database and registry."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    from mlflow import MlflowClient
+
+    for noisy in ("alembic", "mlflow.store.db.utils"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    ws.home.mkdir(parents=True, exist_ok=True)
+    return MlflowClient(tracking_uri=ws.mlflow_uri, registry_uri=ws.mlflow_uri)
+
+
+class Tracking:
+    """Writes runs. Only the holder of the workspace's lock `training` may make one.
+
+    Therefore a run that stands as RUNNING when the lock is taken belongs to a dead process.
+    """
+
+    def __init__(self, ws: Workspace) -> None:
+        self.ws = ws
+        self.client = open_client(ws)
+        found = self.client.get_experiment_by_name(NAME)
+        self.experiment_id: str = (
+            self.client.create_experiment(NAME, artifact_location=ws.artifacts.as_uri())
+            if found is None
+            else found.experiment_id
+        )
+
+    def start(
+        self, *, key: str, name: str, tags: Mapping[str, str], parent: str | None = None
+    ) -> str:
+        """Return the id of the run of `key`: the one that was cut off, going on, or a new one."""
+        for run_id, status in self.runs(key=key).items():
+            if status != "FINISHED":
+                self.client.update_run(run_id, status="RUNNING")
+                return run_id
+        lineage = {} if parent is None else {"mlflow.parentRunId": parent}
+        run = self.client.create_run(
+            self.experiment_id, run_name=name, tags={KEY: key, **lineage, **tags}
+        )
+        started: str = run.info.run_id
+        return started
+
+    def runs(self, *, key: str) -> dict[str, Status]:
+        """Return the status of every run of `key`, newest first."""
+        found = self.client.search_runs([self.experiment_id], f"tags.`{KEY}` = '{key}'")
+        return {run.info.run_id: run.info.status for run in found}
+
+    def fail_stale(self, *, keep: str | None = None) -> list[str]:
+        """Mark runs of dead processes as FAILED, but for those of the key `keep`; return ids."""
+        running = self.client.search_runs([self.experiment_id], "attributes.status = 'RUNNING'")
+        stale = [r.info.run_id for r in running if keep is None or r.data.tags.get(KEY) != keep]
+        for run_id in stale:
+            self.client.set_tag(run_id, "regulars.failure", "the process ended without a word")
+            self.finish(run_id, "FAILED")
+        return stale
+
+    def log_params(self, run_id: str, values: Mapping[str, object]) -> None:
+        """Log `values` as the run's parameters."""
+        from mlflow.entities import Param
+
+        params = [Param(name, str(value)[:6000]) for name, value in values.items()]
+        self.client.log_batch(run_id, params=params)
+
+    def log_metrics(self, run_id: str, values: Mapping[str, float], *, step: int = 0) -> None:
+        """Log `values` in one batch at `step` (an epoch)."""
+        from mlflow.entities import Metric
+
+        now = time.time_ns() // 1_000_000
+        metrics = [Metric(name, float(value), now, step) for name, value in values.items()]
+        self.client.log_batch(run_id, metrics=metrics)
+
+    def steps(self, run_id: str, metric: str) -> set[int]:
+        """Return the steps at which `metric` stands in the run already."""
+        return {point.step for point in self.client.get_metric_history(run_id, metric)}
+
+    def finish(self, run_id: str, status: Status) -> None:
+        """End the run with its true `status`."""
+        self.client.set_terminated(run_id, status=status)
+
+    def artifacts(self, run_id: str) -> Path:
+        """Return the folder of the run's artifacts."""
+        return self.ws.artifacts / run_id / "artifacts"
