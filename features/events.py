@@ -6,7 +6,7 @@ if and only if R < S, so that the events a stored row lacks are those recorded a
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -130,9 +130,11 @@ class EventLog:
             self._writer.close()
             self._reader.close()
 
-    def append(self, events: Sequence[Event], *, recorded: pd.Timestamp) -> AppendResult:
-        """Write `events`, arrived at `recorded` (UTC), and sync them to disk before returning.
+    def append(self, events: Sequence[Event], *, clock: Callable[[], pd.Timestamp]) -> AppendResult:
+        """Write `events`, recorded at `clock()` (UTC), and sync them to disk before returning.
 
+        The clock is read while no other process writes, so that events stand in the log by
+        their recorded time: whoever waits for the writers (`absorb`) sees all that is older.
         An `event_id` that stands already is a duplicate, whatever else it says. Rejected are
         `future_time` (more than CLOCK_SKEW ahead) and `order_known` (another event completed that
         order). Raises sqlite3.OperationalError when the log cannot be written.
@@ -140,6 +142,7 @@ class EventLog:
         duplicates, rejected = 0, []
         with self._writing, self._writer:
             self._writer.execute("BEGIN IMMEDIATE")
+            recorded = clock()
             for index, event in enumerate(events):
                 if self._stands("event_id = ?", event.event_id):
                     duplicates += 1
@@ -252,24 +255,21 @@ def all_order_lines(ws: Workspace) -> pd.DataFrame:
 
 
 def absorb(ws: Workspace) -> int:
-    """Bring the log's new orders, refunds and events into the tables; return the lines added."""
+    """Bring the log's new orders, refunds and events into the tables; return the lines added.
+
+    Take the cut of a snapshot before this call: what is recorded later is then overlaid.
+    """
     from features.ingest import ingest
 
     lines, events = _logged(ws, "order_lines"), _logged(ws, "events")
     if events.empty:
         return 0
     fresh = _unknown(lines, read_table(ws, "order_lines"))
-    ingest(
-        ws,
-        RetailDataset(
-            source="event log",
-            order_lines=fresh,
-            events=events,
-            read=len(fresh),
-            kept={str(kind): int(n) for kind, n in fresh["line_type"].value_counts().items()},
-            dropped={},
-        ),
+    kept = {str(kind): int(n) for kind, n in fresh["line_type"].value_counts().items()}
+    dataset = RetailDataset(
+        source="event log", order_lines=fresh, events=events, read=len(fresh), kept=kept, dropped={}
     )
+    ingest(ws, dataset)
     return len(fresh)
 
 
@@ -277,6 +277,7 @@ def _logged(ws: Workspace, table: str) -> pd.DataFrame:
     if not ws.events_db.exists():
         return empty(table)
     with closing(EventLog(ws.events_db)) as log:
+        log.append([], clock=ws.now)  # waits for who writes
         return log.order_lines() if table == "order_lines" else log.events()
 
 

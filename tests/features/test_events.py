@@ -63,22 +63,24 @@ def test_an_event_comes_back_as_it_was_posted(log: EventLog) -> None:
         channel="shop",
         store_id="s1",
     )
-    log.append([posted], recorded=NOON)
+    log.append([posted], clock=lambda: NOON)
     (found,) = log.since("客/1", NOON)
     assert found.recorded_timestamp == NOON
     assert found == replace(posted, recorded_timestamp=NOON)
 
 
 def test_the_same_event_counts_once(log: EventLog) -> None:
-    first = log.append([order(1, ("a", 1, 2.0)), order(1, ("a", 1, 2.0))], recorded=NOON)
-    again = log.append([order(1, ("other", 9, 9.0))], recorded=NOON + HOUR)
+    first = log.append([order(1, ("a", 1, 2.0)), order(1, ("a", 1, 2.0))], clock=lambda: NOON)
+    again = log.append([order(1, ("other", 9, 9.0))], clock=lambda: NOON + HOUR)
     assert (first.accepted, first.duplicates, again.accepted, again.duplicates) == (1, 1, 0, 1)
     assert log.order_lines()["product_id"].tolist() == ["a"]
 
 
 def test_an_order_completed_twice_is_rejected_and_the_rest_is_taken(log: EventLog) -> None:
     late = replace(order(1, ("a", 1, 2.0)), event_id="other")
-    result = log.append([order(1, ("a", 1, 2.0)), late, order(2, ("b", 1, 2.0))], recorded=NOON)
+    result = log.append(
+        [order(1, ("a", 1, 2.0)), late, order(2, ("b", 1, 2.0))], clock=lambda: NOON
+    )
     assert result.accepted == 2
     assert [(r.index, r.code) for r in result.rejected] == [(1, "order_known")]
     assert "'o1'" in result.rejected[0].detail
@@ -87,16 +89,16 @@ def test_an_order_completed_twice_is_rejected_and_the_rest_is_taken(log: EventLo
 def test_a_future_event_is_rejected_and_a_skewed_clock_is_forgiven(log: EventLog) -> None:
     skewed = order(1, ("a", 1, 2.0), time=NOON + pd.Timedelta(minutes=5))
     future = order(2, ("a", 1, 2.0), time=NOON + pd.Timedelta(minutes=5, seconds=1))
-    result = log.append([skewed, future], recorded=NOON)
+    result = log.append([skewed, future], clock=lambda: NOON)
     assert [(r.index, r.code) for r in result.rejected] == [(1, "future_time")]
     (kept,) = log.since("anna", NOON)
     assert kept.event_timestamp == NOON
 
 
 def test_since_gives_what_a_snapshot_lacks(log: EventLog) -> None:
-    log.append([order(1, ("a", 1, 2.0), time=NOON - HOUR)], recorded=NOON - HOUR)
-    log.append([order(2, ("b", 1, 2.0), time=NOON - 9 * HOUR)], recorded=NOON)  # told late
-    log.append([order(3, ("c", 1, 2.0))], recorded=NOON + HOUR)
+    log.append([order(1, ("a", 1, 2.0), time=NOON - HOUR)], clock=lambda: NOON - HOUR)
+    log.append([order(2, ("b", 1, 2.0), time=NOON - 9 * HOUR)], clock=lambda: NOON)  # told late
+    log.append([order(3, ("c", 1, 2.0))], clock=lambda: NOON + HOUR)
     assert [e.event_id for e in log.since("anna", NOON)] == ["e2", "e3"]
     assert log.since("anna", NOON + 2 * HOUR) == []
     assert log.since("berta", NOON - 2 * HOUR) == []
@@ -115,9 +117,10 @@ def test_since_is_one_indexed_read(tmp_path: Path) -> None:
 
 
 def test_order_lines_are_canonical(log: EventLog) -> None:
-    log.append([order(1, ("a", 2, 1.5), ("b", 1, 0.0), ("a", 1, 1.5))], recorded=NOON)
+    log.append([order(1, ("a", 2, 1.5), ("b", 1, 0.0), ("a", 1, 1.5))], clock=lambda: NOON)
     log.append(
-        [refund("r1", "o1", ("a", 1, 1.5)), refund("r2", "o1", ("a", 1, 1.5))], recorded=NOON
+        [refund("r1", "o1", ("a", 1, 1.5)), refund("r2", "o1", ("a", 1, 1.5))],
+        clock=lambda: NOON,
     )
     lines = validate("order_lines", log.order_lines(), origin=LOG)
     assert lines["line_number"].tolist() == [1, 2, 3, FIRST_REFUND_LINE, FIRST_REFUND_LINE + 1]
@@ -135,8 +138,8 @@ def test_an_empty_log_is_canonical(log: EventLog) -> None:
 def test_orders_of_tables_and_log_stand_once(tmp_path: Path) -> None:
     ws = Workspace.create(tmp_path, clock=f"fixed:{NOON.isoformat()}")
     log = EventLog(ws.events_db)
-    log.append([order(1, ("a", 1, 2.0)), order(2, ("b", 1, 2.0))], recorded=NOON)
-    log.append([refund("r1", "o1", ("a", 1, 2.0))], recorded=NOON)
+    log.append([order(1, ("a", 1, 2.0)), order(2, ("b", 1, 2.0))], clock=lambda: NOON)
+    log.append([refund("r1", "o1", ("a", 1, 2.0))], clock=lambda: NOON)
     assert len(all_order_lines(ws)) == 3
     stored = log.order_lines()
     stored = stored[stored["order_id"] == "o1"].iloc[:1]
@@ -149,7 +152,7 @@ def test_orders_of_tables_and_log_stand_once(tmp_path: Path) -> None:
 
 def test_many_threads_write_each_event_once(log: EventLog) -> None:
     def post(number: int) -> int:
-        return log.append([order(number % 20, ("a", 1, 2.0))], recorded=NOON).accepted
+        return log.append([order(number % 20, ("a", 1, 2.0))], clock=lambda: NOON).accepted
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(post, range(100))) == 20
@@ -166,7 +169,7 @@ noon = pd.Timestamp("2024-03-01T12:00:00Z")
 log = EventLog(Path(sys.argv[1]))
 for n in range(10_000):
     log.append([Event(event_id=str(n), type="product_viewed", customer_id="anna", product_id="a",
-                      event_timestamp=noon)], recorded=noon)
+                      event_timestamp=noon)], clock=lambda: noon)
     print(n, flush=True)
 """
     path = tmp_path / "events.db"
