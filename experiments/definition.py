@@ -5,7 +5,6 @@ experiment starts once, its share of customers only grows, and it ends by stop o
 never used twice, because the exposures in the log carry it.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -26,8 +25,9 @@ class ExperimentError(ValueError):
 class Variant(Config):
     """One side of an experiment."""
 
-    model: Annotated[str, pydantic.Field(pattern=r"^(champion|recommender@[1-9][0-9]*)$")]
-    """`champion` (the version that is champion at the start) or a version: `recommender@3`."""
+    model: Annotated[str, pydantic.Field(pattern=r"^([a-z_]+|recommender@[1-9][0-9]*)$")]
+    """A version (`recommender@3`), or what stands for one at the start: `champion`, or a model's
+    name (`popularity`) for its newest version."""
     weight: Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)] = 1
     """Share of the experiment's units, relative to the other weights; fixed for good."""
 
@@ -76,9 +76,10 @@ class Change(Config):
 
 
 class State(Config):
-    """Where an experiment stands. Its variants name versions: the champion is pinned at start."""
+    """Where an experiment stands."""
 
     experiment: Experiment
+    """As it runs: every variant names a version, pinned at the start; `exposed_share` as ramped."""
     status: Literal["running", "stopped", "killed"]
     defined: Experiment
     """The experiment as it was given to `start`."""
@@ -123,26 +124,40 @@ def _save(ws: Workspace, state: State) -> State:
 
 
 def _pinned(ws: Workspace, experiment: Experiment) -> Experiment:
-    """Return `experiment` with `champion` replaced by its version, and every bundle exported."""
-    from training import registry
-
+    """Return `experiment` with every model replaced by a version whose bundle stands."""
     variants = {}
     for name, variant in experiment.variants.items():
-        model = champion(ws) if variant.model == CHAMPION else variant.model
-        registry.export(ws, *model.split("@"))
+        model = resolve(ws, variant.model)
+        if not bundle_folder(ws, model).exists():
+            from training import registry
+
+            registry.export(ws, *model.split("@"))
         variants[name] = variant.model_copy(update={"model": model})
     return experiment.model_copy(update={"variants": variants})
 
 
-def champion(ws: Workspace) -> str:
-    """Return the version that is champion now, as `recommender@3`."""
-    try:
-        current = json.loads((ws.bundles / "current.json").read_text(encoding="utf-8"))
-        return str(current["recommender"]).replace("/", "@")
-    except (FileNotFoundError, KeyError):
+def resolve(ws: Workspace, model: str) -> str:
+    """Return the version that `model` means now, as `recommender@3`.
+
+    Raises ExperimentError without a champion, RegistryError without a version of a named model.
+    """
+    from training import registry
+
+    if "@" in model:
+        return model
+    if model != CHAMPION:
+        return f"recommender@{registry.find_model(ws, 'recommender', model).version}"
+    current = registry.read_current(ws)
+    if "recommender" not in current:
         raise ExperimentError(
             "there is no champion: run `python -m training promote recommender` first"
-        ) from None
+        )
+    return current["recommender"].replace("/", "@")
+
+
+def bundle_folder(ws: Workspace, model: str) -> Path:
+    """Return where the bundle of `model` (`recommender@3`) lies."""
+    return ws.bundles / model.replace("@", "/")
 
 
 def start(ws: Workspace, experiment: Experiment) -> State:

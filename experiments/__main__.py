@@ -1,0 +1,219 @@
+"""`python -m experiments`: A/B tests of model versions, from start to decision.
+
+A day in its life: `start champion-popularity.yaml` binds variants to model versions and the
+service begins to assign; `ramp` lets more customers in; `analyze` checks the sample ratio, then
+gives effects that hold however often you look; `decide` puts the outcome on record and `stop`
+gives everyone the champion again.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from experiments.definition import Experiment, State
+    from features.workspace import Workspace
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
+HOME = Path(".regulars")
+Home = Annotated[
+    Path, typer.Option(envvar="REGULARS_HOME", help="The workspace: a directory per shop.")
+]
+Key = Annotated[str, typer.Argument(help="The experiment's key.")]
+Definition = Annotated[
+    Path, typer.Argument(help="A definition; examples lie in configs/experiments/.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="key=value, such as exposed_share=0.1 or variants.new.model=recommender@2"),
+]
+
+
+@contextmanager
+def _user_errors() -> Iterator[None]:
+    """End what the user can mend as one line on stderr and exit code 2."""
+    from configs.loader import ConfigError
+    from experiments.definition import ExperimentError
+    from features.workspace import WorkspaceError
+    from training.bundle import BundleError
+    from training.registry import RegistryError
+
+    try:
+        yield
+    except (ExperimentError, WorkspaceError, ConfigError, RegistryError, BundleError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        raise typer.Exit(2) from error
+
+
+def _open(home: Path) -> "Workspace":
+    from features.workspace import Workspace
+
+    return Workspace.open(home)
+
+
+def _load(definition: Path, overrides: list[str] | None) -> "Experiment":
+    from configs.loader import load_config
+    from experiments.definition import Experiment
+
+    return load_config(Experiment, definition, overrides or ())
+
+
+def _tell(state: "State") -> None:
+    experiment = state.experiment
+    sides = ", ".join(
+        f"{name}{' (control)' if name == experiment.control else ''} = {variant.model}"
+        f" x {variant.weight:g}"
+        for name, variant in experiment.variants.items()
+    )
+    print(f"{experiment.key}: {state.status}, {experiment.exposed_share:.0%} of customers; {sides}")
+    for change in state.changes:
+        reason = f": {change.reason}" if change.reason else ""
+        print(f"  {change.at:%Y-%m-%d %H:%M}Z {change.verb} at {change.exposed_share:.0%}{reason}")
+
+
+@app.command()
+def start(definition: Definition, overrides: Overrides = None, home: Home = HOME) -> None:
+    """Begin to assign customers to the variants of a definition.
+
+    The champion and named models are pinned to their versions of now and exported for serving.
+    The same definition again changes nothing; a key is never used twice.
+    """
+    with _user_errors():
+        from experiments.definition import start
+
+        _tell(start(_open(home), _load(definition, overrides)))
+
+
+@app.command()
+def ramp(
+    key: Key,
+    exposed_share: Annotated[float, typer.Option(help="Share of all customers, 0 to 1.")],
+    home: Home = HOME,
+) -> None:
+    """Let a larger share of customers take part; nobody moves between variants."""
+    with _user_errors():
+        from experiments.definition import ramp
+
+        _tell(ramp(_open(home), key, exposed_share=exposed_share))
+
+
+@app.command()
+def stop(
+    key: Key, reason: Annotated[str, typer.Option(help="Kept on record.")] = "", home: Home = HOME
+) -> None:
+    """End as planned: everyone gets the champion again; the analysis stands."""
+    with _user_errors():
+        from experiments.definition import stop
+
+        _tell(stop(_open(home), key, reason=reason))
+
+
+@app.command()
+def kill(
+    key: Key, reason: Annotated[str, typer.Option(help="What went wrong.")], home: Home = HOME
+) -> None:
+    """End at once because of harm; the reason stays on record."""
+    with _user_errors():
+        from experiments.definition import kill
+
+        _tell(kill(_open(home), key, reason=reason))
+
+
+@app.command()
+def status(
+    key: Annotated[str | None, typer.Argument(help="One experiment; all without it.")] = None,
+    home: Home = HOME,
+) -> None:
+    """Show what runs and what ran, with every change."""
+    with _user_errors():
+        from experiments import definition
+
+        ws = _open(home)
+        states = definition.states(ws) if key is None else [definition.status(ws, key)]
+        for state in states:
+            _tell(state)
+        if not states:
+            print("no experiment was started in this workspace")
+
+
+@app.command()
+def power(
+    definition: Definition,
+    rel_effect_size: Annotated[float, typer.Option(help="The lift to find: 0.05 is 5 %.")],
+    overrides: Overrides = None,
+    chance: Annotated[float, typer.Option(help="Probability of finding it.")] = 0.8,
+    home: Home = HOME,
+) -> None:
+    """Say how many customers it takes to find a lift, from this shop's own past."""
+    with _user_errors():
+        from experiments.power import plan
+        from features.events import all_order_lines
+
+        ws, experiment = _open(home), _load(definition, overrides)
+        lines = all_order_lines(ws)
+        for row in plan(
+            experiment, lines, as_of=ws.now(), rel_effect_size=rel_effect_size, power=chance
+        ):
+            print(
+                f"{row.metric}: {row.units:,} customers in both variants find a lift of"
+                f" {rel_effect_size:.1%} on {row.mean:.4g} (std {row.std:.4g}) with probability {chance:.0%}"
+            )
+
+
+@app.command()
+def analyze(
+    key: Key,
+    as_of: Annotated[
+        str | None, typer.Option(help="Local day (YYYY-MM-DD) at whose midnight; else now.")
+    ] = None,
+    plot: Annotated[bool, typer.Option(help="Also draw the effects over time.")] = False,
+    home: Home = HOME,
+) -> None:
+    """Check the sample ratio, then estimate every effect with intervals.
+
+    The always-valid intervals hold however often you look; the others at one planned look. Only
+    customers whose window is over count. Exit code 1 says that the sample ratio is broken.
+    """
+    with _user_errors():
+        from rich.console import Console
+
+        from experiments.definition import status
+        from experiments.readout import read_out
+        from experiments.report import show
+
+        ws = _open(home)
+        experiment = status(ws, key).experiment
+        at = ws.midnight(as_of) if as_of else None
+        analysis = read_out(ws, key, as_of=at, picture=plot)
+        Console().print(show(experiment, analysis))
+        if plot:
+            print(f"picture: {ws.experiments / key / 'effect.png'}")
+    if not analysis.sample_ratio.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def decide(
+    key: Key,
+    variant: Annotated[str, typer.Option(help="The variant that wins.")],
+    reason: Annotated[str, typer.Option(help="Why; kept on record.")],
+    home: Home = HOME,
+) -> None:
+    """Put a decision on record, with the analysis it rests on."""
+    with _user_errors():
+        from experiments.readout import decide
+
+        decision = decide(_open(home), key, variant=variant, reason=reason)
+        version = decision["model"].partition("@")[2]
+        print(f"{key}: {variant} ({decision['model']}), because {reason}")
+        print(f"to make it so: python -m training promote recommender --version {version}")
+
+
+if __name__ == "__main__":
+    app()

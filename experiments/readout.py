@@ -1,0 +1,67 @@
+"""From a workspace to an analysis and a decision on record, beside the experiment's state."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from experiments.analysis import Analysis, analyze, timeline
+from experiments.definition import ExperimentError, status
+from experiments.exposures import read
+from experiments.report import as_json, plain, plot
+from features.events import all_order_lines
+from features.workspace import Workspace, write_json
+
+EXPOSURES = "exposures.db"
+
+
+def read_out(
+    ws: Workspace, key: str, *, as_of: pd.Timestamp | None = None, picture: bool = False
+) -> Analysis:
+    """Analyze experiment `key` as it stands at `as_of` (UTC; now by the workspace's clock).
+
+    Writes `analysis.json`, and `effect.png` if a `picture` is wanted, to `ws.experiments/KEY`.
+    """
+    experiment = status(ws, key).experiment
+    at = ws.now() if as_of is None else as_of
+    exposures, lines = read(ws.experiments / EXPOSURES, key), all_order_lines(ws)
+    analysis = analyze(experiment, exposures, lines, as_of=at)
+    folder = ws.experiments / key
+    write_json(folder / "analysis.json", as_json(analysis))
+    if picture:
+        plot(timeline(experiment, exposures, lines, as_of=at), folder / "effect.png")
+    return analysis
+
+
+def decide(ws: Workspace, key: str, *, variant: str, reason: str) -> dict[str, Any]:
+    """Record that `variant` wins and why, with the analysis it rests on; `decision.json`.
+
+    Raises ExperimentError when the sample ratio is broken, nothing is known yet, or a decision
+    stands already.
+    """
+    state = status(ws, key)
+    file = ws.experiments / key / "decision.json"
+    if variant not in state.experiment.variants:
+        known: Sequence[str] = sorted(state.experiment.variants)
+        raise ExperimentError(f"variant = {variant!r}: experiment {key!r} has {known}")
+    if not reason.strip():
+        raise ExperimentError("reason = '': say why this variant")
+    if file.exists():
+        raise ExperimentError(f"experiment {key!r} was decided already: see {file}")
+    analysis = read_out(ws, key)
+    if not analysis.sample_ratio.ok:
+        raise ExperimentError(
+            f"experiment {key!r} has a broken sample ratio (p = {analysis.sample_ratio.pvalue:.2g})"
+            ": find the cause and run it again under a new key"
+        )
+    if not analysis.effects:
+        raise ExperimentError(f"experiment {key!r} has no effects yet: wait for its window to end")
+    decision = {
+        "variant": variant,
+        "model": state.experiment.variants[variant].model,
+        "reason": reason,
+        "at": plain(ws.now()),
+        "analysis": as_json(analysis),
+    }
+    write_json(file, decision)
+    return decision

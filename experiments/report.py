@@ -1,0 +1,147 @@
+"""An analysis for people (a table, a picture) and for machines (JSON)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Group
+from rich.table import Table
+
+from experiments.analysis import Analysis
+from experiments.definition import Experiment
+from experiments.statistics import WARM_UP, Interval
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON can hold it: times as RFC 3339, what is not finite as null.
+
+    >>> plain({"low": -math.inf, "at": pd.Timestamp("2011-12-09T00:00Z"), "pair": (1, 2.5)})
+    {'low': None, 'at': '2011-12-09T00:00:00+00:00', 'pair': [1, 2.5]}
+    """
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def as_json(analysis: Analysis) -> dict[str, Any]:
+    """Return `analysis` as a JSON object with the names of its fields."""
+    ratio = {"ok": analysis.sample_ratio.ok}
+    found: dict[str, Any] = plain(asdict(analysis))
+    found["sample_ratio"].update(ratio)
+    return found
+
+
+def show(experiment: Experiment, analysis: Analysis) -> Group:
+    """Return the analysis as text: sample ratio first; without a sound one no effects."""
+    parts: list[Table | str] = [_ratio_line(analysis)]
+    if analysis.crossed:
+        parts.append(f"{analysis.crossed:,} units saw two variants and are left out: find out why")
+    if analysis.waiting:
+        parts.append(
+            f"{analysis.waiting:,} units wait for the end of their {experiment.window_days:g} days"
+        )
+    if not analysis.sample_ratio.ok:
+        parts.append("The effects are withheld: a broken split makes them worthless.")
+    elif analysis.effects:
+        parts += [_means(analysis), _effects(experiment, analysis)]
+        if min(analysis.units.values()) < WARM_UP:
+            parts.append(f"always-valid intervals begin at {WARM_UP} units a variant")
+    else:
+        parts.append("No effects yet: every variant needs two units whose window is over.")
+    return Group(*parts)
+
+
+def _ratio_line(analysis: Analysis) -> str:
+    ratio = analysis.sample_ratio
+    counts = ", ".join(
+        f"{name} {count:,} (expected {ratio.expected[name]:,.0f})"
+        for name, count in ratio.exposed.items()
+    )
+    verdict = "ok" if ratio.ok else "BROKEN: assignment or logging loses units"
+    return f"sample ratio: {counts}; p = {ratio.pvalue:.3g}: {verdict}"
+
+
+def _means(analysis: Analysis) -> Table:
+    table = Table(title=f"{analysis.key} at {analysis.as_of:%Y-%m-%d %H:%M}Z", title_justify="left")
+    for column in ("variant", "units", "conversion", "revenue a customer"):
+        table.add_column(column, justify="left" if column == "variant" else "right")
+    for name, means in analysis.means.items():
+        table.add_row(
+            name,
+            f"{analysis.units[name]:,}",
+            f"{means['conversion']:.2%}",
+            f"{means['revenue']:,.3f}",
+        )
+    return table
+
+
+def _effects(experiment: Experiment, analysis: Analysis) -> Table:
+    level = f"{1 - experiment.alpha:.0%}"
+    table = Table(title=f"against {experiment.control}", title_justify="left")
+    table.add_column("effect")
+    columns = ("difference", f"{level} at one look", f"{level} always valid")
+    for column in (*columns, "relative", f"{level} always valid", "p at one look"):
+        table.add_column(column, justify="right")
+    for effect in analysis.effects:
+        table.add_row(
+            f"{effect.metric}, {effect.variant}",
+            f"{effect.effect_size:+.4f}",
+            interval(effect.effect_size_ci),
+            interval(effect.effect_size_always),
+            f"{effect.rel_effect_size:+.1%}",
+            interval(effect.rel_effect_size_always, percent=True),
+            f"{effect.pvalue:.3g}",
+        )
+    removed = max(effect.variance_removed for effect in analysis.effects)
+    table.caption = f"past spend took out up to {removed:.1%} of the variance (CUPED)"
+    return table
+
+
+def interval(ends: Interval, *, percent: bool = False) -> str:
+    """Write an interval for people.
+
+    >>> interval(Interval(-0.01, 0.25)), interval(Interval(0, 0.5), percent=True)
+    ('-0.0100 .. +0.2500', '+0.0% .. +50.0%')
+    >>> interval(Interval(-math.inf, math.inf))
+    '-'
+    """
+    if not all(map(math.isfinite, ends)):
+        return "-"
+    form = "+.1%" if percent else "+.4f"
+    return f"{ends.low:{form}} .. {ends.high:{form}}"
+
+
+def plot(analyses: Sequence[Analysis], file: Path) -> None:
+    """Draw every effect over time with both intervals into `file` (PNG)."""
+    from matplotlib.figure import Figure
+
+    effects = [(a.as_of.to_pydatetime(), effect) for a in analyses for effect in a.effects]
+    names = list(dict.fromkeys((effect.metric, effect.variant) for _, effect in effects))
+    figure = Figure(figsize=(9, 3.2 * max(len(names), 1)), layout="constrained")
+    for number, (metric, variant) in enumerate(names, start=1):
+        axes = figure.add_subplot(len(names), 1, number)
+        times, mine = zip(
+            *((t, e) for t, e in effects if (e.metric, e.variant) == (metric, variant)),
+            strict=True,
+        )
+        for bounds, label, shade in (
+            ([effect.effect_size_always for effect in mine], "always valid", 0.2),
+            ([effect.effect_size_ci for effect in mine], "valid at one look", 0.35),
+        ):
+            ends = pd.DataFrame(bounds).replace([math.inf, -math.inf], math.nan)
+            axes.fill_between(
+                times, ends["low"], ends["high"], alpha=shade, color="C0", label=label
+            )
+        axes.plot(times, [effect.effect_size for effect in mine], color="C0")
+        axes.axhline(0, color="black", linewidth=0.8)
+        axes.set_title(f"{metric}: {variant} against control")
+        axes.legend(loc="upper right")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=120)
