@@ -1,6 +1,8 @@
 """What churn models learn from and are measured on: customers at a time, and who stayed away."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -40,6 +42,7 @@ def churned(
     return labels
 
 
+@lru_cache(maxsize=2)  # a model and its baselines learn from the same ones
 def examples(data: TrainingData, *, horizon_days: int) -> Examples:
     """Return all customers of every snapshot whose horizon ends by `data.as_of`.
 
@@ -63,13 +66,15 @@ def examples(data: TrainingData, *, horizon_days: int) -> Examples:
     )
 
 
-def evaluate_predictor(
-    model: Predictor, data: TrainingData, *, at: pd.Timestamp
-) -> dict[str, float]:
-    """Return the metrics of `model` for the customers of `at`; `data` must reach past the horizon.
+def predictor_judge(
+    data: TrainingData, *, at: pd.Timestamp, horizon_days: int
+) -> Callable[[Predictor], dict[str, float]]:
+    """Return the function that gives the metrics of a model for the customers of `at`.
 
-    The queries stand at `at`; only the labels read [at, at + horizon).
+    The queries stand at `at`; only the labels read [at, at + horizon), which must lie before
+    `data.as_of`.
     """
     ids = data.customers(at, days=ACTIVE_DAYS)
-    labels = churned(data, at, ids, horizon_days=model.horizon_days)
-    return churn_metrics(labels, model.predict(data.queries(at, ids)))
+    labels = churned(data, at, ids, horizon_days=horizon_days)
+    queries = data.queries(at, ids)
+    return lambda model: churn_metrics(labels, model.predict(queries))

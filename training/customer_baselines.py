@@ -50,7 +50,7 @@ class LogisticRegression:
         *,
         config: LogisticRegressionConfig | RecencyConfig,
         seed: int,  # noqa: ARG003  # every model's fit takes it; this one draws nothing
-        run: Run,
+        run: Run,  # noqa: ARG003  # and knows no epochs
     ) -> Self:
         """Fit on every snapshot whose horizon ends by `data.as_of`."""
         from sklearn.linear_model import LogisticRegression as Solver
@@ -62,12 +62,10 @@ class LogisticRegression:
         solver = Solver(C=1 / getattr(config, "penalty", 1.0), max_iter=1000)
         solver.fit((x - mean) / scale, seen.churned)
         weights = solver.coef_[0] / scale
-        model = cls(
+        return cls(
             np.append(weights, solver.intercept_[0] - weights @ mean),
             horizon_days=config.horizon_days,
         )
-        run.on_epoch(1, {} if run.validate is None else run.validate(model))
-        return model
 
     def predict(self, queries: Queries) -> FloatArray:
         """Return the probability (B,) of no order within `horizon_days` after `queries.at`."""

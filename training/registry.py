@@ -71,6 +71,22 @@ def register(
     return str(made.version)
 
 
+def of_run(ws: Workspace, client: Any, run_id: str) -> Version:
+    """Return the version that the run `run_id` made. Raises RegistryError where it made none."""
+    for entry in client.search_model_versions(f"run_id = '{run_id}'"):
+        return _version(ws, entry)
+    raise RegistryError(f"run {run_id} has no registered version")
+
+
+def find_finished(tracking: Tracking, *, key: str) -> Version | None:
+    """Return the version that a finished run of `key` made, if one stands."""
+    for run_id, status in tracking.runs(key=key).items():
+        if status == "FINISHED":
+            for entry in tracking.client.search_model_versions(f"run_id = '{run_id}'"):
+                return _version(tracking.ws, entry)
+    return None
+
+
 def find(ws: Workspace, name: str, version: str | None = None) -> Version:
     """Return version `version` of `name`: a number, `champion`, or None for the newest.
 

@@ -3,7 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -11,6 +12,7 @@ from features.workspace import Workspace
 
 NAME: Final = "regulars"
 KEY: Final = "regulars.key"
+FAILURE: Final = "regulars.failure"
 MODEL_PATH: Final = "model"
 BUNDLE_PATH: Final = f"{MODEL_PATH}/artifacts/bundle"
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
@@ -51,6 +53,8 @@ class Tracking:
         for run_id, status in self.runs(key=key).items():
             if status != "FINISHED":
                 self.client.update_run(run_id, status="RUNNING")
+                if FAILURE in self.client.get_run(run_id).data.tags:
+                    self.client.delete_tag(run_id, FAILURE)
                 return run_id
         lineage = {} if parent is None else {"mlflow.parentRunId": parent}
         run = self.client.create_run(
@@ -69,7 +73,7 @@ class Tracking:
         running = self.client.search_runs([self.experiment_id], "attributes.status = 'RUNNING'")
         stale = [r.info.run_id for r in running if keep is None or r.data.tags.get(KEY) != keep]
         for run_id in stale:
-            self.client.set_tag(run_id, "regulars.failure", "the process ended without a word")
+            self.client.set_tag(run_id, FAILURE, "its process ended without a word")
             self.finish(run_id, "FAILED")
         return stale
 
@@ -91,6 +95,19 @@ class Tracking:
     def steps(self, run_id: str, metric: str) -> set[int]:
         """Return the steps at which `metric` stands in the run already."""
         return {point.step for point in self.client.get_metric_history(run_id, metric)}
+
+    @contextmanager
+    def ending(
+        self, run_id: str, *, stops: tuple[type[BaseException], ...] = (KeyboardInterrupt,)
+    ) -> Iterator[None]:
+        """End the run as what happens inside says: FINISHED, KILLED on `stops`, else FAILED."""
+        try:
+            yield
+        except BaseException as error:
+            self.client.set_tag(run_id, FAILURE, f"{type(error).__name__}: {error}"[:500])
+            self.finish(run_id, "KILLED" if isinstance(error, stops) else "FAILED")
+            raise
+        self.finish(run_id, "FINISHED")
 
     def finish(self, run_id: str, status: Status) -> None:
         """End the run with its true `status`."""

@@ -1,0 +1,162 @@
+"""From the shop's data to a registered model version, on one page.
+
+Build the features, choose the epochs on the last window before `as_of`, measure the model beside
+its baselines there, train again on everything, log, register. The same data, config and seed give
+the version that stands; a training that was cut off goes on.
+"""
+
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from configs.loader import Config
+from features.workspace import Workspace
+from training import registry
+from training.assess import Assessment, Metrics, assess, make_judge, window_days
+from training.bundle import Manifest
+from training.commit import git_commit
+from training.curves import draw_curves
+from training.job import Job, prepare
+from training.models import model_class, spec
+from training.run import Device, Run
+from training.tracking import Tracking
+
+SERVICES: Final = {"recommender": "recommender_v1", "churn": "churn_v1"}
+Report = Callable[[str, int, Metrics], None]
+"""Told the phase (`choose` or `train`), the epoch (from 1) and its metrics."""
+
+
+def _quiet(phase: str, epoch: int, metrics: Metrics) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitResult:
+    """A registered version and its figures."""
+
+    version: registry.Version
+    metrics: Metrics
+    """On the last window before the data cut, by a model trained before that window."""
+    baselines: dict[str, Metrics]
+    reused: bool
+    """Whether the version stood already."""
+
+
+def fit(
+    ws: Workspace,
+    model: str,
+    *,
+    as_of: pd.Timestamp,
+    config: Config | None = None,
+    seed: int = 0,
+    device: Device = "auto",
+    report: Report = _quiet,
+    on_build: Callable[[int, int], None] | None = None,
+) -> FitResult:
+    """Return a registered version of `model` from the data before `as_of` (UTC).
+
+    `config` is by default the model's own. Raises UnknownModel, NotEnoughData, WorkspaceError.
+    """
+    job = prepare(ws, model, as_of=as_of, config=config, seed=seed, on_build=on_build)
+    with ws.lock("training"):
+        tracking = Tracking(ws)
+        tracking.fail_stale(keep=job.key)
+        found = registry.find_finished(tracking, key=job.key)
+        if found is None:
+            run_id = tracking.start(key=job.key, name=model, tags=_tags(job))
+            with tracking.ending(run_id):
+                _fit(tracking, run_id, job, device=device, report=report)
+            version = registry.of_run(ws, tracking.client, run_id)
+        shutil.rmtree(job.checkpoints, ignore_errors=True)
+    version = found or version
+    return FitResult(
+        version=version,
+        metrics=version.manifest.metrics,
+        baselines=version.baselines,
+        reused=found is not None,
+    )
+
+
+def _fit(tracking: Tracking, run_id: str, job: Job, *, device: Device, report: Report) -> None:
+    def run(phase: str) -> Run:
+        known = tracking.steps(run_id, f"{phase}_loss")
+
+        def on_epoch(epoch: int, metrics: Metrics) -> None:
+            if epoch not in known:
+                named = {f"{phase}_{name}": value for name, value in metrics.items()}
+                tracking.log_metrics(run_id, named, step=epoch)
+            report(phase, epoch, metrics)
+
+        return Run(on_epoch=on_epoch, checkpoints=job.checkpoints / phase, device=device)
+
+    tracking.log_params(run_id, job.config.model_dump(mode="json"))
+    found = assess_job(job, run=run("choose"))
+    config = job.config
+    if "epochs" in type(config).model_fields:
+        config = config.model_copy(update={"epochs": found.epochs})
+    fitted = model_class(job.model).fit(job.full, config=config, seed=job.seed, run=run("train"))
+    _log(tracking, run_id, job, found)
+    registry.register(
+        tracking,
+        run_id,
+        fitted,
+        _manifest(job, found, config),
+        products=job.client.products(job.as_of),
+    )
+
+
+def assess_job(job: Job, *, run: Run, baselines: bool = True) -> Assessment:
+    """Measure `job` on the last window before its `as_of`, trained on what was known before."""
+    judge = make_judge(spec(job.model), job.full, at=job.past.as_of, days=window_days(job.config))
+    return assess(
+        job.model,
+        job.past,
+        judge,
+        config=job.config,
+        seed=job.seed,
+        run=run,
+        baselines=baselines,
+    )
+
+
+def _tags(job: Job) -> dict[str, str]:
+    return {
+        "model": job.model,
+        "as_of": job.as_of.isoformat(),
+        "data_digest": job.data_digest,
+        "git_commit": git_commit(),
+        "seed": str(job.seed),
+    }
+
+
+def _manifest(job: Job, found: Assessment, config: Config) -> Manifest:
+    name = spec(job.model).registered
+    return Manifest(
+        name=name,
+        model=job.model,
+        feature_service=SERVICES[name],
+        as_of=job.as_of.to_pydatetime(),
+        data_digest=job.data_digest,
+        git_commit=git_commit(),
+        config=config.model_dump(mode="json"),
+        seed=job.seed,
+        metrics={k: v for k, v in found.metrics.items() if math.isfinite(v)},
+    )
+
+
+def _log(tracking: Tracking, run_id: str, job: Job, found: Assessment) -> None:
+    """Log the figures, the report, the config and the learning curves."""
+    tracking.log_metrics(run_id, found.metrics)
+    for name, metrics in found.baselines.items():
+        tracking.log_metrics(run_id, {f"{name}.{k}": v for k, v in metrics.items()})
+    window = [job.past.as_of.isoformat(), job.as_of.isoformat()]
+    client: Any = tracking.client
+    client.log_dict(run_id, {"window": window, **asdict(found)}, "report.json")
+    client.log_dict(run_id, job.config.model_dump(mode="json"), "config.yaml")
+    if found.history:
+        with draw_curves(job.model, found.history, best=found.epochs) as figure:
+            client.log_figure(run_id, figure, "learning_curves.png")
