@@ -1,0 +1,258 @@
+"""Search a model's settings by Optuna over the same assessment that `fit` makes.
+
+The objective is the score on the last window before `as_of`, so the windows after it stay unseen.
+A study that was cut off goes on: the trial that died is marked failed, and since each draw depends
+on the seed and the finished trials alone, the finished ones equal those of an unbroken study.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import yaml
+
+from configs.loader import Config
+from features.workspace import Workspace
+from training.assess import OBJECTIVE, Metrics, assess, make_judge, window_days
+from training.job import Job, prepare
+from training.models import spec
+from training.run import Device, Run
+from training.tracking import Tracking
+
+Space = dict[str, "Range | tuple[Any, ...]"]
+TrialReport = Callable[[int, int, Metrics], None]
+"""Told the trial's number, the epoch (from 1) and its metrics."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, drawn by their logarithm if `log`."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+SPACES: Final[dict[str, Space]] = {
+    "churn": {
+        "lr": Range(3e-4, 1e-2, log=True),
+        "weight_decay": Range(1e-3, 1.0, log=True),
+        "dropout": Range(0.0, 0.5),
+        "hidden": ((16,), (32, 16), (64, 32)),
+        "batch_size": (1024, 4096),
+    },
+    "logistic_regression": {"penalty": Range(1e-2, 1e4, log=True)},
+}
+
+
+class NothingToTune(ValueError):
+    """The model has no settings to search; the message lists those that have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneResult:
+    """What a study found."""
+
+    study: str
+    best: dict[str, Any]
+    """The overrides of the best trial, as written to `file`."""
+    value: float
+    """Its objective on the last window before `as_of`."""
+    complete: int
+    pruned: int
+    file: Path
+
+
+def tune(
+    ws: Workspace,
+    model: str,
+    *,
+    trials: int,
+    as_of: pd.Timestamp,
+    config: Config | None = None,
+    seed: int = 0,
+    device: Device = "auto",
+    report: TrialReport | None = None,
+    on_build: Callable[[int, int], None] | None = None,
+) -> TuneResult:
+    """Run the study of `model` until `trials` are finished (complete or pruned).
+
+    The first trial is `config` (by default the model's own) as it stands; the best overrides of it
+    are written to `tuned/MODEL.yaml` in the workspace. Raises NothingToTune.
+    """
+    import optuna
+
+    if model not in SPACES:
+        raise NothingToTune(f"model {model!r}: settings to search have {', '.join(SPACES)}")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    job = prepare(ws, model, as_of=as_of, config=config, seed=seed, on_build=on_build)
+    with ws.lock("training"):
+        tracking = Tracking(ws)
+        tracking.fail_stale(keep=f"study-{job.key}")
+        study = optuna.create_study(
+            storage=f"sqlite:///{ws.home / 'optuna.db'}",
+            study_name=f"{model}-{job.key}",
+            load_if_exists=True,
+            direction="maximize",
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
+        )
+        for dead in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
+            study.tell(dead.number, state=optuna.trial.TrialState.FAIL)
+        if _finished(study) < trials:
+            parent = tracking.start(
+                key=f"study-{job.key}", name=f"tune {model}", tags={"study": study.study_name}
+            )
+            with tracking.ending(parent):
+                _run_trials(study, trials, job, tracking, parent, device=device, report=report)
+    return _conclude(study, job)
+
+
+def _run_trials(
+    study: Any,
+    trials: int,
+    job: Job,
+    tracking: Tracking,
+    parent: str,
+    *,
+    device: Device,
+    report: TrialReport | None,
+) -> None:
+    import optuna
+
+    at, days = job.past.as_of, window_days(job.config)
+    judge = make_judge(spec(job.model), job.full, at=at, days=days)
+    while (done := _finished(study)) < trials:
+        study.sampler = optuna.samplers.TPESampler(seed=job.seed + done)
+        if not done and not study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
+            study.enqueue_trial(_as_it_stands(job))
+        trial = study.ask()
+        run_id = tracking.start(
+            key=f"study-{job.key}-{trial.number}",
+            name=f"trial {trial.number}",
+            tags={"study": study.study_name, "trial": str(trial.number), "model": job.model},
+            parent=parent,
+        )
+        stops = (KeyboardInterrupt, optuna.TrialPruned)
+        with (
+            suppress(optuna.TrialPruned),
+            tracking.ending(run_id, stops=stops),
+            _telling(study, trial) as tell,
+        ):
+            overrides = _suggest(trial, SPACES[job.model])
+            tracking.log_params(run_id, overrides)
+            run = Run(on_epoch=_pruning(trial, job, tracking, run_id, report), device=device)
+            config = type(job.config)(**{**job.config.model_dump(), **overrides})
+            found = assess(
+                job.model, job.past, judge, config=config, seed=job.seed, run=run, baselines=False
+            )
+            tracking.log_metrics(run_id, found.metrics)
+            tell(found.metrics[_objective(job)])
+
+
+def _pruning(
+    trial: Any, job: Job, tracking: Tracking, run_id: str, report: TrialReport | None
+) -> Callable[[int, Metrics], None]:
+    """Return what logs each epoch of `trial` and ends it when the median trial was better."""
+    import optuna
+
+    def on_epoch(epoch: int, metrics: Metrics) -> None:
+        tracking.log_metrics(run_id, {f"choose_{k}": v for k, v in metrics.items()}, step=epoch)
+        if report is not None:
+            report(trial.number, epoch, metrics)
+        trial.report(metrics[_objective(job)], epoch)
+        if trial.should_prune():
+            raise optuna.TrialPruned(f"below the median at epoch {epoch}")
+
+    return on_epoch
+
+
+@contextmanager
+def _telling(study: Any, trial: Any) -> Iterator[Callable[[float], None]]:
+    """Give the function that completes `trial`; what is raised makes it pruned or failed."""
+    import optuna
+
+    try:
+        yield lambda value: study.tell(trial, value)
+    except optuna.TrialPruned:
+        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        raise
+    except BaseException:
+        study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        raise
+
+
+def _suggest(trial: Any, space: Space) -> dict[str, Any]:
+    """Return the trial's overrides; options are drawn by their JSON, as Optuna stores no tuples."""
+    drawn: dict[str, Any] = {}
+    for key, values in space.items():
+        if isinstance(values, Range):
+            drawn[key] = trial.suggest_float(key, values.low, values.high, log=values.log)
+        else:
+            options = [json.dumps(option) for option in values]
+            drawn[key] = json.loads(trial.suggest_categorical(key, options))
+    return drawn
+
+
+def _as_it_stands(job: Job) -> dict[str, Any]:
+    """Return the job's own settings as Optuna's parameters, where they lie in the space."""
+    own: dict[str, Any] = {}
+    for key, values in SPACES[job.model].items():
+        value = getattr(job.config, key)
+        if not isinstance(values, Range):
+            if value in values:
+                own[key] = json.dumps(value)
+        elif values.low <= value <= values.high:
+            own[key] = value
+    return own
+
+
+def _objective(job: Job) -> str:
+    return OBJECTIVE[spec(job.model).registered]
+
+
+def _finished(study: Any) -> int:
+    from optuna.trial import TrialState
+
+    return len(study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED)))
+
+
+def _conclude(study: Any, job: Job) -> TuneResult:
+    """Write the best overrides and return the study's figures."""
+    from optuna.trial import TrialState
+
+    asked = {k: v for k, v in job.config.model_dump(mode="json").items() if k != "epochs"}
+    defaults = type(job.config)().model_dump(mode="json")
+    best = {k: v for k, v in asked.items() if v != defaults[k]}
+    for key, value in study.best_trial.params.items():
+        options = not isinstance(SPACES[job.model][key], Range)
+        best[key] = json.loads(value) if options else value
+    file = job.ws.home / "tuned" / f"{job.model}.yaml"
+    _write_yaml(
+        file,
+        best,
+        comment=f"{study.study_name}: {_objective(job)} {study.best_value:.4f} on the "
+        f"{window_days(job.config)} days before {job.as_of.isoformat()}",
+    )
+    return TuneResult(
+        study=study.study_name,
+        best=best,
+        value=study.best_value,
+        complete=len(study.get_trials(states=(TrialState.COMPLETE,))),
+        pruned=len(study.get_trials(states=(TrialState.PRUNED,))),
+        file=file,
+    )
+
+
+def _write_yaml(file: Path, values: dict[str, Any], *, comment: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f".{file.name}")
+    with aside.open("w", encoding="utf-8") as out:
+        out.write(f"# {comment}\n{yaml.safe_dump(values)}")
+        out.flush()
+        os.fsync(out.fileno())
+    aside.replace(file)
