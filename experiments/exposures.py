@@ -34,6 +34,8 @@ class Exposure:
     """UTC, by the workspace's clock."""
 
 
+DATABASE: Final = "exposures.db"
+"""Where the log of a workspace lies, in `ws.experiments`."""
 COLUMNS: Final = tuple(field.name for field in fields(Exposure))
 _CREATE: Final = """
 CREATE TABLE IF NOT EXISTS exposures (

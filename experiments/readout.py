@@ -7,12 +7,10 @@ import pandas as pd
 
 from experiments.analysis import Analysis, analyze, timeline
 from experiments.definition import ExperimentError, status
-from experiments.exposures import read
+from experiments.exposures import DATABASE, read
 from experiments.report import as_json, plain, plot
 from features.events import all_order_lines
 from features.workspace import Workspace, write_json
-
-EXPOSURES = "exposures.db"
 
 
 def read_out(
@@ -24,7 +22,7 @@ def read_out(
     """
     experiment = status(ws, key).experiment
     at = ws.now() if as_of is None else as_of
-    exposures, lines = read(ws.experiments / EXPOSURES, key), all_order_lines(ws)
+    exposures, lines = read(ws.experiments / DATABASE, key), all_order_lines(ws)
     analysis = analyze(experiment, exposures, lines, as_of=at)
     folder = ws.experiments / key
     write_json(folder / "analysis.json", as_json(analysis))
