@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from rich.table import Table
 
 from features.schema import TABLES, TIMES, BadInput, Origin, RetailDataset, empty, validate
 from features.tables import generation, read_table, write_tables
@@ -32,6 +33,24 @@ class Reconciliation:
 
     def __post_init__(self) -> None:
         _check_sum(self.source, self.read, self.kept, self.dropped)
+
+    def __rich__(self) -> Table:
+        """Show every row read under what became of it: the parts add up to the first line."""
+        table = Table(title=f"Reconciliation: {self.source}", title_justify="left")
+        table.add_column("order lines")
+        table.add_column("rows", justify="right")
+        table.add_row("read", f"{self.read:,}", end_section=True)
+        for kind, rows in self.kept.items():
+            table.add_row(f"kept: {kind}", f"{rows:,}")
+        for reason, rows in self.dropped.items():
+            table.add_row(f"dropped: {reason}", f"{rows:,}")
+        parts = sum(self.kept.values()) + sum(self.dropped.values())
+        table.add_row("kept + dropped", f"{parts:,}", end_section=True)
+        for fault, rows in self.warnings.items():
+            table.add_row(f"mended: {fault}", f"{rows:,}")
+        for name, rows in self.tables.items():
+            table.add_row(f"{name} that stand (new)", f"{rows:,} ({self.added[name]:,})")
+        return table
 
 
 def ingest(ws: Workspace, dataset: RetailDataset) -> Reconciliation:
@@ -73,9 +92,7 @@ def ingest(ws: Workspace, dataset: RetailDataset) -> Reconciliation:
     )
 
 
-def _check_sum(
-    source: str, read: int, kept: Mapping[str, int], dropped: Mapping[str, int]
-) -> None:
+def _check_sum(source: str, read: int, kept: Mapping[str, int], dropped: Mapping[str, int]) -> None:
     total = sum(kept.values()) + sum(dropped.values())
     if total != read:
         raise ValueError(f"{source}: {read} rows read, but {total} are kept or dropped")
@@ -110,7 +127,7 @@ def _new_rows(
     key = TABLES[name].unique
     places = before[key].assign(place=np.arange(len(before)))
     place = frame[key].merge(places, on=key, how="left")["place"].to_numpy(dtype=float)
-    known = ~np.isnan(place)
+    known: npt.NDArray[np.bool_] = ~np.isnan(place)
     given = frame[known]
     stands = before.iloc[place[known].astype(int)].set_axis(given.index)
     for column in TABLES[name].columns:

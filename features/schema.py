@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-
 import pandas as pd
 import pandera.pandas as pa
 
 TEXT: Final = "string[pyarrow]"
-TIME: Final = pd.DatetimeTZDtype("us", "UTC")
+TIME: Final = pd.api.types.pandas_dtype("datetime64[us, UTC]")
 LINE_TYPES: Final = ("sale", "return", "fee", "adjustment")
 EVENT_TYPES: Final = (
     "product_viewed",
@@ -196,17 +195,15 @@ class BadInput(ValueError):
         self.file, self.row, self.column, self.value, self.rule = file, row, column, value, rule
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> object:
     """Return a numpy or pandas scalar as Python prints it; None where it is missing."""
-    if isinstance(value, str | None):
-        return value
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return None
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
-    return None if value is pd.NA or value is pd.NaT or value != value else value
+    return value.isoformat() if isinstance(value, pd.Timestamp) else value
 
 
 def validate(table: str, frame: pd.DataFrame, *, origin: Origin) -> pd.DataFrame:
@@ -236,9 +233,7 @@ def _bad_input(error: Any, frame: pd.DataFrame, key: list[str], origin: Origin) 
         value = tuple(_plain(frame[name].iat[at]) for name in key)
         names = ", ".join(origin.columns.get(name, name) for name in key)
         rule = f"a key of {'an order line' if 'line_number' in key else 'this table'} appears once"
-        return BadInput(
-            file=origin.file, row=frame.index[at], column=names, value=value, rule=rule
-        )
+        return BadInput(file=origin.file, row=frame.index[at], column=names, value=value, rule=rule)
     name = origin.columns.get(str(column), str(column))
     if reason == "WRONG_DATATYPE":
         rule = f"holds {frame[column].dtype}, not {error.schema.dtype}"

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.datasets.reading import numbers, read_rows, times
+from features.datasets.reading import MENDED_TIME, numbers, read_rows, text, times
 from features.schema import TEXT, Origin, RetailDataset
 
 COLUMNS: Final = {  # ours -> the file's
@@ -40,7 +40,7 @@ def load(file: Path, *, timezone: str = TIMEZONE, currency: str = CURRENCY) -> R
     read = read_rows(file, columns=list(COLUMNS.values()))
     raw = read[~read.duplicated()]
     texts = ("order_id", "product_id", "title", "customer_id", "country")
-    rows = pd.DataFrame({name: _text(raw[COLUMNS[name]]) for name in texts})
+    rows = pd.DataFrame({name: text(raw[COLUMNS[name]]) for name in texts})
     rows["product_id"] = rows["product_id"].str.upper()
     rows["customer_id"] = rows["customer_id"].str.removesuffix(".0")  # 13085.0 in some exports
     rows["quantity"] = numbers(raw["Quantity"], file=file)
@@ -56,7 +56,7 @@ def load(file: Path, *, timezone: str = TIMEZONE, currency: str = CURRENCY) -> R
     origin = Origin(file=str(file), columns=COLUMNS)
     warnings = {
         "price below 0 on a bad-debt invoice: sign moved to the quantity": int(bad_debt.sum()),
-        "local time that the clock showed twice or never: moved to the later": mended,
+        MENDED_TIME: mended,
     }
     return RetailDataset(
         source=str(file),
@@ -72,12 +72,6 @@ def load(file: Path, *, timezone: str = TIMEZONE, currency: str = CURRENCY) -> R
         clock=f"fixed:{end.tz_convert('UTC').isoformat()}",
         origins={"order_lines": origin, "customers": origin, "products": origin},
     )
-
-
-def _text(column: pd.Series) -> pd.Series:
-    """Return cells as stripped text, null where nothing is left."""
-    text = column.astype(TEXT).str.strip()
-    return text.mask(text == "")
 
 
 def _line_types(rows: pd.DataFrame) -> pd.Series:

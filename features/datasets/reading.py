@@ -8,7 +8,7 @@ file, which has no header, is row 1.
 import csv
 import datetime
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,8 @@ from features.schema import TEXT, BadInput
 _CHUNK: Final = 100_000  # rows held as Python objects at a time
 _LONGEST_CELL: Final = 1 << 24  # characters; the csv module's own limit is 131,072
 _OFFSET: Final = r"\d:\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"  # a time that ends in a UTC offset
+MENDED_TIME: Final = "local time that the clock showed twice or never: moved to the later"
+"""What adapters call the second number that `times` returns."""
 Row = tuple[int | str, Sequence[Any]]
 
 
@@ -52,14 +54,21 @@ def read_rows(
     return frame
 
 
-def numbers(column: pd.Series, *, file: Path) -> pd.Series:
+def text(column: pd.Series) -> pd.Series:
+    """Return `column` as stripped text, null where nothing is left."""
+    stripped = column.astype(TEXT).str.strip()
+    return stripped.mask(stripped == "")
+
+
+def numbers(column: pd.Series, *, file: Path, decimal: str = ".") -> pd.Series:
     """Return `column` as float64, null where empty. BadInput at the first cell that is no number.
 
-    >>> numbers(pd.Series(["3", "-1.5"], name="Quantity"), file=Path("x.csv")).tolist()
+    >>> numbers(pd.Series(["3", "-1,5"]), file=Path("x.csv"), decimal=",").tolist()
     [3.0, -1.5]
     """
-    parsed = pd.to_numeric(column.astype(object), errors="coerce").astype("float64")
-    _refuse(column, parsed.isna() & column.notna(), file=file, rule="a number")
+    cells = column if decimal == "." else column.str.replace(decimal, ".", regex=False)
+    parsed = pd.to_numeric(cells.astype(object), errors="coerce").astype("float64")
+    refuse(column, parsed.isna() & column.notna(), file=file, rule="a number")
     return parsed
 
 
@@ -76,17 +85,17 @@ def times(
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         parsed, aware = column, column.dt.tz is not None
     else:
-        text = column.astype(TEXT)
-        offset = text.str.contains(_OFFSET).fillna(False).astype(bool)
-        present = offset[text.notna()]
+        cells = text(column)
+        offset = cells.str.contains(_OFFSET).fillna(False).astype(bool)
+        present = offset[cells.notna()]
         aware = bool(len(present)) and bool(present.iloc[0])
         rule = "times with and without a UTC offset stand in one column"
-        _refuse(column, (offset != aware) & text.notna(), file=file, rule=rule)
+        refuse(column, (offset != aware) & cells.notna(), file=file, rule=rule)
         parsed = pd.to_datetime(
-            text.astype(object), format=time_format, errors="coerce", utc=aware or None
+            cells.astype(object), format=time_format, errors="coerce", utc=aware
         )
         example = "2011-12-09 12:50:00" if time_format == "ISO8601" else time_format
-        _refuse(column, parsed.isna() & text.notna(), file=file, rule=f"a time like {example}")
+        refuse(column, parsed.isna() & cells.notna(), file=file, rule=f"a time like {example}")
     if aware:
         return parsed.dt.tz_convert("UTC").astype("datetime64[us, UTC]"), 0
     plain = parsed.dt.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT")
@@ -96,7 +105,7 @@ def times(
     return local.dt.tz_convert("UTC").astype("datetime64[us, UTC]"), mended
 
 
-def _refuse(column: pd.Series, bad: pd.Series, *, file: Path, rule: str) -> None:
+def refuse(column: pd.Series, bad: pd.Series, *, file: Path, rule: str) -> None:
     """Raise BadInput at the first row where `bad` holds."""
     if bad.any():
         at = int(bad.to_numpy(dtype=bool).argmax())
@@ -142,9 +151,7 @@ def _text_frame(rows: Iterator[Row], columns: Sequence[str]) -> pd.DataFrame:
     return pd.concat(frames[1:] or frames)
 
 
-def _csv_rows(
-    file: Path, columns: Sequence[str], delimiter: str, encoding: str
-) -> Iterator[Row]:
+def _csv_rows(file: Path, columns: Sequence[str], delimiter: str, encoding: str) -> Iterator[Row]:
     csv.field_size_limit(_LONGEST_CELL)
     codec = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
     row = 1

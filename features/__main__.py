@@ -1,0 +1,162 @@
+"""`python -m features`: a shop's orders in, features out."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+from zoneinfo import available_timezones
+
+import pandas as pd
+import typer
+from rich.console import Console
+
+from configs.loader import ConfigError, load_config
+from features.workspace import Workspace, WorkspaceError, write_json
+
+if TYPE_CHECKING:
+    from features.schema import RetailDataset
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
+console = Console()
+HOME: Final = Path(".regulars")
+Home = Annotated[Path, typer.Option(envvar="REGULARS_HOME", help="The workspace: one per shop.")]
+AsOf = Annotated[
+    str | None, typer.Option(help="The local day (YYYY-MM-DD) whose midnight is the cut; now.")
+]
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """End what a user can mend as one line on stderr and exit code 2."""
+    from features.schema import BadInput
+
+    try:
+        yield
+    except (BadInput, ConfigError, WorkspaceError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        raise typer.Exit(2) from error
+
+
+@app.command()
+def ingest(
+    adapter: Annotated[str, typer.Argument(help="online_retail or csv")],
+    *,
+    file: Annotated[Path, typer.Option(help="The order lines: .csv, .xlsx or .parquet.")],
+    mapping: Annotated[Path | None, typer.Option(help="csv: which column is which (YAML).")] = None,
+    timezone: Annotated[str | None, typer.Option(help="The shop's IANA zone.")] = None,
+    currency: Annotated[str | None, typer.Option(help="The shop's currency.")] = None,
+    clock: Annotated[str | None, typer.Option(help="system or fixed:T (RFC 3339).")] = None,
+    home: Home = HOME,
+) -> None:
+    """Take a shop's files into the canonical tables; print what became of every row."""
+    from features.datasets import csv, online_retail
+    from features.ingest import ingest as take_in
+
+    options = {"timezone": timezone, "currency": currency}
+    given = {name: value for name, value in options.items() if value is not None}
+    with user_errors(), console.status(f"Reading {file}") as status:
+        if timezone is not None and timezone not in available_timezones():
+            raise ConfigError(f"--timezone {timezone!r}: not an IANA zone")
+        if adapter == "online_retail":
+            dataset = online_retail.load(file, **given)
+        elif adapter == "csv":
+            if mapping is None:
+                raise ConfigError("--mapping: csv needs a YAML that says which column is which")
+            overrides = [f"{name}={value}" for name, value in given.items()]
+            dataset = csv.load(file, load_config(csv.CsvMapping, mapping, overrides))
+        else:
+            raise ConfigError(f"adapter {adapter!r}: one of online_retail, csv")
+        status.update("Checking and writing the tables")
+        ws = _shop(home, dataset, clock)
+        result = take_in(ws, dataset)
+        Workspace.create(home, timezone=ws.timezone, currency=ws.currency, clock=ws.clock)
+    console.print(result)
+
+
+@app.command()
+def simulate(
+    *,
+    customers: Annotated[int, typer.Option(help="Customers that ever join.")] = 5000,
+    products: Annotated[int, typer.Option(help="Products that are ever sold.")] = 1000,
+    days: Annotated[int, typer.Option(help="Length of the history.")] = 730,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same shop.")] = 1,
+    home: Home = HOME,
+) -> None:
+    """Make a simulated shop with a history; its clock stands at the history's end."""
+    from features.datasets import simulated
+    from features.ingest import ingest as take_in
+    from features.simulator import World, WorldConfig
+
+    config = WorldConfig(customers=customers, products=products, days=days, seed=seed)
+    told = config.model_dump(mode="json")
+    with user_errors(), console.status("Simulating") as status:
+        ws = Workspace.create(home, timezone="UTC", currency="GBP", clock="simulated")
+        file = ws.home / "world.json"
+        if file.exists() and json.loads(file.read_text()) != told:
+            raise WorkspaceError(f"{file} describes another world: name another --home")
+        write_json(file, told)
+        end = pd.Timestamp(config.start, tz="UTC").as_unit("us") + pd.Timedelta(days=config.days)
+        if not (ws.home / "clock.json").exists():
+            ws.advance(end)
+        dataset = simulated.load(World(config))
+        status.update("Checking and writing the tables")
+        result = take_in(ws, dataset)
+    console.print(result)
+
+
+@app.command()
+def build(as_of: AsOf = None, home: Home = HOME) -> None:
+    """Make the feature snapshots up to a cut, and the Feast objects that read them."""
+    with user_errors():
+        from features import snapshots
+        from features.store import FeatureClient
+
+        ws = Workspace.open(home)
+        cut = ws.now() if as_of is None else ws.midnight(as_of)
+        with console.status("Building snapshots"):
+            snapshots.build(ws, as_of=cut)
+        FeatureClient(ws).apply()
+        console.print(f"Features stand as of {cut.isoformat()} in {ws.snapshots}")
+
+
+@app.command()
+def materialize(as_of: AsOf = None, home: Home = HOME) -> None:
+    """Take in the event log, build, and put the cut's features where serving reads them."""
+    with user_errors():
+        from features import events, snapshots
+        from features.store import FeatureClient
+
+        ws = Workspace.open(home)
+        events.absorb(ws)
+        cut = ws.now() if as_of is None else ws.midnight(as_of)
+        with console.status("Building snapshots"):
+            snapshots.build(ws, as_of=cut)
+        client = FeatureClient(ws)
+        client.apply()
+        client.materialize(cut)
+        console.print(f"Serving reads the features as of {cut.isoformat()}")
+
+
+def _shop(home: Path, dataset: "RetailDataset", clock: str | None) -> Workspace:
+    """Return the workspace as it will stand once `dataset` is in it; nothing is written yet.
+
+    Without `clock`, one that is fixed moves on to the end of a later dataset, never back.
+    """
+    timezone, currency = dataset.timezone or "UTC", dataset.currency or "GBP"
+    if not (home / "workspace.json").exists():
+        return Workspace(home.resolve(), timezone, currency, clock or dataset.clock or "system")
+    clock_there = Workspace.open(home).clock
+    there = Workspace.create(home, timezone=timezone, currency=currency, clock=clock_there)
+    if clock is None and dataset.clock is not None and there.clock.startswith("fixed:"):
+        moved = replace(there, clock=dataset.clock)
+        clock = moved.clock if moved.now() > there.now() else None
+    return replace(there, clock=clock or there.clock)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,257 @@
+"""Any shop: a YAML mapping says which column of its files is which of ours.
+
+    timezone: Europe/Berlin         # of times without a UTC offset, and of the shop's days
+    currency: EUR
+    delimiter: ";"
+    decimal: ","
+    time_format: "%d.%m.%Y %H:%M"   # strptime; ISO 8601 without it
+    order_lines:                    # the file that --file names
+      order_id: Bon
+      customer_id: Kunde            # empty: a guest
+      product_id: Artikel
+      quantity: Menge
+      unit_price: Preis
+      event_timestamp: Zeit
+      line_type: Art
+    line_types: {Verkauf: sale, Retoure: return, Versand: fee}
+    products:                       # optional, as are customers and events
+      file: artikel.csv             # beside the order lines' file
+      product_id: Nummer
+      title: Name
+
+    python -m features ingest csv --file bons.csv --mapping shop.yaml
+
+The files may be .xlsx or .parquet as well. Without a `line_type` column, a price of 0 makes an
+adjustment, a product of `fee_product_ids` a fee, a negative quantity a return, all else a sale.
+Without `line_number`, lines are numbered by order in the file's order. Exact duplicate rows are
+dropped and counted. A customer or product without `valid_from` is known from its first order line,
+or from the file's last moment if it has none.
+"""
+
+from pathlib import Path
+from typing import Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import pandas as pd
+import pydantic
+
+from configs.loader import Config
+from features.datasets.reading import MENDED_TIME, numbers, read_rows, refuse, text, times
+from features.schema import TABLES, TEXT, TIME, Origin, RetailDataset, empty
+
+LineType = Literal["sale", "return", "fee", "adjustment"]
+
+
+class OrderLineColumns(Config):
+    """The file's names of the columns of order lines; a column that is not named is null."""
+
+    order_id: str
+    event_timestamp: str
+    quantity: str
+    unit_price: str  # net of discount
+    product_id: str
+    customer_id: str | None = None
+    line_number: str | None = None
+    parent_product_id: str | None = None
+    line_type: str | None = None
+    channel: str | None = None
+    store_id: str | None = None
+    recorded_timestamp: str | None = None  # when the shop could know; else `event_timestamp`
+    currency: str | None = None  # every row must say the mapping's `currency`
+
+
+class CustomerColumns(Config):
+    """The customers' file, and its names of their columns."""
+
+    file: Path
+    customer_id: str
+    valid_from: str | None = None
+    country: str | None = None
+
+
+class ProductColumns(Config):
+    """The products' file, and its names of their columns."""
+
+    file: Path
+    product_id: str
+    valid_from: str | None = None
+    parent_product_id: str | None = None
+    title: str | None = None
+    category: str | None = None
+
+
+class EventColumns(Config):
+    """The events' file, and its names of their columns."""
+
+    file: Path
+    event_id: str
+    type: str  # product_viewed, product_clicked, product_added, order_completed, order_refunded
+    customer_id: str
+    event_timestamp: str
+    product_id: str | None = None
+    recorded_timestamp: str | None = None
+
+
+class CsvMapping(Config):
+    """How a shop's files say what the canonical tables hold."""
+
+    timezone: str  # IANA
+    currency: str = pydantic.Field(pattern="^[A-Z]{3}$")  # ISO 4217
+    delimiter: str = pydantic.Field(default=",", min_length=1, max_length=1)
+    encoding: str = "utf-8"
+    decimal: Literal[".", ","] = "."
+    time_format: str = "ISO8601"
+    order_lines: OrderLineColumns
+    line_types: dict[str, LineType] = pydantic.Field(
+        default_factory=dict
+    )  # the file's words for them
+    fee_product_ids: tuple[str, ...] = ()
+    customers: CustomerColumns | None = None
+    products: ProductColumns | None = None
+    events: EventColumns | None = None
+
+    @pydantic.field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("not an IANA zone") from None
+        return value
+
+    @pydantic.field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            "".encode(value)
+        except LookupError:
+            raise ValueError("not an encoding that Python knows") from None
+        return value
+
+    @pydantic.model_validator(mode="after")
+    def _types_have_a_column(self) -> Self:
+        if self.line_types and (self.order_lines.line_type is None or self.fee_product_ids):
+            raise ValueError("line_types needs order_lines.line_type and no fee_product_ids")
+        return self
+
+
+Columns = OrderLineColumns | CustomerColumns | ProductColumns | EventColumns
+
+
+def load(file: Path, mapping: CsvMapping) -> RetailDataset:
+    """Return the shop whose order lines stand in `file`, read as `mapping` says.
+
+    Local times that the clock showed twice or never are mended and counted (`reading.times`).
+    Raises BadInput.
+    """
+    source = _Source(file, mapping.order_lines, mapping)
+    lines = source.frame("order_lines")
+    source.require_currency(mapping.order_lines.currency)
+    lines["line_type"] = _line_types(lines, source)
+    if mapping.order_lines.line_number is None:
+        lines["line_number"] = lines.groupby("order_id", dropna=False).cumcount() + 1
+    positive = ((lines["line_type"] == "return") & (lines["quantity"] > 0)).fillna(False)
+    lines["quantity"] = lines["quantity"].where(~positive, -lines["quantity"])
+    sources, tables = {"order_lines": source}, {}
+    for name in ("customers", "products", "events"):
+        columns = getattr(mapping, name)
+        tables[name] = empty(name)
+        if columns is not None:
+            sources[name] = _Source(file.parent / columns.file, columns, mapping)
+            tables[name] = sources[name].frame(name, lines=lines)
+    warnings = {
+        "quantity above 0 on a return: sign changed": int(positive.sum()),
+        MENDED_TIME: sum(each.mended_times for each in sources.values()),
+    }
+    return RetailDataset(
+        source=str(file),
+        order_lines=lines,
+        customers=tables["customers"],
+        products=tables["products"],
+        events=tables["events"],
+        read=source.read,
+        kept={str(kind): int(n) for kind, n in lines["line_type"].value_counts().items()},
+        dropped={"exact_duplicate": source.read - len(lines)},
+        warnings={fault: count for fault, count in warnings.items() if count},
+        timezone=mapping.timezone,
+        currency=mapping.currency,
+        origins={name: each.origin for name, each in sources.items()},
+    )
+
+
+class _Source:
+    """One file under its column map: rows as they stand, exact duplicates left out."""
+
+    def __init__(self, file: Path, columns: Columns, mapping: CsvMapping) -> None:
+        names = columns.model_dump(exclude={"file"}, exclude_none=True)
+        self.file = file
+        self.origin = Origin(file=str(file), columns=names)
+        self.mapping = mapping
+        rows = read_rows(
+            file,
+            columns=list(dict.fromkeys(names.values())),
+            delimiter=mapping.delimiter,
+            encoding=mapping.encoding,
+        )
+        self.read = len(rows)
+        self.rows = rows[~rows.duplicated()]
+        self.mended_times = 0
+
+    def require_currency(self, column: str | None) -> None:
+        """Raise BadInput at the first row whose `column` says another currency."""
+        if column is not None:
+            foreign = text(self.rows[column]).fillna("") != self.mapping.currency
+            rule = f"the mapping's currency is {self.mapping.currency}"
+            refuse(self.rows[column], foreign, file=self.file, rule=rule)
+
+    def frame(self, table: str, *, lines: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return canonical `table`; what the file lacks is null or comes from order `lines`."""
+        dtypes = {name: str(column.dtype) for name, column in TABLES[table].columns.items()}
+        frame = pd.DataFrame({name: self._column(table, name, dtypes[name]) for name in dtypes})
+        if lines is not None and "valid_from" in frame and frame["valid_from"].isna().all():
+            key = TABLES[table].unique[0]
+            first = frame[key].map(lines.groupby(key)["event_timestamp"].min())
+            frame["valid_from"] = first.astype(TIME).fillna(lines["event_timestamp"].max())
+        if "recorded_timestamp" in frame and "recorded_timestamp" not in self.origin.columns:
+            frame["recorded_timestamp"] = frame["event_timestamp"]
+        return frame
+
+    def _column(self, table: str, name: str, dtype: str) -> pd.Series:
+        if name not in self.origin.columns:
+            return empty(table)[name].reindex(self.rows.index)
+        cells = self.rows[self.origin.columns[name]]
+        if dtype == TEXT:
+            return text(cells)
+        if dtype == str(TIME):
+            zone, time_format = self.mapping.timezone, self.mapping.time_format
+            moments, mended = times(cells, timezone=zone, file=self.file, time_format=time_format)
+            self.mended_times += mended
+            return moments
+        values = numbers(cells, file=self.file, decimal=self.mapping.decimal)
+        if dtype == "int64":
+            refuse(cells, values % 1 != 0, file=self.file, rule="a whole number")
+            return values.astype("int64")
+        return values
+
+
+def _line_types(lines: pd.DataFrame, source: _Source) -> pd.Series:
+    """Return the line types that the file's words, or else signs and prices, say."""
+    mapping = source.mapping
+    if mapping.order_lines.line_type is None:
+        kinds = np.select(
+            [
+                (lines["unit_price"] == 0).to_numpy(),
+                lines["product_id"].isin(mapping.fee_product_ids).to_numpy(),
+                (lines["quantity"] < 0).to_numpy(),
+            ],
+            ["adjustment", "fee", "return"],
+            default="sale",
+        )
+        return pd.Series(kinds, index=lines.index, dtype=TEXT)
+    if not mapping.line_types:
+        return lines["line_type"]
+    named = lines["line_type"].map(mapping.line_types).astype(TEXT)
+    rule = f"one of {', '.join(mapping.line_types)} (the mapping's line_types)"
+    refuse(source.rows[mapping.order_lines.line_type], named.isna(), file=source.file, rule=rule)
+    return named
