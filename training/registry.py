@@ -14,11 +14,13 @@ import pandas as pd
 
 from features.workspace import Workspace, write_json
 from training.bundle import Manifest, copy_bundle, read_manifest, write_bundle
+from training.models import spec
 from training.recommender import Predictor, Recommender
 from training.tracking import BUNDLE_PATH, MODEL_PATH, Tracking, open_client
 
 CHAMPION: Final = "champion"
 CURRENT: Final = "current.json"
+REGISTERED: Final = ("recommender", "churn")
 
 
 class RegistryError(RuntimeError):
@@ -90,35 +92,29 @@ def find_finished(tracking: Tracking, *, key: str) -> Version | None:
 def find(ws: Workspace, name: str, version: str | None = None) -> Version:
     """Return version `version` of `name`: a number, `champion`, or None for the newest.
 
-    Raises RegistryError where it does not stand.
+    `name` is a registered model, or a model (`two_tower`), whose own versions are then meant.
+    Raises UnknownModel, and RegistryError where no such version stands.
     """
+    registered = name if name in REGISTERED else spec(name).registered
     client = open_client(ws)
-    found = client.search_model_versions(f"name = '{name}'")
+    found = client.search_model_versions(f"name = '{registered}'")
+    if name != registered:
+        found = [entry for entry in found if entry.tags.get("model") == name]
     if not found:
         raise RegistryError(f"{name!r} has no version: run `python -m training fit` first")
     numbers = sorted((int(entry.version) for entry in found), reverse=True)
     if version == CHAMPION:
-        aliases = client.get_registered_model(name).aliases
+        aliases = client.get_registered_model(registered).aliases
         if CHAMPION not in aliases:
             raise RegistryError(
-                f"{name!r} has no champion: run `python -m training promote {name}`"
+                f"{registered!r} has no champion: run `python -m training promote {registered}`"
             )
         version = aliases[CHAMPION]
-    wanted = str(numbers[0]) if version is None else version
+    wanted = str(numbers[0]) if version is None else str(version)
     for entry in found:
         if str(entry.version) == wanted:
             return _version(ws, entry)
     raise RegistryError(f"{name!r} has no version {wanted}: there are {numbers}")
-
-
-def find_model(ws: Workspace, name: str, model: str) -> Version:
-    """Return the newest version of registered model `name` whose model is `model`."""
-    for entry in sorted(
-        open_client(ws).search_model_versions(f"name = '{name}'"), key=lambda e: -int(e.version)
-    ):
-        if entry.tags.get("model") == model:
-            return _version(ws, entry)
-    raise RegistryError(f"no version of {model!r}: run `python -m training fit {model}` first")
 
 
 def export(ws: Workspace, name: str, version: str | None = None) -> Path:
@@ -127,7 +123,7 @@ def export(ws: Workspace, name: str, version: str | None = None) -> Path:
     A bundle that stands there already is left as it is: versions never change.
     """
     found = find(ws, name, version)
-    folder = ws.bundles / name / found.version
+    folder = ws.bundles / found.name / found.version
     with ws.lock("bundles"):
         if not folder.exists():
             copy_bundle(found.bundle, folder, version=found.version)
@@ -140,14 +136,14 @@ def promote(ws: Workspace, name: str, version: str | None = None) -> Version:
     The comparison with its baselines is recorded as a tag of the version. Returns the version.
     """
     found = find(ws, name, version)
-    export(ws, name, found.version)
+    name, number = found.name, found.version
+    export(ws, name, number)
     client = open_client(ws)
     compared = {found.manifest.model: found.manifest.metrics, **found.baselines}
-    client.set_model_version_tag(name, found.version, "promoted_on", json.dumps(compared))
-    client.set_registered_model_alias(name, CHAMPION, found.version)
+    client.set_model_version_tag(name, number, "promoted_on", json.dumps(compared))
+    client.set_registered_model_alias(name, CHAMPION, number)
     with ws.lock("bundles"):
-        current = read_current(ws) | {name: f"{name}/{found.version}"}
-        write_json(ws.bundles / CURRENT, current)
+        write_json(ws.bundles / CURRENT, read_current(ws) | {name: f"{name}/{number}"})
     return found
 
 

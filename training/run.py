@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from configs.loader import ConfigError
+
 Device = Literal["auto", "cpu", "cuda"]
 
 
@@ -29,10 +31,10 @@ class Run:
     """`auto` takes a GPU where there is one; `cuda` without one is an error."""
 
     def accelerator(self) -> Literal["cpu", "gpu"]:
-        """Return Lightning's name of the device. Raises ValueError for `cuda` without a GPU."""
+        """Return Lightning's name of the device. Raises ConfigError for `cuda` without a GPU."""
         import torch
 
         found = torch.cuda.is_available()
         if self.device == "cuda" and not found:
-            raise ValueError("device = 'cuda': this machine has no usable GPU; take cpu or auto")
+            raise ConfigError("device = 'cuda': this machine has no usable GPU; take cpu or auto")
         return "gpu" if found and self.device != "cpu" else "cpu"

@@ -1,0 +1,280 @@
+"""`python -m training`: models from a shop's features.
+
+A training is named by its model, data cut, config and seed: asked for again, the version that
+stands is taken; cut off, the same command goes on. Everything is logged to the workspace's MLflow.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.workspace import Workspace
+    from training.registry import Version
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
+score_app = typer.Typer(no_args_is_help=True, help="Write batch scores from data before a date.")
+app.add_typer(score_app, name="score")
+HOME: Final = Path(".regulars")
+Home = Annotated[Path, typer.Option(envvar="REGULARS_HOME", help="The workspace: one per shop.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option(help="Learn from what was known before this local day (YYYY-MM-DD); else today."),
+]
+Model = Annotated[
+    str, typer.Argument(help="two_tower, churn, or a baseline: popularity, recency, ...")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Settings over the config: epochs=3 lr=0.001 ...")
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="A YAML of overrides, as `tune` writes it.")
+]
+Seed = Annotated[int, typer.Option(help="The same seed, data and config give the same weights.")]
+DeviceName = Annotated[
+    Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes a GPU where there is one.")
+]
+Name = Annotated[
+    str, typer.Argument(help="A registered model (recommender, churn) or one of its models.")
+]
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """End what a user can mend as one line on stderr and exit code 2."""
+    from configs.loader import ConfigError
+    from features.schema import BadInput
+    from features.workspace import WorkspaceError
+    from training.bundle import BundleError
+    from training.churn_examples import NotEnoughData
+    from training.models import UnknownModel
+    from training.registry import RegistryError
+    from training.tune import NothingToTune
+
+    mendable = (BadInput, BundleError, ConfigError, NotEnoughData, NothingToTune)
+    try:
+        yield
+    except (*mendable, RegistryError, UnknownModel, WorkspaceError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        raise typer.Exit(2) from error
+
+
+@app.command()
+def fit(
+    model: Model,
+    overrides: Overrides = None,
+    *,
+    as_of: AsOf = None,
+    config: ConfigFile = None,
+    seed: Seed = 0,
+    device: DeviceName = "auto",
+    home: Home = HOME,
+) -> None:
+    """Train a model on everything before the cut and register the version.
+
+    The number of epochs is chosen on the last window before the cut; the model stands beside its
+    baselines there. Example: python -m training fit churn --as-of 2011-09-11 hidden=[64,32]
+    """
+    with user_errors():
+        from configs.loader import load_config
+        from features.workspace import Workspace
+        from training.display import console, show
+        from training.fit import fit as run
+        from training.models import config_class
+
+        ws = Workspace.open(home)
+        settings = load_config(config_class(model), config, overrides or ())
+        with show(epochs=getattr(settings, "epochs", 1)) as display:
+            result = run(
+                ws,
+                model,
+                as_of=_cut(ws, as_of),
+                config=settings,
+                seed=seed,
+                device=device,
+                report=display.on_epoch,
+                on_build=display.on_build,
+            )
+        console.print(_table(result.version))
+        done = "stood already" if result.reused else "registered"
+        version = f"{result.version.name} version {result.version.version}"
+        console.print(f"{version} ({model}) {done}.")
+        console.print(
+            f"Next: python -m training promote {result.version.name} "
+            f"--version {result.version.version}"
+        )
+
+
+@app.command()
+def tune(
+    model: Model,
+    overrides: Overrides = None,
+    *,
+    trials: Annotated[int, typer.Option(min=1, help="Finished trials: complete or pruned.")],
+    as_of: AsOf = None,
+    config: ConfigFile = None,
+    seed: Seed = 0,
+    device: DeviceName = "auto",
+    home: Home = HOME,
+) -> None:
+    """Search the settings of a model by Optuna; write the best as a YAML that `fit` takes.
+
+    The objective is the score on the last window before the cut; bad trials are pruned early.
+    """
+    with user_errors():
+        from configs.loader import load_config
+        from features.workspace import Workspace
+        from training.display import console, show
+        from training.models import config_class
+        from training.tune import tune as run
+
+        ws = Workspace.open(home)
+        settings = load_config(config_class(model), config, overrides or ())
+        with show(epochs=getattr(settings, "epochs", 1)) as display:
+            result = run(
+                ws,
+                model,
+                trials=trials,
+                as_of=_cut(ws, as_of),
+                config=settings,
+                seed=seed,
+                device=device,
+                report=display.on_trial,
+                on_build=display.on_build,
+            )
+        console.print(
+            f"{result.study}: {result.complete} complete, {result.pruned} pruned; "
+            f"best {result.value:.4f} with {result.best or 'the settings as they stand'}"
+        )
+        console.print(f"Next: python -m training fit {model} --config {result.file}")
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    overrides: Overrides = None,
+    *,
+    as_of: AsOf = None,
+    config: ConfigFile = None,
+    seed: Seed = 0,
+    device: DeviceName = "auto",
+    home: Home = HOME,
+) -> None:
+    """Measure a model beside its baselines on the last window before the cut.
+
+    All of them learn from what was known before that window. Nothing is registered.
+    """
+    with user_errors():
+        from configs.loader import load_config
+        from features.workspace import Workspace
+        from training.display import compare_metrics, console, show
+        from training.fit import assess_job
+        from training.job import prepare
+        from training.models import config_class
+        from training.run import Run
+
+        ws = Workspace.open(home)
+        settings = load_config(config_class(model), config, overrides or ())
+        cut = _cut(ws, as_of)
+        with show(epochs=getattr(settings, "epochs", 1)) as display:
+            job = prepare(
+                ws, model, as_of=cut, config=settings, seed=seed, on_build=display.on_build
+            )
+            run = Run(on_epoch=lambda e, m: display.on_epoch("choose", e, m), device=device)
+            found = assess_job(job, run=run)
+        title = f"{model}, {job.past.as_of.isoformat()} to {cut.isoformat()}"
+        console.print(compare_metrics(title, {model: found.metrics, **found.baselines}))
+
+
+@app.command()
+def promote(
+    model: Name,
+    *,
+    version: Annotated[str | None, typer.Option(help="Its number; else the newest.")] = None,
+    home: Home = HOME,
+) -> None:
+    """Make a version the champion: print its comparison, move the alias, hand it to serving."""
+    with user_errors():
+        from features.workspace import Workspace
+        from training.display import console
+        from training.registry import find, promote
+
+        ws = Workspace.open(home)
+        found = find(ws, model, version)
+        console.print(_table(found))
+        promote(ws, found.name, found.version)
+        console.print(f"{found.name} version {found.version} is the champion: serving takes it.")
+
+
+@app.command()
+def export(
+    model: Name,
+    *,
+    version: Annotated[str | None, typer.Option(help="Its number; else the newest.")] = None,
+    home: Home = HOME,
+) -> None:
+    """Write a version's bundle where serving reads it, without making it the champion."""
+    with user_errors():
+        from features.workspace import Workspace
+        from training.display import console
+        from training.registry import export
+
+        console.print(str(export(Workspace.open(home), model, version)))
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="recommender@3, churn@champion, or a model's name.")],
+    b: Annotated[str, typer.Argument(help="The other version.")],
+    *,
+    home: Home = HOME,
+) -> None:
+    """Show two versions side by side, on the last window before each one's data cut."""
+    with user_errors():
+        from features.workspace import Workspace
+        from training.display import compare_metrics, console
+        from training.registry import find
+
+        ws = Workspace.open(home)
+        found = {text: find(ws, *text.split("@", 1)) for text in (a, b)}
+        for text, one in found.items():
+            manifest = one.manifest
+            console.print(
+                f"{text}: {one.name} version {one.version}, {manifest.model}, "
+                f"data before {manifest.as_of.isoformat()}, seed {manifest.seed}"
+            )
+        console.print(compare_metrics("", {t: one.manifest.metrics for t, one in found.items()}))
+        if len({(one.manifest.as_of, one.manifest.data_digest) for one in found.values()}) > 1:
+            console.print("Their data cuts differ, so their figures are of different windows.")
+
+
+def _cut(ws: "Workspace", as_of: str | None) -> "pd.Timestamp":
+    """Return the midnight of the local day `as_of`, by default of the clock's day."""
+    from features.workspace import WorkspaceError
+
+    now = ws.now()
+    today = str(now.tz_convert(ws.timezone).date())
+    cut = ws.midnight(today if as_of is None else as_of)
+    if cut > now:
+        raise WorkspaceError(f"--as-of {as_of}: the workspace's clock stands at {now.isoformat()}")
+    return cut
+
+
+def _table(found: "Version") -> object:
+    from training.display import compare_metrics
+
+    manifest = found.manifest
+    title = f"{found.name} version {found.version}, last window before {manifest.as_of.isoformat()}"
+    return compare_metrics(title, {manifest.model: manifest.metrics, **found.baselines})
+
+
+if __name__ == "__main__":
+    app()
