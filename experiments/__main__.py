@@ -161,8 +161,9 @@ def power(
             experiment, lines, as_of=ws.now(), rel_effect_size=rel_effect_size, power=chance
         ):
             print(
-                f"{row.metric}: {row.units:,} customers in both variants find a lift of"
-                f" {rel_effect_size:.1%} on {row.mean:.4g} (std {row.std:.4g}) with probability {chance:.0%}"
+                f"{row.metric}: {row.units:,} customers in both variants find a lift of "
+                f"{rel_effect_size:.1%} on {row.mean:.4g} (std {row.std:.4g}) "
+                f"with probability {chance:.0%}"
             )
 
 

@@ -141,10 +141,10 @@ def resolve(ws: Workspace, model: str) -> str:
 
     Raises ExperimentError without a champion, RegistryError without a version of a named model.
     """
-    from training import registry
-
     if "@" in model:
         return model
+    from training import registry
+
     if model != CHAMPION:
         return f"recommender@{registry.find_model(ws, 'recommender', model).version}"
     current = registry.read_current(ws)
