@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 import numpy as np
 import pydantic
@@ -15,9 +15,11 @@ from configs.loader import Config
 from features.ages import CUSTOMER_INPUTS
 from features.workspace import write_json
 from training.churn_examples import Examples, examples
-from training.data import TrainingData
 from training.inputs import FloatArray, Queries
 from training.run import Run
+
+if TYPE_CHECKING:
+    from training.data import TrainingData
 
 WEIGHTS: Final = "weights.safetensors"
 SETTINGS: Final = "churn.json"
@@ -81,7 +83,7 @@ class Churn:
         self.horizon_days = config.horizon_days
 
     @classmethod
-    def fit(cls, data: TrainingData, *, config: ChurnConfig, seed: int, run: Run) -> Self:
+    def fit(cls, data: "TrainingData", *, config: ChurnConfig, seed: int, run: Run) -> Self:
         """Train on every snapshot whose horizon ends by `data.as_of`, for `config.epochs`."""
         from training.trainer import Learner, train
 

@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
 from training.customer_metrics import churn_metrics
-from training.data import Ids, TrainingData
 from training.inputs import FloatArray
 from training.recommender import Predictor
+
+if TYPE_CHECKING:
+    from training.data import Ids, TrainingData
 
 ACTIVE_DAYS: Final = 365
 """Only customers with an order in so many days before a time are asked about then."""
@@ -30,7 +32,7 @@ class Examples:
 
 
 def churned(
-    data: TrainingData, at: pd.Timestamp, customer_ids: Ids, *, horizon_days: int
+    data: "TrainingData", at: pd.Timestamp, customer_ids: "Ids", *, horizon_days: int
 ) -> FloatArray:
     """Return (B,) 1.0 for each customer without an order in [at, at + horizon_days), else 0.0.
 
@@ -43,7 +45,7 @@ def churned(
 
 
 @lru_cache(maxsize=2)  # a model and its baselines learn from the same ones
-def examples(data: TrainingData, *, horizon_days: int) -> Examples:
+def examples(data: "TrainingData", *, horizon_days: int) -> Examples:
     """Return all customers of every snapshot whose horizon ends by `data.as_of`.
 
     Raises NotEnoughData where there is none, or where all of them did the same.
@@ -67,7 +69,7 @@ def examples(data: TrainingData, *, horizon_days: int) -> Examples:
 
 
 def predictor_judge(
-    data: TrainingData, *, at: pd.Timestamp, horizon_days: int
+    data: "TrainingData", *, at: pd.Timestamp, horizon_days: int
 ) -> Callable[[Predictor], dict[str, float]]:
     """Return the function that gives the metrics of a model for the customers of `at`.
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,14 @@ from configs.loader import Config
 from features.ages import CUSTOMER_INPUTS
 from features.workspace import write_json
 from training.churn_examples import examples
-from training.data import TrainingData
 from training.inputs import FloatArray, Queries
 from training.run import Run
 
+if TYPE_CHECKING:
+    from training.data import TrainingData
+
 FILE: Final = "logistic.json"
-RECENCY: Final = "days_since_last_order"
+RECENCY: Final = "log_recency_days"
 
 
 class LogisticRegressionConfig(Config):
@@ -46,7 +48,7 @@ class LogisticRegression:
     @classmethod
     def fit(
         cls,
-        data: TrainingData,
+        data: "TrainingData",
         *,
         config: LogisticRegressionConfig | RecencyConfig,
         seed: int,  # noqa: ARG003  # every model's fit takes it; this one draws nothing

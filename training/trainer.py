@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +15,17 @@ from torch import Tensor, nn
 from training.run import Run
 
 CHECKPOINT: Final = "last"
+
+
+@dataclass(frozen=True)
+class _Epoch:
+    """One epoch's batches. A class of its own, as Lightning reads a list as many loaders."""
+
+    batches: Callable[[np.random.Generator], Iterator[Any]]
+    rng: np.random.Generator
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.batches(self.rng)
 
 
 class Learner(pl.LightningModule):  # type: ignore[misc]  # the library is not typed for us
@@ -43,8 +55,7 @@ class Learner(pl.LightningModule):  # type: ignore[misc]  # the library is not t
         self._losses: list[Tensor] = []
 
     def train_dataloader(self) -> Iterable[Any]:
-        rng = np.random.default_rng([self._seed, self.current_epoch])
-        return list(self._batches(rng))
+        return _Epoch(self._batches, np.random.default_rng([self._seed, self.current_epoch]))
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         if batch_idx == 0:
@@ -88,7 +99,7 @@ def train(learner: Learner, *, epochs: int, run: Run) -> None:
             )
         )
     with torch.random.fork_rng(), warnings.catch_warnings():
-        for message in (".*does not have many workers.*", ".*exists and is not empty.*"):
+        for message in (".*not have many workers", ".*exists and is not empty", ".*LeafSpec"):
             warnings.filterwarnings("ignore", message)
         trainer = pl.Trainer(
             accelerator=run.accelerator(),
