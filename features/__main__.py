@@ -37,7 +37,7 @@ def user_errors() -> Iterator[None]:
 
     try:
         yield
-    except (BadInput, ConfigError, WorkspaceError) as error:
+    except (BadInput, ConfigError, WorkspaceError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         raise typer.Exit(2) from error
 

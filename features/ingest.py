@@ -9,7 +9,7 @@ import pandas as pd
 from rich.table import Table
 
 from features.schema import TABLES, TIMES, BadInput, Origin, RetailDataset, empty, validate
-from features.tables import generation, read_table, write_tables
+from features.tables import generation, read_table, remove_leftovers, write_tables
 from features.workspace import Workspace
 
 
@@ -19,7 +19,7 @@ class Reconciliation:
 
     `read` rows of order lines = the sum of `kept` (by line type) + the sum of `dropped` (by
     reason; `already_known` rows stood in the workspace before). `warnings` counts faults that were
-    mended in kept rows. `tables` gives the rows that now stand, `added` those of them that are new.
+    mended. `tables` gives the rows that now stand, `added` those of them that are new.
     """
 
     source: str
@@ -78,6 +78,8 @@ def ingest(ws: Workspace, dataset: RetailDataset) -> Reconciliation:
             merged[name] = _append(before, frame[new[name]])
         if standing is None or any(rows.any() for rows in new.values()):
             standing = write_tables(ws, merged)
+        else:
+            remove_leftovers(ws)
     lines = dataset.order_lines[new["order_lines"]]
     known = len(dataset.order_lines) - len(lines)
     return Reconciliation(

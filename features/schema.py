@@ -146,8 +146,8 @@ class RetailDataset:
     """What an adapter gives: canonical tables, indexed by the row of the file they came from.
 
     `read` is the number of rows of order lines read; `dropped` and `kept` say by reason or line
-    type what became of them, and add up to `read`. `warnings` counts faults that were mended in
-    kept rows. `timezone`, `currency` and `clock` are the shop's, where the adapter knows them.
+    type what became of them, and add up to `read`. `warnings` counts faults that were mended.
+    `timezone`, `currency` and `clock` are the shop's, where the adapter knows them.
     """
 
     source: str

@@ -81,10 +81,16 @@ def write_tables(ws: Workspace, tables: dict[str, pd.DataFrame]) -> str:
     finally:
         if aside is not None:
             shutil.rmtree(aside, ignore_errors=True)
-    for entry in ws.tables.iterdir():
-        if entry.is_dir() and entry.name != digest:  # older generations, and what a kill left
-            shutil.rmtree(entry, ignore_errors=True)
+    remove_leftovers(ws)
     return digest
+
+
+def remove_leftovers(ws: Workspace) -> None:
+    """Remove older generations and what a kill left; the caller holds `ws.lock("tables")`."""
+    standing = generation(ws)
+    for entry in ws.tables.iterdir():
+        if entry.name not in (standing, "current.json"):
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def _write_generation(folder: Path, tables: dict[str, pd.DataFrame]) -> str:
