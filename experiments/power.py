@@ -64,14 +64,14 @@ def plan(
         experiment=experiment.key, variant=experiment.control, exposed_timestamp=start
     )
     units = outcomes(experiment, pretended, order_lines, as_of=as_of).units
+    if not units["conversion"].any():
+        raise ValueError(f"nobody bought in the {experiment.window_days:g} days before {as_of}")
     weights = {name: variant.weight for name, variant in experiment.variants.items()}
     smallest = min(weight for name, weight in weights.items() if name != experiment.control)
     share = smallest / (smallest + weights[experiment.control])
     plans = []
     for metric in METRICS:
         value, _ = cuped(units[metric].to_numpy(), units[COVARIATE].to_numpy())
-        if not len(value) or not value.mean() > 0:
-            raise ValueError(f"{metric}: nobody bought in the {experiment.window_days:g} days")
         mean, std = float(value.mean()), float(value.std())
         size = sample_size(
             mean=mean,
