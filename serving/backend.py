@@ -1,0 +1,85 @@
+"""What stands behind the API: found through the environment, opened at start, closed at the end.
+
+`REGULARS_HOME` names a workspace, from which everything is read and to which everything is
+written. A packaged service carries models and products with it, and takes only its stores from
+elsewhere: `REGULARS_STORES` names a folder laid out like a workspace, of which it uses `feast/`,
+`online/`, `experiments/` and `events.db`. Without either it answers with fallbacks.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Self
+
+from experiments.exposures import DATABASE, ExposureLog
+from features.events import EventLog
+from features.workspace import Workspace, WorkspaceError
+from serving.answers import Recommendations
+from serving.idempotency import Answered
+from serving.intake import Intake
+from serving.models import Models
+from serving.predictions import Predictions
+
+PACKAGED: Final = Path(__file__).resolve().parent.parent / "packaged"
+"""The workspace that a packaged service carries (serving.package)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where a service reads and writes."""
+
+    workspace: Workspace
+    """Clock, currency, bundles and products."""
+    stores: Workspace | None
+    """Customer rows, events, experiments and exposures; None: there are none."""
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Self:
+        """Return what the environment names. Raises WorkspaceError when it names nothing."""
+        if home := environment.get("REGULARS_HOME"):
+            workspace = Workspace.open(Path(home))
+            return cls(workspace=workspace, stores=workspace)
+        if not PACKAGED.exists():
+            raise WorkspaceError("REGULARS_HOME is not set: name the workspace to serve")
+        workspace = Workspace.open(PACKAGED)
+        stores = environment.get("REGULARS_STORES")
+        home_of_stores = Path(stores).resolve() if stores else None
+        return cls(
+            workspace=workspace,
+            stores=replace(workspace, home=home_of_stores) if home_of_stores else None,
+        )
+
+
+class Backend:
+    """One service's models, logs and request logic."""
+
+    def __init__(self, places: Places) -> None:
+        ws, stores = places.workspace, places.stores
+        self.now = ws.now
+        self.models = Models(ws, stores=stores)
+        self._events = EventLog(stores.events_db) if stores else None
+        self._exposures = ExposureLog(stores.experiments / DATABASE) if stores else None
+        self.answered = Answered(stores.home / "answered.db") if stores else None
+        self.recommendations = Recommendations(
+            self.models, self._events, self._exposures, clock=ws.now
+        )
+        self.predictions = Predictions(self.models, self._events, clock=ws.now)
+        self.intake = Intake(self._events, clock=ws.now, currency=ws.currency)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self.models.follow, args=(self._stop,), name="models", daemon=True
+        )
+
+    def start(self) -> None:
+        """Load the models and follow their changes, on a thread."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop following, write out what is queued, close the logs."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        for log in (self._exposures, self._events, self.answered):
+            if log is not None:
+                log.close()

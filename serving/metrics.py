@@ -1,0 +1,32 @@
+"""What Prometheus reads from `/metrics`, over all workers of one service."""
+
+import os
+from typing import Final
+
+import prometheus_client
+from prometheus_client import Counter, Histogram
+from prometheus_client.multiprocess import MultiProcessCollector
+
+CONTENT_TYPE: Final = prometheus_client.CONTENT_TYPE_LATEST
+REQUESTS: Final = Counter("regulars_requests_total", "HTTP answers", ["endpoint", "status"])
+SECONDS: Final = Histogram(
+    "regulars_request_seconds",
+    "Time to answer",
+    ["endpoint"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0),
+)
+ANSWERS: Final = Counter(
+    "regulars_answers_total",
+    "Recommendation lists and predictions by who made them and why not the model",
+    ["endpoint", "model_version", "fallback_reason"],
+)
+EVENTS: Final = Counter("regulars_events_total", "Posted events by what became of them", ["result"])
+
+
+def page() -> bytes:
+    """Return the metrics in Prometheus's text format."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return prometheus_client.generate_latest()
+    registry = prometheus_client.CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return prometheus_client.generate_latest(registry)

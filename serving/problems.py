@@ -1,0 +1,98 @@
+"""Errors as `application/problem+json` (RFC 9457)."""
+
+import re
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+import msgspec
+from starlette.responses import Response
+
+from serving.schemas import FieldError, ProblemDetails
+
+T = TypeVar("T")
+# Code -> (status, title).
+CODES: Final = {
+    "malformed_json": (400, "The body is not JSON"),
+    "not_found": (404, "There is nothing at this path"),
+    "method_not_allowed": (405, "This path takes another method"),
+    "body_too_large": (413, "The body is too large"),
+    "validation_failed": (422, "The body breaks the schema"),
+    "idempotency_key_reused": (422, "This Idempotency-Key came with another body"),
+    "internal_error": (500, "The server failed"),
+    "store_unavailable": (503, "A store cannot be reached"),
+    "not_ready": (503, "The server is still loading"),
+}
+RETRY_AFTER_S: Final = 1
+_HEADERS: Final = {"Cache-Control": "private, no-store"}
+_PATH: Final = re.compile(r"^(?P<text>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
+_FIELD: Final = re.compile(r"(?:unknown|required) field `(?P<name>.*)`$", re.DOTALL)
+_STEP: Final = re.compile(r"\.([^.\[]+)|\[([^\]]*)\]")
+
+
+class Problem(Exception):
+    """An error that the caller can understand; `code` is one of CODES."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        errors: list[FieldError] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code, self.detail = code, detail
+        self.status, self.title = CODES[code]
+        self.errors = errors or []
+        self.headers = dict(headers or {})
+
+    def response(self, *, request_id: str, instance: str) -> Response:
+        """Return the HTTP answer; `instance` is the path that was asked."""
+        body = ProblemDetails(
+            type=f"urn:regulars:problem:{self.code}",
+            title=self.title,
+            status=self.status,
+            detail=self.detail,
+            instance=instance,
+            code=self.code,
+            request_id=request_id,
+            errors=self.errors,
+        )
+        headers = _HEADERS | self.headers
+        if self.status == 503:
+            headers["Retry-After"] = str(RETRY_AFTER_S)
+        return Response(
+            msgspec.json.encode(body),
+            status_code=self.status,
+            media_type="application/problem+json",
+            headers=headers,
+        )
+
+
+def decode(decoder: "msgspec.json.Decoder[T]", body: bytes | msgspec.Raw) -> T:
+    """Return `body` as the decoder's type. Raises Problem, naming the field that breaks a rule."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        problem = field_error(error)
+        detail = f"{problem.pointer or 'body'}: {problem.detail}"
+        raise Problem("validation_failed", detail, errors=[problem]) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem("malformed_json", f"{error}" or "nested too deeply") from error
+
+
+def field_error(error: msgspec.ValidationError) -> FieldError:
+    """Return where in the body `error` lies and what it says.
+
+    >>> field_error(msgspec.ValidationError("Expected `int` <= 100 - at `$.k`"))
+    FieldError(pointer='/k', detail='Expected `int` <= 100')
+    >>> field_error(msgspec.ValidationError("Object contains unknown field `a/b`")).pointer
+    '/a~1b'
+    """
+    match = _PATH.match(str(error))
+    text, path = (match["text"], match["path"] or "") if match else (str(error), "")
+    steps = [name or index for name, index in _STEP.findall(path)]
+    if field := _FIELD.search(text):
+        steps.append(field["name"])
+    pointer = "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in steps)
+    return FieldError(pointer=pointer, detail=text)
