@@ -12,9 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from configs.loader import Config
-from features.ages import CUSTOMER_INPUTS
 from features.workspace import write_json
-from training.churn_examples import Examples, examples
+from training.churn_examples import INPUTS, Examples, examples, select
 from training.inputs import FloatArray, Queries
 from training.run import Run
 
@@ -38,7 +37,7 @@ class ChurnConfig(Config):
 
 
 class ChurnNet(nn.Module):
-    """Logit of churn (B,) from activity (B, F): a linear part and a deep part, added up.
+    """Logit of churn (B,) from inputs (B, F): a linear part and a deep part, added up.
 
     Cheng et al. (2016), "Wide & Deep Learning for Recommender Systems".
     """
@@ -57,17 +56,17 @@ class ChurnNet(nn.Module):
             width = size
         self.deep = nn.Sequential(*layers, nn.Linear(width, 1))
 
-    def standardise(self, activity: FloatArray, churned: FloatArray) -> None:
+    def standardise(self, inputs: FloatArray, churned: FloatArray) -> None:
         """Take means and scales from the training rows, and the base rate as the first answer."""
-        self.mean.copy_(torch.from_numpy(activity.mean(0, dtype=np.float64)))
-        scale = activity.std(0, dtype=np.float64)
+        self.mean.copy_(torch.from_numpy(inputs.mean(0, dtype=np.float64)))
+        scale = inputs.std(0, dtype=np.float64)
         self.scale.copy_(torch.from_numpy(np.where(scale > 1e-6, scale, 1.0)))
         rate = float(np.clip(churned.mean(dtype=np.float64), 1e-3, 1 - 1e-3))
         nn.init.constant_(self.wide.bias, float(np.log(rate / (1 - rate))))
 
-    def forward(self, activity: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         """Return logits (B,)."""
-        x = ((activity - self.mean) / self.scale).clamp(-5, 5)
+        x = ((inputs - self.mean) / self.scale).clamp(-5, 5)
         logits: Tensor = (self.wide(x) + self.deep(x)).squeeze(-1)
         return logits
 
@@ -90,8 +89,8 @@ class Churn:
         seen = examples(data, horizon_days=config.horizon_days)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            net = ChurnNet(seen.activity.shape[1], hidden=config.hidden, dropout=config.dropout)
-        net.standardise(seen.activity, seen.churned)
+            net = ChurnNet(seen.inputs.shape[1], hidden=config.hidden, dropout=config.dropout)
+        net.standardise(seen.inputs, seen.churned)
 
         def batches(rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
             return _batches(seen, size=config.batch_size, rng=rng)
@@ -116,24 +115,24 @@ class Churn:
         """Return the probability (B,) of no order within `horizon_days` after `queries.at`."""
         device = self._net.mean.device
         with torch.inference_mode():
-            logits = self._net(torch.from_numpy(queries.activity).to(device))
+            logits = self._net(torch.from_numpy(select(queries.activity)).to(device))
         probabilities: FloatArray = torch.sigmoid(logits).cpu().numpy()
         return probabilities
 
     def save(self, folder: Path) -> None:
         """Write weights and settings into the existing, empty `folder`."""
         save_file(self._net.state_dict(), folder / WEIGHTS)
-        settings = {"inputs": list(CUSTOMER_INPUTS), "config": self.config.model_dump(mode="json")}
+        settings = {"inputs": list(INPUTS), "config": self.config.model_dump(mode="json")}
         write_json(folder / SETTINGS, settings)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote. ValueError where it was trained on other inputs than today's."""
         settings = json.loads((folder / SETTINGS).read_text())
-        if tuple(settings["inputs"]) != tuple(CUSTOMER_INPUTS):
+        if tuple(settings["inputs"]) != tuple(INPUTS):
             raise ValueError(f"{folder}: this model reads other customer inputs; fit it again")
         config = ChurnConfig(**settings["config"])
-        net = ChurnNet(len(CUSTOMER_INPUTS), hidden=config.hidden, dropout=config.dropout)
+        net = ChurnNet(len(INPUTS), hidden=config.hidden, dropout=config.dropout)
         net.load_state_dict(load_file(folder / WEIGHTS))
         return cls(net, config)
 
@@ -144,4 +143,4 @@ def _batches(
     order = rng.permutation(len(seen.churned))
     for start in range(0, len(order), size):
         rows = order[start : start + size]
-        yield torch.from_numpy(seen.activity[rows]), torch.from_numpy(seen.churned[rows])
+        yield torch.from_numpy(seen.inputs[rows]), torch.from_numpy(seen.churned[rows])

@@ -9,9 +9,8 @@ import numpy.typing as npt
 import pydantic
 
 from configs.loader import Config
-from features.ages import CUSTOMER_INPUTS
 from features.workspace import write_json
-from training.churn_examples import examples
+from training.churn_examples import INPUTS, examples, select
 from training.inputs import FloatArray, Queries
 from training.run import Run
 
@@ -39,7 +38,7 @@ class LogisticRegression:
     """Probability of churn, its log-odds linear in every customer input (Cox, 1958)."""
 
     name: ClassVar[str] = "logistic_regression"
-    inputs: ClassVar[tuple[str, ...]] = tuple(CUSTOMER_INPUTS)
+    inputs: ClassVar[tuple[str, ...]] = INPUTS
 
     def __init__(self, coefficients: npt.NDArray[np.float64], *, horizon_days: int) -> None:
         self._coefficients = coefficients  # of `inputs`, then the intercept
@@ -58,7 +57,7 @@ class LogisticRegression:
         from sklearn.linear_model import LogisticRegression as Solver
 
         seen = examples(data, horizon_days=config.horizon_days)
-        x = seen.activity[:, _columns(cls.inputs)].astype(np.float64)
+        x = seen.inputs[:, _columns(cls.inputs)].astype(np.float64)
         mean, scale = x.mean(0), x.std(0)
         scale = np.where(scale > 1e-6, scale, 1.0)
         solver = Solver(C=1 / getattr(config, "penalty", 1.0), max_iter=1000)
@@ -71,7 +70,7 @@ class LogisticRegression:
 
     def predict(self, queries: Queries) -> FloatArray:
         """Return the probability (B,) of no order within `horizon_days` after `queries.at`."""
-        x = queries.activity[:, _columns(self.inputs)].astype(np.float64)
+        x = select(queries.activity)[:, _columns(self.inputs)].astype(np.float64)
         logits = x @ self._coefficients[:-1] + self._coefficients[-1]
         probabilities: FloatArray = (1 / (1 + np.exp(-logits))).astype(np.float32)
         return probabilities
@@ -104,4 +103,4 @@ class Recency(LogisticRegression):
 
 
 def _columns(names: tuple[str, ...]) -> list[int]:
-    return [CUSTOMER_INPUTS.index(name) for name in names]
+    return [INPUTS.index(name) for name in names]
