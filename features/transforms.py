@@ -72,7 +72,7 @@ def customer_history(order_lines: Table, cuts: Table) -> Table:
     purchase = {
         "position": ibis.row_number().over(newest),
         "product_id": _.product_id,
-        "micros": _.event_timestamp.delta(_EPOCH, unit="microsecond"),
+        "micros": microseconds(_.event_timestamp),
     }
     bought = bought.mutate(
         purchase=ibis.struct(purchase),
@@ -137,6 +137,11 @@ def product_catalog(products: Table, cuts: Table) -> Table:
     latest = _latest(rows, ["product_id"], ties=())
     seen = _seen(latest, cuts)
     return _stamped(seen.select("product_id", "cut", "title", "category", "parent_product_id"))
+
+
+def microseconds(time: Any) -> Any:
+    """Return a time as the microseconds since 1970 (an integer)."""
+    return time.delta(_EPOCH, unit="microsecond")
 
 
 def _knowable(order_lines: Table) -> Table:

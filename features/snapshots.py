@@ -1,0 +1,219 @@
+"""Feature snapshots: what was known at each Monday and at the cut asked for, as Parquet files.
+
+`snapshots/VIEW/<time>.parquet` holds one view at one time T: a pure function of the canonical rows
+known before T. Its footer names their digest and the code's version; while both stand the file is
+reused, otherwise it is made again.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import ibis
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ibis.expr.types import Table
+
+from features import transforms
+from features.schema import TABLES, TIMES
+from features.tables import read_table, table_path
+from features.workspace import Workspace, WorkspaceError
+
+CODE_VERSION: Final = "1"
+"""To be raised whenever a transform changes what it computes: every snapshot is then made again."""
+VIEWS: Final = {
+    "customer_activity": "customer_id",
+    "customer_history": "customer_id",
+    "product_sales": "product_id",
+    "product_catalog": "product_id",
+}
+"""The name of each view and of the id of its rows."""
+_READ: Final = ("order_lines", "customers", "products")
+_CUTS_AT_ONCE: Final = 53  # bounds the memory of one expression
+
+Progress = Callable[[int, int], None]
+"""Called with the number of files that stand and of all files."""
+
+
+def snapshot_times(ws: Workspace, *, as_of: pd.Timestamp) -> list[pd.Timestamp]:
+    """Return the times (UTC) of the snapshots up to `as_of`: every Monday 00:00 local, and `as_of`.
+
+    The first one is the first Monday at which a line was known. Raises WorkspaceError where no
+    line was known before `as_of`.
+    """
+    lines = _connect().read_parquet(table_path(ws, "order_lines"))
+    first = ibis.greatest(lines.event_timestamp, lines.recorded_timestamp).min().to_pyarrow()
+    first = pd.Timestamp(first.as_py())
+    if pd.isna(first) or first >= as_of:
+        raise WorkspaceError(
+            f"as_of = {as_of}: no order line was known before it (the first one at {first}); "
+            "run `python -m features ingest` or name a later day"
+        )
+    start, end = (t.tz_convert(ws.timezone).tz_localize(None).normalize() for t in (first, as_of))
+    mondays = pd.date_range(start, end, freq="W-MON")
+    local = mondays.tz_localize(  # midnights that clocks skip or show twice
+        ws.timezone, nonexistent="shift_forward", ambiguous=np.ones(len(mondays), dtype=bool)
+    )
+    grid = local.tz_convert("UTC").as_unit("us")
+    return [time for time in grid if first < time < as_of] + [as_of.tz_convert("UTC").as_unit("us")]
+
+
+def cut_digest(ws: Workspace, as_of: pd.Timestamp) -> str:
+    """Return the digest of every canonical row known before `as_of`, whatever their order."""
+    return _digests(ws, [as_of])[as_of]
+
+
+def known_order_lines(ws: Workspace, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Return the canonical order lines that happened and were recorded before `as_of`."""
+    lines = read_table(ws, "order_lines")
+    known = (lines["event_timestamp"] < as_of) & (lines["recorded_timestamp"] < as_of)
+    return lines[known].reset_index(drop=True)
+
+
+def standing(ws: Workspace, view: str) -> dict[pd.Timestamp, Path]:
+    """Return the files of `view` by their time, oldest first."""
+    paths = (ws.snapshots / view).glob("*.parquet")
+    return dict(sorted((_time(path), path) for path in paths))
+
+
+def build(
+    ws: Workspace, *, as_of: pd.Timestamp, progress: Progress | None = None
+) -> list[pd.Timestamp]:
+    """Make every snapshot up to `as_of` (UTC) that is missing or out of date; return their times.
+
+    A snapshot of any other time that is out of date is removed, so that nothing stale is read.
+    """
+    with ws.lock("snapshots"):
+        times = snapshot_times(ws, as_of=as_of)
+        found = {view: standing(ws, view) for view in VIEWS}
+        digests = _digests(
+            ws, sorted({*times, *(time for files in found.values() for time in files)})
+        )
+        missing = {}
+        for view, files in found.items():
+            current = {time for time, path in files.items() if _stamp(path) == digests[time]}
+            for time in files.keys() - current - set(times):
+                files[time].unlink()
+            missing[view] = [time for time in times if time not in current]
+        total = len(times) * len(VIEWS)
+        done = total - sum(len(cuts) for cuts in missing.values())
+        for view, cuts in missing.items():
+            for start in range(0, len(cuts), _CUTS_AT_ONCE):
+                for time, rows in _compute(ws, view, cuts[start : start + _CUTS_AT_ONCE]):
+                    _write(ws.snapshots / view / f"{_name(time)}.parquet", rows, digests[time])
+                    done += 1
+                    if progress is not None:
+                        progress(done, total)
+        return times
+
+
+def _compute(
+    ws: Workspace, view: str, times: Sequence[pd.Timestamp]
+) -> Iterator[tuple[pd.Timestamp, pa.Table]]:
+    """Yield each time with the rows of `view`, sorted by id, times of features in microseconds."""
+    con = _connect()
+    tables = {name: con.read_parquet(table_path(ws, name)) for name in _READ}
+    cuts = ibis.memtable(pa.table({"cut": pa.array(times, pa.timestamp("us", tz="UTC"))}))
+    rows = _rows(view, tables, cuts)
+    stored = {
+        name: transforms.microseconds(rows[name])
+        for name, kind in rows.schema().items()
+        if kind.is_timestamp() and name not in ("event_timestamp", "created_timestamp")
+    }
+    rows = rows.mutate(**stored).order_by("event_timestamp", VIEWS[view])
+    table = con.to_pyarrow(rows)
+    stamps = table["event_timestamp"].to_numpy()
+    for time in times:
+        moment = time.tz_localize(None).to_datetime64()
+        start, end = (int(np.searchsorted(stamps, moment, side)) for side in ("left", "right"))
+        yield time, table.slice(start, end - start)
+
+
+def _rows(view: str, tables: dict[str, Table], cuts: Table) -> Table:
+    lines = tables["order_lines"]
+    if view == "customer_activity":
+        rows = transforms.customer_activity(lines, cuts, customers=tables["customers"])
+        return rows.mutate(snapshot_timestamp=rows.event_timestamp)
+    if view == "product_catalog":
+        return transforms.product_catalog(tables["products"], cuts)
+    return {
+        "customer_history": transforms.customer_history,
+        "product_sales": transforms.product_sales,
+    }[view](lines, cuts)
+
+
+def _digests(ws: Workspace, times: Sequence[pd.Timestamp]) -> dict[pd.Timestamp, str]:
+    """Return for each of the sorted `times` the digest of the rows known before it.
+
+    Each row becomes a number (MD5 of its columns as JSON); a digest is made of their sums and
+    their number by table, added up from one time to the next.
+    """
+    cuts = pa.table({"cut": pa.array(times, pa.timestamp("us", tz="UTC"))})
+    con: Any = _connect().con  # DuckDB itself: Ibis cannot spell MD5 as a number
+    con.register("cuts", cuts)
+    parts: dict[pd.Timestamp, dict[str, list[str]]] = {time: {} for time in times}
+    for name in _READ:
+        columns = ", ".join(f"{column} := {column}" for column in TABLES[name].columns)
+        known = f"greatest({', '.join(TIMES[name])})"
+        found = con.execute(
+            f"""
+            SELECT cut, count(*), sum(md5_number_lower(row)::HUGEINT),
+                   sum(md5_number_upper(row)::HUGEINT)
+            FROM (SELECT {known} AS known, to_json(struct_pack({columns}))::VARCHAR AS row
+                  FROM read_parquet(?)) AS rows
+            ASOF JOIN cuts ON rows.known < cuts.cut
+            GROUP BY cut
+            """,
+            [str(table_path(ws, name))],
+        ).fetchall()
+        by_time = {pd.Timestamp(cut): numbers for cut, *numbers in found}
+        total = np.zeros(3, dtype=object)  # whole numbers of any size
+        for time in times:
+            total = total + np.array(by_time.get(time, (0, 0, 0)), dtype=object)
+            parts[time][name] = [str(number) for number in total]
+    return {
+        time: hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()
+        for time, part in parts.items()
+    }
+
+
+def _write(path: Path, rows: pa.Table, digest: str) -> None:
+    """Replace `path` in one step: write aside, sync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".aside")
+    with aside.open("wb") as file:
+        stamped = rows.replace_schema_metadata({"digest": digest, "code": CODE_VERSION})
+        pq.write_table(stamped, file, compression="zstd", coerce_timestamps="us")
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def _stamp(path: Path) -> str | None:
+    """Return the digest of the rows that `path` was made of; None if made by other code."""
+    metadata = pq.read_schema(path).metadata or {}
+    current = metadata.get(b"code") == CODE_VERSION.encode()
+    return metadata[b"digest"].decode() if current else None
+
+
+def _name(time: pd.Timestamp) -> str:
+    return (
+        time.strftime("%Y%m%dT%H%M%S")
+        + (f".{time.microsecond:06}" if time.microsecond else "")
+        + "Z"
+    )
+
+
+def _time(path: Path) -> pd.Timestamp:
+    form = "%Y%m%dT%H%M%S.%fZ" if "." in path.stem else "%Y%m%dT%H%M%SZ"
+    return pd.to_datetime(path.stem, format=form, utc=True).as_unit("us")
+
+
+def _connect() -> Any:
+    """Return an own in-memory DuckDB in UTC, on two threads."""
+    return ibis.duckdb.connect(threads=2)
