@@ -54,7 +54,7 @@ def user_errors() -> Iterator[None]:
     from features.schema import BadInput
     from features.workspace import WorkspaceError
     from training.bundle import BundleError
-    from training.churn_examples import NotEnoughData
+    from training.inputs import NotEnoughData
     from training.models import UnknownModel
     from training.registry import RegistryError
     from training.tune import NothingToTune

@@ -10,7 +10,7 @@ import pandas as pd
 
 from features.ages import CUSTOMER_INPUTS
 from training.customer_metrics import churn_metrics
-from training.inputs import FloatArray
+from training.inputs import FloatArray, NotEnoughData
 from training.recommender import Predictor
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ INPUTS: Final = tuple(name for name in CUSTOMER_INPUTS if not name.startswith("s
 level goes wrong (Online Retail II at 2010-12-01 and 2011-03-01: Brier .33 and .28 with it, .23 and
 .19 without it, the order of the customers the same)."""
 _COLUMNS: Final = [CUSTOMER_INPUTS.index(name) for name in INPUTS]
-
-
-class NotEnoughData(ValueError):
-    """The data before `as_of` hold no example; the message says how much is needed."""
 
 
 @dataclass(frozen=True, kw_only=True)

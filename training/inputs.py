@@ -16,6 +16,10 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
 
+class NotEnoughData(ValueError):
+    """There is nothing to learn from; the message says what is missing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Products:
     """The catalogue at one time: C products, in the order of their ids."""
