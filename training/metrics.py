@@ -42,7 +42,8 @@ def hit_rate(hits: Hits) -> Figures:
     >>> hit_rate(np.array([[False, True], [False, False]]))
     array([1., 0.])
     """
-    return hits.any(axis=1).astype(np.float64)
+    figures: Figures = hits.any(axis=1).astype(np.float64)
+    return figures
 
 
 def reciprocal_rank(hits: Hits) -> Figures:

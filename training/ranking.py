@@ -1,9 +1,49 @@
 """From scores to lists."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from training.inputs import FloatArray, IntArray
+from training.inputs import FloatArray, IntArray, Queries
+from training.recommender import Scorer
+
+BATCH = 512  # queries scored at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Distinct places in a matrix of customers by products, ordered by row, then column."""
+
+    rows: IntArray  # (N,)
+    columns: IntArray  # (N,)
+
+    def mask(self, start: int, stop: int, width: int) -> npt.NDArray[np.bool_]:
+        """Return the rows [start, stop) as a matrix (stop - start, width), True at the pairs."""
+        low, high = np.searchsorted(self.rows, [start, stop])
+        marked = np.zeros((stop - start, width), dtype=np.bool_)
+        marked[self.rows[low:high] - start, self.columns[low:high]] = True
+        return marked
+
+    def without(self, other: "Pairs", width: int) -> "Pairs":
+        """Return the pairs that are not in `other`, a matrix of the same `width`."""
+        kept = ~np.isin(self.rows * width + self.columns, other.rows * width + other.columns)
+        return Pairs(rows=self.rows[kept], columns=self.columns[kept])
+
+
+def pairs(
+    frame: pd.DataFrame,
+    customer_ids: npt.NDArray[np.object_],
+    product_ids: npt.NDArray[np.object_],
+) -> Pairs:
+    """Return the (customer_id, product_id) of `frame` as places; ids not given are left out."""
+    rows = pd.Index(customer_ids).get_indexer(pd.Index(frame["customer_id"].astype(object)))
+    columns = pd.Index(product_ids).get_indexer(pd.Index(frame["product_id"].astype(object)))
+    known = (rows >= 0) & (columns >= 0)
+    width = max(len(product_ids), 1)
+    places = np.unique(rows[known].astype(np.int64) * width + columns[known])
+    return Pairs(rows=places // width, columns=places % width)
 
 
 def top_k(scores: FloatArray, k: int, *, exclude: npt.NDArray[np.bool_] | None = None) -> IntArray:
@@ -19,14 +59,26 @@ def top_k(scores: FloatArray, k: int, *, exclude: npt.NDArray[np.bool_] | None =
     """
     if k < 1:
         raise ValueError(f"k = {k}: a list has at least one place")
-    cost = np.where(np.isnan(scores), np.inf, -scores.astype(np.float32))
+    cost = np.where(np.isnan(scores), np.inf, -scores)
     if exclude is not None:
         cost = np.where(exclude, np.inf, cost)
     count = min(k, scores.shape[1])
     if count < scores.shape[1]:
         bound = np.partition(cost, count - 1, axis=1)[:, count - 1 : count]
         cost = np.where(cost > bound, np.inf, cost)
-    order = np.argsort(cost, axis=1, kind="stable")[:, :count]
+    order = np.argsort(cost, axis=1, kind="stable")[:, :count].astype(np.int64)
     order[np.isinf(np.take_along_axis(cost, order, axis=1))] = -1
     padding = np.full((len(scores), k - count), -1, dtype=np.int64)
-    return np.concatenate([order.astype(np.int64), padding], axis=1)
+    return np.concatenate([order, padding], axis=1)
+
+
+def rank(
+    scorer: Scorer, queries: Queries, k: int, *, width: int, exclude: Pairs | None = None
+) -> IntArray:
+    """Return the k best of `width` candidates for each of B queries, (B, k), as `top_k` does."""
+    lists = [np.empty((0, k), dtype=np.int64)]
+    for start in range(0, len(queries), BATCH):
+        stop = min(start + BATCH, len(queries))
+        without = None if exclude is None else exclude.mask(start, stop, width)
+        lists.append(top_k(scorer(queries[start:stop]), k, exclude=without))
+    return np.concatenate(lists)

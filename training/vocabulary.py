@@ -60,7 +60,7 @@ class Vocabulary:
         return cls(sorted(token for token, count in counts.items() if count >= min_count))
 
     def bags(self, titles: Sequence[str]) -> tuple[IntArray, IntArray]:
-        """Return the rows of all known tokens of `titles`, one after another, and where each begins.
+        """Return the rows of all known tokens of `titles` in a row, and where each title begins.
 
         >>> Vocabulary(["red", "tea"]).bags(["RED tea red", "", "tea cup"])
         (array([1, 2, 1, 2]), array([0, 3, 3]))

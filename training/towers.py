@@ -1,0 +1,169 @@
+"""The network of the two-tower recommender: what it reads, its towers, and their product.
+
+B queries, C candidates, D embedding, F inputs, H heads, L history, T tokens.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.inputs import FloatArray
+
+SPREAD = 0.05  # of fresh embeddings
+
+
+class Catalogue(NamedTuple):
+    """C products at one time."""
+
+    inputs: Tensor  # (C, F)
+    rows: Tensor  # (C,) in the id vocabulary, 0 where unknown
+    tokens: Tensor  # (T,) in the token vocabulary, product after product
+    starts: Tensor  # (C,) where each product's tokens begin
+
+
+class Visitors(NamedTuple):
+    """B customers at one time."""
+
+    activity: Tensor  # (B, F)
+    history: Tensor  # (B, L) candidates, newest first, -1 where padded
+    days: Tensor  # (B, L) since the purchase
+
+
+class Candidates(NamedTuple):
+    """What the candidate tower makes of a catalogue."""
+
+    lasting: Tensor  # (C, D) id and title: what a history is made of
+    current: Tensor  # (C, D) with the inputs of the moment
+    demand: Tensor  # (C,) what a product scores for anyone
+
+
+class Standardise(nn.Module):
+    """Inputs (.., F) less their mean, over their standard deviation, within 5 of zero."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.mean: Tensor
+        self.scale: Tensor
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+
+    def learn(self, rows: FloatArray) -> None:
+        """Take mean and scale from `rows` (N, F)."""
+        scale = rows.std(0, dtype=np.float64)
+        self.mean.copy_(torch.from_numpy(rows.mean(0, dtype=np.float64)))
+        self.scale.copy_(torch.from_numpy(np.where(scale > 1e-6, scale, 1.0)))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the standardised inputs."""
+        return ((inputs - self.mean) / self.scale).clamp(-5, 5)
+
+
+class CandidateTower(nn.Module):
+    """Products from their id, title and inputs; an id may be unknown, the rest then carries it."""
+
+    def __init__(
+        self, ids: int, tokens: int, inputs: int, *, dim: int, hidden: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.id = nn.Embedding(ids, dim)
+        self.title = nn.EmbeddingBag(tokens, dim, mode="mean")
+        for table in (self.id, self.title):
+            nn.init.normal_(table.weight, std=SPREAD)
+        self.standardise = Standardise(inputs)
+        self.content = nn.Sequential(
+            nn.Linear(inputs + dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, dim)
+        )
+        self.demand = nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, 1))
+
+    def forward(self, catalogue: Catalogue, *, id_dropout: float = 0.0) -> Candidates:
+        """Return the candidates; a share `id_dropout` of the ids is taken for unknown."""
+        rows = catalogue.rows
+        if id_dropout > 0:
+            rows = rows * (torch.rand(len(rows), device=rows.device) >= id_dropout)
+        title = self.title(catalogue.tokens, catalogue.starts)
+        lasting = self.id(rows) + title
+        inputs = self.standardise(catalogue.inputs)
+        current = lasting + self.content(torch.cat([inputs, title], dim=1))
+        return Candidates(lasting, current, self.demand(inputs).squeeze(1))
+
+
+class QueryTower(nn.Module):
+    """Customers from their inputs and the mean of what they bought, once for each learned decay."""
+
+    def __init__(
+        self, inputs: int, *, dim: int, hidden: int, dropout: float, half_lives: tuple[float, ...]
+    ) -> None:
+        super().__init__()
+        heads = len(half_lives)
+        self.log_rate = nn.Parameter(torch.log(math.log(2) / torch.tensor(half_lives)))
+        self.share = nn.Parameter(torch.full((heads,), 1 / heads))
+        self.standardise = Standardise(inputs)
+        self.mix = nn.Sequential(
+            nn.Linear(heads * (dim + 1) + inputs, hidden),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, dim),
+        )
+
+    def forward(self, visitors: Visitors, lasting: Tensor) -> Tensor:
+        """Return the queries (B, D) over products whose lasting embeddings are (C, D)."""
+        weights = _decay(visitors, self.log_rate)  # (B, L, H)
+        bought = functional.embedding(visitors.history.clamp(min=0), lasting)
+        total = weights.sum(1)
+        # The 1 in the mean draws short and old histories to zero: magnitude says how much is known.
+        means = torch.einsum("blh,bld->bhd", weights, bought) / (total + 1).unsqueeze(2)
+        known = [means.flatten(1), torch.log1p(total), self.standardise(visitors.activity)]
+        mixed: Tensor = self.mix(torch.cat(known, dim=1))
+        return mixed + torch.einsum("bhd,h->bd", means, self.share)
+
+
+class RepeatPath(nn.Module):
+    """What having bought a product adds to its own score.
+
+    The towers' product has D dense dimensions and one sparse dimension a product: the candidate's
+    is its id, the query's a concave function of its decayed purchases of that product. Dense
+    embeddings alone blur what a customer bought with what resembles it.
+    """
+
+    def __init__(self, half_lives: tuple[float, ...]) -> None:
+        super().__init__()
+        self.log_rate = nn.Parameter(torch.log(math.log(2) / torch.tensor(half_lives)))
+        self.weight = nn.Parameter(torch.full((len(half_lives),), 0.5))
+
+    def forward(self, visitors: Visitors) -> Tensor:
+        """Return what each purchase adds (B, L); the purchases of one product share its sum."""
+        history = visitors.history
+        same = (history.unsqueeze(2) == history.unsqueeze(1)) & (history >= 0).unsqueeze(2)
+        same = same.to(visitors.days.dtype)  # (B, L, L)
+        counts = torch.bmm(same, _decay(visitors, self.log_rate))  # (B, L, H)
+        return torch.log1p(4 * counts) @ self.weight / same.sum(2).clamp(min=1)
+
+
+class TwoTowerNet(nn.Module):
+    """Scores (B, C): the towers' product, the repeat path, and demand."""
+
+    def __init__(self, candidate: CandidateTower, query: QueryTower, repeat: RepeatPath) -> None:
+        super().__init__()
+        self.candidate, self.query, self.repeat = candidate, query, repeat
+        dim = candidate.id.embedding_dim
+        self.log_temperature = nn.Parameter(torch.tensor(0.5 * math.log(dim)))
+
+    def forward(self, visitors: Visitors, candidates: Candidates) -> Tensor:
+        """Return the scores of `candidates` for `visitors`, whose history indexes them."""
+        query = self.query(visitors, candidates.lasting)
+        scores = query @ candidates.current.T / self.log_temperature.exp() + candidates.demand
+        history = visitors.history.clamp(min=0)
+        query_rows = torch.arange(len(history), device=history.device).unsqueeze(1)
+        index = (query_rows.expand_as(history), history)
+        total: Tensor = scores.index_put(index, self.repeat(visitors), accumulate=True)
+        return total
+
+
+def _decay(visitors: Visitors, log_rate: Tensor) -> Tensor:
+    """Return how much of each purchase is left (B, L, H): exp(-rate * days), 0 where padded."""
+    left = torch.exp(-log_rate.exp() * visitors.days.unsqueeze(2))
+    return left * (visitors.history >= 0).unsqueeze(2)

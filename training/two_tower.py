@@ -1,0 +1,219 @@
+"""The two-tower recommender, trained by a softmax over the catalogue as it was at each example."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Self
+
+import numpy as np
+import pydantic
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from configs.loader import Config
+from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from features.workspace import write_json
+from training.inputs import FloatArray, Products, Queries
+from training.losses import softmax_loss
+from training.recommender import Scorer
+from training.towers import (
+    CandidateTower,
+    Catalogue,
+    QueryTower,
+    RepeatPath,
+    TwoTowerNet,
+    Visitors,
+)
+from training.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from training.data import TrainingData
+    from training.examples import Examples
+    from training.run import Run
+
+WEIGHTS: Final = "weights.safetensors"
+SETTINGS: Final = "two_tower.json"
+
+
+class TwoTowerConfig(Config):
+    """How the two towers are built and trained."""
+
+    epochs: int = pydantic.Field(4, ge=1, description="passes over the examples, at most")
+    embedding_dim: int = pydantic.Field(64, ge=1, description="dimensions of a product")
+    hidden: int = pydantic.Field(128, ge=1, description="width of the hidden layers")
+    half_lives: tuple[pydantic.PositiveFloat, ...] = pydantic.Field(
+        (7.0, 30.0, 120.0, 400.0), min_length=1, description="where the decays start, in days"
+    )
+    dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="share of hidden units dropped")
+    id_dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="share of ids taken as unknown")
+    token_min_count: int = pydantic.Field(2, ge=1, description="titles that a known token is in")
+    lr: float = pydantic.Field(4e-3, gt=0, description="step of AdamW")
+    weight_decay: float = pydantic.Field(0.0, ge=0, description="decay of AdamW")
+    batch_size: int = pydantic.Field(256, ge=1, description="customers in a step, about")
+    weeks: int = pydantic.Field(100, ge=1, description="snapshots to learn from, at most")
+
+
+class Batch(NamedTuple):
+    """Customers of one snapshot and what they went on to buy."""
+
+    catalogue: Catalogue
+    visitors: Visitors
+    bought_by: Tensor  # (N,) row of the customer
+    bought: Tensor  # (N,) the candidate
+
+
+class TwoTower:
+    """Ranks products by the product of a customer's and a product's embedding."""
+
+    name: ClassVar[str] = "two_tower"
+
+    def __init__(
+        self, config: TwoTowerConfig, *, product_ids: Vocabulary, title_tokens: Vocabulary
+    ) -> None:
+        self.config = config
+        self._ids = product_ids
+        self._tokens = title_tokens
+        sizes = {"dim": config.embedding_dim, "hidden": config.hidden}
+        self._net = TwoTowerNet(
+            CandidateTower(
+                len(product_ids),
+                len(title_tokens),
+                len(PRODUCT_INPUTS),
+                dropout=config.dropout,
+                **sizes,
+            ),
+            QueryTower(
+                len(CUSTOMER_INPUTS),
+                dropout=config.dropout,
+                half_lives=config.half_lives,
+                **sizes,
+            ),
+            RepeatPath(config.half_lives),
+        ).eval()
+
+    @classmethod
+    def fit(cls, data: "TrainingData", *, config: TwoTowerConfig, seed: int, run: "Run") -> Self:
+        """Train on the snapshots before `data.as_of`, for `config.epochs`.
+
+        Raises NotEnoughData where nobody bought anything after a snapshot.
+        """
+        from training.examples import examples
+        from training.trainer import Learner, train
+
+        seen = examples(data, weeks=config.weeks)
+        known = data.products(data.as_of)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = cls(
+                config,
+                product_ids=Vocabulary(known.product_ids),
+                title_tokens=Vocabulary.of_titles(known.titles, min_count=config.token_min_count),
+            )
+        net = model._net
+        net.candidate.standardise.learn(np.concatenate([one.products.features for one in seen]))
+        net.query.standardise.learn(np.concatenate([one.queries.activity for one in seen]))
+        catalogues = [model._catalogue(one.products) for one in seen]
+
+        def batches(rng: np.random.Generator) -> Iterator[Batch]:
+            return _batches(seen, catalogues, size=config.batch_size, rng=rng)
+
+        def loss(batch: Batch) -> Tensor:
+            candidates = net.candidate(batch.catalogue, id_dropout=config.id_dropout)
+            scores = net(batch.visitors, candidates)
+            return softmax_loss(scores, batch.bought_by, batch.bought)
+
+        learner = Learner(
+            net,
+            batches=batches,
+            loss=loss,
+            model=lambda: model,
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            seed=seed,
+            run=run,
+        )
+        train(learner, epochs=config.epochs, run=run)
+        return model
+
+    def scorer(self, products: Products) -> Scorer:
+        """Compute the candidates of `products` once; return the function of the queries."""
+        net = self._net
+        device = net.log_temperature.device
+        catalogue = Catalogue(*(part.to(device) for part in self._catalogue(products)))
+        with torch.inference_mode():
+            candidates = net.candidate(catalogue)
+
+        def score(queries: Queries) -> FloatArray:
+            with torch.inference_mode():
+                visitors = Visitors(*(part.to(device) for part in _visitors(queries)))
+                scores: FloatArray = net(visitors, candidates).cpu().numpy()
+            return scores
+
+        return score
+
+    def save(self, folder: Path) -> None:
+        """Write weights, vocabularies and settings into the existing, empty `folder`."""
+        save_file(self._net.state_dict(), folder / WEIGHTS)
+        settings = {
+            "config": self.config.model_dump(mode="json"),
+            "customer_inputs": list(CUSTOMER_INPUTS),
+            "product_inputs": list(PRODUCT_INPUTS),
+            "product_ids": self._ids.names,
+            "title_tokens": self._tokens.names,
+        }
+        write_json(folder / SETTINGS, settings)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote. ValueError where it was trained on other inputs than today's."""
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        inputs = (settings["customer_inputs"], settings["product_inputs"])
+        if inputs != (list(CUSTOMER_INPUTS), list(PRODUCT_INPUTS)):
+            raise ValueError(f"{folder}: this model reads other inputs than today's; fit it again")
+        model = cls(
+            TwoTowerConfig(**settings["config"]),
+            product_ids=Vocabulary(settings["product_ids"]),
+            title_tokens=Vocabulary(settings["title_tokens"]),
+        )
+        model._net.load_state_dict(load_file(folder / WEIGHTS))
+        return model
+
+    def _catalogue(self, products: Products) -> Catalogue:
+        tokens, starts = self._tokens.bags(products.titles)
+        return Catalogue(
+            inputs=torch.from_numpy(products.features),
+            rows=torch.from_numpy(self._ids.rows(products.product_ids)),
+            tokens=torch.from_numpy(tokens),
+            starts=torch.from_numpy(starts),
+        )
+
+
+def _visitors(queries: Queries) -> Visitors:
+    return Visitors(
+        activity=torch.from_numpy(queries.activity),
+        history=torch.from_numpy(queries.history),
+        days=torch.from_numpy(queries.history_days),
+    )
+
+
+def _batches(
+    seen: "list[Examples]", catalogues: list[Catalogue], *, size: int, rng: np.random.Generator
+) -> Iterator[Batch]:
+    """Yield the examples in random order, each batch from one snapshot."""
+    parts = [
+        (number, rows)
+        for number, one in enumerate(seen)
+        for rows in np.array_split(
+            rng.permutation(len(one.queries)), max(1, round(len(one.queries) / size))
+        )
+    ]
+    for place in rng.permutation(len(parts)):
+        number, rows = parts[place]
+        bought_by, bought = seen[number].bought_by(rows)
+        yield Batch(
+            catalogues[number],
+            _visitors(seen[number].queries[rows]),
+            torch.from_numpy(bought_by),
+            torch.from_numpy(bought),
+        )
