@@ -21,7 +21,7 @@ from training.run import Run
 WINDOW_DAYS: Final = 28
 PATIENCE: Final = 2
 """Epochs without a better score after which a training stops."""
-OBJECTIVE: Final = {"recommender": "ndcg_at_10", "churn": "auc"}
+OBJECTIVE: Final = {"recommender": "mean_ndcg_at_10", "churn": "auc"}
 Metrics = dict[str, float]
 Judge = Callable[[Any], Metrics]
 
