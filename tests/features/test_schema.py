@@ -84,7 +84,7 @@ def test_a_fault_names_row_column_value_and_rule(changes: dict[str, object], mes
 
 def test_a_wrong_dtype_is_named() -> None:
     frame = lines().astype({"quantity": "int64"})
-    with pytest.raises(BadInput, match="column 'quantity': holds int64, not float64$"):
+    with pytest.raises(BadInput, match=r"column 'quantity': holds int64, not float64$"):
         validate("order_lines", frame, origin=SHOP)
 
 

@@ -98,11 +98,11 @@ def test_a_broken_file_is_named(tmp_path: Path, name: str, content: bytes, messa
 
 
 def test_what_is_no_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="nowhere.csv: no such file$"):
+    with pytest.raises(BadInput, match=r"nowhere\.csv: no such file$"):
         read_rows(tmp_path / "nowhere.csv", columns=["a"])
-    with pytest.raises(BadInput, match="is a directory, not a file$"):
+    with pytest.raises(BadInput, match=r"is a directory, not a file$"):
         read_rows(tmp_path, columns=["a"])
-    with pytest.raises(BadInput, match="shop.parquet: not a Parquet file: .*magic bytes"):
+    with pytest.raises(BadInput, match=r"shop\.parquet: not a Parquet file: .*magic bytes"):
         read_rows(write(tmp_path, b"a,b\n1,2\n", "shop.parquet"), columns=["a"])
 
 
