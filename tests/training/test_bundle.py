@@ -1,0 +1,132 @@
+"""Bundles: plain files, written in one step, read without MLflow or Lightning."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+
+from features.ages import CUSTOMER_INPUTS
+from training.bundle import (
+    BundleError,
+    Manifest,
+    copy_bundle,
+    load_bundle,
+    read_manifest,
+    write_bundle,
+)
+from training.churn import Churn, ChurnConfig, ChurnNet
+from training.churn_examples import INPUTS
+from training.customer_baselines import Recency
+from training.inputs import Queries
+from training.recommender import Predictor
+
+MANIFEST = Manifest(
+    name="churn",
+    model="recency",
+    feature_service="churn_v1",
+    as_of=datetime(2011, 9, 10, 23, tzinfo=UTC),
+    data_digest="d1",
+    git_commit="c1",
+    config={"horizon_days": 30},
+    seed=0,
+    metrics={"auc": 0.7},
+)
+
+
+def recency() -> Recency:
+    return Recency(np.array([2.0, -3.0]), horizon_days=30)
+
+
+def customers(count: int) -> Queries:
+    return Queries(
+        customer_ids=np.array([f"c{i}" for i in range(count)], dtype=object),
+        at=np.full(count, np.datetime64("2011-01-01", "us")),
+        activity=np.random.default_rng(3)
+        .normal(size=(count, len(CUSTOMER_INPUTS)))
+        .astype(np.float32),
+        history=np.full((count, 1), -1),
+        history_days=np.zeros((count, 1), dtype=np.float32),
+    )
+
+
+def churn() -> Churn:
+    config = ChurnConfig(hidden=(4,), horizon_days=30)
+    return Churn(ChurnNet(len(INPUTS), hidden=config.hidden, dropout=0.0), config)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "b", recency(), MANIFEST)
+    bundle = load_bundle(tmp_path / "b")
+    assert bundle.manifest == MANIFEST
+    assert (bundle.name, bundle.version) == ("churn", None)
+    queries = customers(7)
+    assert np.array_equal(
+        cast(Predictor, bundle.model).predict(queries), recency().predict(queries)
+    )
+    said = json.loads((tmp_path / "b" / "bundle.json").read_text())
+    assert (said["model"], said["data_digest"], said["seed"]) == ("recency", "d1", 0)
+
+
+def test_a_network_comes_back_bit_equal(tmp_path: Path) -> None:
+    model = churn()
+    write_bundle(tmp_path / "b", model, MANIFEST.model_copy(update={"model": "churn"}))
+    loaded = cast(Predictor, load_bundle(tmp_path / "b").model)
+    queries = customers(9)
+    assert np.array_equal(loaded.predict(queries), model.predict(queries))
+    assert loaded.horizon_days == 30
+
+
+def test_a_bundle_never_changes(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "b", recency(), MANIFEST)
+    with pytest.raises(FileExistsError, match="versions never change"):
+        write_bundle(tmp_path / "b", recency(), MANIFEST)
+
+
+def test_a_copy_carries_its_version(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "b", recency(), MANIFEST)
+    copy_bundle(tmp_path / "b", tmp_path / "churn" / "7", version="7")
+    assert load_bundle(tmp_path / "churn" / "7").version == "7"
+    assert read_manifest(tmp_path / "b").version is None
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    class Broken(Recency):
+        def save(self, folder: Path) -> None:
+            (folder / "half").write_text("half")
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="disk is full"):
+        write_bundle(tmp_path / "b", Broken(np.zeros(2), horizon_days=1), MANIFEST)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_bundle_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"bundle\.json is missing"):
+        load_bundle(tmp_path)
+    (tmp_path / "bundle.json").write_text('{"name": "churn"}')
+    with pytest.raises(BundleError, match="Field required"):
+        load_bundle(tmp_path)
+
+
+def test_a_model_of_other_inputs_is_refused(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "b", churn(), MANIFEST.model_copy(update={"model": "churn"}))
+    file = tmp_path / "b" / "model" / "churn.json"
+    file.write_text(file.read_text().replace(INPUTS[0], "something_else"))
+    with pytest.raises(ValueError, match="reads other customer inputs"):
+        load_bundle(tmp_path / "b")
+
+
+def test_reading_needs_neither_mlflow_nor_lightning(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "b", churn(), MANIFEST.model_copy(update={"model": "churn"}))
+    code = (
+        "import sys; from pathlib import Path; from training.bundle import load_bundle\n"
+        f"load_bundle(Path({str(tmp_path / 'b')!r}))\n"
+        "print(sorted({'mlflow', 'pytorch_lightning', 'optuna', 'feast'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
