@@ -4,67 +4,32 @@ A training is named by its model, data cut, config and seed: asked for again, th
 stands is taken; cut off, the same command goes on. Everything is logged to the workspace's MLflow.
 """
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    import pandas as pd
+from training import score_commands
+from training.options import (
+    HOME,
+    AsOf,
+    ConfigFile,
+    DeviceName,
+    Home,
+    Model,
+    Name,
+    Overrides,
+    Seed,
+    cut_of,
+    user_errors,
+)
 
-    from features.workspace import Workspace
+if TYPE_CHECKING:
     from training.registry import Version
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
-score_app = typer.Typer(no_args_is_help=True, help="Write batch scores from data before a date.")
-app.add_typer(score_app, name="score")
-HOME: Final = Path(".regulars")
-Home = Annotated[Path, typer.Option(envvar="REGULARS_HOME", help="The workspace: one per shop.")]
-AsOf = Annotated[
-    str | None,
-    typer.Option(help="Learn from what was known before this local day (YYYY-MM-DD); else today."),
-]
-Model = Annotated[
-    str, typer.Argument(help="two_tower, churn, or a baseline: popularity, recency, ...")
-]
-Overrides = Annotated[
-    list[str] | None, typer.Argument(help="Settings over the config: epochs=3 lr=0.001 ...")
-]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="A YAML of overrides, as `tune` writes it.")
-]
-Seed = Annotated[int, typer.Option(help="The same seed, data and config give the same weights.")]
-DeviceName = Annotated[
-    Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes a GPU where there is one.")
-]
-Name = Annotated[
-    str, typer.Argument(help="A registered model (recommender, churn) or one of its models.")
-]
-
-
-@contextmanager
-def user_errors() -> Iterator[None]:
-    """End what a user can mend as one line on stderr and exit code 2."""
-    from configs.loader import ConfigError
-    from features.schema import BadInput
-    from features.workspace import WorkspaceError
-    from training.bundle import BundleError
-    from training.inputs import NotEnoughData
-    from training.models import UnknownModel
-    from training.registry import RegistryError
-    from training.tune import NothingToTune
-
-    mendable = (BadInput, BundleError, ConfigError, NotEnoughData, NothingToTune)
-    try:
-        yield
-    except (*mendable, RegistryError, UnknownModel, WorkspaceError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        raise typer.Exit(2) from error
+app.add_typer(score_commands.app, name="score")
 
 
 @app.command()
@@ -96,7 +61,7 @@ def fit(
             result = run(
                 ws,
                 model,
-                as_of=_cut(ws, as_of),
+                as_of=cut_of(ws, as_of),
                 config=settings,
                 seed=seed,
                 device=device,
@@ -143,7 +108,7 @@ def tune(
                 ws,
                 model,
                 trials=trials,
-                as_of=_cut(ws, as_of),
+                as_of=cut_of(ws, as_of),
                 config=settings,
                 seed=seed,
                 device=device,
@@ -183,7 +148,7 @@ def evaluate(
 
         ws = Workspace.open(home)
         settings = load_config(config_class(model), config, overrides or ())
-        cut = _cut(ws, as_of)
+        cut = cut_of(ws, as_of)
         with show(epochs=getattr(settings, "epochs", 1)) as display:
             job = prepare(
                 ws, model, as_of=cut, config=settings, seed=seed, on_build=display.on_build
@@ -254,18 +219,6 @@ def compare(
         console.print(compare_metrics("", {t: one.manifest.metrics for t, one in found.items()}))
         if len({(one.manifest.as_of, one.manifest.data_digest) for one in found.values()}) > 1:
             console.print("Their data cuts differ, so their figures are of different windows.")
-
-
-def _cut(ws: "Workspace", as_of: str | None) -> "pd.Timestamp":
-    """Return the midnight of the local day `as_of`, by default of the clock's day."""
-    from features.workspace import WorkspaceError
-
-    now = ws.now()
-    today = str(now.tz_convert(ws.timezone).date())
-    cut = ws.midnight(today if as_of is None else as_of)
-    if cut > now:
-        raise WorkspaceError(f"--as-of {as_of}: the workspace's clock stands at {now.isoformat()}")
-    return cut
 
 
 def _table(found: "Version") -> object:

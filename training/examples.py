@@ -6,9 +6,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from training.churn_examples import NotEnoughData
 from training.data import TrainingData
-from training.inputs import IntArray, Products, Queries
+from training.inputs import IntArray, NotEnoughData, Products, Queries
 from training.ranking import Pairs, pairs
 
 WINDOW: Final = pd.Timedelta(days=28)

@@ -42,8 +42,7 @@ def hit_rate(hits: Hits) -> Figures:
     >>> hit_rate(np.array([[False, True], [False, False]]))
     array([1., 0.])
     """
-    figures: Figures = hits.any(axis=1).astype(np.float64)
-    return figures
+    return np.asarray(hits.any(axis=1), dtype=np.float64)
 
 
 def reciprocal_rank(hits: Hits) -> Figures:

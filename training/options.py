@@ -1,0 +1,69 @@
+"""What the verbs of `python -m training` share: options, user errors, the data cut."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.workspace import Workspace
+
+HOME: Final = Path(".regulars")
+Home = Annotated[Path, typer.Option(envvar="REGULARS_HOME", help="The workspace: one per shop.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option(help="Learn from what was known before this local day (YYYY-MM-DD); else today."),
+]
+Model = Annotated[
+    str, typer.Argument(help="two_tower, churn, or a baseline: popularity, recency, ...")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Settings over the config: epochs=3 lr=0.001 ...")
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="A YAML of overrides, as `tune` writes it.")
+]
+Seed = Annotated[int, typer.Option(help="The same seed, data and config give the same weights.")]
+DeviceName = Annotated[
+    Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes a GPU where there is one.")
+]
+Name = Annotated[
+    str, typer.Argument(help="A registered model (recommender, churn) or one of its models.")
+]
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """End what a user can mend as one line on stderr and exit code 2."""
+    from configs.loader import ConfigError
+    from features.schema import BadInput
+    from features.workspace import WorkspaceError
+    from training.bundle import BundleError
+    from training.inputs import NotEnoughData
+    from training.models import UnknownModel
+    from training.registry import RegistryError
+    from training.tune import NothingToTune
+
+    mendable = (BadInput, BundleError, ConfigError, NotEnoughData, NothingToTune)
+    try:
+        yield
+    except (*mendable, RegistryError, UnknownModel, WorkspaceError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        raise typer.Exit(2) from error
+
+
+def cut_of(ws: "Workspace", as_of: str | None) -> "pd.Timestamp":
+    """Return the midnight of the local day `as_of`, by default of the clock's day."""
+    from features.workspace import WorkspaceError
+
+    now = ws.now()
+    today = str(now.tz_convert(ws.timezone).date())
+    cut = ws.midnight(today if as_of is None else as_of)
+    if cut > now:
+        raise WorkspaceError(f"--as-of {as_of}: the workspace's clock stands at {now.isoformat()}")
+    return cut

@@ -1,0 +1,84 @@
+"""Batch scores as Parquet files, from data before a cut: lists for customers, and who will stay.
+
+Each function takes a fitted model and the data it was fitted on; the command line fits it first,
+or takes the version that stands.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from configs.loader import ConfigError
+from training.churn_examples import ACTIVE_DAYS
+from training.data import TrainingData
+from training.evaluate import LISTS
+from training.ranking import pairs, rank
+from training.recommender import Predictor, Recommender
+
+
+def known_lists(text: str) -> list[str]:
+    """Return the lists named in `text`, parted by commas. ConfigError for one that nobody knows.
+
+    >>> known_lists("all,new")
+    ['all', 'new']
+    """
+    names = list(dict.fromkeys(text.split(",")))
+    if not set(names) <= set(LISTS):
+        raise ConfigError(f"lists = {text!r}: known are {', '.join(LISTS)}")
+    return names
+
+
+def recommendations(
+    model: Recommender, data: TrainingData, *, k: int = 10, lists: Sequence[str] = LISTS
+) -> pd.DataFrame:
+    """Return for every customer before `data.as_of` the `k` best products, from rank 1.
+
+    Columns list, customer_id, product_id, rank. The list "all" may name anything, "new" only what
+    the customer never bought.
+    """
+    products = data.products(data.as_of)
+    customers = data.customers(data.as_of)
+    queries = data.queries(data.as_of, customers)
+    owned = pairs(data.purchases(data.start, data.as_of), customers, products.product_ids)
+    scorer = model.scorer(products)
+    frames = []
+    for name in lists:
+        exclude = owned if name == "new" else None
+        best = rank(scorer, queries, k, width=len(products), exclude=exclude)
+        rows, places = np.nonzero(best >= 0)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "list": name,
+                    "customer_id": customers[rows],
+                    "product_id": products.product_ids[best[rows, places]],
+                    "rank": places + 1,
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def churn_probabilities(model: Predictor, data: TrainingData) -> pd.DataFrame:
+    """Return customer_id and churn_probability of all with an order in the year before the cut."""
+    customers = data.customers(data.as_of, days=ACTIVE_DAYS)
+    queries = data.queries(data.as_of, customers)
+    return pd.DataFrame({"customer_id": customers, "churn_probability": model.predict(queries)})
+
+
+def write_scores(frame: pd.DataFrame, output: Path) -> None:
+    """Replace `output` by `frame` as Parquet in one step: write aside, sync, rename."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    aside = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        with aside.open("wb") as file:
+            frame.to_parquet(file, index=False)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(output)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
