@@ -1,0 +1,47 @@
+"""The simulated shop's time: days of opening hours, and how busy they are.
+
+Time is counted in shop days since the world's start: 3.5 is the middle of the fourth day's opening
+hours, 08:00 to 20:00 UTC.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from features.simulator.catalogue import Floats, Integers
+
+DAY: Final = 86_400_000_000  # microseconds
+YEAR: Final = 365.25  # days
+_OPENS, _OPEN = DAY // 3, DAY // 2  # 08:00, for 12 hours
+_WEEKDAYS: Final = np.array([0.90, 0.90, 0.95, 1.00, 1.15, 1.30, 0.80])  # from Monday
+
+
+def microseconds(day: Floats) -> Integers:
+    """Return shop days as microseconds since the midnight at which the world starts."""
+    whole = np.floor(day)
+    return whole.astype(np.int64) * DAY + _OPENS + ((day - whole) * _OPEN).astype(np.int64)
+
+
+def shop_day(moment: Integers) -> Floats:
+    """Invert `microseconds`; a moment outside opening hours is the nearest one inside them."""
+    whole, rest = np.divmod(moment, DAY)
+    return whole + np.clip((rest - _OPENS) / _OPEN, 0, np.nextafter(1, 0))
+
+
+def intensity(start: np.datetime64, days: int) -> Floats:
+    """Return the shop's traffic added up to each of the days 0..`days` from day `start`.
+
+    An average day counts 1: the year peaks in early December, the week on Saturday. (days + 1,)
+    """
+    dates = start.astype("datetime64[D]") + np.arange(days)
+    year = 1 + 0.25 * np.cos(2 * np.pi * (day_of_year(dates) - 338) / YEAR)
+    weekday = (dates.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
+    return np.concatenate([[0.0], np.cumsum(year * _WEEKDAYS[weekday])])
+
+
+def day_of_year(dates: npt.NDArray[np.datetime64]) -> Integers:
+    """Return 1 for the first of January."""
+    since_new_year = dates - dates.astype("datetime64[Y]")
+    day: Integers = since_new_year.astype("timedelta64[D]").astype(np.int64) + 1
+    return day
