@@ -105,7 +105,9 @@ def build(
         for view, cuts in missing.items():
             for start in range(0, len(cuts), _CUTS_AT_ONCE):
                 for time, rows in _compute(ws, view, cuts[start : start + _CUTS_AT_ONCE]):
-                    _write(ws.snapshots / view / f"{_name(time)}.parquet", rows, digests[time])
+                    stamp = {"digest": digests[time], "code": CODE_VERSION}
+                    path = ws.snapshots / view / f"{_name(time)}.parquet"
+                    write_parquet(path, rows.replace_schema_metadata(stamp))
                     done += 1
                     if progress is not None:
                         progress(done, total)
@@ -182,13 +184,12 @@ def _digests(ws: Workspace, times: Sequence[pd.Timestamp]) -> dict[pd.Timestamp,
     }
 
 
-def _write(path: Path, rows: pa.Table, digest: str) -> None:
-    """Replace `path` in one step: write aside, sync, rename."""
+def write_parquet(path: Path, rows: pa.Table) -> None:
+    """Replace `path` by `rows` in one step: write aside, sync, rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".aside")
     with aside.open("wb") as file:
-        stamped = rows.replace_schema_metadata({"digest": digest, "code": CODE_VERSION})
-        pq.write_table(stamped, file, compression="zstd", coerce_timestamps="us")
+        pq.write_table(rows, file, compression="zstd", coerce_timestamps="us")
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)

@@ -1,0 +1,78 @@
+"""The Feast objects of a workspace: entities, views over its snapshots, a service a model."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
+from feast.types import Array, FeastType, Float64, Int64, String
+
+from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS, SALES_TIMES
+
+TTL: Final = timedelta(days=8)
+"""Snapshots are weekly: an older row has missed one."""
+_WHOLE: Final = ("orders_", "products_", "returns_", "buyers_")
+
+
+def build(home: Path) -> list[Any]:
+    """Return the Feast objects that read the snapshots of the workspace at the absolute `home`.
+
+    Times are integers, microseconds since 1970: Feast's own type keeps seconds only online.
+    """
+    customer = Entity(name="customer", join_keys=["customer_id"], value_type=ValueType.STRING)
+    product = Entity(name="product", join_keys=["product_id"], value_type=ValueType.STRING)
+
+    def view(
+        name: str, entity: Entity, types: dict[str, FeastType], *, online: bool
+    ) -> FeatureView:
+        return FeatureView(
+            name=name,
+            entities=[entity],
+            ttl=TTL,
+            schema=[Field(name=entity.join_key, dtype=String)]
+            + [Field(name=feature, dtype=kind) for feature, kind in types.items()],
+            source=FileSource(
+                name=name,
+                path=str(home / "snapshots" / name / "*.parquet"),
+                timestamp_field="event_timestamp",
+                created_timestamp_column="created_timestamp",
+            ),
+            online=online,
+        )
+
+    times = dict.fromkeys(("snapshot_timestamp", *ACTIVITY_TIMES), Int64)
+    customer_activity = view(
+        "customer_activity", customer, _numbers(ACTIVITY_COUNTS) | times, online=True
+    )
+    customer_history = view(
+        "customer_history",
+        customer,
+        {"recent_products": Array(String), "recent_timestamps": Array(Int64)},
+        online=True,
+    )
+    product_sales = view(
+        "product_sales",
+        product,
+        _numbers(SALES_COUNTS) | dict.fromkeys(SALES_TIMES, Int64),
+        online=False,
+    )
+    product_catalog = view(
+        "product_catalog",
+        product,
+        dict.fromkeys(("title", "category", "parent_product_id"), String),
+        online=False,
+    )
+    customer_views = [customer_activity, customer_history]
+    product_views = [product_sales, product_catalog]
+    return [
+        customer,
+        product,
+        *customer_views,
+        *product_views,
+        FeatureService(name="recommender_v1", features=[*customer_views, *product_views]),
+        FeatureService(name="churn_v1", features=customer_views),
+    ]
+
+
+def _numbers(names: tuple[str, ...]) -> dict[str, FeastType]:
+    return {name: Int64 if name.startswith(_WHOLE) else Float64 for name in names}

@@ -1,0 +1,223 @@
+"""The one client of the feature store: training frames, materialize, online rows.
+
+It closes what Feast leaves open: no row is lost or reordered, nothing that was recorded later is
+read, staleness shows in the row's own time, one writer puts the newest row online.
+"""
+
+import json
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from features import snapshots
+from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS, SALES_TIMES
+from features.workspace import Workspace, WorkspaceError, write_json
+
+PROJECT: Final = "regulars"
+_TIMES: Final = ("snapshot_timestamp", *ACTIVITY_TIMES, *SALES_TIMES)
+_NUMBERS: Final = (*ACTIVITY_COUNTS, *SALES_COUNTS)
+_CUSTOMER_VIEWS: Final = ("customer_activity", "customer_history")
+_ROW: Final = "entity_row"
+
+
+class FeatureClient:
+    """Reads and writes the features of a workspace through Feast.
+
+    Online reads need `ws.feast` alone, so that a Bento carries this folder and no snapshots.
+    """
+
+    def __init__(self, ws: Workspace) -> None:
+        from feast import FeatureStore, RepoConfig
+
+        self._ws = ws
+        self._store = FeatureStore(config=RepoConfig(repo_path=ws.feast, **_settings(ws)))
+        self._online_refs: list[str] = []
+
+    def apply(self) -> None:
+        """Register the Feast objects, and write the settings that Feast's own CLI and UI read."""
+        from features.feature_repo.definitions import build
+
+        with self._ws.lock("feast"):
+            self._ws.feast.mkdir(parents=True, exist_ok=True)
+            self._store.apply(build(self._ws.home))
+            settings = yaml.safe_dump(_settings(self._ws))
+            (self._ws.feast / "feature_store.yaml").write_text(settings, encoding="utf-8")
+
+    def customers(self, entities: pd.DataFrame, *, service: str = "recommender_v1") -> pd.DataFrame:
+        """Return the customer features of `service` for `entities`, a row a row in their order.
+
+        `entities` has columns `customer_id` and `event_timestamp` (UTC); each row gets the latest
+        snapshot at or before its time, named by `snapshot_timestamp`. A customer that was not
+        known then has nulls. Raises ValueError for a null id or a time before the first snapshot.
+        """
+        if entities["customer_id"].isna().any():
+            raise ValueError("entities: a customer_id is null; every row needs one")
+        refs = self._refs(service, _CUSTOMER_VIEWS)
+        return self._historical(entities[["customer_id", "event_timestamp"]], refs)
+
+    def products(self, at: pd.Timestamp) -> pd.DataFrame:
+        """Return all product features of every product known before the snapshot at `at`, by id.
+
+        The latest snapshot at or before `at` (UTC) is read, named by `snapshot_timestamp`.
+        """
+        views = ("product_sales", "product_catalog")
+        found = self._snapshot_of(pd.Series([at]), views[0]).iloc[0]
+        ids = {
+            product_id
+            for view in views
+            for product_id in pq.read_table(
+                snapshots.standing(self._ws, view)[found], columns=["product_id"]
+            )["product_id"].to_pylist()
+        }
+        entities = pd.DataFrame({"product_id": sorted(ids), "event_timestamp": at})
+        rows = self._historical(entities, self._refs("recommender_v1", views))
+        return rows.assign(snapshot_timestamp=found)
+
+    def materialize(self, as_of: pd.Timestamp) -> None:
+        """Put the customers and products as of `as_of` (UTC) where serving reads them.
+
+        Takes in the event log and builds the snapshots first. The same cut of the same rows
+        changes nothing; a cut before the one that stands raises WorkspaceError.
+        """
+        from features.events import absorb
+
+        ws = self._ws
+        absorb(ws)
+        snapshots.build(ws, as_of=as_of)
+        self.apply()
+        with ws.lock("online"):
+            digest = snapshots.cut_digest(ws, as_of)
+            current = _current(ws)
+            if current is not None:
+                stands = pd.Timestamp(current["as_of"])
+                if stands > as_of:
+                    raise WorkspaceError(
+                        f"as_of = {as_of}: the online store stands at {stands} already, and the "
+                        f"newest wins; remove {ws.online} and {ws.feast} to begin again"
+                    )
+                if stands == as_of and current["digest"] == digest:
+                    return
+            for view in _CUSTOMER_VIEWS:
+                rows = pq.read_table(snapshots.standing(ws, view)[as_of])
+                self._store.write_to_online_store(view, df=rows.to_pandas(types_mapper=_nullable))
+            name = f"products-{as_of.strftime('%Y%m%dT%H%M%SZ')}-{digest[:8]}.parquet"
+            table = pa.Table.from_pandas(self.products(as_of), preserve_index=False)
+            snapshots.write_parquet(ws.online / name, table)
+            write_json(
+                ws.online / "current.json",
+                {"as_of": as_of.isoformat(), "digest": digest, "products": name},
+            )
+            kept = {name, current["products"] if current else name}
+            for path in ws.online.glob("products-*.parquet"):
+                if path.name not in kept:
+                    path.unlink()
+
+    def online_customer(self, customer_id: str) -> dict[str, Any] | None:
+        """Return the customer's stored row: all customer features and `event_timestamp`.
+
+        `event_timestamp` (UTC) is the time of the row's snapshot: nothing here says whether that
+        is fresh. None for a customer that the store does not know.
+        """
+        if not customer_id:
+            raise ValueError(f"customer_id = {customer_id!r}: a customer has a non-empty id")
+        if not self._online_refs:
+            self._online_refs = self._refs("recommender_v1", _CUSTOMER_VIEWS)
+        answer = self._store.get_online_features(
+            features=self._online_refs, entity_rows=[{"customer_id": customer_id}]
+        ).to_dict()
+        row = {name: values[0] for name, values in answer.items()}
+        if row["snapshot_timestamp"] is None:
+            return None
+        for name in ("snapshot_timestamp", *ACTIVITY_TIMES):
+            if row[name] is not None:
+                row[name] = pd.Timestamp(row[name], unit="us", tz="UTC")
+        row["event_timestamp"] = row["snapshot_timestamp"]
+        return row
+
+    def _refs(self, service: str, views: tuple[str, ...]) -> list[str]:
+        projections = self._store.get_feature_service(service).feature_view_projections
+        return [
+            f"{projection.name}:{feature.name}"
+            for projection in projections
+            if projection.name in views
+            for feature in projection.features
+        ]
+
+    def _historical(self, entities: pd.DataFrame, refs: list[str]) -> pd.DataFrame:
+        """Return `entities` with `refs`, in their order, as they stood at each one's snapshot.
+
+        Feast is asked at the snapshots' own times, where its offline TTL (which the online store
+        does not know) takes nothing away; the times asked for are then put back.
+        """
+        entities = entities.reset_index(drop=True)
+        times = entities["event_timestamp"]
+        view = refs[0].partition(":")[0]
+        asked = entities.assign(event_timestamp=self._snapshot_of(times, view))
+        asked[_ROW] = np.arange(len(asked))
+        found: pa.Table = self._store.get_historical_features(
+            entity_df=asked, features=refs, filter_by_created_timestamp=True
+        ).to_arrow()
+        rows: pd.DataFrame = found.sort_by(_ROW).to_pandas()
+        if not np.array_equal(rows[_ROW], np.arange(len(entities))):
+            raise RuntimeError(f"Feast gave {len(rows)} rows for {len(entities)} entities")
+        for name in rows.columns.intersection([*_TIMES]):
+            rows[name] = pd.to_datetime(rows[name].astype("Int64"), unit="us", utc=True).dt.as_unit(
+                "us"
+            )
+        for name in rows.columns.intersection([*_NUMBERS]):
+            rows[name] = rows[name].astype("float64")
+        return rows.drop(columns=_ROW).assign(event_timestamp=times)
+
+    def _snapshot_of(self, times: pd.Series, view: str) -> pd.Series:
+        """Return for each time the latest snapshot at or before it."""
+        standing = pd.DatetimeIndex(snapshots.standing(self._ws, view))
+        places = standing.searchsorted(pd.DatetimeIndex(times), side="right") - 1
+        if len(times) and places.min() < 0:
+            raise ValueError(
+                f"event_timestamp = {times.min()}: before the first snapshot; build an earlier one"
+            )
+        return pd.Series(standing[places], index=times.index)
+
+
+def online_products(ws: Workspace) -> tuple[pd.Timestamp, pd.DataFrame]:
+    """Return the products that materialize made for serving, sorted by id, and their time (UTC).
+
+    Raises WorkspaceError where nothing was materialized.
+    """
+    current = _current(ws)
+    if current is None:
+        raise WorkspaceError(f"nothing in {ws.online}: run `python -m features materialize` first")
+    rows = pq.read_table(ws.online / current["products"]).to_pandas()
+    return pd.Timestamp(current["as_of"]).as_unit("us"), rows
+
+
+def _settings(ws: Workspace) -> dict[str, Any]:
+    """Return Feast's settings, with absolute paths: the DuckDB store joins none to the repo's."""
+    return {
+        "project": PROJECT,
+        "provider": "local",
+        "registry": {
+            "path": str(ws.feast / "registry.db"),
+            "cache_ttl_seconds": 0,  # never read again: `apply` renews it in its own process
+        },
+        "offline_store": {"type": "duckdb"},
+        "online_store": {"type": "sqlite", "path": str(ws.feast / "online.db")},
+        "entity_key_serialization_version": 3,
+    }
+
+
+def _current(ws: Workspace) -> dict[str, str] | None:
+    try:
+        current: dict[str, str] = json.loads((ws.online / "current.json").read_text())
+    except FileNotFoundError:
+        return None
+    return current
+
+
+def _nullable(kind: pa.DataType) -> Any:
+    """Keep integers with nulls integers."""
+    return pd.Int64Dtype() if kind == pa.int64() else None
