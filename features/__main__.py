@@ -1,6 +1,5 @@
 """`python -m features`: a shop's orders in, features out."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 from zoneinfo import available_timezones
 
-import pandas as pd
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
 from configs.loader import ConfigError, load_config
-from features.workspace import Workspace, WorkspaceError, write_json
+from features.workspace import Workspace, WorkspaceError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from features.schema import RetailDataset
 
 app = typer.Typer(
@@ -92,54 +93,56 @@ def simulate(
     from features.ingest import ingest as take_in
     from features.simulator import World, WorldConfig
 
-    config = WorldConfig(customers=customers, products=products, days=days, seed=seed)
-    told = config.model_dump(mode="json")
-    with user_errors(), console.status("Simulating") as status:
+    with user_errors(), console.status("Simulating the shop") as status:
+        sizes = {"customers": customers, "products": products, "days": days, "seed": seed}
+        world = World(
+            load_config(WorldConfig, overrides=[f"{name}={n}" for name, n in sizes.items()])
+        )
         ws = Workspace.create(home, timezone="UTC", currency="GBP", clock="simulated")
-        file = ws.home / "world.json"
-        if file.exists() and json.loads(file.read_text()) != told:
-            raise WorkspaceError(f"{file} describes another world: name another --home")
-        write_json(file, told)
-        end = pd.Timestamp(config.start, tz="UTC").as_unit("us") + pd.Timedelta(days=config.days)
+        if (ws.home / "world.json").exists() and World.open(ws).config != world.config:
+            raise WorkspaceError(f"{ws.home} holds another simulated shop: name another --home")
+        world.save(ws)
         if not (ws.home / "clock.json").exists():
-            ws.advance(end)
-        dataset = simulated.load(World(config))
+            ws.advance(world.end)
+        dataset = simulated.load(world)
         status.update("Checking and writing the tables")
         result = take_in(ws, dataset)
     console.print(result)
 
 
 @app.command()
-def build(as_of: AsOf = None, home: Home = HOME) -> None:
+def build(*, as_of: AsOf = None, home: Home = HOME) -> None:
     """Make the feature snapshots up to a cut, and the Feast objects that read them."""
-    with user_errors():
+    with user_errors(), Progress(console=console) as progress:
         from features import snapshots
         from features.store import FeatureClient
 
         ws = Workspace.open(home)
-        cut = ws.now() if as_of is None else ws.midnight(as_of)
-        with console.status("Building snapshots"):
-            snapshots.build(ws, as_of=cut)
+        task = progress.add_task("Snapshots", total=None)
+        times = snapshots.build(
+            ws,
+            as_of=_cut(ws, as_of),
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+        progress.update(task, completed=1, total=1)
         FeatureClient(ws).apply()
-        console.print(f"Features stand as of {cut.isoformat()} in {ws.snapshots}")
+    console.print(f"{len(times)} snapshots stand, the last at {times[-1].isoformat()}")
 
 
 @app.command()
-def materialize(as_of: AsOf = None, home: Home = HOME) -> None:
+def materialize(*, as_of: AsOf = None, home: Home = HOME) -> None:
     """Take in the event log, build, and put the cut's features where serving reads them."""
-    with user_errors():
-        from features import events, snapshots
+    with user_errors(), console.status("Bringing features to the online store"):
         from features.store import FeatureClient
 
         ws = Workspace.open(home)
-        events.absorb(ws)
-        cut = ws.now() if as_of is None else ws.midnight(as_of)
-        with console.status("Building snapshots"):
-            snapshots.build(ws, as_of=cut)
-        client = FeatureClient(ws)
-        client.apply()
-        client.materialize(cut)
-        console.print(f"Serving reads the features as of {cut.isoformat()}")
+        cut = _cut(ws, as_of)
+        FeatureClient(ws).materialize(cut)
+    console.print(f"Serving reads the features as of {cut.isoformat()}")
+
+
+def _cut(ws: Workspace, as_of: str | None) -> "pd.Timestamp":
+    return ws.now() if as_of is None else ws.midnight(as_of)
 
 
 def _shop(home: Path, dataset: "RetailDataset", clock: str | None) -> Workspace:
