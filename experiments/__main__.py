@@ -42,11 +42,21 @@ def _user_errors() -> Iterator[None]:
     from experiments.definition import ExperimentError
     from features.workspace import WorkspaceError
     from training.bundle import BundleError
+    from training.models import UnknownModel
     from training.registry import RegistryError
+
+    mendable = (
+        ExperimentError,
+        WorkspaceError,
+        ConfigError,
+        RegistryError,
+        BundleError,
+        UnknownModel,
+    )
 
     try:
         yield
-    except (ExperimentError, WorkspaceError, ConfigError, RegistryError, BundleError) as error:
+    except mendable as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         raise typer.Exit(2) from error
 
@@ -214,6 +224,45 @@ def decide(
         version = decision["model"].partition("@")[2]
         print(f"{key}: {variant} ({decision['model']}), because {reason}")
         print(f"to make it so: python -m training promote recommender --version {version}")
+
+
+@app.command()
+def simulate(
+    key: Key,
+    *,
+    url: Annotated[str, typer.Option(help="The running service.")] = "http://127.0.0.1:3000",
+    customers: Annotated[int, typer.Option(help="At most so many; each comes once.")] = 2_000,
+    days: Annotated[int, typer.Option(help="Days on which they come.")] = 14,
+    seed: Annotated[int, typer.Option(help="Of visits and purchases.")] = 7,
+    home: Home = HOME,
+) -> None:
+    """Let simulated customers shop against the running service; hold the analysis to the truth.
+
+    For a workspace made by `python -m features simulate`, with KEY running and the service up.
+    Its clock moves on to the end of the last customer's window.
+    """
+    with _user_errors():
+        from rich.console import Console
+        from rich.progress import Progress
+
+        from experiments.definition import status
+        from experiments.report import against_truth, show
+        from experiments.shopping import shop
+
+        ws = _open(home)
+        with Progress(console=Console(stderr=True)) as bar:
+            task = bar.add_task("customers shop", total=None)
+            loop = shop(
+                ws,
+                key,
+                url=url,
+                customers=customers,
+                days=days,
+                seed=seed,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        experiment = status(ws, key).experiment
+        Console().print(show(experiment, loop.analysis), against_truth(experiment, loop))
 
 
 if __name__ == "__main__":

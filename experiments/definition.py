@@ -146,7 +146,7 @@ def resolve(ws: Workspace, model: str) -> str:
     from training import registry
 
     if model != CHAMPION:
-        return f"recommender@{registry.find_model(ws, 'recommender', model).version}"
+        return f"recommender@{registry.find(ws, model).version}"
     current = registry.read_current(ws)
     if "recommender" not in current:
         raise ExperimentError(

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from experiments.analysis import Analysis
 from experiments.definition import Experiment
+from experiments.simulation import ClosedLoop
 from experiments.statistics import WARM_UP, Interval
 
 
@@ -101,6 +102,26 @@ def _effects(experiment: Experiment, analysis: Analysis) -> Table:
         )
     removed = max(effect.variance_removed for effect in analysis.effects)
     table.caption = f"past spend took out up to {removed:.1%} of the variance (CUPED)"
+    return table
+
+
+def against_truth(experiment: Experiment, loop: ClosedLoop) -> Table:
+    """Return estimates and intervals beside what is true in the simulated world."""
+    level = f"{1 - experiment.alpha:.0%}"
+    table = Table(title=f"{experiment.key} against the truth", title_justify="left")
+    table.add_column("effect")
+    for column in ("estimate", f"{level} at one look", f"{level} always valid", "truth", "inside"):
+        table.add_column(column, justify="right")
+    for effect in loop.analysis.effects:
+        truth = loop.truth[effect.variant][effect.metric]
+        table.add_row(
+            f"{effect.metric}, {effect.variant}",
+            f"{effect.effect_size:+.4f}",
+            interval(effect.effect_size_ci),
+            interval(effect.effect_size_always),
+            f"{truth:+.4f}",
+            "yes" if effect.effect_size_ci.holds(truth) else "no",
+        )
     return table
 
 

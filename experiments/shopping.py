@@ -1,0 +1,208 @@
+"""Simulated customers shop against the running service, over HTTP, day by day."""
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from typing import Any, Final, cast
+
+import httpx
+import numpy as np
+import pandas as pd
+
+from experiments.definition import Experiment, ExperimentError, bundle_folder, status
+from experiments.readout import read_out
+from experiments.simulation import ClosedLoop, assigned, single_visits, true_effects
+from features.events import EventLog
+from features.overlay import overlay
+from features.simulator import World
+from features.store import FeatureClient, online_products
+from features.workspace import Workspace
+from training.bundle import load_bundle
+from training.inputs import encode_products, encode_queries
+from training.ranking import top_k
+from training.recommender import Recommender
+
+K: Final = 10
+_EVENTS_A_POST: Final = 500
+_SAME_LISTS: Final = 0.99
+"""Share of lists that must be those of the variant's version; equal scores may change places."""
+Lists = dict[str, list[str]]
+"""Products, best first, by variant or by customer."""
+
+
+class VariantLists:
+    """What each version of an experiment shows, computed in process as the service does."""
+
+    def __init__(self, ws: Workspace, experiment: Experiment) -> None:
+        as_of, products = online_products(ws)
+        self._products = encode_products(products, as_of)
+        self._scorers = {
+            name: _recommender(ws, side.model).scorer(self._products)
+            for name, side in experiment.variants.items()
+        }
+        self._client = FeatureClient(ws)
+        self._events = EventLog(ws.events_db)
+
+    def close(self) -> None:
+        """Close the event log."""
+        self._events.close()
+
+    def of(self, customer_id: str, at: pd.Timestamp) -> Lists | None:
+        """Return the list of every variant for a customer at `at` (UTC).
+
+        None when the online store knows no purchase of it: then the service answers with its
+        fallback, in no experiment.
+        """
+        row = self._client.online_customer(customer_id)
+        if row is None or row["recent_products"] is None:
+            return None
+        events = self._events.since(customer_id, pd.Timestamp(row["event_timestamp"]))
+        fresh = overlay(row, events, at=at) if events else row
+        frame = pd.DataFrame([{**fresh, "customer_id": customer_id}])
+        queries = encode_queries(frame, self._products, at)
+        tops = {name: top_k(score(queries), K)[0] for name, score in self._scorers.items()}
+        ids = self._products.product_ids
+        return {name: ids[top[top >= 0]].tolist() for name, top in tops.items()}
+
+
+def _recommender(ws: Workspace, model: str) -> Recommender:
+    return cast(Recommender, load_bundle(bundle_folder(ws, model)).model)
+
+
+class Service:
+    """The running service, as a CRM system calls it."""
+
+    def __init__(self, client: httpx.Client, *, currency: str) -> None:
+        self._client, self._currency = client, currency
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            answer = self._client.post(path, json=body)
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise ExperimentError(f"POST {path} at {self._client.base_url}: {error}") from error
+        content: dict[str, Any] = answer.json()
+        return content
+
+    def show(self, experiment: Experiment, customer_id: str, variant: str) -> dict[str, Any]:
+        """Ask for a list. ExperimentError when it does not come from the customer's variant."""
+        body = {"customer_id": customer_id, "k": K, "scenario": "simulation"}
+        answer = self._post("/v1/recommendations", body)
+        if answer["experiments"] != [{"key": experiment.key, "variant": variant}]:
+            raise ExperimentError(
+                f"customer {customer_id!r} is in {variant!r}, but the service at "
+                f"{self._client.base_url} says {answer['experiments']} "
+                f"({answer.get('fallback_reason', 'no fallback')}): does it serve this workspace?"
+            )
+        return answer
+
+    def order(self, lines: pd.DataFrame, answers: Mapping[str, str]) -> None:
+        """Post the orders of `lines`; `answers` holds the recommendation that led to each."""
+        events = []
+        for customer_id, bought in lines.groupby("customer_id"):
+            answer = answers[str(customer_id)]
+            event = {
+                "event_id": f"order-{answer}",
+                "type": "order_completed",
+                "customer_id": customer_id,
+                "time": bought["event_timestamp"].iloc[0].isoformat(),
+                "order_id": f"order-{answer}",
+                "currency": self._currency,
+                "items": bought[["product_id", "quantity", "unit_price"]].to_dict("records"),
+                "recommendation_id": answer,
+            }
+            events.append(event)
+        for first in range(0, len(events), _EVENTS_A_POST):
+            result = self._post("/v1/events", {"events": events[first : first + _EVENTS_A_POST]})
+            if result["rejected"]:
+                raise ExperimentError(f"the service refused orders: {result['rejected'][:3]}")
+
+
+def shop(
+    ws: Workspace,
+    key: str,
+    *,
+    url: str,
+    customers: int,
+    days: int,
+    seed: int,
+    progress: Callable[[int, int], None],
+) -> ClosedLoop:
+    """Let simulated customers shop in experiment `key` for `days` days, then analyze it.
+
+    The workspace's clock moves day by day and ends when the last window is over. `progress` hears
+    the number of visits done and of all. Raises ExperimentError when the service does not answer,
+    or shows other lists than the variants' versions give in process: then no truth is known.
+    """
+    if ws.clock != "simulated":
+        raise ExperimentError(f"the clock is {ws.clock}: simulated customers need `simulated`")
+    experiment = status(ws, key).experiment
+    world, rng, start = World.open(ws), np.random.default_rng(seed), ws.now().ceil("D")
+    visits = single_visits(world, start=start, days=days, customers=customers, rng=rng)
+    part = assigned(experiment, visits)
+    seen: list[_Day] = []
+    done = 0
+    client = httpx.Client(base_url=url, timeout=30)
+    with client, closing(VariantLists(ws, experiment)) as lists:
+        service = Service(client, currency=ws.currency)
+        for at in part["time"].drop_duplicates():
+            today = part[part["time"] == at]
+            ws.advance(at)
+            day = _Day(at, experiment)
+            for customer_id, variant in zip(today["customer_id"], today["variant"], strict=True):
+                made = lists.of(customer_id, at)
+                if made is not None:
+                    day.show(
+                        customer_id, made, variant, service.show(experiment, customer_id, variant)
+                    )
+                done += 1
+                progress(done, len(part))
+            service.order(world.respond(_slates(day.shown, at), rng), day.answers)
+            seen.append(day)
+    _check(seen)
+    window = pd.Timedelta(days=experiment.window_days)
+    ws.advance(part["time"].max() + window + pd.Timedelta(days=1))
+    slates = {
+        name: pd.concat([_slates(day.lists[name], day.at) for day in seen], ignore_index=True)
+        for name in experiment.variants
+    }
+    return ClosedLoop(analysis=read_out(ws, key), truth=true_effects(world, experiment, slates))
+
+
+class _Day:
+    """What the customers of one day saw, and would have seen in the other variants."""
+
+    def __init__(self, at: pd.Timestamp, experiment: Experiment) -> None:
+        self.at = at
+        self.shown: Lists = {}
+        self.answers: dict[str, str] = {}
+        self.lists: dict[str, Lists] = {name: {} for name in experiment.variants}
+        self.different = 0
+
+    def show(self, customer_id: str, made: Lists, variant: str, answer: dict[str, Any]) -> None:
+        """Keep an answer, beside the lists `made` in process."""
+        products = [item["product_id"] for item in answer["items"]]
+        self.answers[customer_id] = answer["recommendation_id"]
+        self.shown[customer_id] = products
+        self.different += products != made[variant]
+        for name, others in made.items():
+            self.lists[name][customer_id] = products if name == variant else others
+
+
+def _check(seen: list[_Day]) -> None:
+    asked = sum(len(day.shown) for day in seen)
+    different = sum(day.different for day in seen)
+    if different > (1 - _SAME_LISTS) * asked or not asked:
+        raise ExperimentError(
+            f"{different} of {asked} lists differ from those of the variants' versions: does the "
+            "service serve this workspace, with its products as materialized?"
+        )
+
+
+def _slates(lists: Lists, at: pd.Timestamp) -> pd.DataFrame:
+    """Return the lists of customers in the world's form."""
+    rows = [
+        (customer_id, at, position, product_id)
+        for customer_id, products in lists.items()
+        for position, product_id in enumerate(products, start=1)
+    ]
+    return pd.DataFrame(rows, columns=["customer_id", "time", "position", "product_id"])
