@@ -18,13 +18,21 @@ _WEEKDAYS: Final = np.array([0.90, 0.90, 0.95, 1.00, 1.15, 1.30, 0.80])  # from 
 
 
 def microseconds(day: Floats) -> Integers:
-    """Return shop days as microseconds since the midnight at which the world starts."""
+    """Return shop days as microseconds since the midnight at which the world starts.
+
+    >>> (microseconds(np.array([0.0, 3.5])) / 3_600_000_000).tolist()
+    [8.0, 86.0]
+    """
     whole = np.floor(day)
     return whole.astype(np.int64) * DAY + _OPENS + ((day - whole) * _OPEN).astype(np.int64)
 
 
 def shop_day(moment: Integers) -> Floats:
-    """Invert `microseconds`; a moment outside opening hours is the nearest one inside them."""
+    """Invert `microseconds`; a moment outside opening hours is the nearest one on its day.
+
+    >>> shop_day(np.array([8, 86, 72]) * 3_600_000_000).tolist()
+    [0.0, 3.5, 3.0]
+    """
     whole, rest = np.divmod(moment, DAY)
     return whole + np.clip((rest - _OPENS) / _OPEN, 0, np.nextafter(1, 0))
 
@@ -41,7 +49,11 @@ def intensity(start: np.datetime64, days: int) -> Floats:
 
 
 def day_of_year(dates: npt.NDArray[np.datetime64]) -> Integers:
-    """Return 1 for the first of January."""
+    """Return 1 for the first of January.
+
+    >>> day_of_year(np.array(["2024-01-01", "2024-12-31"], "datetime64[D]")).tolist()
+    [1, 366]
+    """
     since_new_year = dates - dates.astype("datetime64[Y]")
     day: Integers = since_new_year.astype("timedelta64[D]").astype(np.int64) + 1
     return day

@@ -115,7 +115,7 @@ def _appeal(
     rng: np.random.Generator,
 ) -> Floats:
     """Zipf popularity, the category's year, fashion that drifts, and the interest in the new."""
-    popularity = -0.7 * np.log(rank)
+    popularity = -0.5 * np.log(rank)
     phase = 2 * np.pi * (year_days[None, :] - _of(category, "peak")[:, None]) / 365.25
     season = _of(category, "season")[:, None] * np.cos(phase)
     memory, spread = 0.96, 0.6

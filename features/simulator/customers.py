@@ -62,8 +62,8 @@ def draw_customers(
         country=rng.choice(np.array(_COUNTRIES, object), customers, p=_SHARES),
         tastes=np.hstack(
             [
-                rng.normal(0, 1.3, (customers, len(CATEGORIES))),
-                rng.normal(0, 1.3, (customers, LATENTS)),
+                rng.normal(0, 1.0, (customers, len(CATEGORIES))),
+                rng.normal(0, 1.0, (customers, LATENTS)),
             ]
         ),
         sensitivity=rng.gamma(4, 0.25, customers),

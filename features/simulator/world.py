@@ -74,8 +74,8 @@ class WorldConfig(Config):
     visits_per_order: float = pydantic.Field(default=4, gt=0)
     """Visits, each of which is shown a slate, for each order of a customer's rhythm."""
     examination: float = pydantic.Field(default=0.85, gt=0, le=1)
-    """Probability that a customer who examined a position examines the next."""
-    response_intercept: float = -5.5
+    """Position p of a slate is examined with probability examination ** (p - 1)."""
+    response_intercept: float = -7.0
     """Log odds of buying an examined product of log weight 0."""
     response_slope: float = pydantic.Field(default=0.7, gt=0)
     """Log odds of buying an examined product, by log weight."""
@@ -213,9 +213,9 @@ class World:
         """Draw what customers buy from `slates`, as canonical order lines.
 
         `slates` has a row for each product shown: customer_id, time, position (from 1) and
-        product_id; a visit is a customer at a time. Position p is examined with probability
-        examination ** (p - 1); every examined product is bought or not independently, one unit at
-        the week's price. A visit's order is `V<customer_id>-<microseconds since 1970>`, at the
+        product_id; a visit is a customer at a time. Each position is examined, and each examined
+        product bought (one unit, at the week's price), independently of the others and of what
+        other slates sold. A visit's order is `V<customer_id>-<microseconds since 1970>`, at the
         visit's time. Raises ValueError on unknown ids, or a position or product shown twice.
         """
         offers = self._offers(slates)
