@@ -1,0 +1,94 @@
+"""A shop in a few lines: canonical tables written by hand."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from features.schema import TABLES, empty
+from features.tables import write_tables
+from features.workspace import Workspace
+
+
+def time(text: str) -> pd.Timestamp:
+    """Return the UTC time `text`."""
+    return pd.Timestamp(text, tz="UTC").as_unit("us")
+
+
+def line(
+    order_id: str,
+    customer_id: str | None,
+    product_id: str | None,
+    event: str,
+    *,
+    quantity: float = 1.0,
+    price: float = 1.0,
+    kind: str = "sale",
+    number: int = 1,
+    recorded: str | None = None,
+) -> dict[str, object]:
+    """Return one order line; it was recorded when it happened unless `recorded` says later."""
+    return {
+        "order_id": order_id,
+        "line_number": number,
+        "customer_id": customer_id,
+        "product_id": product_id,
+        "parent_product_id": None,
+        "line_type": kind,
+        "quantity": quantity,
+        "unit_price": price,
+        "channel": None,
+        "store_id": None,
+        "event_timestamp": time(event),
+        "recorded_timestamp": time(recorded or event),
+    }
+
+
+def lines(*rows: dict[str, object]) -> pd.DataFrame:
+    """Return canonical order lines."""
+    return _table("order_lines", rows)
+
+
+def customers(*rows: tuple[str, str]) -> pd.DataFrame:
+    """Return canonical customers of (customer_id, valid_from)."""
+    known = [{"customer_id": c, "valid_from": time(t), "country": None} for c, t in rows]
+    return _table("customers", known)
+
+
+def products(*rows: tuple[str, str, str]) -> pd.DataFrame:
+    """Return canonical products of (product_id, valid_from, title)."""
+    known = [
+        {
+            "product_id": product_id,
+            "valid_from": time(valid_from),
+            "parent_product_id": None,
+            "title": title,
+            "category": None,
+        }
+        for product_id, valid_from, title in rows
+    ]
+    return _table("products", known)
+
+
+def workspace(
+    home: Path,
+    order_lines: pd.DataFrame,
+    *,
+    customers: pd.DataFrame | None = None,
+    products: pd.DataFrame | None = None,
+    timezone: str = "UTC",
+) -> Workspace:
+    """Return a workspace at `home` with these tables."""
+    ws = Workspace.create(home, timezone=timezone, clock="fixed:2011-12-10T00:00:00Z")
+    given = {"order_lines": order_lines, "customers": customers, "products": products}
+    with ws.lock("tables"):
+        write_tables(ws, {name: table for name, table in given.items() if table is not None})
+    return ws
+
+
+def _table(name: str, rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    columns = TABLES[name].columns
+    made = pd.DataFrame(list(rows), columns=list(columns)).astype(
+        {c: str(k.dtype) for c, k in columns.items()}
+    )
+    return made if len(made) else empty(name)

@@ -1,0 +1,141 @@
+"""The features of random lines, against a reference that reads line by line."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features import transforms
+from features.schema import SALES_TIMES
+from tests.features.shop import line, lines, time
+from tests.features.test_transforms import CUT, rows_at
+
+
+def random_lines(*, seed: int, count: int = 1500) -> pd.DataFrame:
+    """Return lines of few customers and products over 450 days; a third was recorded late."""
+    rng = np.random.default_rng(seed)
+    table = []
+    for number in range(count):
+        kind = rng.choice(["sale", "sale", "sale", "return", "fee"])
+        minutes = int(rng.integers(0, 450 * 24 * 60) // 600 * 600)  # ties
+        event = time("2010-05-01") + pd.Timedelta(minutes=minutes)
+        late = pd.Timedelta(days=int(rng.integers(0, 60)) * int(rng.random() < 1 / 3))
+        table.append(
+            line(
+                f"o{int(rng.integers(0, count // 2))}",
+                str(rng.choice(["A", "B", "C", "D"])) if rng.random() < 0.9 else None,
+                f"p{int(rng.integers(0, 12))}",
+                str(event.tz_localize(None)),
+                quantity=float(rng.integers(1, 5)) * (-1 if kind == "return" else 1),
+                price=float(rng.integers(0, 500)) / 100,
+                kind=str(kind),
+                number=number,
+                recorded=str((event + late).tz_localize(None)),
+            )
+        )
+    return lines(*table)
+
+
+def test_the_order_of_lines_changes_no_bit() -> None:
+    table = random_lines(seed=1)
+    shuffled = table.sample(frac=1, random_state=0, ignore_index=True)
+    for name in ("customer_activity", "customer_history", "product_sales"):
+        transform = getattr(transforms, name)
+        pd.testing.assert_frame_equal(
+            rows_at(transform, table, CUT), rows_at(transform, shuffled, CUT), check_exact=True
+        )
+
+
+def test_against_a_reference_that_reads_line_by_line() -> None:
+    table = random_lines(seed=7)
+    cuts = ("2010-06-01", "2010-12-13", "2011-06-06", "2011-07-25")
+    activity = rows_at(transforms.customer_activity, table, *cuts)
+    history = rows_at(transforms.customer_history, table, *cuts)
+    sales = rows_at(transforms.product_sales, table, *cuts)
+    assert history["recent_products"].map(len).max() == 100
+    for at in map(time, cuts):
+        known = table[(table["event_timestamp"] < at) & (table["recorded_timestamp"] < at)]
+        for frame, reference in ((activity, _customer), (history, _history), (sales, _product)):
+            key = frame.columns[0]
+            here = frame[frame["event_timestamp"] == at].set_index(key)
+            expected = {
+                entity: row
+                for entity, rows in known.groupby(key)
+                if (row := reference(rows, at)) is not None
+            }
+            made = {entity: dict(row) for entity, row in here.iterrows()}
+            assert made.keys() == expected.keys()
+            for entity, row in expected.items():
+                _compare({name: made[entity][name] for name in row}, row)
+
+
+def _compare(made: dict[str, Any], expected: dict[str, Any]) -> None:
+    for name, value in expected.items():
+        near = isinstance(value, float)
+        assert made[name] == (pytest.approx(value, abs=1e-9) if near else value), name
+
+
+def _money(rows: pd.DataFrame, *kinds: str) -> pd.DataFrame:
+    return rows[rows["line_type"].isin(kinds) & (rows["quantity"] * rows["unit_price"] > 0)]
+
+
+def _between(rows: pd.DataFrame, at: pd.Timestamp, first: int, last: int = 0) -> pd.DataFrame:
+    age = at - rows["event_timestamp"]
+    return rows[(age <= pd.Timedelta(days=first)) & (age > pd.Timedelta(days=last))]
+
+
+def _customer(rows: pd.DataFrame, at: pd.Timestamp) -> dict[str, Any]:
+    paid, sold = _money(rows, "sale", "fee"), _money(rows, "sale")
+    returned = rows[rows["line_type"] == "return"]
+    value = (paid["quantity"] * paid["unit_price"]).rename("value")
+    made: dict[str, Any] = {"orders_total": paid["order_id"].nunique(), "spend_total": value.sum()}
+    for days in (30, 90, 365):
+        inside = _between(paid, at, days)
+        made[f"orders_{days}d"] = inside["order_id"].nunique()
+        made[f"spend_{days}d"] = value[inside.index].sum()
+    made["orders_90d_last_year"] = _between(paid, at, 365, 275)["order_id"].nunique()
+    made["units_365d"] = _between(sold, at, 365)["quantity"].sum()
+    made["products_365d"] = _between(sold, at, 365)["product_id"].nunique()
+    made["returns_365d"] = len(_between(returned, at, 365))
+    if len(paid):
+        made["first_order_timestamp"] = paid["event_timestamp"].min()
+        made["last_order_timestamp"] = paid["event_timestamp"].max()
+    return made
+
+
+def _history(rows: pd.DataFrame, _at: pd.Timestamp) -> dict[str, Any] | None:
+    bought = _money(rows, "sale").groupby(["order_id", "product_id"])["event_timestamp"].max()
+    if bought.empty:
+        return None
+    newest = bought.rename("at").reset_index()
+    newest["age"] = -newest["at"].astype("int64")
+    newest = newest.sort_values(["age", "product_id", "order_id"]).head(100)
+    return {
+        "recent_products": newest["product_id"].tolist(),
+        "recent_timestamps": (-newest["age"]).tolist(),
+    }
+
+
+def _product(rows: pd.DataFrame, at: pd.Timestamp) -> dict[str, Any] | None:
+    sold = _money(rows, "sale")
+    if sold.empty:
+        return None
+    made: dict[str, Any] = {}
+    for days in (3, 7, 28, 90):
+        inside = _between(sold, at, days)
+        made[f"units_{days}d"] = inside["quantity"].sum()
+        made[f"buyers_{days}d"] = inside["customer_id"].nunique()
+    last_year = _between(sold, at, 365, 337)
+    made["units_28d_last_year"] = last_year["quantity"].sum()
+    made["buyers_28d_last_year"] = last_year["customer_id"].nunique()
+    last = sold.sort_values(["event_timestamp", "order_id", "line_number"]).iloc[-1]
+    made["unit_price"] = last["unit_price"]
+    inside = _between(sold, at, 90)
+    value = (inside["quantity"] * inside["unit_price"]).sum()
+    made["unit_price_90d"] = value / inside["quantity"].sum() if len(inside) else last["unit_price"]
+    returned = _between(rows[rows["line_type"] == "return"], at, 365)["quantity"].sum()
+    year = _between(sold, at, 365)["quantity"].sum()
+    made["return_rate_365d"] = -returned / year if year else 0.0
+    made |= dict(zip(SALES_TIMES, sold["event_timestamp"].agg(["min", "max"]), strict=True))
+    return made
