@@ -22,8 +22,8 @@ def check_slates(slates: pd.DataFrame) -> None:
         again = slates.duplicated(["customer_id", "time", column]).to_numpy()
         if again.any():
             row = slates.iloc[int(again.argmax())]
-            shown = f"{column} {row[column]!r} twice to {row['customer_id']!r} at {row['time']}"
-            raise ValueError(f"slates: show {shown}: once a visit")
+            visit = f"customer {row['customer_id']} at {row['time']}"
+            raise ValueError(f"slates: {column} {row[column]} twice for {visit}: once a visit")
 
 
 def codes(known: npt.NDArray[np.object_], given: npt.ArrayLike, *, name: str) -> Integers:
