@@ -121,6 +121,7 @@ class Post:
     async def _new(self, backend: Backend, body: bytes, request_id: str) -> Kept:
         content = decode(self._decoder, body)
         answer = await self._handler(backend)(content, request_id=request_id)
+        metrics.count(self.endpoint.path, answer)
         return Kept(status=self.endpoint.status, answer=msgspec.json.encode(answer))
 
 

@@ -6,6 +6,7 @@ elsewhere: `REGULARS_STORES` names a folder laid out like a workspace, of which 
 `online/`, `experiments/` and `events.db`. Without either it answers with fallbacks.
 """
 
+import gc
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -83,3 +84,4 @@ class Backend:
         for log in (self._exposures, self._events, self.answered):
             if log is not None:
                 log.close()
+        gc.unfreeze()  # what the models froze may be collected again

@@ -3,9 +3,12 @@
 import os
 from typing import Final
 
+import msgspec
 import prometheus_client
 from prometheus_client import Counter, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from serving.schemas import Answer, EventsAnswer, PredictionAnswer
 
 CONTENT_TYPE: Final = prometheus_client.CONTENT_TYPE_LATEST
 REQUESTS: Final = Counter("regulars_requests_total", "HTTP answers", ["endpoint", "status"])
@@ -21,6 +24,20 @@ ANSWERS: Final = Counter(
     ["endpoint", "model_version", "fallback_reason"],
 )
 EVENTS: Final = Counter("regulars_events_total", "Posted events by what became of them", ["result"])
+
+
+def count(endpoint: str, answer: msgspec.Struct) -> None:
+    """Count what `answer` says."""
+    if isinstance(answer, EventsAnswer):
+        for result in ("accepted", "duplicates"):
+            EVENTS.labels(result).inc(getattr(answer, result))
+        EVENTS.labels("rejected").inc(len(answer.rejected))
+    elif isinstance(answer, Answer):
+        version = f"{answer.model.name}@{answer.model.version}"
+        version = version if answer.model.version else answer.model.name
+        parts = answer.predictions if isinstance(answer, PredictionAnswer) else [answer]
+        for part in parts:
+            ANSWERS.labels(endpoint, version, part.fallback_reason or "none").inc()
 
 
 def page() -> bytes:

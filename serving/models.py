@@ -146,10 +146,10 @@ class Models:
             return None
 
     def _catalogue(self) -> Catalogue | None:
-        from features.store import online_products
-
         if not (self._ws.online / "current.json").exists():
             return None
+        from features.store import online_products
+
         as_of, rows = online_products(self._ws)
         standing = self.served.catalogue
         products = encode_products(rows, as_of)
@@ -157,21 +157,24 @@ class Models:
             same = np.array_equal(standing.products.features, products.features)
             if same and np.array_equal(standing.products.product_ids, products.product_ids):
                 return standing
-        ordered = rows.set_index("product_id").loc[products.product_ids, POPULARITY]
+        buyers = rows.set_index("product_id")[POPULARITY].reindex(products.product_ids)
         return Catalogue(
             as_of=as_of,
             products=products,
-            popularity=ordered.fillna(0).to_numpy(np.float32),
+            popularity=buyers.fillna(0).to_numpy(np.float32),
             places={product_id: place for place, product_id in enumerate(products.product_ids)},
         )
 
     def _store(self) -> OnlineStore | None:
-        from features.store import FeatureClient
-
         if self._stores is None or not (self._stores.online / "current.json").exists():
             return None
+        from features.store import FeatureClient
+
         client = FeatureClient(self._stores)
-        client.online_customer("warm-up")  # the first read imports every store Feast knows
+        try:
+            client.online_customer("warm-up")  # the first read imports every store Feast knows
+        except Exception:  # each request tries again; what needs no store is answered
+            logger.exception("cannot read the online store in %s", self._stores.feast)
         return client
 
     def _ranker(self, name: str, bundle: Bundle, catalogue: Catalogue) -> Ranker | None:

@@ -1,0 +1,54 @@
+"""The BentoML service that carries the API. `python -m serving run` starts it.
+
+Environment: see `serving.backend`. `REGULARS_WORKERS` is the number of worker processes (1).
+"""
+
+import logging
+import os
+import signal
+import threading
+import time
+
+import bentoml
+import torch
+
+from serving.app import create_app
+from serving.backend import Backend, Places
+
+logger = logging.getLogger(__name__)
+
+
+def open_backend() -> Backend:
+    """Return the backend that the environment names; this process then ends with its parent."""
+    torch.set_num_threads(1)  # workers share the cores
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    return Backend(Places.of(os.environ))
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this worker when the process that started it was killed and cannot tell it."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    logger.warning("the parent process is gone")
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+API = create_app(open_backend)
+
+
+@bentoml.service(
+    name="regulars",
+    workers=int(os.environ.get("REGULARS_WORKERS", "1")),
+    traffic={"timeout": 30},
+    metrics={"enabled": False},  # serving.metrics answers /metrics, with labels of bounded number
+    logging={"access": {"enabled": False}},
+    http={"host": "127.0.0.1"},
+    envs=[{"name": "OTEL_SDK_DISABLED", "value": "true"}],
+)
+@bentoml.asgi_app(API, path="/")
+class Regulars:
+    """Carries the application of serving.app; BentoML itself answers `/livez` and `/readyz`."""
+
+    async def __is_ready__(self) -> bool:
+        backend: Backend = API.state.backend
+        return backend.models.ready
