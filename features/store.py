@@ -33,7 +33,7 @@ class FeatureClient:
     def __init__(self, ws: Workspace) -> None:
         from feast import FeatureStore, RepoConfig
 
-        self._ws = ws
+        self.ws = ws
         self._store = FeatureStore(config=RepoConfig(repo_path=ws.feast, **_settings(ws)))
         self._online_refs: list[str] = []
 
@@ -41,11 +41,11 @@ class FeatureClient:
         """Register the Feast objects, and write the settings that Feast's own CLI and UI read."""
         from features.feature_repo.definitions import build
 
-        with self._ws.lock("feast"):
-            self._ws.feast.mkdir(parents=True, exist_ok=True)
-            self._store.apply(build(self._ws.home))
-            settings = yaml.safe_dump(_settings(self._ws))
-            (self._ws.feast / "feature_store.yaml").write_text(settings, encoding="utf-8")
+        with self.ws.lock("feast"):
+            self.ws.feast.mkdir(parents=True, exist_ok=True)
+            self._store.apply(build(self.ws.home))
+            settings = yaml.safe_dump(_settings(self.ws))
+            (self.ws.feast / "feature_store.yaml").write_text(settings, encoding="utf-8")
 
     def customers(self, entities: pd.DataFrame, *, service: str = "recommender_v1") -> pd.DataFrame:
         """Return the customer features of `service` for `entities`, a row a row in their order.
@@ -62,20 +62,21 @@ class FeatureClient:
     def products(self, at: pd.Timestamp) -> pd.DataFrame:
         """Return all product features of every product known before the snapshot at `at`, by id.
 
-        The latest snapshot at or before `at` (UTC) is read, named by `snapshot_timestamp`.
+        The latest snapshot at or before `at` (UTC) is read, named by `snapshot_timestamp`: from
+        its files, since a whole view at its own time leaves Feast nothing to join.
         """
         views = ("product_sales", "product_catalog")
         found = self._snapshot_of(pd.Series([at]), views[0]).iloc[0]
-        ids = {
-            product_id
+        sales, catalog = (
+            pq.read_table(snapshots.standing(self.ws, view)[found])
+            .to_pandas(types_mapper=_nullable)
+            .drop(columns=["event_timestamp", "created_timestamp"])
             for view in views
-            for product_id in pq.read_table(
-                snapshots.standing(self._ws, view)[found], columns=["product_id"]
-            )["product_id"].to_pylist()
-        }
-        entities = pd.DataFrame({"product_id": sorted(ids), "event_timestamp": at})
-        rows = self._historical(entities, self._refs("recommender_v1", views))
-        return rows.assign(snapshot_timestamp=found)
+        )
+        rows = sales.merge(catalog, on="product_id", how="outer").sort_values("product_id")
+        return _typed(rows.reset_index(drop=True)).assign(
+            event_timestamp=at, snapshot_timestamp=found
+        )
 
     def materialize(self, as_of: pd.Timestamp) -> None:
         """Put the customers and products as of `as_of` (UTC) where serving reads them.
@@ -85,7 +86,7 @@ class FeatureClient:
         """
         from features.events import absorb
 
-        ws = self._ws
+        ws = self.ws
         absorb(ws)
         snapshots.build(ws, as_of=as_of)
         self.apply()
@@ -164,17 +165,11 @@ class FeatureClient:
         rows: pd.DataFrame = found.sort_by(_ROW).to_pandas()
         if not np.array_equal(rows[_ROW], np.arange(len(entities))):
             raise RuntimeError(f"Feast gave {len(rows)} rows for {len(entities)} entities")
-        for name in rows.columns.intersection([*_TIMES]):
-            rows[name] = pd.to_datetime(rows[name].astype("Int64"), unit="us", utc=True).dt.as_unit(
-                "us"
-            )
-        for name in rows.columns.intersection([*_NUMBERS]):
-            rows[name] = rows[name].astype("float64")
-        return rows.drop(columns=_ROW).assign(event_timestamp=times)
+        return _typed(rows.drop(columns=_ROW)).assign(event_timestamp=times)
 
     def _snapshot_of(self, times: pd.Series, view: str) -> pd.Series:
         """Return for each time the latest snapshot at or before it."""
-        standing = pd.DatetimeIndex(snapshots.standing(self._ws, view))
+        standing = pd.DatetimeIndex(snapshots.standing(self.ws, view))
         places = standing.searchsorted(pd.DatetimeIndex(times), side="right") - 1
         if len(times) and places.min() < 0:
             raise ValueError(
@@ -216,6 +211,18 @@ def _current(ws: Workspace) -> dict[str, str] | None:
     except FileNotFoundError:
         return None
     return current
+
+
+def _typed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return `rows` with times (stored in microseconds) as UTC times and measures as floats."""
+    times = {
+        name: pd.to_datetime(rows[name].astype("Int64"), unit="us", utc=True).dt.as_unit("us")
+        for name in rows.columns.intersection([*_TIMES])
+    }
+    numbers = {
+        name: rows[name].astype("float64") for name in rows.columns.intersection([*_NUMBERS])
+    }
+    return rows.assign(**times, **numbers)
 
 
 def _nullable(kind: pa.DataType) -> Any:
