@@ -52,6 +52,8 @@ def test_the_same_file_twice_changes_nothing(tmp_path: Path, two: RetailDataset)
     first = ingest(ws, two)
     assert (first.kept, first.dropped, first.added) == ({"sale": 2}, NO_DUPLICATE, ADDED)
     before = files(ws)
+    (ws.tables / ".aside-killed").mkdir()
+    (ws.tables / ".aside-killed" / "events.parquet").touch()
     again = ingest(ws, two)
     assert (again.kept, again.dropped) == ({}, NO_DUPLICATE | {"already_known": 2})
     assert set(again.added.values()) == {0}
@@ -142,6 +144,11 @@ def test_a_dataset_without_rows_is_taken(tmp_path: Path) -> None:
 # Interruptions, with real processes.
 
 
+def stage(ws: Workspace, moment: str) -> set[tuple[Path, str | None]]:
+    """What can be seen of `moment` from outside: its files, and which generation stands."""
+    return {(path, generation(ws)) for path in ws.home.glob(moment)}
+
+
 def command(file: Path, home: Path) -> list[str]:
     options = ["--file", str(file), "--home", str(home), "--clock", "fixed:2011-02-01T00:00:00Z"]
     return [sys.executable, "-m", "features", "ingest", "online_retail", *options]
@@ -176,7 +183,13 @@ def unkilled(
 
 @pytest.mark.parametrize(
     "moment",
-    ["start", "tables/.aside-*", "tables/.aside-*/order_lines.parquet", "tables/*/events.parquet"],
+    [
+        "start",
+        "tables/.aside-*",
+        "tables/.aside-*/order_lines.parquet",
+        "tables/*/events.parquet",
+        "tables/current.json",
+    ],
 )
 def test_a_kill_leaves_the_last_good_state(
     tmp_path: Path,
@@ -186,11 +199,11 @@ def test_a_kill_leaves_the_last_good_state(
 ) -> None:
     ws = shop(tmp_path)
     ingest(ws, online_retail.load(halves[0]))
-    old = set(tmp_path.glob(moment))
+    old = stage(ws, moment)
     process = subprocess.Popen(command(halves[1], tmp_path), stdout=subprocess.DEVNULL)
     while process.poll() is None:
         time.sleep(0.5 if moment == "start" else 0.001)
-        if moment == "start" or set(tmp_path.glob(moment)) - old:
+        if moment == "start" or stage(ws, moment) - old:
             process.kill()
             break
     assert process.wait() in (-signal.SIGKILL, 0)  # on a busy machine the command may be faster

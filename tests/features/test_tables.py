@@ -44,10 +44,11 @@ def test_the_bytes_depend_on_the_rows_alone(ws: Workspace, tmp_path: Path) -> No
         assert table_path(ws, name).read_bytes() == table_path(other, name).read_bytes()
 
 
-def test_times_are_microseconds_in_utc(ws: Workspace) -> None:
+def test_times_are_microseconds_in_utc_and_no_library_is_named(ws: Workspace) -> None:
     write_tables(ws, {"customers": customers("a")})
-    kind = pq.read_schema(table_path(ws, "customers")).field("valid_from").type
-    assert str(kind) == "timestamp[us, tz=UTC]"
+    schema = pq.read_schema(table_path(ws, "customers"))
+    assert str(schema.field("valid_from").type) == "timestamp[us, tz=UTC]"
+    assert schema.metadata is None
 
 
 def test_a_new_generation_replaces_the_old_one(ws: Workspace) -> None:
