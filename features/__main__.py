@@ -75,7 +75,9 @@ def ingest(
         status.update("Checking and writing the tables")
         ws = _shop(home, dataset, clock)
         result = take_in(ws, dataset)
-        Workspace.create(home, timezone=ws.timezone, currency=ws.currency, clock=ws.clock)
+        with ws.lock("workspace"):  # another process may have moved the clock meanwhile
+            ws = _shop(home, dataset, clock)
+            Workspace.create(home, timezone=ws.timezone, currency=ws.currency, clock=ws.clock)
     console.print(result)
 
 
@@ -98,12 +100,16 @@ def simulate(
         world = World(
             load_config(WorldConfig, overrides=[f"{name}={n}" for name, n in sizes.items()])
         )
+        if (home / "workspace.json").exists():
+            there = Workspace.open(home)
+            if there.clock != "simulated" or World.open(there).config != world.config:
+                raise WorkspaceError(f"{there.home} holds another shop: name another --home")
+        else:  # workspace.json comes last: a kill before it leaves no workspace
+            made = Workspace(home.resolve(), "UTC", "GBP", "simulated")
+            world.save(made)
+            (made.home / "clock.json").unlink(missing_ok=True)
+            made.advance(world.end)
         ws = Workspace.create(home, timezone="UTC", currency="GBP", clock="simulated")
-        if (ws.home / "world.json").exists() and World.open(ws).config != world.config:
-            raise WorkspaceError(f"{ws.home} holds another simulated shop: name another --home")
-        world.save(ws)
-        if not (ws.home / "clock.json").exists():
-            ws.advance(world.end)
         dataset = simulated.load(world)
         status.update("Checking and writing the tables")
         result = take_in(ws, dataset)
@@ -153,8 +159,10 @@ def _shop(home: Path, dataset: "RetailDataset", clock: str | None) -> Workspace:
     timezone, currency = dataset.timezone or "UTC", dataset.currency or "GBP"
     if not (home / "workspace.json").exists():
         return Workspace(home.resolve(), timezone, currency, clock or dataset.clock or "system")
-    clock_there = Workspace.open(home).clock
-    there = Workspace.create(home, timezone=timezone, currency=currency, clock=clock_there)
+    there = Workspace.open(home)
+    if there.clock == "simulated":
+        raise WorkspaceError(f"{there.home} holds a simulated shop: name another --home")
+    there = Workspace.create(home, timezone=timezone, currency=currency, clock=there.clock)
     if clock is None and dataset.clock is not None and there.clock.startswith("fixed:"):
         moved = replace(there, clock=dataset.clock)
         clock = moved.clock if moved.now() > there.now() else None

@@ -23,7 +23,8 @@
 
 The files may be .xlsx or .parquet as well. Without a `line_type` column, a price of 0 makes an
 adjustment, a product of `fee_product_ids` a fee, a negative quantity a return, all else a sale.
-Without `line_number`, lines are numbered by order in the file's order. Exact duplicate rows are
+Without `line_number`, lines are numbered by order in the file's order, so that an order must lie
+whole in one file. Exact duplicate rows are
 dropped and counted. A customer or product without `valid_from` is known from its first order line,
 or from the file's last moment if it has none.
 """

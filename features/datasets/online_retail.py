@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.datasets.reading import MENDED_TIME, numbers, read_rows, text, times
+from features.datasets.reading import MENDED_TIME, numbers, read_rows, refuse, text, times
 from features.schema import TEXT, Origin, RetailDataset
 
 COLUMNS: Final = {  # ours -> the file's
@@ -46,6 +46,7 @@ def load(file: Path, *, timezone: str = TIMEZONE, currency: str = CURRENCY) -> R
     rows["quantity"] = numbers(raw["Quantity"], file=file)
     rows["unit_price"] = numbers(raw["Price"], file=file)
     local, mended = times(raw["InvoiceDate"], timezone=timezone, file=file)
+    refuse(raw["InvoiceDate"], local.isna(), file=file, rule="not null")
     rows["event_timestamp"] = local
     bad_debt = rows["order_id"].str.startswith("A").fillna(False) & (rows["unit_price"] < 0)
     for column in ("quantity", "unit_price"):

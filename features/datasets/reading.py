@@ -63,10 +63,14 @@ def text(column: pd.Series) -> pd.Series:
 def numbers(column: pd.Series, *, file: Path, decimal: str = ".") -> pd.Series:
     """Return `column` as float64, null where empty. BadInput at the first cell that is no number.
 
+    Thousands are not separated; `decimal` is "." or ",".
+
     >>> numbers(pd.Series(["3", "-1,5"]), file=Path("x.csv"), decimal=",").tolist()
     [3.0, -1.5]
     """
-    cells = column if decimal == "." else column.str.replace(decimal, ".", regex=False)
+    cells = column
+    if decimal == "," and not pd.api.types.is_numeric_dtype(column.dtype):  # 1.234 is no 1,234
+        cells = column.str.replace(".", "?", regex=False).str.replace(",", ".", regex=False)
     parsed = pd.to_numeric(cells.astype(object), errors="coerce").astype("float64")
     refuse(column, parsed.isna() & column.notna(), file=file, rule="a number")
     return parsed
@@ -124,6 +128,8 @@ def _require(file: Path, columns: Sequence[str], found: Sequence[str], hint: str
             shown = ", ".join(repr(name) for name in found[:20])
             rule = f"the column is missing; the file has {shown}{hint}"
             raise BadInput(file=str(file), column=column, rule=rule)
+        if list(found).count(column) > 1:
+            raise BadInput(file=str(file), column=column, rule="the column stands twice")
 
 
 def _read_parquet(file: Path, columns: Sequence[str]) -> pd.DataFrame:

@@ -82,9 +82,11 @@ def test_a_simulated_shop_stands_at_the_end_of_its_history(files: Path) -> None:
     again = run(*arguments, "--seed", "1")
     assert (again.exit_code, "dropped: already_known" in again.stdout) == (0, True)
     assert str(ws.now()) == "2023-03-10 00:00:00+00:00"
+    real = run("ingest", "online_retail", "--file", "shop.csv")
+    assert real.stderr == f"error: {ws.home} holds a simulated shop: name another --home\n"
     other = run(*arguments, "--seed", "2")
     assert other.exit_code == 2
-    assert other.stderr == f"error: {ws.home} holds another simulated shop: name another --home\n"
+    assert other.stderr == f"error: {ws.home} holds another shop: name another --home\n"
 
 
 @pytest.mark.slow
@@ -180,5 +182,8 @@ def test_another_shop_in_the_same_home_is_refused(files: Path) -> None:
     assert done.stderr == (
         f"error: {files}/.regulars holds a shop in Europe/London and GBP, not Europe/Berlin and "
         "EUR: name another --home\n"
+    )
+    assert run("simulate").stderr == (
+        f"error: {files}/.regulars holds another shop: name another --home\n"
     )
     assert len(read_table(Workspace.open(files / ".regulars"), "order_lines")) == 1

@@ -124,6 +124,7 @@ def test_the_three_file_types_mean_the_same(tmp_path: Path) -> None:
             "column 'InvoiceDate', value 'yesterday': a time like 2011-12-09 12:50:00",
         ),
         ("1,85048,X,1,2010-01-01 10:00,-1,,UK", "column 'Price', value -1: not negative"),
+        ("1,85048,X,1,,1,,UK", "column 'InvoiceDate', value missing: not null"),
         ("1,85048,X,,2010-01-01 10:00,1,,UK", "column 'Quantity', value missing: not null"),
         (
             "1,85048,X,inf,2010-01-01 10:00,1,,UK",

@@ -77,6 +77,7 @@ def test_all_sheets_of_a_workbook_are_read(tmp_path: Path) -> None:
             b"a,b\n1,2\n1,2,3\n",
             "shop.csv, row 3: holds 3 cells where the header has 2",
         ),
+        ("shop.csv", b"a,b,a\n1,2,3\n", "shop.csv, column 'a': the column stands twice"),
         ("shop.csv", b"a,b\n1\n", "shop.csv, row 2: holds 1 cells where the header has 2"),
         ("shop.csv", b'a,b\n1,"2\n', "shop.csv, row 2: not delimited text: unexpected end of data"),
         (
@@ -120,6 +121,14 @@ def test_what_is_no_number_is_named(cell: str) -> None:
     with pytest.raises(BadInput) as refused:
         numbers(column, file=Path("shop.csv"))
     assert str(refused.value) == f"shop.csv, row 4, column 'Menge', value '{cell}': a number"
+
+
+def test_a_decimal_comma_makes_the_point_no_number() -> None:
+    column = pd.Series(["1,5", None, "1.234"], name="Preis", dtype="string[pyarrow]")
+    assert numbers(column[:2], file=Path("x"), decimal=",").fillna(0).tolist() == [1.5, 0]
+    with pytest.raises(BadInput, match=r"row 2, column 'Preis', value '1\.234': a number"):
+        numbers(column, file=Path("x"), decimal=",")
+    assert numbers(pd.Series([1.5]), file=Path("x"), decimal=",").tolist() == [1.5]
 
 
 def moments(*cells: str | None, time_format: str = "ISO8601") -> tuple[list[str], int]:
