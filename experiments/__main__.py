@@ -26,6 +26,9 @@ Home = Annotated[
     Path, typer.Option(envvar="REGULARS_HOME", help="The workspace: a directory per shop.")
 ]
 Key = Annotated[str, typer.Argument(help="The experiment's key.")]
+AsOf = Annotated[
+    str | None, typer.Option(help="Local day (YYYY-MM-DD) at whose midnight; else now.")
+]
 Definition = Annotated[
     Path, typer.Argument(help="A definition; examples lie in configs/experiments/.")
 ]
@@ -155,9 +158,11 @@ def status(
 @app.command()
 def power(
     definition: Definition,
-    rel_effect_size: Annotated[float, typer.Option(help="The lift to find: 0.05 is 5 %.")],
     overrides: Overrides = None,
+    *,
+    rel_effect_size: Annotated[float, typer.Option(help="The lift to find: 0.05 is 5 %.")],
     chance: Annotated[float, typer.Option(help="Probability of finding it.")] = 0.8,
+    as_of: AsOf = None,
     home: Home = HOME,
 ) -> None:
     """Say how many customers it takes to find a lift, from this shop's own past."""
@@ -166,9 +171,13 @@ def power(
         from features.events import all_order_lines
 
         ws, experiment = _open(home), _load(definition, overrides)
-        lines = all_order_lines(ws)
+        at = ws.midnight(as_of) if as_of else ws.now()
         for row in plan(
-            experiment, lines, as_of=ws.now(), rel_effect_size=rel_effect_size, power=chance
+            experiment,
+            all_order_lines(ws),
+            as_of=at,
+            rel_effect_size=rel_effect_size,
+            power=chance,
         ):
             print(
                 f"{row.metric}: {row.units:,} customers in both variants find a lift of "
@@ -180,9 +189,7 @@ def power(
 @app.command()
 def analyze(
     key: Key,
-    as_of: Annotated[
-        str | None, typer.Option(help="Local day (YYYY-MM-DD) at whose midnight; else now.")
-    ] = None,
+    as_of: AsOf = None,
     plot: Annotated[bool, typer.Option(help="Also draw the effects over time.")] = False,
     home: Home = HOME,
 ) -> None:

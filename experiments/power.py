@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 import scipy.stats
 
-from experiments.definition import Experiment
+from experiments.definition import Experiment, ExperimentError
 from experiments.metrics import COVARIATE, METRICS, outcomes
 from experiments.statistics import cuped
 
@@ -54,7 +54,8 @@ def plan(
 ) -> list[Power]:
     """Plan by the customers of the last 365 days, as if shown something one window ago.
 
-    The smallest variant against the control decides. Raises ValueError when nobody bought.
+    The smallest variant against the control decides. Raises ExperimentError when nobody
+    bought.
     """
     start = as_of - pd.Timedelta(days=experiment.window_days)
     times = order_lines["event_timestamp"]
@@ -65,7 +66,10 @@ def plan(
     )
     units = outcomes(experiment, pretended, order_lines, as_of=as_of).units
     if not units["conversion"].any():
-        raise ValueError(f"nobody bought in the {experiment.window_days:g} days before {as_of}")
+        raise ExperimentError(
+            f"nobody bought in the {experiment.window_days:g} days before {as_of}: name a day "
+            "before which the shop was open (--as-of)"
+        )
     weights = {name: variant.weight for name, variant in experiment.variants.items()}
     smallest = min(weight for name, weight in weights.items() if name != experiment.control)
     share = smallest / (smallest + weights[experiment.control])

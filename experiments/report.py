@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 
@@ -51,7 +52,9 @@ def show(experiment: Experiment, analysis: Analysis) -> Group:
     if not analysis.sample_ratio.ok:
         parts.append("The effects are withheld: a broken split makes them worthless.")
     elif analysis.effects:
-        parts += [_means(analysis), _effects(experiment, analysis)]
+        parts += [_means(analysis), *_effects(experiment, analysis)]
+        removed = max(effect.variance_removed for effect in analysis.effects)
+        parts.append(f"past spend took out up to {removed:.1%} of the variance (CUPED)")
         if min(analysis.units.values()) < WARM_UP:
             parts.append(f"always-valid intervals begin at {WARM_UP} units a variant")
     else:
@@ -70,9 +73,8 @@ def _ratio_line(analysis: Analysis) -> str:
 
 
 def _means(analysis: Analysis) -> Table:
-    table = Table(title=f"{analysis.key} at {analysis.as_of:%Y-%m-%d %H:%M}Z", title_justify="left")
-    for column in ("variant", "units", "conversion", "revenue a customer"):
-        table.add_column(column, justify="left" if column == "variant" else "right")
+    title = f"{analysis.key} at {analysis.as_of:%Y-%m-%d %H:%M}Z"
+    table = _table(title, "variant", ("units", "conversion", "revenue a customer"))
     for name, means in analysis.means.items():
         table.add_row(
             name,
@@ -83,45 +85,60 @@ def _means(analysis: Analysis) -> Table:
     return table
 
 
-def _effects(experiment: Experiment, analysis: Analysis) -> Table:
+def _effects(experiment: Experiment, analysis: Analysis) -> list[Table]:
     level = f"{1 - experiment.alpha:.0%}"
-    table = Table(title=f"against {experiment.control}", title_justify="left")
-    table.add_column("effect")
-    columns = ("difference", f"{level} at one look", f"{level} always valid")
-    for column in (*columns, "relative", f"{level} always valid", "p at one look"):
-        table.add_column(column, justify="right")
-    for effect in analysis.effects:
-        table.add_row(
-            f"{effect.metric}, {effect.variant}",
-            f"{effect.effect_size:+.4f}",
-            interval(effect.effect_size_ci),
-            interval(effect.effect_size_always),
-            f"{effect.rel_effect_size:+.1%}",
-            interval(effect.rel_effect_size_always, percent=True),
-            f"{effect.pvalue:.3g}",
+    tables = []
+    for variant in dict.fromkeys(effect.variant for effect in analysis.effects):
+        table = _table(
+            f"{variant} against {experiment.control}",
+            "effect",
+            ("estimate", f"{level} always valid", f"{level} at one look", "p at one look"),
         )
-    removed = max(effect.variance_removed for effect in analysis.effects)
-    table.caption = f"past spend took out up to {removed:.1%} of the variance (CUPED)"
-    return table
+        for effect in (one for one in analysis.effects if one.variant == variant):
+            table.add_row(
+                effect.metric,
+                f"{effect.effect_size:+.4f}",
+                interval(effect.effect_size_always),
+                interval(effect.effect_size_ci),
+                f"{effect.pvalue:.2g}",
+            )
+            table.add_row(
+                "  relative",
+                f"{effect.rel_effect_size:+.1%}",
+                interval(effect.rel_effect_size_always, percent=True),
+                interval(effect.rel_effect_size_ci, percent=True),
+            )
+        tables.append(table)
+    return tables
 
 
 def against_truth(experiment: Experiment, loop: ClosedLoop) -> Table:
     """Return estimates and intervals beside what is true in the simulated world."""
     level = f"{1 - experiment.alpha:.0%}"
-    table = Table(title=f"{experiment.key} against the truth", title_justify="left")
-    table.add_column("effect")
-    for column in ("estimate", f"{level} at one look", f"{level} always valid", "truth", "inside"):
-        table.add_column(column, justify="right")
+    table = _table(
+        f"{experiment.key} against the truth",
+        "effect",
+        ("truth", "estimate", f"{level} always valid", f"{level} at one look", "holds"),
+    )
     for effect in loop.analysis.effects:
-        truth = loop.truth[effect.variant][effect.metric]
         table.add_row(
-            f"{effect.metric}, {effect.variant}",
+            f"{effect.metric}, {effect.variant}" if len(loop.truth) > 1 else effect.metric,
+            f"{loop.truth[effect.variant][effect.metric]:+.4f}",
             f"{effect.effect_size:+.4f}",
-            interval(effect.effect_size_ci),
             interval(effect.effect_size_always),
-            f"{truth:+.4f}",
-            "yes" if effect.effect_size_ci.holds(truth) else "no",
+            interval(effect.effect_size_ci),
+            "yes" if loop.covered[effect.variant][effect.metric] else "no",
         )
+    return table
+
+
+def _table(title: str, first: str, others: Sequence[str]) -> Table:
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False
+    )
+    table.add_column(first, no_wrap=True)
+    for column in others:
+        table.add_column(column, justify="right", no_wrap=True)
     return table
 
 

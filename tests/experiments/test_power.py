@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import tea_tasting
 
-from experiments.definition import Experiment
+from experiments.definition import Experiment, ExperimentError
 from experiments.power import plan, sample_size
 from tests.experiments.test_analysis import AS_OF, SPRING, lines
 
@@ -53,5 +53,5 @@ def test_the_smallest_variant_decides() -> None:
 
 
 def test_a_shop_without_orders_cannot_be_planned() -> None:
-    with pytest.raises(ValueError, match="nobody bought in the 7 days"):
+    with pytest.raises(ExperimentError, match="nobody bought in the 7 days"):
         plan(SPRING, lines(), as_of=AS_OF, rel_effect_size=0.5)

@@ -1,0 +1,113 @@
+"""From a workspace with exposures and orders to an analysis, a picture and a decision."""
+
+import json
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from experiments.definition import ExperimentError, start
+from experiments.exposures import DATABASE, ExposureLog
+from experiments.readout import decide, read_out
+from features.events import Event, EventLog, Item
+from features.workspace import Workspace, write_json
+from tests.experiments.test_definition import NOON, experiment
+from tests.experiments.test_exposures import exposure
+
+DAY = pd.Timedelta(days=1)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workspace:
+    """A shop at noon where `spring` compares versions 2 (old) and 3 (new) for a week's window."""
+    made = Workspace.create(tmp_path / "shop", clock="simulated")
+    made.advance(NOON)
+    for version in ("2", "3"):
+        (made.bundles / "recommender" / version).mkdir(parents=True)
+    write_json(made.bundles / "current.json", {"recommender": "recommender/3"})
+    start(made, experiment(window_days=7))
+    return made
+
+
+def trade(ws: Workspace, *, old: int, new: int) -> None:
+    """Expose customers of both variants at noon; every third old and every second new one buys."""
+    sides = [("old", n) for n in range(old)] + [("new", n) for n in range(new)]
+    with ExposureLog(ws.experiments / DATABASE) as log:
+        done = [
+            log.append(exposure(n, unit_id=f"{side}{n}", variant=side, exposed_timestamp=NOON))
+            for side, n in sides
+        ]
+    assert all(future.exception() is None for future in done)
+    ws.advance(NOON + DAY)
+    orders = [
+        Event(
+            event_id=f"{side}{n}",
+            type="order_completed",
+            customer_id=f"{side}{n}",
+            order_id=f"{side}{n}",
+            event_timestamp=NOON + DAY,
+            items=(Item(product_id="p", quantity=2, unit_price=5 + n % 4),),
+        )
+        for side, n in sides
+        if n % (3 if side == "old" else 2) == 0
+    ]
+    with closing(EventLog(ws.events_db)) as events:
+        events.append(orders, clock=ws.now)
+
+
+def test_nothing_counts_before_the_window_is_over(shop: Workspace) -> None:
+    trade(shop, old=120, new=120)
+    found = read_out(shop, "spring")
+    assert (found.waiting, found.units, found.effects) == (240, {"new": 0, "old": 0}, ())
+    with pytest.raises(ExperimentError, match="no effects yet"):
+        decide(shop, "spring", variant="new", reason="hope")
+
+
+def test_analysis_picture_and_decision_lie_beside_the_state(shop: Workspace) -> None:
+    trade(shop, old=120, new=120)
+    shop.advance(NOON + 8 * DAY)
+    found = read_out(shop, "spring", picture=True)
+    assert found.means["old"]["conversion"] == 40 / 120
+    assert found.means["new"]["conversion"] == 60 / 120
+    folder = shop.experiments / "spring"
+    assert (folder / "effect.png").read_bytes().startswith(b"\x89PNG")
+    saved = json.loads((folder / "analysis.json").read_text())
+    assert saved["effects"][0]["effect_size"] == pytest.approx(1 / 6)
+    assert saved["sample_ratio"] == {
+        "exposed": {"new": 120, "old": 120},
+        "expected": {"new": 120.0, "old": 120.0},
+        "pvalue": 1.0,
+        "ok": True,
+    }
+    decision = decide(shop, "spring", variant="new", reason="sells more")
+    assert json.loads((folder / "decision.json").read_text()) == decision
+    assert (decision["model"], decision["analysis"]) == ("recommender@3", saved)
+    with pytest.raises(ExperimentError, match="was decided already"):
+        decide(shop, "spring", variant="old", reason="second thoughts")
+
+
+def test_a_broken_sample_ratio_withholds_effects_and_decisions(shop: Workspace) -> None:
+    trade(shop, old=300, new=200)
+    shop.advance(NOON + 8 * DAY)
+    with pytest.raises(ExperimentError, match=r"broken sample ratio \(p = 7.7e-06\)"):
+        decide(shop, "spring", variant="new", reason="sells more")
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments", "analyze", "spring", "--home", str(shop.home)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "BROKEN" in done.stdout.splitlines()[0] + done.stdout.splitlines()[1]
+    assert "The effects are withheld" in done.stdout
+    assert "conversion" not in done.stdout
+
+
+def test_a_decision_names_a_variant_and_a_reason(shop: Workspace) -> None:
+    with pytest.raises(ExperimentError, match="variant = 'newest'"):
+        decide(shop, "spring", variant="newest", reason="x")
+    with pytest.raises(ExperimentError, match="say why"):
+        decide(shop, "spring", variant="new", reason="")
