@@ -271,7 +271,7 @@ class World:
 
     def _moments(self, times: "pd.Series[pd.Timestamp]") -> Integers:
         """Return UTC times as microseconds since the start; ValueError before it."""
-        since = (times - self.start).dt.as_unit("us")
+        since = (pd.to_datetime(times, utc=True) - self.start).dt.as_unit("us")
         moments = since.to_numpy().astype(np.int64)
         if len(moments) and moments.min() < 0:
             raise ValueError(f"time = {times.min()}: the world starts at {self.start}")

@@ -94,7 +94,7 @@ class TestAnswers:
 
     def test_the_gone_and_the_not_yet_launched_buy_nothing(self, world: World) -> None:
         people, shop = world.customers, world.products
-        gone = people.customer_ids[people.churned < 300][:1]
+        gone = people.customer_ids[people.churned < 300][:1].tolist()
         assert not world.chances(gone, world.end).any()
         new = int(np.argmax(shop.launch))
         before = world.start + pd.Timedelta(days=int(shop.launch[new]) - 1)
@@ -102,14 +102,15 @@ class TestAnswers:
         chances = world.chances(there, before)
         assert (chances[:, new] == 0).all()
         assert (chances[:, shop.launch < 0] > 0).all()
-        slates = slates_of([*gone, *there], before, np.full((6, 1), shop.product_ids[new]))
-        expected = world.expected(slates)
-        assert expected[["conversion", "revenue"]].to_numpy().tolist() == [[0.0, 0.0]] * 6
+        unborn = slates_of(there, before, np.full((5, 1), shop.product_ids[new]))
+        left = slates_of(gone, world.end, np.broadcast_to(shop.product_ids, (1, 96)))
+        for slates in (unborn, left):
+            assert not world.expected(slates)[["conversion", "revenue"]].to_numpy().any()
 
     def test_orders_are_canonical_and_new(self, world: World, lines: pd.DataFrame) -> None:
         visits = world.visits(world.end, 7, np.random.default_rng(3))
         shown = visits.merge(
-            pd.DataFrame({"position": [1, 2], "product_id": world.products.product_ids[:2]}),
+            pd.DataFrame({"position": range(1, 97), "product_id": world.products.product_ids}),
             how="cross",
         )
         answers = world.respond(shown, np.random.default_rng(3))
@@ -122,8 +123,7 @@ class TestAnswers:
         assert_frame_equal(answers, world.respond(shown, np.random.default_rng(3)))
 
     def test_no_slates_no_orders(self, world: World) -> None:
-        none = slates_of([], world.end, np.empty((0, 3), object))
-        none["time"] = none["time"].astype("datetime64[us, UTC]")
+        none = pd.DataFrame([], columns=["customer_id", "time", "position", "product_id"])
         validate(
             "order_lines", world.respond(none, np.random.default_rng(1)), origin=Origin(file="none")
         )
