@@ -1,0 +1,101 @@
+"""Make a Bento: code, champions and product snapshot in one folder that runs anywhere.
+
+Customer rows, events and exposures stay outside: `REGULARS_STORES` names them where the Bento
+runs (`serving.backend`); without it the Bento answers with fallbacks.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from features.workspace import Workspace, write_json
+from serving.backend import PACKAGED
+from serving.launch import SERVICE, LaunchError
+
+CODE: Final = ("configs", "features", "training", "experiments", "serving")
+LOCK: Final = "requirements.lock"
+_ROOT: Final = PACKAGED.parent
+
+
+def package(home: Path, output: Path) -> Path:
+    """Write the Bento of the workspace at `home` to the new folder `output` and return it.
+
+    Raises WorkspaceError without a workspace; LaunchError when `output` stands already, when
+    nothing was promoted or materialized, or when BentoML refuses.
+    """
+    workspace = Workspace.open(home)
+    output = output.resolve()
+    if output.exists():
+        raise LaunchError(f"--output {output}: stands already; name a new folder")
+    if not (_ROOT / LOCK).exists():
+        raise LaunchError(f"{_ROOT / LOCK} is missing: package from a checkout of the repository")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="regulars-") as made,
+        tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as aside,
+    ):
+        context = Path(made) / "context"
+        _copy_code(context)
+        _copy_workspace(workspace, context / PACKAGED.name)
+        bento = _build(context, store=Path(made) / "bentoml")
+        shutil.copytree(bento, Path(aside) / "bento").rename(output)
+    return output
+
+
+def _copy_code(context: Path) -> None:
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
+    for folder in CODE:
+        shutil.copytree(_ROOT / folder, context / folder, ignore=ignore)
+    shutil.copy2(_ROOT / LOCK, context / LOCK)
+
+
+def _copy_workspace(workspace: Workspace, packaged: Path) -> None:
+    """Copy what answers without stores: settings and clock, champions, products."""
+    packaged.mkdir(parents=True)
+    for name in ("workspace.json", "clock.json"):
+        if (workspace.home / name).exists():
+            shutil.copy2(workspace.home / name, packaged / name)
+    try:
+        champions = json.loads((workspace.bundles / "current.json").read_text(encoding="utf-8"))
+        online = json.loads((workspace.online / "current.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise LaunchError(
+            f"{error.filename} is missing: run `python -m features materialize` and "
+            "`python -m training promote` first"
+        ) from None
+    for folder in champions.values():
+        shutil.copytree(workspace.bundles / folder, packaged / "bundles" / folder)
+    write_json(packaged / "bundles" / "current.json", champions)
+    (packaged / "online").mkdir()
+    shutil.copy2(workspace.online / online["products"], packaged / "online" / online["products"])
+    write_json(packaged / "online" / "current.json", online)
+
+
+def _build(context: Path, *, store: Path) -> Path:
+    """Run `bentoml build` on `context` and return the Bento's folder inside `store`."""
+    options = {
+        "service": SERVICE,
+        "include": [*(f"{folder}/" for folder in (*CODE, PACKAGED.name)), LOCK],
+        "python": {"requirements_txt": LOCK, "lock_packages": False, "pack_git_packages": False},
+    }
+    (context / "bentofile.yaml").write_text(yaml.safe_dump(options), encoding="utf-8")
+    quiet = {"BENTOML_HOME": str(store), "BENTOML_DO_NOT_TRACK": "True"}
+    result = subprocess.run(
+        [sys.executable, "-m", "bentoml", "build", "--output", "tag"],
+        cwd=context,
+        env={**os.environ, **quiet},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = sorted(path.parent for path in store.glob("bentos/*/*/bento.yaml"))
+    if result.returncode or not found:
+        raise LaunchError(f"bentoml build failed: {result.stderr[-2000:]}")
+    return found[0]
