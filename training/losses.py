@@ -5,17 +5,22 @@ from torch import Tensor
 
 
 def softmax_loss(scores: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Return the mean over queries of the mean cross entropy of their bought products.
+    """Return the weighted mean over queries of the mean cross entropy of their bought products.
 
-    `scores` (B, C) over the whole catalogue; `rows` and `columns` (N,) name the bought pairs. Each
-    query weighs the same however much it bought; a query without any counts 0.
+    `scores` (B, C) over the whole catalogue; `rows` and `columns` (N,) name the bought pairs. A
+    query weighs the square root of the number of its pairs: between all queries alike, which
+    favours the repeats of small orders, and all pairs alike, which favours a few large customers.
+    0 where there are no pairs.
 
-    >>> from math import log
-    >>> scores = torch.tensor([[log(1.0), log(1.0), log(2.0)]])  # shares 1/4, 1/4, 1/2
-    >>> loss = softmax_loss(scores, torch.tensor([0, 0]), torch.tensor([0, 2]))
-    >>> round(float(loss), 6) == round((log(4) + log(2)) / 2, 6)
+    >>> from math import log, sqrt
+    >>> scores = torch.tensor([[log(1.0), log(1.0), log(2.0)]] * 2)  # shares 1/4, 1/4, 1/2
+    >>> loss = softmax_loss(scores, torch.tensor([0, 0, 1]), torch.tensor([0, 2, 2]))
+    >>> first, second = (log(4) + log(2)) / 2, log(2)
+    >>> round(float(loss), 5) == round((sqrt(2) * first + second) / (sqrt(2) + 1), 5)
     True
     """
-    bought = torch.bincount(rows, minlength=len(scores))
+    bought = torch.bincount(rows, minlength=len(scores)).to(scores.dtype)
     surprise = torch.logsumexp(scores, dim=1)[rows] - scores[rows, columns]
-    return (surprise / bought[rows]).sum() / max(len(scores), 1)
+    total = bought.sqrt().sum().clamp(min=1)  # at least 1 where there is a pair
+    loss: Tensor = (surprise / bought.sqrt()[rows]).sum() / total
+    return loss

@@ -1,0 +1,49 @@
+"""One small simulated shop, built once, that the tests of training share."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import pytest
+
+from features import snapshots
+from features.simulator import World, WorldConfig
+from features.store import FeatureClient
+from features.workspace import Workspace
+from tests.features.shop import workspace
+from training.data import TrainingData
+
+DAYS = pd.Timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shop:
+    """A workspace whose snapshots stand, and what was known 28 days before its end and there."""
+
+    ws: Workspace
+    client: FeatureClient
+    past: TrainingData
+    full: TrainingData
+    tables: dict[str, pd.DataFrame]
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    tables = World(WorldConfig(customers=150, products=40, days=200, seed=3)).history()
+    ws = workspace(
+        tmp_path_factory.mktemp("shop"),
+        tables["order_lines"],
+        customers=tables["customers"],
+        products=tables["products"],
+    )
+    end = tables["order_lines"]["event_timestamp"].max().normalize()
+    for cut in (end - 28 * DAYS, end):
+        snapshots.build(ws, as_of=cut)
+    client = FeatureClient(ws)
+    client.apply()
+    return Shop(
+        ws=ws,
+        client=client,
+        past=TrainingData(ws, client, as_of=end - 28 * DAYS),
+        full=TrainingData(ws, client, as_of=end),
+        tables=tables,
+    )
