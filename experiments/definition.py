@@ -90,6 +90,11 @@ class State(Config):
         """When the first unit could be exposed."""
         return self.changes[0].at
 
+    @property
+    def ended(self) -> datetime | None:
+        """When it was stopped or killed; None while it runs."""
+        return None if self.status == "running" else self.changes[-1].at
+
 
 def _file(ws: Workspace, key: str) -> Path:
     return ws.experiments / key / "state.json"

@@ -18,11 +18,15 @@ def read_out(
 ) -> Analysis:
     """Analyze experiment `key` as it stands at `as_of` (UTC; now by the workspace's clock).
 
+    Exposures at or after its end do not count: a worker may not have heard of it for a moment.
     Writes `analysis.json`, and `effect.png` if a `picture` is wanted, to `ws.experiments/KEY`.
     """
-    experiment = status(ws, key).experiment
+    state = status(ws, key)
+    experiment = state.experiment
     at = ws.now() if as_of is None else as_of
     exposures, lines = read(ws.experiments / DATABASE, key), all_order_lines(ws)
+    if state.ended is not None:
+        exposures = exposures[exposures["exposed_timestamp"] < state.ended]
     analysis = analyze(experiment, exposures, lines, as_of=at)
     folder = ws.experiments / key
     write_json(folder / "analysis.json", as_json(analysis))

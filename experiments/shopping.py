@@ -1,5 +1,6 @@
 """Simulated customers shop against the running service, over HTTP, day by day."""
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any, Final, cast
@@ -23,6 +24,8 @@ from training.recommender import Recommender
 
 K: Final = 10
 _EVENTS_A_POST: Final = 500
+_PATIENCE_S: Final = 15
+"""How long a service may take to see that an experiment started."""
 _SAME_LISTS: Final = 0.99
 """Share of lists that must be those of the variant's version; equal scores may change places."""
 Lists = dict[str, list[str]]
@@ -84,15 +87,21 @@ class Service:
         return content
 
     def show(self, experiment: Experiment, customer_id: str, variant: str) -> dict[str, Any]:
-        """Ask for a list. ExperimentError when it does not come from the customer's variant."""
+        """Ask for a list. ExperimentError when it does not come from the customer's variant.
+
+        A service that has not seen the experiment's start yet is given time.
+        """
         body = {"customer_id": customer_id, "k": K, "scenario": "simulation"}
-        answer = self._post("/v1/recommendations", body)
-        if answer["experiments"] != [{"key": experiment.key, "variant": variant}]:
-            raise ExperimentError(
-                f"customer {customer_id!r} is in {variant!r}, but the service at "
-                f"{self._client.base_url} says {answer['experiments']} "
-                f"({answer.get('fallback_reason', 'no fallback')}): does it serve this workspace?"
-            )
+        expected = [{"key": experiment.key, "variant": variant}]
+        deadline = time.monotonic() + _PATIENCE_S
+        while (answer := self._post("/v1/recommendations", body))["experiments"] != expected:
+            if time.monotonic() > deadline:
+                raise ExperimentError(
+                    f"customer {customer_id!r} is in {variant!r}, but the service at "
+                    f"{self._client.base_url} says {answer['experiments']} "
+                    f"({answer.get('fallback_reason', 'no fallback')}): does it serve this shop?"
+                )
+            time.sleep(0.2)
         return answer
 
     def order(self, lines: pd.DataFrame, answers: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments.definition import ExperimentError, start
+from experiments.definition import ExperimentError, start, stop
 from experiments.exposures import DATABASE, ExposureLog
 from experiments.readout import decide, read_out
 from features.events import Event, EventLog, Item
@@ -87,6 +87,17 @@ def test_analysis_picture_and_decision_lie_beside_the_state(shop: Workspace) -> 
     assert (decision["model"], decision["analysis"]) == ("recommender@3", saved)
     with pytest.raises(ExperimentError, match="was decided already"):
         decide(shop, "spring", variant="old", reason="second thoughts")
+
+
+def test_exposures_after_the_end_do_not_count(shop: Workspace) -> None:
+    trade(shop, old=120, new=120)
+    shop.advance(NOON + 8 * DAY)
+    stop(shop, "spring")
+    late = exposure(999, unit_id="late", variant="new", exposed_timestamp=shop.now())
+    with ExposureLog(shop.experiments / DATABASE) as log:
+        log.append(late).result(5)
+    shop.advance(NOON + 20 * DAY)
+    assert read_out(shop, "spring").sample_ratio.exposed == {"new": 120, "old": 120}
 
 
 def test_a_broken_sample_ratio_withholds_effects_and_decisions(shop: Workspace) -> None:

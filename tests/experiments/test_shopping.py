@@ -1,0 +1,99 @@
+"""Simulated customers shop against the real service: A/B, then A/A, on one workspace."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from experiments.definition import Experiment, ExperimentError, start, stop
+from experiments.exposures import DATABASE, read
+from experiments.shopping import shop
+from features.datasets import simulated
+from features.events import all_order_lines
+from features.ingest import ingest
+from features.simulator import World, WorldConfig
+from features.store import FeatureClient
+from features.workspace import Workspace
+from tests.serving.conftest import put_bundle, put_champions
+from tests.serving.test_server import Server, server
+from training.baselines import OwnPurchases, OwnPurchasesConfig, Popularity, PopularityConfig
+
+
+def quiet(done: int, total: int) -> None:
+    """Show no progress."""
+
+
+def experiment(key: str, control: str, treatment: str) -> Experiment:
+    return Experiment.model_validate(
+        {
+            "key": key,
+            "variants": {"control": {"model": control}, "treatment": {"model": treatment}},
+            "control": "control",
+            "window_days": 7,
+            "planned_units": 300,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(WorldConfig(customers=400, products=60, days=60, seed=5))
+
+
+@pytest.fixture
+def ws(world: World, tmp_path: Path) -> Workspace:
+    """The simulated shop at its end, its features online; 1 is own purchases, 2 popularity."""
+    made = Workspace.create(tmp_path / "shop", clock="simulated")
+    world.save(made)
+    made.advance(world.end)
+    ingest(made, simulated.load(world))
+    FeatureClient(made).materialize(world.end)
+    put_bundle(made, "recommender", "1", OwnPurchases(OwnPurchasesConfig()))
+    put_bundle(made, "recommender", "2", Popularity(PopularityConfig()))
+    put_champions(made, recommender="1")
+    return made
+
+
+def test_a_service_that_does_not_answer_ends_the_simulation(ws: Workspace) -> None:
+    start(ws, experiment("ab", "recommender@2", "champion"))
+    with pytest.raises(ExperimentError, match=r"POST /v1/recommendations at http://127.0.0.1:9: "):
+        shop(ws, "ab", url="http://127.0.0.1:9", customers=5, days=1, seed=1, progress=quiet)
+
+
+@pytest.mark.slow
+def test_the_loop_over_http_knows_the_truth(ws: Workspace, world: World, tmp_path: Path) -> None:
+    start(ws, experiment("ab", "recommender@2", "champion"))
+    with server(ws.home, tmp_path / "log") as service:
+        _a_b(ws, world, service)
+        stop(ws, "ab")
+        start(ws, experiment("aa", "champion", "recommender@1"))
+        _a_a(ws, service)
+
+
+def _a_b(ws: Workspace, world: World, service: Server) -> None:
+    url = str(service.http.base_url)
+    found = shop(ws, "ab", url=url, customers=250, days=4, seed=1, progress=quiet)
+    seen = read(ws.experiments / DATABASE, "ab")
+    units = sum(found.analysis.units.values())
+    assert units == len(seen) == seen["unit_id"].nunique() > 150
+    assert (found.analysis.waiting, found.analysis.crossed) == (0, 0)
+    assert ws.now() == world.end + pd.Timedelta(days=3 + 7 + 1)
+    assert set(seen["model_version"]) == {"recommender@1", "recommender@2"}
+    orders = all_order_lines(ws)
+    bought = orders[orders["event_timestamp"] >= world.end]
+    assert set(bought["customer_id"]) <= set(seen["unit_id"])
+    means = found.analysis.means
+    revenue = sum(found.analysis.units[name] * means[name]["revenue"] for name in means)
+    assert revenue == pytest.approx((bought["quantity"] * bought["unit_price"]).sum())
+    for effect in found.analysis.effects:
+        truth = found.truth["treatment"][effect.metric]
+        assert truth > 0
+        assert effect.effect_size_always.holds(truth)
+
+
+def _a_a(ws: Workspace, service: Server) -> None:
+    """Runs on what the first experiment left: the lists know its orders."""
+    url = str(service.http.base_url)
+    found = shop(ws, "aa", url=url, customers=150, days=2, seed=2, progress=quiet)
+    assert found.truth == {"treatment": {"conversion": 0.0, "revenue": 0.0}}
+    assert all(effect.effect_size_always.holds(0) for effect in found.analysis.effects)
