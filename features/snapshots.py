@@ -81,6 +81,11 @@ def standing(ws: Workspace, view: str) -> dict[pd.Timestamp, Path]:
     return dict(sorted((_time(path), path) for path in paths))
 
 
+def stamp(time: pd.Timestamp) -> str:
+    """Return `time` (UTC) as file names hold it, to the microsecond where it has one."""
+    return time.strftime("%Y%m%dT%H%M%S.%fZ" if time.microsecond else "%Y%m%dT%H%M%SZ")
+
+
 def build(
     ws: Workspace, *, as_of: pd.Timestamp, progress: Progress | None = None
 ) -> list[pd.Timestamp]:
@@ -96,7 +101,7 @@ def build(
         )
         missing = {}
         for view, files in found.items():
-            current = {time for time, path in files.items() if _stamp(path) == digests[time]}
+            current = {time for time, path in files.items() if _origin(path) == digests[time]}
             for time in files.keys() - current - set(times):
                 files[time].unlink()
             missing[view] = [time for time in times if time not in current]
@@ -105,9 +110,9 @@ def build(
         for view, cuts in missing.items():
             for start in range(0, len(cuts), _CUTS_AT_ONCE):
                 for time, rows in _compute(ws, view, cuts[start : start + _CUTS_AT_ONCE]):
-                    stamp = {"digest": digests[time], "code": CODE_VERSION}
-                    path = ws.snapshots / view / f"{_name(time)}.parquet"
-                    write_parquet(path, rows.replace_schema_metadata(stamp))
+                    origin = {"digest": digests[time], "code": CODE_VERSION}
+                    path = ws.snapshots / view / f"{stamp(time)}.parquet"
+                    write_parquet(path, rows.replace_schema_metadata(origin))
                     done += 1
                     if progress is not None:
                         progress(done, total)
@@ -195,19 +200,11 @@ def write_parquet(path: Path, rows: pa.Table) -> None:
     aside.replace(path)
 
 
-def _stamp(path: Path) -> str | None:
+def _origin(path: Path) -> str | None:
     """Return the digest of the rows that `path` was made of; None if made by other code."""
     metadata = pq.read_schema(path).metadata or {}
     current = metadata.get(b"code") == CODE_VERSION.encode()
     return metadata[b"digest"].decode() if current else None
-
-
-def _name(time: pd.Timestamp) -> str:
-    return (
-        time.strftime("%Y%m%dT%H%M%S")
-        + (f".{time.microsecond:06}" if time.microsecond else "")
-        + "Z"
-    )
 
 
 def _time(path: Path) -> pd.Timestamp:

@@ -4,9 +4,11 @@ It closes what Feast leaves open: no row is lost or reordered, nothing that was 
 read, staleness shows in the row's own time, one writer puts the newest row online.
 """
 
+import atexit
 import json
 from typing import Any, Final
 
+import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -75,7 +77,7 @@ class FeatureClient:
         )
         rows = sales.merge(catalog, on="product_id", how="outer").sort_values("product_id")
         return _typed(rows.reset_index(drop=True)).assign(
-            event_timestamp=at, snapshot_timestamp=found
+            event_timestamp=at.as_unit("us"), snapshot_timestamp=found.as_unit("us")
         )
 
     def materialize(self, as_of: pd.Timestamp) -> None:
@@ -92,6 +94,7 @@ class FeatureClient:
         self.apply()
         with ws.lock("online"):
             digest = snapshots.cut_digest(ws, as_of)
+            made = {"as_of": as_of.isoformat(), "digest": digest, "code": snapshots.CODE_VERSION}
             current = _current(ws)
             if current is not None:
                 stands = pd.Timestamp(current["as_of"])
@@ -100,18 +103,15 @@ class FeatureClient:
                         f"as_of = {as_of}: the online store stands at {stands} already, and the "
                         f"newest wins; remove {ws.online} and {ws.feast} to begin again"
                     )
-                if stands == as_of and current["digest"] == digest:
+                if current == {**made, "products": current["products"]}:
                     return
             for view in _CUSTOMER_VIEWS:
                 rows = pq.read_table(snapshots.standing(ws, view)[as_of])
                 self._store.write_to_online_store(view, df=rows.to_pandas(types_mapper=_nullable))
-            name = f"products-{as_of.strftime('%Y%m%dT%H%M%SZ')}-{digest[:8]}.parquet"
+            name = f"products-{snapshots.stamp(as_of)}-{digest[:8]}.parquet"
             table = pa.Table.from_pandas(self.products(as_of), preserve_index=False)
             snapshots.write_parquet(ws.online / name, table)
-            write_json(
-                ws.online / "current.json",
-                {"as_of": as_of.isoformat(), "digest": digest, "products": name},
-            )
+            write_json(ws.online / "current.json", {**made, "products": name})
             kept = {name, current["products"] if current else name}
             for path in ws.online.glob("products-*.parquet"):
                 if path.name not in kept:
@@ -169,7 +169,7 @@ class FeatureClient:
 
     def _snapshot_of(self, times: pd.Series, view: str) -> pd.Series:
         """Return for each time the latest snapshot at or before it."""
-        standing = pd.DatetimeIndex(snapshots.standing(self.ws, view))
+        standing = pd.DatetimeIndex(snapshots.standing(self.ws, view)).as_unit("us")
         places = standing.searchsorted(pd.DatetimeIndex(times), side="right") - 1
         if len(times) and places.min() < 0:
             raise ValueError(
@@ -228,3 +228,11 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
 def _nullable(kind: pa.DataType) -> Any:
     """Keep integers with nulls integers."""
     return pd.Int64Dtype() if kind == pa.int64() else None
+
+
+@atexit.register
+def _close() -> None:
+    """Close the connection that Feast keeps open in Ibis: at exit DuckDB reports it as leaked."""
+    if ibis.options.default_backend is not None:
+        ibis.options.default_backend.disconnect()
+        ibis.options.default_backend = None
