@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
@@ -108,7 +109,8 @@ class Churn:
             seed=seed,
             run=run,
         )
-        train(learner, epochs=config.epochs, run=run)
+        with _one_thread():
+            train(learner, epochs=config.epochs, run=run)
         return cls(net, config)
 
     def predict(self, queries: Queries) -> FloatArray:
@@ -135,6 +137,17 @@ class Churn:
         net = ChurnNet(len(INPUTS), hidden=config.hidden, dropout=config.dropout)
         net.load_state_dict(load_file(folder / WEIGHTS))
         return cls(net, config)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one thread: more cost a network this small time, and change its last bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _batches(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from features.ages import CUSTOMER_INPUTS
 from training.customer_metrics import churn_metrics
-from training.inputs import FloatArray, NotEnoughData
+from training.inputs import FloatArray, IntArray, NotEnoughData
 from training.recommender import Predictor
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ INPUTS: Final = tuple(name for name in CUSTOMER_INPUTS if not name.startswith("s
 """What churn models read. Not the season: with one past year it is learned by heart, and the
 level goes wrong (Online Retail II at 2010-12-01 and 2011-03-01: Brier .33 and .28 with it, .23 and
 .19 without it, the order of the customers the same)."""
+_ACTIVE: Final = pd.Timedelta(days=ACTIVE_DAYS)
 _COLUMNS: Final = [CUSTOMER_INPUTS.index(name) for name in INPUTS]
 
 
@@ -40,17 +41,34 @@ def select(activity: FloatArray) -> FloatArray:
     return activity[:, _COLUMNS]
 
 
-def churned(
-    data: "TrainingData", at: pd.Timestamp, customer_ids: "Ids", *, horizon_days: int
-) -> FloatArray:
-    """Return (B,) 1.0 for each customer without an order in [at, at + horizon_days), else 0.0.
+class Orders:
+    """The orders of known customers before `data.as_of`, by time."""
 
-    Raises ValueError where the horizon reaches past `data.as_of`.
-    """
-    orders = data.orders(at, at + pd.Timedelta(days=horizon_days))
-    came = pd.Index(customer_ids).isin(orders["customer_id"].unique())
-    labels: FloatArray = (~came).astype(np.float32)
-    return labels
+    def __init__(self, data: "TrainingData") -> None:
+        orders = data.orders(data.start, data.as_of)
+        self.as_of = data.as_of
+        self._times = pd.DatetimeIndex(orders["event_timestamp"])
+        self._codes, self._ids = pd.factorize(orders["customer_id"].astype(object), sort=True)
+
+    def active(self, at: pd.Timestamp) -> "Ids":
+        """Return the sorted ids of the customers with an order in the ACTIVE_DAYS before `at`."""
+        ids: Ids = self._ids.to_numpy(object)[self._between(at - _ACTIVE, at)]
+        return ids
+
+    def churned(self, at: pd.Timestamp, *, horizon_days: int) -> FloatArray:
+        """Return (B,) 1.0 for each customer of `active(at)` without an order in the horizon.
+
+        Raises ValueError where the horizon [at, at + horizon_days) reaches past `as_of`.
+        """
+        end = at + pd.Timedelta(days=horizon_days)
+        if end > self.as_of:
+            raise ValueError(f"at + {horizon_days} days = {end}: these data end at {self.as_of}")
+        came = np.isin(self._between(at - _ACTIVE, at), self._between(at, end))
+        return (~came).astype(np.float32)
+
+    def _between(self, start: pd.Timestamp, end: pd.Timestamp) -> IntArray:
+        low, high = self._times.searchsorted([start, end])
+        return np.unique(self._codes[low:high])
 
 
 @lru_cache(maxsize=2)  # a model and its baselines learn from the same ones
@@ -60,12 +78,11 @@ def examples(data: "TrainingData", *, horizon_days: int) -> Examples:
     Raises NotEnoughData where there is none, or where all of them did the same.
     """
     horizon = pd.Timedelta(days=horizon_days)
+    orders = Orders(data)
     asked = {
-        at: ids
-        for at in data.times
-        if at + horizon <= data.as_of and len(ids := data.customers(at, days=ACTIVE_DAYS))
+        at: ids for at in data.times if at + horizon <= data.as_of and len(ids := orders.active(at))
     }
-    labels = [churned(data, at, ids, horizon_days=horizon_days) for at, ids in asked.items()]
+    labels = [orders.churned(at, horizon_days=horizon_days) for at in asked]
     if not labels or len(np.unique(np.concatenate(labels))) < 2:
         raise NotEnoughData(
             f"as_of = {data.as_of}: the orders before it do not show both customers who came back "
@@ -86,7 +103,7 @@ def predictor_judge(
     The queries stand at `at`; only the labels read [at, at + horizon), which must lie before
     `data.as_of`.
     """
-    ids = data.customers(at, days=ACTIVE_DAYS)
-    labels = churned(data, at, ids, horizon_days=horizon_days)
-    queries = data.queries(at, ids)
+    orders = Orders(data)
+    labels = orders.churned(at, horizon_days=horizon_days)
+    queries = data.queries(at, orders.active(at))
     return lambda model: churn_metrics(labels, model.predict(queries))

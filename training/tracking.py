@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,9 @@ def open_client(ws: Workspace) -> Any:
     for noisy in ("alembic", "mlflow.store.db.utils"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     ws.home.mkdir(parents=True, exist_ok=True)
-    return MlflowClient(tracking_uri=ws.mlflow_uri, registry_uri=ws.mlflow_uri)
+    with warnings.catch_warnings():  # MLflow's own tables, by a way that SQLAlchemy will drop
+        warnings.filterwarnings("ignore", ".*``noload``")
+        return MlflowClient(tracking_uri=ws.mlflow_uri, registry_uri=ws.mlflow_uri)
 
 
 class Tracking:
