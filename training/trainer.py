@@ -19,13 +19,16 @@ CHECKPOINT: Final = "last"
 
 @dataclass(frozen=True)
 class _Epoch:
-    """One epoch's batches. A class of its own, as Lightning reads a list as many loaders."""
+    """One epoch's batches, the same ones each time that Lightning, as it does, begins anew.
+
+    A class of its own, as Lightning reads a list as many loaders.
+    """
 
     batches: Callable[[np.random.Generator], Iterator[Any]]
-    rng: np.random.Generator
+    seed: tuple[int, int]
 
     def __iter__(self) -> Iterator[Any]:
-        return self.batches(self.rng)
+        return self.batches(np.random.default_rng(self.seed))
 
 
 class Learner(pl.LightningModule):  # type: ignore[misc]  # the library is not typed for us
@@ -55,7 +58,7 @@ class Learner(pl.LightningModule):  # type: ignore[misc]  # the library is not t
         self._losses: list[Tensor] = []
 
     def train_dataloader(self) -> Iterable[Any]:
-        return _Epoch(self._batches, np.random.default_rng([self._seed, self.current_epoch]))
+        return _Epoch(self._batches, (self._seed, self.current_epoch))
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         if batch_idx == 0:
