@@ -133,6 +133,7 @@ class TwoTower:
             seed=seed,
             run=run,
         )
+        net.train()
         train(learner, epochs=config.epochs, run=run)
         return model
 
