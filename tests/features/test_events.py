@@ -13,9 +13,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.events import FIRST_REFUND_LINE, Event, EventLog, Item, all_order_lines
+from features.events import FIRST_REFUND_LINE, Event, EventLog, Item, absorb, all_order_lines
 from features.schema import Origin, validate
-from features.tables import write_tables
+from features.tables import read_table, write_tables
 from features.workspace import Workspace
 
 NOON = pd.Timestamp("2024-03-01T12:00:00Z").as_unit("us")
@@ -148,6 +148,19 @@ def test_orders_of_tables_and_log_stand_once(tmp_path: Path) -> None:
     lines = all_order_lines(ws)
     keys = list(lines[["order_id", "line_number"]].itertuples(index=False, name=None))
     assert sorted(keys) == [("o1", 7), ("o1", FIRST_REFUND_LINE), ("o2", 1)]
+
+
+def test_the_log_is_absorbed_once(tmp_path: Path) -> None:
+    ws = Workspace.create(tmp_path, clock=f"fixed:{NOON.isoformat()}")
+    write_tables(ws, {})
+    assert absorb(ws) == 0
+    with closing(EventLog(ws.events_db)) as log:
+        log.append([order(1, ("a", 1, 2.0), ("b", 1, 2.0))], clock=ws.now)
+        assert (absorb(ws), absorb(ws)) == (2, 0)
+        log.append([refund("r1", "o1", ("a", 1, 2.0)), order(2, ("c", 1, 2.0))], clock=ws.now)
+        assert absorb(ws) == 2
+        assert len(read_table(ws, "order_lines")) == len(all_order_lines(ws)) == 4
+        assert read_table(ws, "events")["event_id"].tolist() == ["e1", "e2", "r1"]
 
 
 def test_many_threads_write_each_event_once(log: EventLog) -> None:

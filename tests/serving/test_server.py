@@ -130,7 +130,7 @@ def test_a_polite_end_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not list(home.glob("*-wal"))  # the logs were closed
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "localhost.example", "::"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])
 def test_without_keys_other_hosts_are_refused(tmp_path: Path, host: str) -> None:
     home = Workspace.create(tmp_path).home
     command = ["-m", "serving", "run", "--home", str(home), "--host", host]
