@@ -15,7 +15,8 @@ from ibis.expr.types import Column, Table
 from features.schema import HISTORY_LENGTH
 
 _EPOCH: Final = ibis.timestamp("1970-01-01", timezone="UTC")
-_FOREVER: Final = ibis.timestamp("9999-01-01", timezone="UTC")
+_DAY: Final = 24 * 60 * 60 * 1_000_000  # microseconds
+_FOREVER: Final = 2**62
 _YEAR: Final = 365
 
 
@@ -32,10 +33,10 @@ def customer_activity(order_lines: Table, cuts: Table, *, customers: Table | Non
     sold = positive.filter(positive.line_type == "sale")
     known = lines.select("customer_id", "known")
     if customers is not None:
-        known = known.union(customers.select("customer_id", known=_.valid_from))
-    orders = positive.group_by(["customer_id", "order_id", "event_timestamp", "known"]).agg(
-        value=_.value.sum(), units=_.units.sum(where=_.line_type == "sale")
-    )
+        known = known.union(customers.select("customer_id", known=microseconds(_.valid_from)))
+    orders = positive.group_by(
+        ["customer_id", "order_id", "event_timestamp", "happened", "known"]
+    ).agg(value=_.value.sum(), units=_.units.sum(where=_.line_type == "sale"))
     counts = _seen(orders, cuts).group_by(key)
     counts = counts.agg(
         **{f"orders_{days}d": _.order_id.nunique(where=_within(days)) for days in (30, 90, 365)},
@@ -72,7 +73,7 @@ def customer_history(order_lines: Table, cuts: Table) -> Table:
     purchase = {
         "position": ibis.row_number().over(newest),
         "product_id": _.product_id,
-        "micros": microseconds(_.event_timestamp),
+        "micros": _.happened,
     }
     bought = bought.mutate(
         purchase=ibis.struct(purchase),
@@ -133,7 +134,8 @@ def product_sales(order_lines: Table, cuts: Table) -> Table:
 
 def product_catalog(products: Table, cuts: Table) -> Table:
     """Return what stood of every product at a cut: title, category, parent_product_id."""
-    rows = products.mutate(event_timestamp=_.valid_from, known=_.valid_from)
+    valid_from = microseconds(_.valid_from)
+    rows = products.mutate(event_timestamp=_.valid_from, happened=valid_from, known=valid_from)
     latest = _latest(rows, ["product_id"], ties=())
     seen = _seen(latest, cuts)
     return _stamped(seen.select("product_id", "cut", "title", "category", "parent_product_id"))
@@ -145,9 +147,10 @@ def microseconds(time: Any) -> Any:
 
 
 def _knowable(order_lines: Table) -> Table:
-    """Add when a line was known, whether it brought money, and its value and units as decimals."""
+    """Add when a line happened and was known (microseconds), and what it brought (decimals)."""
     return order_lines.mutate(
-        known=ibis.greatest(_.event_timestamp, _.recorded_timestamp),
+        happened=microseconds(_.event_timestamp),
+        known=microseconds(ibis.greatest(_.event_timestamp, _.recorded_timestamp)),
         positive=_.quantity * _.unit_price > 0,
         value=(_.quantity * _.unit_price).cast("decimal(38, 6)"),
         units=_.quantity.cast("decimal(38, 6)"),
@@ -181,14 +184,15 @@ def _seen(rows: Table, cuts: Table, *, days: int | None = None, until: int = 0) 
     if "replaced" in rows.columns:
         ends.append(_.replaced)
     if days is not None:
-        starts.append(_.event_timestamp + ibis.interval(days=until))
-        ends.append(_.event_timestamp + ibis.interval(days=days))
+        starts.append(_.happened + until * _DAY)
+        ends.append(_.happened + days * _DAY)
     rows = rows.mutate(starts=ibis.greatest(*starts), ends=ibis.least(*ends))
-    return rows.join(cuts, [rows.starts < cuts.cut, rows.ends >= cuts.cut]).drop("starts", "ends")
+    cuts = cuts.mutate(time=microseconds(_.cut))
+    return rows.join(cuts, [rows.starts < cuts.time, rows.ends >= cuts.time]).drop("starts", "ends")
 
 
 def _within(days: int) -> Any:
-    return _.event_timestamp >= _.cut - ibis.interval(days=days)
+    return _.happened >= _.time - days * _DAY
 
 
 def _rows(first: Table, *others: Table) -> Table:
