@@ -1,0 +1,163 @@
+"""The two-tower: the contract, what it learns, and that a killed training ends the same."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.contracts import RUN, RecommenderContract
+from tests.training.conftest import Shop
+from training.baselines import Popularity, PopularityConfig
+from training.data import TrainingData
+from training.evaluate import recommender_judge
+from training.inputs import NotEnoughData
+from training.run import Run
+from training.towers import RepeatPath, Visitors
+from training.two_tower import TwoTower, TwoTowerConfig
+
+CONFIG = TwoTowerConfig(epochs=2, embedding_dim=8, hidden=16, batch_size=64, lr=0.02)
+
+
+class TestTwoTower(RecommenderContract):
+    @classmethod
+    def fit(cls, shop: Shop) -> TwoTower:
+        return TwoTower.fit(shop.past, config=CONFIG, seed=1, run=RUN)
+
+
+def test_another_seed_gives_another_model(shop: Shop) -> None:
+    products = shop.past.products(shop.past.as_of)
+    queries = shop.past.queries(shop.past.as_of, shop.past.customers(shop.past.as_of)[:5])
+    one, two = (
+        TwoTower.fit(shop.past, config=CONFIG.model_copy(update={"epochs": 1}), seed=seed, run=RUN)
+        for seed in (1, 2)
+    )
+    assert np.abs(one.scorer(products)(queries) - two.scorer(products)(queries)).max() > 1e-3
+
+
+def test_it_learns_more_than_popularity(shop: Shop) -> None:
+    judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
+    config = CONFIG.model_copy(update={"epochs": 6})
+    told: list[tuple[int, dict[str, float]]] = []
+    run = Run(
+        device="cpu", validate=judge, on_epoch=lambda epoch, figures: told.append((epoch, figures))
+    )
+    model = TwoTower.fit(shop.past, config=config, seed=1, run=run)
+    assert [epoch for epoch, _ in told] == [1, 2, 3, 4, 5, 6]
+    assert told[-1][1]["loss"] < told[0][1]["loss"]
+    found = judge(model)
+    assert told[-1][1] == {"loss": told[-1][1]["loss"], **found}
+    assert found["ndcg_at_10"] > judge(Popularity(PopularityConfig()))["ndcg_at_10"]
+
+
+def test_a_new_product_lives_on_its_title_and_inputs(shop: Shop) -> None:
+    model = TwoTower.fit(shop.past, config=CONFIG, seed=1, run=RUN)
+    products = shop.past.products(shop.past.as_of)
+    queries = shop.past.queries(shop.past.as_of, shop.past.customers(shop.past.as_of)[:5])
+    ids = products.product_ids.copy()
+    ids[:2] = ["new 1", "new 2"]
+    features = products.features.copy()
+    features[1] = features[0]
+    titles = [products.titles[0], products.titles[0], *products.titles[2:]]
+    twins = replace(products, product_ids=ids, features=features, titles=titles)
+    none = replace(queries, history=np.full_like(queries.history, -1))
+    scores = model.scorer(twins)(none)
+    np.testing.assert_allclose(scores[:, 0], scores[:, 1], atol=1e-5)
+    other = replace(twins, titles=[titles[0], products.titles[1], *titles[2:]])
+    assert np.abs(np.diff(model.scorer(other)(none)[:, :2], axis=1)).max() > 1e-3
+
+
+def test_repeat_path_counts_each_purchase_once() -> None:
+    path = RepeatPath((10.0,))
+    with torch.no_grad():
+        path.weight.fill_(2.0)
+    visitors = Visitors(
+        activity=torch.zeros(1, 0),
+        history=torch.tensor([[3, 5, 3, -1]]),
+        days=torch.tensor([[0.0, 10.0, 20.0, 0.0]]),
+    )
+    added = path(visitors).detach().numpy()[0]
+    twice = 2 * np.log(1 + 4 * (1 + 1 / 4))
+    np.testing.assert_allclose(
+        added, [twice / 2, 2 * np.log(1 + 4 / 2), twice / 2, 0], rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_bought_product_gains(shop: Shop) -> None:
+    model = TwoTower.fit(shop.past, config=CONFIG, seed=1, run=RUN)
+    products = shop.past.products(shop.past.as_of)
+    query = shop.past.queries(shop.past.as_of, ["a stranger"])
+    bought = replace(
+        query,
+        history=np.full_like(query.history, 4),
+        history_days=np.full_like(query.history_days, 3.0),
+    )
+    scorer = model.scorer(products)
+    gain = (scorer(bought) - scorer(query))[0]
+    assert gain.argmax() == 4
+
+
+def test_without_a_purchase_after_a_snapshot_there_is_nothing_to_learn(shop: Shop) -> None:
+    first = TrainingData(shop.ws, shop.client, as_of=shop.full.times[0])
+    with pytest.raises(NotEnoughData, match="as_of"):
+        TwoTower.fit(first, config=CONFIG, seed=1, run=RUN)
+
+
+_TRAIN = """
+import sys
+from pathlib import Path
+import pandas as pd
+from features.store import FeatureClient
+from features.workspace import Workspace
+from training.data import TrainingData
+from training.run import Run
+from training.two_tower import TwoTower, TwoTowerConfig
+
+home, as_of, config, checkpoints, output = sys.argv[1:]
+ws = Workspace.open(Path(home))
+data = TrainingData(ws, FeatureClient(ws), as_of=pd.Timestamp(as_of))
+run = Run(
+    device="cpu",
+    checkpoints=Path(checkpoints) if checkpoints else None,
+    on_epoch=lambda epoch, metrics: print(epoch, flush=True),
+)
+config = TwoTowerConfig.model_validate_json(config)
+TwoTower.fit(data, config=config, seed=1, run=run).save(Path(output))
+"""
+
+
+def _train(shop: Shop, *, checkpoints: Path | None, output: Path) -> "subprocess.Popen[str]":
+    output.mkdir()
+    config = CONFIG.model_copy(update={"epochs": 4}).model_dump_json()
+    arguments = (str(shop.ws.home), str(shop.past.as_of), config, str(checkpoints or ""), output)
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", _TRAIN, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_to_the_same_bits(shop: Shop, tmp_path: Path) -> None:
+    with _train(shop, checkpoints=None, output=tmp_path / "whole") as whole:
+        epochs, _ = whole.communicate()
+    assert epochs.split() == ["1", "2", "3", "4"]
+    saved = tmp_path / "checkpoints"
+    with _train(shop, checkpoints=saved, output=tmp_path / "killed") as killed:
+        assert killed.stdout is not None
+        for line in killed.stdout:
+            if line.strip() == "3":
+                killed.send_signal(signal.SIGKILL)
+    assert killed.returncode == -signal.SIGKILL
+    with _train(shop, checkpoints=saved, output=tmp_path / "resumed") as resumed:
+        epochs, _ = resumed.communicate()
+    assert epochs.split() in (["3", "4"], ["4"])
+    for name in ("weights.safetensors", "two_tower.json"):
+        expected = (tmp_path / "whole" / name).read_bytes()
+        assert (tmp_path / "resumed" / name).read_bytes() == expected
