@@ -69,7 +69,7 @@ class OwnPurchasesConfig(Config):
 
     half_life_days: float = pydantic.Field(200.0, gt=0, description="until a purchase counts half")
     popularity_weight: float = pydantic.Field(
-        0.1, ge=0, description="of log(1 + buyers of 28 days), where a purchase of now weighs 1"
+        0.2, ge=0, description="of log(1 + buyers of 28 days), where a purchase of now weighs 1"
     )
 
 
