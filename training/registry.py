@@ -6,6 +6,7 @@
 import json
 import shutil
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -180,9 +181,11 @@ def _save_pyfunc(folder: Path) -> None:
     """Turn `folder`'s bundle and products into an MLflow model folder beside them."""
     from importlib.metadata import version
 
-    import mlflow
-    from mlflow.models import ModelSignature
-    from mlflow.types import ParamSchema, ParamSpec
+    with warnings.catch_warnings():  # MLflow's, of the types of its own classes
+        warnings.filterwarnings("ignore", ".*type hint is inferred as AnyType")
+        import mlflow.pyfunc
+        from mlflow.models import ModelSignature
+        from mlflow.types import ParamSchema, ParamSpec
 
     shutil.rmtree(folder / MODEL_PATH, ignore_errors=True)
     packages = ("mlflow", "numpy", "pandas", "pyarrow", "safetensors", "torch")
