@@ -1,6 +1,7 @@
 """Simulated customers shop against the running service, over HTTP, day by day."""
 
 import time
+import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any, Final, cast
@@ -10,19 +11,21 @@ import numpy as np
 import pandas as pd
 
 from experiments.definition import Experiment, ExperimentError, bundle_folder, status
+from experiments.exposures import DATABASE, read
 from experiments.readout import read_out
 from experiments.simulation import ClosedLoop, assigned, single_visits, true_effects
 from features.events import EventLog
 from features.overlay import overlay
 from features.simulator import World
 from features.store import FeatureClient, online_products
-from features.workspace import Workspace
+from features.workspace import Workspace, write_json
 from training.bundle import load_bundle
 from training.inputs import encode_products, encode_queries
 from training.ranking import top_k
 from training.recommender import Recommender
 
 K: Final = 10
+TRUTH: Final = "truth.json"
 _EVENTS_A_POST: Final = 500
 _PATIENCE_S: Final = 15
 """How long a service may take to see that an experiment started."""
@@ -138,13 +141,21 @@ def shop(
 ) -> ClosedLoop:
     """Let simulated customers shop in experiment `key` for `days` days, then analyze it.
 
-    The workspace's clock moves day by day and ends when the last window is over. `progress` hears
+    They come once: after that, what they did is analyzed again. The workspace's clock moves day by day and ends when the last window is over. `progress` hears
     the number of visits done and of all. Raises ExperimentError when the service does not answer,
     or shows other lists than the variants' versions give in process: then no truth is known.
     """
     if ws.clock != "simulated":
         raise ExperimentError(f"the clock is {ws.clock}: simulated customers need `simulated`")
     experiment = status(ws, key).experiment
+    told = ws.experiments / key / TRUTH
+    if told.exists():
+        return ClosedLoop(analysis=read_out(ws, key), truth=json.loads(told.read_text()))
+    if len(read(ws.experiments / DATABASE, key)):
+        raise ExperimentError(
+            f"customers have seen {key!r} already, and no truth is known of them: "
+            "simulate under a new key"
+        )
     world, rng, start = World.open(ws), np.random.default_rng(seed), ws.now().ceil("D")
     visits = single_visits(world, start=start, days=days, customers=customers, rng=rng)
     part = assigned(experiment, visits)
@@ -174,7 +185,9 @@ def shop(
         name: pd.concat([_slates(day.lists[name], day.at) for day in seen], ignore_index=True)
         for name in experiment.variants
     }
-    return ClosedLoop(analysis=read_out(ws, key), truth=true_effects(world, experiment, slates))
+    truth = true_effects(world, experiment, slates)
+    write_json(told, truth)
+    return ClosedLoop(analysis=read_out(ws, key), truth=truth)
 
 
 class _Day:

@@ -56,5 +56,21 @@ def package(
         print(f"{make(home, output)}: run it with `bentoml serve {output}`")
 
 
+@app.command()
+def ask(
+    path: Annotated[str, typer.Argument(help="Such as /v1/recommendations or /readyz.")],
+    body: Annotated[str | None, typer.Argument(help="JSON to post; without it, a GET.")] = None,
+    url: Annotated[str, typer.Option(help="The running service.")] = "http://127.0.0.1:3000",
+    patience: Annotated[float, typer.Option(help="Seconds to wait for it to be ready.")] = 60,
+) -> None:
+    """Ask the running service and print its answer; waits while it starts."""
+    with _user_errors():
+        from rich import print_json
+
+        from serving.ask import ask as get
+
+        print_json(get(url, path, body, patience_s=patience))
+
+
 if __name__ == "__main__":
     app()

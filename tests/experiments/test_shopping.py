@@ -78,6 +78,8 @@ def _a_b(ws: Workspace, world: World, service: Server) -> None:
     assert units == len(seen) == seen["unit_id"].nunique() > 150
     assert (found.analysis.waiting, found.analysis.crossed) == (0, 0)
     assert ws.now() == world.end + pd.Timedelta(days=3 + 7 + 1)
+    again = shop(ws, "ab", url="http://127.0.0.1:9", customers=9, days=1, seed=3, progress=quiet)
+    assert again == found
     assert set(seen["model_version"]) == {"recommender@1", "recommender@2"}
     orders = all_order_lines(ws)
     bought = orders[orders["event_timestamp"] >= world.end]

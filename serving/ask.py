@@ -1,0 +1,34 @@
+"""Ask the running service from the command line."""
+
+import time
+
+import httpx
+
+from serving.launch import LaunchError
+
+
+def ask(url: str, path: str, body: str | None, *, patience_s: float) -> str:
+    """Return the JSON that `path` answers to `body` (a POST; without one a GET), errors included.
+
+    Waits up to `patience_s` seconds until the service at `url` is ready. Raises LaunchError when
+    it is not.
+    """
+    deadline = time.monotonic() + patience_s
+    with httpx.Client(base_url=url, timeout=30) as client:
+        while not _ready(client):
+            if time.monotonic() > deadline:
+                raise LaunchError(
+                    f"--url {url}: no service is ready there; start one by `python -m serving run`"
+                )
+            time.sleep(0.2)
+        if body is None:
+            return client.get(path).text
+        headers = {"Content-Type": "application/json"}
+        return client.post(path, content=body, headers=headers).text
+
+
+def _ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").is_success
+    except httpx.TransportError:
+        return False
