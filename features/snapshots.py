@@ -86,6 +86,13 @@ def stamp(time: pd.Timestamp) -> str:
     return time.strftime("%Y%m%dT%H%M%S.%fZ" if time.microsecond else "%Y%m%dT%H%M%SZ")
 
 
+def built_from(path: Path) -> str:
+    """Return the digest of the rows that the file was made of; empty if other code made it."""
+    metadata = pq.read_schema(path).metadata or {}
+    current = metadata.get(b"code") == CODE_VERSION.encode()
+    return metadata[b"digest"].decode() if current else ""
+
+
 def build(
     ws: Workspace, *, as_of: pd.Timestamp, progress: Progress | None = None
 ) -> list[pd.Timestamp]:
@@ -101,7 +108,7 @@ def build(
         )
         missing = {}
         for view, files in found.items():
-            current = {time for time, path in files.items() if _origin(path) == digests[time]}
+            current = {t for t, path in files.items() if built_from(path) == digests[t]}
             for time in files.keys() - current - set(times):
                 files[time].unlink()
             missing[view] = [time for time in times if time not in current]
@@ -198,13 +205,6 @@ def write_parquet(path: Path, rows: pa.Table) -> None:
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
-
-
-def _origin(path: Path) -> str | None:
-    """Return the digest of the rows that `path` was made of; None if made by other code."""
-    metadata = pq.read_schema(path).metadata or {}
-    current = metadata.get(b"code") == CODE_VERSION.encode()
-    return metadata[b"digest"].decode() if current else None
 
 
 def _time(path: Path) -> pd.Timestamp:

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from features import snapshots
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS, SALES_TIMES
@@ -46,8 +45,8 @@ class FeatureClient:
         with self.ws.lock("feast"):
             self.ws.feast.mkdir(parents=True, exist_ok=True)
             self._store.apply(build(self.ws.home))
-            settings = yaml.safe_dump(_settings(self.ws))
-            (self.ws.feast / "feature_store.yaml").write_text(settings, encoding="utf-8")
+            # JSON is YAML
+            write_json(self.ws.feast / "feature_store.yaml", _settings(self.ws))
 
     def customers(self, entities: pd.DataFrame, *, service: str = "recommender_v1") -> pd.DataFrame:
         """Return the customer features of `service` for `entities`, a row a row in their order.
@@ -93,7 +92,8 @@ class FeatureClient:
         snapshots.build(ws, as_of=as_of)
         self.apply()
         with ws.lock("online"):
-            digest = snapshots.cut_digest(ws, as_of)
+            files = {view: snapshots.standing(ws, view)[as_of] for view in _CUSTOMER_VIEWS}
+            digest = snapshots.built_from(files[_CUSTOMER_VIEWS[0]])
             made = {"as_of": as_of.isoformat(), "digest": digest, "code": snapshots.CODE_VERSION}
             current = _current(ws)
             if current is not None:
@@ -105,8 +105,8 @@ class FeatureClient:
                     )
                 if current == {**made, "products": current["products"]}:
                     return
-            for view in _CUSTOMER_VIEWS:
-                rows = pq.read_table(snapshots.standing(ws, view)[as_of])
+            for view, file in files.items():
+                rows = pq.read_table(file)
                 self._store.write_to_online_store(view, df=rows.to_pandas(types_mapper=_nullable))
             name = f"products-{snapshots.stamp(as_of)}-{digest[:8]}.parquet"
             table = pa.Table.from_pandas(self.products(as_of), preserve_index=False)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features import snapshots
+from features.feature_repo import definitions
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from features.store import FeatureClient, online_products
 from features.tables import read_table, write_tables
@@ -256,3 +257,17 @@ def test_another_client_reads_what_was_materialized_since(own: FeatureClient) ->
     row = reader.online_customer("A")
     assert row is not None
     assert row["event_timestamp"] == later
+
+
+def test_feast_finds_nothing_but_definitions() -> None:
+    """`feast apply` imports every file of the folder by its bare name."""
+    folder = Path(definitions.__file__).parent
+    assert [path.name for path in folder.iterdir() if path.suffix == ".py"] == ["definitions.py"]
+
+
+def test_every_view_reads_absolute_paths(tmp_path: Path) -> None:
+    """Feast's DuckDB store joins no repository's path to a source's."""
+    sources = [
+        made.batch_source.path for made in definitions.build(tmp_path) if hasattr(made, "ttl")
+    ]
+    assert sources == [f"{tmp_path}/snapshots/{view}/*.parquet" for view in snapshots.VIEWS]
