@@ -10,6 +10,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from serving.schemas import Answer, EventsAnswer, PredictionAnswer
 
+_SHARED: Final = "PROMETHEUS_MULTIPROC_DIR" in os.environ  # as prometheus_client saw it
 CONTENT_TYPE: Final = prometheus_client.CONTENT_TYPE_LATEST
 REQUESTS: Final = Counter("regulars_requests_total", "HTTP answers", ["endpoint", "status"])
 SECONDS: Final = Histogram(
@@ -42,7 +43,7 @@ def count(endpoint: str, answer: msgspec.Struct) -> None:
 
 def page() -> bytes:
     """Return the metrics in Prometheus's text format."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    if not _SHARED:
         return prometheus_client.generate_latest()
     registry = prometheus_client.CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+import numpy as np
 import pandas as pd
 
 from features.events import EventLog
@@ -92,12 +93,13 @@ def staleness(customer: Customer, now: pd.Timestamp) -> FallbackReason | None:
 
 def frame(rows: Sequence[Row], customer_ids: Sequence[str]) -> pd.DataFrame:
     """Return `rows` (B customers) as `features.store` returns training frames."""
-    table: dict[str, Any] = {"customer_id": pd.Series(customer_ids, dtype=object)}
+    table: dict[str, Any] = {"customer_id": np.array(customer_ids, dtype=object)}
     for name in ACTIVITY_COUNTS:
-        table[name] = pd.Series([row.get(name) for row in rows], dtype="float64")
+        table[name] = np.array([row.get(name) for row in rows], dtype=np.float64)
     for name in ACTIVITY_TIMES:
-        times = pd.Series([row.get(name) for row in rows], dtype=object)
-        table[name] = pd.to_datetime(times, utc=True).astype(TIME)
+        table[name] = pd.DatetimeIndex([row.get(name) for row in rows], dtype=str(TIME))
     for name in _LISTS:
-        table[name] = pd.Series([row.get(name) for row in rows], dtype=object)
+        lists = np.empty(len(rows), dtype=object)
+        lists[:] = [row.get(name) for row in rows]
+        table[name] = lists
     return pd.DataFrame(table)

@@ -25,6 +25,7 @@ from training.recommender import Predictor, Recommender
 NOW = pd.Timestamp("2024-03-01T00:00:00Z").as_unit("us")
 DAY = pd.Timedelta(days=1)
 CHURN_RATE = 0.375
+OWN_PURCHASES = OwnPurchasesConfig(half_life_days=200, popularity_weight=0.1)
 Serve = Callable[..., AbstractContextManager[TestClient]]
 # Customer (None: a guest), days ago, product, quantity, type. Buyers of 28 days: tea 3, cup 2,
 # mug 1, pot 1, 茶/1 0.
@@ -105,7 +106,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     client = FeatureClient(ws)
     client.apply()
     client.materialize(NOW)
-    put_bundle(ws, "recommender", "1", OwnPurchases(OwnPurchasesConfig()))
+    put_bundle(ws, "recommender", "1", OwnPurchases(OWN_PURCHASES))
     put_bundle(ws, "recommender", "2", Popularity(PopularityConfig()))
     put_bundle(ws, "churn", "1", churn_model())
     put_champions(ws, recommender="1", churn="1")

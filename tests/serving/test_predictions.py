@@ -12,11 +12,12 @@ from features.workspace import Workspace
 from tests.serving.conftest import (
     CHURN_RATE,
     NOW,
+    OWN_PURCHASES,
     churn_model,
     put_champions,
     serving,
 )
-from training.baselines import OwnPurchases, OwnPurchasesConfig
+from training.baselines import OwnPurchases
 from training.inputs import Queries, encode_products, encode_queries
 from training.ranking import top_k
 
@@ -40,7 +41,7 @@ def offline(ws: Workspace) -> tuple[Queries, Any]:
 
 def test_http_gives_what_is_computed_offline(ws: Workspace, client: TestClient) -> None:
     queries, catalogue = offline(ws)
-    scores = OwnPurchases(OwnPurchasesConfig()).scorer(catalogue)(queries)
+    scores = OwnPurchases(OWN_PURCHASES).scorer(catalogue)(queries)
     best = top_k(scores, 10)
     churn = churn_model().predict(queries)
     for row, customer_id in enumerate(CUSTOMERS):
