@@ -1,7 +1,7 @@
 """Simulated customers shop against the running service, over HTTP, day by day."""
 
-import time
 import json
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any, Final, cast
@@ -141,9 +141,10 @@ def shop(
 ) -> ClosedLoop:
     """Let simulated customers shop in experiment `key` for `days` days, then analyze it.
 
-    They come once: after that, what they did is analyzed again. The workspace's clock moves day by day and ends when the last window is over. `progress` hears
-    the number of visits done and of all. Raises ExperimentError when the service does not answer,
-    or shows other lists than the variants' versions give in process: then no truth is known.
+    They come once: after that, what they did is analyzed again. The workspace's clock moves day by
+    day and ends when the last window is over. `progress` hears the number of visits done and of
+    all. Raises ExperimentError when the service does not answer, or shows other lists than the
+    variants' versions give in process: then no truth is known.
     """
     if ws.clock != "simulated":
         raise ExperimentError(f"the clock is {ws.clock}: simulated customers need `simulated`")
