@@ -8,8 +8,8 @@ import pytest
 from features import snapshots
 from features.simulator import World, WorldConfig
 from features.store import FeatureClient
+from features.tables import write_tables
 from features.workspace import Workspace
-from tests.features.shop import workspace
 from training.data import TrainingData
 
 DAYS = pd.Timedelta(days=1)
@@ -29,13 +29,10 @@ class Shop:
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     tables = World(WorldConfig(customers=150, products=40, days=200, seed=3)).history()
-    ws = workspace(
-        tmp_path_factory.mktemp("shop"),
-        tables["order_lines"],
-        customers=tables["customers"],
-        products=tables["products"],
-    )
     end = tables["order_lines"]["event_timestamp"].max().normalize()
+    ws = Workspace.create(tmp_path_factory.mktemp("shop"), clock=f"fixed:{end.isoformat()}")
+    with ws.lock("tables"):
+        write_tables(ws, tables)
     for cut in (end - 28 * DAYS, end):
         snapshots.build(ws, as_of=cut)
     client = FeatureClient(ws)
