@@ -47,6 +47,14 @@ class Server:
         except httpx.TransportError:
             return False
 
+    def workers(self) -> list[int]:
+        """Return the processes that the server started; each has a session of its own."""
+        table = subprocess.run(
+            ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+        )
+        pairs = [line.split() for line in table.stdout.splitlines()]
+        return [int(pid) for pid, parent in pairs if int(parent) == self.process.pid]
+
     def gone(self) -> bool:
         """Whether no process holds its port."""
         with closing(socket.socket()) as probe:
@@ -85,7 +93,7 @@ def started(
             yield running
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)  # its worker sees that and ends
         process.wait(timeout=30)
 
 
@@ -110,8 +118,13 @@ def test_what_was_acknowledged_survives_kill_9(ws: Workspace, tmp_path: Path) ->
         metrics = http.get("/metrics").text
         assert 'model_version="recommender@1"} 2.0' in metrics
         assert "bentoml_service_request" not in metrics  # its labels hold any path that is asked
+        os.kill(running.process.pid, signal.SIGSTOP)  # it would start the worker again
+        workers = running.workers()
+        assert len(workers) == 1
+        os.kill(workers[0], signal.SIGKILL)
         os.kill(running.process.pid, signal.SIGKILL)
         until(running.gone, seconds=30)
+    assert list(ws.home.glob("events.db-wal"))  # nobody closed the log
     with closing(EventLog(ws.events_db)) as log:
         assert log.events()["event_id"].tolist() == ["e1"]
     shown = read(ws.experiments / DATABASE)["recommendation_id"].tolist()
@@ -126,8 +139,16 @@ def test_a_polite_end_leaves_nothing_behind(tmp_path: Path) -> None:
         until(running.gone, seconds=30)
     said = (tmp_path / "log").read_text()
     assert "without keys, for this machine only" in said
+    assert "cleanup" in said
     assert "Traceback" not in said
     assert not list(home.glob("*-wal"))  # the logs were closed
+
+
+def test_a_worker_ends_with_its_killed_supervisor(tmp_path: Path) -> None:
+    home = Workspace.create(tmp_path / "shop", clock="fixed:2024-03-01T00:00:00Z").home
+    with server(home, tmp_path / "log") as running:
+        os.kill(running.process.pid, signal.SIGKILL)
+        until(running.gone, seconds=30)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])
