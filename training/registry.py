@@ -4,7 +4,6 @@
 """
 
 import json
-import shutil
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -181,21 +180,21 @@ def _save_pyfunc(folder: Path) -> None:
     """Turn `folder`'s bundle and products into an MLflow model folder beside them."""
     from importlib.metadata import version
 
-    with warnings.catch_warnings():  # MLflow's, of the types of its own classes
-        warnings.filterwarnings("ignore", ".*type hint is inferred as AnyType")
+    packages = ("mlflow", "numpy", "pandas", "pyarrow", "safetensors", "torch")
+    with warnings.catch_warnings():  # MLflow's, of its own classes and of an example of the input
+        for message in (".*type hint is inferred as AnyType", ".*An input example was not"):
+            warnings.filterwarnings("ignore", message)
         import mlflow.pyfunc
         from mlflow.models import ModelSignature
         from mlflow.types import ParamSchema, ParamSpec
 
-    shutil.rmtree(folder / MODEL_PATH, ignore_errors=True)
-    packages = ("mlflow", "numpy", "pandas", "pyarrow", "safetensors", "torch")
-    mlflow.pyfunc.save_model(
-        folder / MODEL_PATH,
-        python_model=str(Path(__file__).with_name("pyfunc.py")),
-        artifacts={
-            "bundle": str(folder / "bundle"),
-            "products": str(folder / "products.parquet"),
-        },
-        signature=ModelSignature(params=ParamSchema([ParamSpec("k", "integer", 10)])),
-        pip_requirements=[f"{package}=={version(package)}" for package in packages],
-    )
+        mlflow.pyfunc.save_model(
+            folder / MODEL_PATH,
+            python_model=str(Path(__file__).with_name("pyfunc.py")),
+            artifacts={
+                "bundle": str(folder / "bundle"),
+                "products": str(folder / "products.parquet"),
+            },
+            signature=ModelSignature(params=ParamSchema([ParamSpec("k", "integer", 10)])),
+            pip_requirements=[f"{package}=={version(package)}" for package in packages],
+        )

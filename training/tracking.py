@@ -50,18 +50,22 @@ class Tracking:
         )
 
     def start(
-        self, *, key: str, name: str, tags: Mapping[str, str], parent: str | None = None
+        self, *, key: str | None, name: str, tags: Mapping[str, str], parent: str | None = None
     ) -> str:
-        """Return the id of the run of `key`: the one that was cut off, going on, or a new one."""
-        for run_id, status in self.runs(key=key).items():
+        """Return the id of the run of `key`: the one that was cut off, going on, or a new one.
+
+        Without a key it is always a new one.
+        """
+        for run_id, status in ({} if key is None else self.runs(key=key)).items():
             if status != "FINISHED":
                 self.client.update_run(run_id, status="RUNNING")
                 if FAILURE in self.client.get_run(run_id).data.tags:
                     self.client.delete_tag(run_id, FAILURE)
                 return run_id
+        own = {} if key is None else {KEY: key}
         lineage = {} if parent is None else {"mlflow.parentRunId": parent}
         run = self.client.create_run(
-            self.experiment_id, run_name=name, tags={KEY: key, **lineage, **tags}
+            self.experiment_id, run_name=name, tags={**own, **lineage, **tags}
         )
         started: str = run.info.run_id
         return started

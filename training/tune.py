@@ -39,6 +39,15 @@ class Range:
 
 
 SPACES: Final[dict[str, Space]] = {
+    "two_tower": {
+        "lr": Range(1e-3, 1e-2, log=True),
+        "weight_decay": Range(0.0, 0.1),
+        "dropout": Range(0.0, 0.4),
+        "id_dropout": Range(0.0, 0.5),
+        "embedding_dim": (32, 64, 128),
+        "hidden": (64, 128, 256),
+        "batch_size": (128, 256, 512),
+    },
     "churn": {
         "lr": Range(3e-4, 1e-2, log=True),
         "weight_decay": Range(1e-3, 1.0, log=True),
@@ -132,7 +141,7 @@ def _run_trials(
             study.enqueue_trial(_as_it_stands(job))
         trial = study.ask()
         run_id = tracking.start(
-            key=f"study-{job.key}-{trial.number}",
+            key=None,
             name=f"trial {trial.number}",
             tags={"study": study.study_name, "trial": str(trial.number), "model": job.model},
             parent=parent,

@@ -1,0 +1,158 @@
+"""Studies: exactly the trials asked for, true statuses, the same finish after a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import yaml
+
+from configs.loader import load_config
+from features.workspace import Workspace
+from tests.training.conftest import Shop
+from training.churn import ChurnConfig
+from training.fit import fit
+from training.models import config_class
+from training.tracking import Tracking
+from training.tune import SPACES, NothingToTune, Range, TuneResult, tune
+
+CONFIG = ChurnConfig(horizon_days=28, epochs=3)
+
+
+@pytest.fixture(scope="module")
+def result(shop: Shop) -> TuneResult:
+    return tune(
+        shop.ws, "churn", trials=7, as_of=shop.full.as_of, config=CONFIG, seed=3, device="cpu"
+    )
+
+
+def load(ws: Workspace, study: str) -> Any:
+    return optuna.load_study(study_name=study, storage=f"sqlite:///{ws.home / 'optuna.db'}")
+
+
+def test_the_best_is_written_as_overrides_that_fit_takes(shop: Shop, result: TuneResult) -> None:
+    assert result.complete + result.pruned == 7
+    overrides = yaml.safe_load(result.file.read_text())
+    assert overrides == result.best
+    assert overrides["horizon_days"] == 28
+    assert "epochs" not in overrides
+    config = load_config(ChurnConfig, result.file)
+    fitted = fit(
+        shop.ws,
+        "churn",
+        as_of=shop.full.as_of,
+        config=config.model_copy(update={"epochs": 3}),
+        seed=3,
+        device="cpu",
+    )
+    assert fitted.metrics["auc"] == result.value
+
+
+def test_the_first_trial_is_the_config_as_it_stands(shop: Shop, result: TuneResult) -> None:
+    first = load(shop.ws, result.study).trials[0]
+    assert first.state.name == "COMPLETE"
+    assert first.params["lr"] == CONFIG.lr
+    assert first.params["hidden"] == "[32, 16]"
+    assert result.value >= first.value
+
+
+def test_every_trial_has_a_nested_run_of_its_own_status(shop: Shop, result: TuneResult) -> None:
+    tracking = Tracking(shop.ws)
+    runs = tracking.client.search_runs([tracking.experiment_id], f"tags.study = '{result.study}'")
+    (parent,) = [run for run in runs if "trial" not in run.data.tags]
+    assert parent.info.status == "FINISHED"
+    statuses = {"COMPLETE": "FINISHED", "PRUNED": "KILLED"}
+    expected = {t.number: statuses[t.state.name] for t in load(shop.ws, result.study).trials}
+    assert {
+        int(run.data.tags["trial"]): run.info.status
+        for run in runs
+        if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id
+    } == expected
+
+
+def test_pruned_trials_ended_early(shop: Shop, result: TuneResult) -> None:
+    pruned = [t for t in load(shop.ws, result.study).trials if t.state.name == "PRUNED"]
+    assert len(pruned) == result.pruned > 0
+    assert all(len(trial.intermediate_values) < 4 for trial in pruned)
+
+
+def test_a_finished_study_does_nothing(shop: Shop, result: TuneResult) -> None:
+    told: list[int] = []
+    again = tune(
+        shop.ws,
+        "churn",
+        trials=7,
+        as_of=shop.full.as_of,
+        config=CONFIG,
+        seed=3,
+        device="cpu",
+        report=lambda trial, *_: told.append(trial),
+    )
+    assert again == result
+    assert told == []
+
+
+def test_a_model_without_a_space_is_named(shop: Shop) -> None:
+    with pytest.raises(NothingToTune, match="'recency': settings to search have two_tower, churn"):
+        tune(shop.ws, "recency", trials=1, as_of=shop.full.as_of)
+
+
+@pytest.mark.parametrize("model", SPACES)
+def test_every_space_names_settings_and_holds_the_defaults(model: str) -> None:
+    defaults = config_class(model)()
+    for key, values in SPACES[model].items():
+        value = getattr(defaults, key)
+        if isinstance(values, Range):
+            assert values.low <= value <= values.high
+        else:
+            assert value in values
+
+
+@pytest.mark.slow
+def test_a_killed_study_ends_like_an_unbroken_one(
+    shop: Shop, result: TuneResult, tmp_path: Path
+) -> None:
+    Workspace.create(shop.ws.home, clock=f"fixed:{shop.full.as_of.isoformat()}")
+    env = {**os.environ, "REGULARS_HOME": str(shop.ws.home), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "training", "tune", "churn", "--trials", "7", "--seed", "3"]
+    command += ["horizon_days=28", "epochs=3", "--device", "cpu"]
+    command += ["--as-of", str(shop.full.as_of.date())]
+    database = shop.ws.home / "optuna.db"
+    unbroken = {t.number: t for t in load(shop.ws, result.study).trials}
+    database.rename(tmp_path / "unbroken.db")
+    tracking = Tracking(shop.ws)
+    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 200
+        while _running_trial(tracking) < 2:
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, env=env, check=True)
+    trials = load(shop.ws, result.study).trials
+    finished = [t for t in trials if t.state.name in ("COMPLETE", "PRUNED")]
+    assert [t.state.name for t in trials if t not in finished] == ["FAIL"]
+    assert [(t.state, t.params, t.intermediate_values) for t in finished] == [
+        (t.state, t.params, t.intermediate_values) for t in unbroken.values()
+    ]
+    dead = next(t.number for t in trials if t.state.name == "FAIL")
+    statuses = {
+        run.info.status
+        for run in tracking.client.search_runs([tracking.experiment_id], f"tags.trial = '{dead}'")
+    }
+    assert "FAILED" in statuses
+    assert "RUNNING" not in statuses
+
+
+def _running_trial(tracking: Tracking) -> int:
+    """Return the number of the trial that runs, 0 before the first."""
+    runs = tracking.client.search_runs([tracking.experiment_id], "attributes.status = 'RUNNING'")
+    return max((int(run.data.tags.get("trial", 0)) for run in runs), default=0)
