@@ -24,6 +24,9 @@ from training.options import (
 )
 
 if TYPE_CHECKING:
+    from training.assess import Assessment
+    from training.display import Display
+    from training.job import Job
     from training.registry import Version
 
 app = typer.Typer(
@@ -135,7 +138,8 @@ def evaluate(
 ) -> None:
     """Measure a model beside its baselines on the last window before the cut.
 
-    All of them learn from what was known before that window. Nothing is registered.
+    All of them learn from what was known before that window. Nothing is registered. A recommender
+    is trained once more, for the best number of epochs, for the interval of its lead.
     """
     with user_errors():
         from configs.loader import load_config
@@ -155,8 +159,36 @@ def evaluate(
             )
             run = Run(on_epoch=lambda e, m: display.on_epoch("choose", e, m), device=device)
             found = assess_job(job, run=run)
+            leads = _leads(job, found, display=display, device=device)
         title = f"{model}, {job.past.as_of.isoformat()} to {cut.isoformat()}"
         console.print(compare_metrics(title, {model: found.metrics, **found.baselines}))
+        for line in leads:
+            console.print(line, highlight=False)
+
+
+def _leads(job: "Job", found: "Assessment", *, display: "Display", device: DeviceName) -> list[str]:
+    """Return a line a baseline and list: by how much a recommender exceeds it, 95% paired."""
+    from training.assess import make_judge, window_days
+    from training.evaluate import RecommenderJudge, compare_with_baselines
+    from training.models import spec
+    from training.run import Run
+
+    judge = make_judge(spec(job.model), job.full, at=job.past.as_of, days=window_days(job.config))
+    if not isinstance(judge, RecommenderJudge):
+        return []
+    config = job.config
+    if "epochs" in type(config).model_fields:
+        config = config.model_copy(update={"epochs": found.epochs})
+    run = Run(on_epoch=lambda e, m: display.on_epoch("compare", e, m), device=device)
+    compared = compare_with_baselines(
+        job.model, job.past, judge, config=config, seed=job.seed, run=run
+    )
+    return [
+        f"NDCG@10 of {name!r} lists over {baseline}: {lead.difference:+.4f} "
+        f"[{lead.low:+.4f}, {lead.high:+.4f}]"
+        for baseline, by_list in compared.items()
+        for name, lead in by_list.items()
+    ]
 
 
 @app.command()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
+from configs.loader import Config
 from training import metrics
 from training.inputs import IntArray, Products, Queries
 from training.metrics import Figures
@@ -20,6 +21,7 @@ from training.recommender import Recommender
 
 if TYPE_CHECKING:
     from training.data import TrainingData
+    from training.run import Run
 
 K: Final = 10
 LISTS: Final = ("all", "new")
@@ -120,6 +122,30 @@ def recommender_judge(data: "TrainingData", *, at: pd.Timestamp, days: int) -> R
         wanted=pairs(window, customers, products.product_ids),
         catalogue=before["product_id"].nunique(),
     )
+
+
+def compare_with_baselines(
+    name: str,
+    past: "TrainingData",
+    judge: RecommenderJudge,
+    *,
+    config: Config,
+    seed: int,
+    run: "Run",
+) -> dict[str, dict[str, Comparison]]:
+    """Fit recommender `name` on `past`; return by how much it exceeds each baseline, by list."""
+    from training.models import config_class, model_class, spec
+    from training.run import Run
+
+    baselines = {
+        other: model_class(other).fit(
+            past, config=config_class(other)(), seed=seed, run=Run(device="cpu")
+        )
+        for other in spec(name).baselines
+        if other != name
+    }
+    fitted = model_class(name).fit(past, config=config, seed=seed, run=run)
+    return judge.compare(fitted, baselines, rng=np.random.default_rng(seed))
 
 
 def _compare(difference: Figures, rng: np.random.Generator) -> Comparison:

@@ -6,11 +6,12 @@ import pytest
 
 from features import snapshots
 from features.store import FeatureClient
+from tests.contracts import RUN
 from tests.features.shop import line, lines, time, workspace
 from tests.training.conftest import Shop
 from training.baselines import OwnPurchases, OwnPurchasesConfig, Popularity, PopularityConfig
 from training.data import TrainingData
-from training.evaluate import recommender_judge
+from training.evaluate import compare_with_baselines, recommender_judge
 
 AT = time("2011-02-01")
 
@@ -71,6 +72,20 @@ def test_a_comparison_is_paired(data: TrainingData) -> None:
     assert found["all"].low <= found["all"].difference <= found["all"].high
     same = judge.compare(own, {"itself": own}, rng=np.random.default_rng(0))["itself"]["new"]
     assert (same.difference, same.low, same.high) == (0, 0, 0)
+
+
+def test_a_model_stands_beside_its_baselines(shop: Shop) -> None:
+    judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
+    found = compare_with_baselines(
+        "own_purchases", shop.past, judge, config=OwnPurchasesConfig(), seed=0, run=RUN
+    )
+    assert list(found) == ["popularity"]
+    own, popular = OwnPurchases(OwnPurchasesConfig()), Popularity(PopularityConfig())
+    assert found["popularity"]["all"].difference == pytest.approx(
+        judge(own)["ndcg_at_10"] - judge(popular)["ndcg_at_10"]
+    )
+    # Own purchases count nothing in "new" lists: what is left is popularity.
+    assert found["popularity"]["new"].difference == pytest.approx(0, abs=0.01)
 
 
 def test_a_window_without_purchases_scores_zero(data: TrainingData) -> None:
