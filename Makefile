@@ -7,7 +7,21 @@ BIN := .venv/bin
 export BENTOML_DO_NOT_TRACK := True
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help install check test test-slow clean
+PORT ?= 3000
+# The demo's shop: a simulated one, or with DATA=FILE the real Online Retail II.
+ifdef DATA
+DEMO_HOME ?= .regulars/online-retail
+AS_OF := 2011-12-10
+CUSTOMER := 12748
+else
+DEMO_HOME ?= .regulars/simulated
+AS_OF := 2025-01-01
+QUICK := epochs=3 weeks=26
+CUSTOMER := C0012
+endif
+
+.ONESHELL:
+.PHONY: help install demo serve check test test-slow clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,6 +33,45 @@ help: ## Show this help
 	@touch $@
 
 install: .venv/.installed ## Make .venv from the lock
+
+demo: install ## The main job, end to end; DATA=FILE takes Online Retail II instead of a simulated shop
+	@export PATH="$(CURDIR)/$(BIN):$$PATH" REGULARS_HOME="$(DEMO_HOME)"
+	run() { printf '\n$$ python -m %s\n' "$$*"; python -m "$$@"; }
+	if [ -n "$(DATA)" ]; then
+	  run features ingest online_retail --file "$(DATA)"
+	else
+	  run features simulate --customers 5000 --products 1000 --days 730 --seed 1
+	fi
+	run training fit popularity --as-of $(AS_OF)
+	run training fit two_tower $(QUICK) --as-of $(AS_OF)
+	run training fit churn --as-of $(AS_OF)
+	run training promote two_tower
+	run training promote churn
+	run features materialize
+	printf '\n$$ python -m serving run --port $(PORT) &\n'
+	python -m serving run --port $(PORT) & server=$$!
+	trap 'kill $$server; wait $$server || true' EXIT
+	run serving ask /v1/recommendations '{"customer_id": "$(CUSTOMER)", "k": 5}'
+	run serving ask /v1/recommendations '{"customer_id": "nobody", "k": 5}'
+	run serving ask /v1/predictions/churn '{"customer_ids": ["$(CUSTOMER)"]}'
+	if [ -z "$(DATA)" ]; then
+	  for key in champion-popularity champion-champion; do
+	    if python -m experiments status $$key 2> /dev/null | grep -q stopped; then
+	      run experiments simulate $$key
+	    else
+	      run features materialize
+	      run experiments start configs/experiments/$$key.yaml
+	      run experiments simulate $$key --url http://127.0.0.1:$(PORT)
+	      run experiments stop $$key
+	    fi
+	  done
+	fi
+	printf '\nOpen next:\n'
+	printf '  make serve DEMO_HOME=%s, then http://127.0.0.1:$(PORT)/docs    the API\n' "$(DEMO_HOME)"
+	printf '  .venv/bin/mlflow ui --backend-store-uri sqlite:///%s/mlflow.db  the runs\n' "$(DEMO_HOME)"
+
+serve: install ## Serve the demo shop's champions on 127.0.0.1
+	$(BIN)/python -m serving run --home "$(DEMO_HOME)" --port $(PORT)
 
 check: install ## Format, lint, types, import contract, file length
 	$(BIN)/ruff format --check .

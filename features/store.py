@@ -6,6 +6,7 @@ read, staleness shows in the row's own time, one writer puts the newest row onli
 
 import atexit
 import json
+import warnings
 from typing import Any, Final
 
 import ibis
@@ -34,6 +35,8 @@ class FeatureClient:
     def __init__(self, ws: Workspace) -> None:
         from feast import FeatureStore, RepoConfig
 
+        # Importing Feast shows every deprecation; this one is between Ibis 12 and DuckDB 2.
+        warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning, "ibis")
         self.ws = ws
         self._store = FeatureStore(config=RepoConfig(repo_path=ws.feast, **_settings(ws)))
         self._online_refs: list[str] = []
