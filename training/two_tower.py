@@ -39,7 +39,7 @@ SETTINGS: Final = "two_tower.json"
 class TwoTowerConfig(Config):
     """How the two towers are built and trained."""
 
-    epochs: int = pydantic.Field(4, ge=1, description="passes over the examples, at most")
+    epochs: int = pydantic.Field(8, ge=1, description="passes over the examples, at most")
     embedding_dim: int = pydantic.Field(64, ge=1, description="dimensions of a product")
     hidden: int = pydantic.Field(128, ge=1, description="width of the hidden layers")
     half_lives: tuple[pydantic.PositiveFloat, ...] = pydantic.Field(
