@@ -17,7 +17,7 @@ else
 DEMO_HOME ?= .regulars/simulated
 AS_OF := 2025-01-01
 QUICK := epochs=3 weeks=26
-CUSTOMER := C0012
+CUSTOMER := C2308
 endif
 
 .ONESHELL:
@@ -51,9 +51,9 @@ demo: install ## The main job, end to end; DATA=FILE takes Online Retail II inst
 	printf '\n$$ python -m serving run --port $(PORT) &\n'
 	python -m serving run --port $(PORT) & server=$$!
 	trap 'kill $$server; wait $$server || true' EXIT
-	run serving ask /v1/recommendations '{"customer_id": "$(CUSTOMER)", "k": 5}'
-	run serving ask /v1/recommendations '{"customer_id": "nobody", "k": 5}'
-	run serving ask /v1/predictions/churn '{"customer_ids": ["$(CUSTOMER)"]}'
+	run serving ask --url http://127.0.0.1:$(PORT) /v1/recommendations '{"customer_id": "$(CUSTOMER)", "k": 5}'
+	run serving ask --url http://127.0.0.1:$(PORT) /v1/recommendations '{"customer_id": "nobody", "k": 5}'
+	run serving ask --url http://127.0.0.1:$(PORT) /v1/predictions/churn '{"customer_ids": ["$(CUSTOMER)"]}'
 	if [ -z "$(DATA)" ]; then
 	  for key in champion-popularity champion-champion; do
 	    if python -m experiments status $$key 2> /dev/null | grep -q stopped; then
