@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 import pydantic
 import yaml
 
+from configs.errors import UserError
+
 
 class Config(pydantic.BaseModel):
     """Base of every config: frozen, and an unknown key is an error."""
@@ -17,7 +19,7 @@ class Config(pydantic.BaseModel):
 C = TypeVar("C", bound=Config)
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError, ValueError):
     """A config names an unknown key, or a value that its rule refuses."""
 
 

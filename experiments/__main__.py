@@ -6,13 +6,12 @@ gives effects that hold however often you look; `decide` puts the outcome on rec
 gives everyone the champion again.
 """
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from configs.cli import HOME, Home, user_errors
 
 if TYPE_CHECKING:
     from experiments.definition import Experiment, State
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
-HOME = Path(".regulars")
-Home = Annotated[
-    Path, typer.Option(envvar="REGULARS_HOME", help="The workspace: a directory per shop.")
-]
 Key = Annotated[str, typer.Argument(help="The experiment's key.")]
 AsOf = Annotated[
     str | None, typer.Option(help="Local day (YYYY-MM-DD) at whose midnight; else now.")
@@ -36,32 +31,6 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(help="key=value, such as exposed_share=0.1 or variants.new.model=recommender@2"),
 ]
-
-
-@contextmanager
-def _user_errors() -> Iterator[None]:
-    """End what the user can mend as one line on stderr and exit code 2."""
-    from configs.loader import ConfigError
-    from experiments.definition import ExperimentError
-    from features.workspace import WorkspaceError
-    from training.bundle import BundleError
-    from training.models import UnknownModel
-    from training.registry import RegistryError
-
-    mendable = (
-        ExperimentError,
-        WorkspaceError,
-        ConfigError,
-        RegistryError,
-        BundleError,
-        UnknownModel,
-    )
-
-    try:
-        yield
-    except mendable as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        raise typer.Exit(2) from error
 
 
 def _open(home: Path) -> "Workspace":
@@ -97,7 +66,7 @@ def start(definition: Definition, overrides: Overrides = None, home: Home = HOME
     The champion and named models are pinned to their versions of now and exported for serving.
     The same definition again changes nothing; a key is never used twice.
     """
-    with _user_errors():
+    with user_errors():
         from experiments.definition import start
 
         _tell(start(_open(home), _load(definition, overrides)))
@@ -110,7 +79,7 @@ def ramp(
     home: Home = HOME,
 ) -> None:
     """Let a larger share of customers take part; nobody moves between variants."""
-    with _user_errors():
+    with user_errors():
         from experiments.definition import ramp
 
         _tell(ramp(_open(home), key, exposed_share=exposed_share))
@@ -121,7 +90,7 @@ def stop(
     key: Key, reason: Annotated[str, typer.Option(help="Kept on record.")] = "", home: Home = HOME
 ) -> None:
     """End as planned: everyone gets the champion again; the analysis stands."""
-    with _user_errors():
+    with user_errors():
         from experiments.definition import stop
 
         _tell(stop(_open(home), key, reason=reason))
@@ -132,7 +101,7 @@ def kill(
     key: Key, reason: Annotated[str, typer.Option(help="What went wrong.")], home: Home = HOME
 ) -> None:
     """End at once because of harm; the reason stays on record."""
-    with _user_errors():
+    with user_errors():
         from experiments.definition import kill
 
         _tell(kill(_open(home), key, reason=reason))
@@ -144,7 +113,7 @@ def status(
     home: Home = HOME,
 ) -> None:
     """Show what runs and what ran, with every change."""
-    with _user_errors():
+    with user_errors():
         from experiments import definition
 
         ws = _open(home)
@@ -166,7 +135,7 @@ def power(
     home: Home = HOME,
 ) -> None:
     """Say how many customers it takes to find a lift, from this shop's own past."""
-    with _user_errors():
+    with user_errors():
         from experiments.power import plan
         from features.events import all_order_lines
 
@@ -198,7 +167,7 @@ def analyze(
     The always-valid intervals hold however often you look; the others at one planned look. Only
     customers whose window is over count. Exit code 1 says that the sample ratio is broken.
     """
-    with _user_errors():
+    with user_errors():
         from rich.console import Console
 
         from experiments.definition import status
@@ -224,7 +193,7 @@ def decide(
     home: Home = HOME,
 ) -> None:
     """Put a decision on record, with the analysis it rests on."""
-    with _user_errors():
+    with user_errors():
         from experiments.readout import decide
 
         decision = decide(_open(home), key, variant=variant, reason=reason)
@@ -248,7 +217,7 @@ def simulate(
     For a workspace made by `python -m features simulate`, with KEY running and the service up.
     Its clock moves on to the end of the last customer's window.
     """
-    with _user_errors():
+    with user_errors():
         from rich.console import Console
         from rich.progress import Progress
 

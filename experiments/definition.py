@@ -12,13 +12,14 @@ from typing import Annotated, Final, Literal, Self
 
 import pydantic
 
+from configs.errors import UserError
 from configs.loader import Config
 from features.workspace import Workspace, write_json
 
 CHAMPION: Final = "champion"
 
 
-class ExperimentError(ValueError):
+class ExperimentError(UserError, ValueError):
     """An experiment cannot do what was asked; the message says why and what can be done."""
 
 

@@ -1,17 +1,15 @@
 """`python -m features`: a shop's orders in, features out."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import available_timezones
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from configs.cli import HOME, Home, user_errors
 from configs.loader import ConfigError, load_config
 from features.workspace import Workspace, WorkspaceError
 
@@ -24,23 +22,9 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
 console = Console()
-HOME: Final = Path(".regulars")
-Home = Annotated[Path, typer.Option(envvar="REGULARS_HOME", help="The workspace: one per shop.")]
 AsOf = Annotated[
     str | None, typer.Option(help="The local day (YYYY-MM-DD) whose midnight is the cut; now.")
 ]
-
-
-@contextmanager
-def user_errors() -> Iterator[None]:
-    """End what a user can mend as one line on stderr and exit code 2."""
-    from features.schema import BadInput
-
-    try:
-        yield
-    except (BadInput, ConfigError, WorkspaceError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        raise typer.Exit(2) from error
 
 
 @app.command()

@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+from configs.errors import UserError
+
 TEXT: Final = "string[pyarrow]"
 TIME: Final = pd.api.types.pandas_dtype("datetime64[us, UTC]")
 LINE_TYPES: Final = ("sale", "return", "fee", "adjustment")
@@ -169,7 +171,7 @@ class RetailDataset:
         return self.origins.get(table, Origin(file=self.source))
 
 
-class BadInput(ValueError):
+class BadInput(UserError, ValueError):
     """A file breaks the schema: names file, row, column, value and rule."""
 
     def __init__(

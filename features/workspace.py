@@ -13,10 +13,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
+from configs.errors import UserError
+
 SCHEMA_VERSION: Final = 1
 
 
-class WorkspaceError(RuntimeError):
+class WorkspaceError(UserError, RuntimeError):
     """The workspace is missing, or of another version; the message names the command to run."""
 
 

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 
+from configs.errors import UserError
 from features.workspace import Workspace
 
 LOCAL: Final = "127.0.0.1"
 SERVICE: Final = "serving.service:Regulars"
 
 
-class LaunchError(RuntimeError):
+class LaunchError(UserError, RuntimeError):
     """The service cannot be started as asked; the message says why."""
 
 

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from configs.cli import HOME, Home, user_errors
 from training import score_commands
 from training.options import (
-    HOME,
     AsOf,
     ConfigFile,
     DeviceName,
-    Home,
     Model,
     Name,
     Overrides,
     Seed,
     cut_of,
-    user_errors,
 )
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 import pydantic
 
+from configs.errors import UserError
 from configs.loader import Config
 from features.workspace import write_json
 from training.models import model_class
@@ -22,7 +23,7 @@ Name = Literal["recommender", "churn"]
 FILE: Final = "bundle.json"
 
 
-class BundleError(RuntimeError):
+class BundleError(UserError, RuntimeError):
     """A folder holds no readable bundle; the message names it."""
 
 

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from configs.errors import UserError
 from features.ages import customer_inputs, product_inputs
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
 
-class NotEnoughData(ValueError):
+class NotEnoughData(UserError, ValueError):
     """There is nothing to learn from; the message says what is missing."""
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, Literal
 
+from configs.errors import UserError
 from configs.loader import Config
 
 
@@ -61,7 +62,7 @@ MODELS: Final[dict[str, ModelSpec]] = {
 }
 
 
-class UnknownModel(ValueError):
+class UnknownModel(UserError, ValueError):
     """A model name that nobody knows; the message lists the known ones."""
 
 

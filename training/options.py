@@ -1,10 +1,7 @@
-"""What the verbs of `python -m training` share: options, user errors, the data cut."""
+"""What the verbs of `python -m training` share: options, the data cut."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,8 +10,6 @@ if TYPE_CHECKING:
 
     from features.workspace import Workspace
 
-HOME: Final = Path(".regulars")
-Home = Annotated[Path, typer.Option(envvar="REGULARS_HOME", help="The workspace: one per shop.")]
 AsOf = Annotated[
     str | None,
     typer.Option(help="Learn from what was known before this local day (YYYY-MM-DD); else today."),
@@ -35,26 +30,6 @@ DeviceName = Annotated[
 Name = Annotated[
     str, typer.Argument(help="A registered model (recommender, churn) or one of its models.")
 ]
-
-
-@contextmanager
-def user_errors() -> Iterator[None]:
-    """End what a user can mend as one line on stderr and exit code 2."""
-    from configs.loader import ConfigError
-    from features.schema import BadInput
-    from features.workspace import WorkspaceError
-    from training.bundle import BundleError
-    from training.inputs import NotEnoughData
-    from training.models import UnknownModel
-    from training.registry import RegistryError
-    from training.tune import NothingToTune
-
-    mendable = (BadInput, BundleError, ConfigError, NotEnoughData, NothingToTune)
-    try:
-        yield
-    except (*mendable, RegistryError, UnknownModel, WorkspaceError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        raise typer.Exit(2) from error
 
 
 def cut_of(ws: "Workspace", as_of: str | None) -> "pd.Timestamp":

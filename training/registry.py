@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from configs.errors import UserError
 from features.workspace import Workspace, write_json
 from training.bundle import Manifest, copy_bundle, read_manifest, write_bundle
 from training.models import spec
@@ -23,7 +24,7 @@ CURRENT: Final = "current.json"
 REGISTERED: Final = ("recommender", "churn")
 
 
-class RegistryError(RuntimeError):
+class RegistryError(UserError, RuntimeError):
     """No such model or version; the message says what there is or what to run."""
 
 

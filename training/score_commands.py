@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from training.options import HOME, AsOf, DeviceName, Home, Seed, cut_of, user_errors
+from configs.cli import HOME, Home, user_errors
+from training.options import AsOf, DeviceName, Seed, cut_of
 
 if TYPE_CHECKING:
     import pandas as pd

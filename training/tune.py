@@ -16,6 +16,7 @@ from typing import Any, Final
 import pandas as pd
 import yaml
 
+from configs.errors import UserError
 from configs.loader import Config
 from features.workspace import Workspace
 from training.assess import OBJECTIVE, Metrics, assess, make_judge, window_days
@@ -59,7 +60,7 @@ SPACES: Final[dict[str, Space]] = {
 }
 
 
-class NothingToTune(ValueError):
+class NothingToTune(UserError, ValueError):
     """The model has no settings to search; the message lists those that have."""
 
 
