@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Final, cast
 
@@ -52,22 +52,33 @@ class VariantLists:
         """Close the event log."""
         self._events.close()
 
-    def of(self, customer_id: str, at: pd.Timestamp) -> Lists | None:
-        """Return the list of every variant for a customer at `at` (UTC).
+    def of(self, customer_ids: Sequence[str], at: pd.Timestamp) -> dict[str, Lists]:
+        """Return by customer the list of every variant at `at` (UTC).
 
-        None when the online store knows no purchase of it: then the service answers with its
+        Without those of whom the online store knows no purchase: the service answers them with its
         fallback, in no experiment.
         """
+        found = {customer_id: self._row(customer_id, at) for customer_id in customer_ids}
+        rows = {customer_id: row for customer_id, row in found.items() if row is not None}
+        if not rows:
+            return {}
+        frame = pd.DataFrame([{**row, "customer_id": name} for name, row in rows.items()])
+        queries = encode_queries(frame, self._products, at)
+        tops = {name: top_k(score(queries), K) for name, score in self._scorers.items()}
+        ids = self._products.product_ids
+        return {
+            customer_id: {
+                name: ids[top[place][top[place] >= 0]].tolist() for name, top in tops.items()
+            }
+            for place, customer_id in enumerate(rows)
+        }
+
+    def _row(self, customer_id: str, at: pd.Timestamp) -> dict[str, Any] | None:
         row = self._client.online_customer(customer_id)
         if row is None or row["recent_products"] is None:
             return None
         events = self._events.since(customer_id, pd.Timestamp(row["event_timestamp"]))
-        fresh = overlay(row, events, at=at) if events else row
-        frame = pd.DataFrame([{**fresh, "customer_id": customer_id}])
-        queries = encode_queries(frame, self._products, at)
-        tops = {name: top_k(score(queries), K)[0] for name, score in self._scorers.items()}
-        ids = self._products.product_ids
-        return {name: ids[top[top >= 0]].tolist() for name, top in tops.items()}
+        return overlay(row, events, at=at) if events else row
 
 
 def _recommender(ws: Workspace, model: str) -> Recommender:
@@ -168,13 +179,11 @@ def shop(
         for at in part["time"].drop_duplicates():
             today = part[part["time"] == at]
             ws.advance(at)
-            day = _Day(at, experiment)
+            day, made = _Day(at, experiment), lists.of(today["customer_id"].tolist(), at)
             for customer_id, variant in zip(today["customer_id"], today["variant"], strict=True):
-                made = lists.of(customer_id, at)
-                if made is not None:
-                    day.show(
-                        customer_id, made, variant, service.show(experiment, customer_id, variant)
-                    )
+                if customer_id in made:
+                    answer = service.show(experiment, customer_id, variant)
+                    day.show(customer_id, made[customer_id], variant, answer)
                 done += 1
                 progress(done, len(part))
             service.order(world.respond(_slates(day.shown, at), rng), day.answers)

@@ -163,13 +163,14 @@ def _assigned(served: Served, unit_id: str) -> tuple[str | None, tuple[Assigned,
 def _items(draft: Draft, request: RecommendationRequest) -> list[RecommendedItem]:
     if draft.catalogue is None or draft.scores is None:
         return []
-    places, product_ids = draft.catalogue.places, draft.catalogue.products.product_ids
-    exclude = np.zeros((1, len(product_ids)), dtype=bool)
-    exclude[0, [places[p] for p in request.exclude_product_ids if p in places]] = True
+    products = draft.catalogue.products
+    exclude = np.zeros((1, len(products)), dtype=bool)
+    found = products.places.get_indexer(pd.Index(request.exclude_product_ids, dtype=object))
+    exclude[0, found[found >= 0]] = True
     chosen = top_k(draft.scores[None, :], request.k, exclude=exclude)[0]
     return [
         RecommendedItem(
-            product_id=product_ids[place],
+            product_id=products.product_ids[place],
             position=position,
             score=float(draft.scores[place]),
             source=draft.source,

@@ -33,8 +33,6 @@ class Catalogue:
     products: Products
     popularity: FloatArray
     """(C,) recent buyers."""
-    places: Mapping[str, int]
-    """Product id -> its index."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +160,6 @@ class Models:
             as_of=as_of,
             products=products,
             popularity=buyers.fillna(0).to_numpy(np.float32),
-            places={product_id: place for place, product_id in enumerate(products.product_ids)},
         )
 
     def _store(self) -> OnlineStore | None:

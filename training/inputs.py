@@ -4,6 +4,7 @@ Built from feature rows by the same functions in training, scoring and serving.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,11 @@ class Products:
 
     def __len__(self) -> int:
         return len(self.product_ids)
+
+    @cached_property
+    def places(self) -> "pd.Index[str]":
+        """Finds a product's index by its id."""
+        return pd.Index(self.product_ids, dtype=object)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +95,7 @@ def encode_queries(
             [np.asarray(row, dtype=np.int64) for row in frame["recent_timestamps"][lengths > 0]]
         )
         names = [product_id for row in bought for product_id in row]
-        history[filled] = pd.Index(products.product_ids).get_indexer(pd.Index(names, dtype=object))
+        history[filled] = products.places.get_indexer(pd.Index(names, dtype=object))
         moment = to_datetime64(at).astype(np.int64)
         days[filled] = np.maximum((moment - times) / 86_400e6, 0)
     return Queries(
