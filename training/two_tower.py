@@ -102,7 +102,7 @@ class TwoTower:
         from training.trainer import Learner, train
 
         seen = examples(data, weeks=config.weeks)
-        known = data.products(data.as_of)
+        known = seen[-1].products  # a product that came later has no trained row: it is unknown
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             model = cls(
