@@ -14,8 +14,6 @@ from configs.loader import ConfigError, load_config
 from features.workspace import Workspace, WorkspaceError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from features.schema import RetailDataset
 
 app = typer.Typer(
@@ -111,7 +109,7 @@ def build(*, as_of: AsOf = None, home: Home = HOME) -> None:
         task = progress.add_task("Snapshots", total=None)
         times = snapshots.build(
             ws,
-            as_of=_cut(ws, as_of),
+            as_of=ws.cut(as_of),
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
         progress.update(task, completed=1, total=1)
@@ -126,13 +124,9 @@ def materialize(*, as_of: AsOf = None, home: Home = HOME) -> None:
         from features.store import FeatureClient
 
         ws = Workspace.open(home)
-        cut = _cut(ws, as_of)
+        cut = ws.cut(as_of)
         FeatureClient(ws).materialize(cut)
     console.print(f"Serving reads the features as of {cut.isoformat()}")
-
-
-def _cut(ws: Workspace, as_of: str | None) -> "pd.Timestamp":
-    return ws.now() if as_of is None else ws.midnight(as_of)
 
 
 def _shop(home: Path, dataset: "RetailDataset", clock: str | None) -> Workspace:

@@ -135,7 +135,24 @@ class Workspace:
             raise WorkspaceError(f"date {date!r}: write YYYY-MM-DD") from None
         if day.tzinfo is not None or day != day.normalize():
             raise WorkspaceError(f"date {date!r}: write YYYY-MM-DD")
-        return day.tz_localize(self.timezone).tz_convert("UTC").as_unit("us")
+        local = day.tz_localize(self.timezone, nonexistent="shift_forward", ambiguous=True)
+        return local.tz_convert("UTC").as_unit("us")
+
+    def cut(self, as_of: str | None) -> pd.Timestamp:
+        """Return the time (UTC) an `--as-of` means: its local midnight, without one now.
+
+        Raises WorkspaceError where it is not a date, or lies after `now()`: what will be known
+        by then is not known yet.
+        """
+        now = self.now()
+        if as_of is None:
+            return now
+        cut = self.midnight(as_of)
+        if cut > now:
+            raise WorkspaceError(
+                f"--as-of {as_of}: the workspace's clock stands at {now.isoformat()}"
+            )
+        return cut
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:

@@ -89,6 +89,16 @@ def test_a_simulated_shop_stands_at_the_end_of_its_history(files: Path) -> None:
     assert other.stderr == f"error: {ws.home} holds another shop: name another --home\n"
 
 
+@pytest.mark.parametrize("verb", ["build", "materialize"])
+def test_nothing_is_made_as_of_a_day_to_come(files: Path, verb: str) -> None:
+    assert run("ingest", "online_retail", "--file", "shop.csv").exit_code == 0
+    done = run(verb, "--as-of", "2009-12-03")
+    now = "2009-12-02T00:00:00+00:00"
+    assert done.exit_code == 2
+    assert done.stderr == f"error: --as-of 2009-12-03: the workspace's clock stands at {now}\n"
+    assert not (files / ".regulars" / "snapshots").exists()
+
+
 @pytest.mark.slow
 def test_a_shop_is_built_and_materialized(files: Path) -> None:
     sizes = ("--customers", "30", "--products", "24", "--days", "30")
