@@ -10,11 +10,11 @@ export MLFLOW_DISABLE_TELEMETRY := true
 PORT ?= 3000
 # The demo's shop: a simulated one, or with DATA=FILE the real Online Retail II.
 ifdef DATA
-DEMO_HOME ?= .regulars/online-retail
+DEMO_HOME ?= .regulars-online-retail
 AS_OF := 2011-12-10
 CUSTOMER := 12748
 else
-DEMO_HOME ?= .regulars/simulated
+DEMO_HOME ?= .regulars-simulated
 AS_OF := 2025-01-01
 QUICK := epochs=3 weeks=26
 CUSTOMER := C2308
@@ -54,13 +54,19 @@ demo: install ## The main job, end to end; DATA=FILE takes Online Retail II inst
 	run serving ask --url http://127.0.0.1:$(PORT) /v1/recommendations '{"customer_id": "$(CUSTOMER)", "k": 5}'
 	run serving ask --url http://127.0.0.1:$(PORT) /v1/recommendations '{"customer_id": "nobody", "k": 5}'
 	run serving ask --url http://127.0.0.1:$(PORT) /v1/predictions/churn '{"customer_ids": ["$(CUSTOMER)"]}'
+	kill -0 $$server # else another service has the port
 	if [ -z "$(DATA)" ]; then
 	  for key in champion-popularity champion-champion; do
-	    if python -m experiments status $$key 2> /dev/null | grep -q stopped; then
+	    file=configs/experiments/$$key.yaml
+	    while state=$$(python -m experiments status $$key 2> /dev/null) && ! grep -q ': stopped' <<< "$$state"; do
+	      ! grep -q ': running' <<< "$$state" || run experiments kill $$key --reason "the demo was cut off"
+	      key=$$key-again
+	    done
+	    if [ -n "$$state" ]; then
 	      run experiments simulate $$key
 	    else
 	      run features materialize
-	      run experiments start configs/experiments/$$key.yaml
+	      run experiments start $$file key=$$key
 	      run experiments simulate $$key --url http://127.0.0.1:$(PORT)
 	      run experiments stop $$key
 	    fi
@@ -87,5 +93,5 @@ test: install ## The default suite (under 6 minutes on 2 cores)
 test-slow: install ## The long tests
 	$(BIN)/pytest -n 2 --dist loadfile -m slow
 
-clean: ## Remove caches and the default workspace
-	rm -rf .regulars .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+clean: ## Remove caches; a workspace goes by deleting its directory
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -20,7 +20,7 @@ def blocks(language: str) -> list[str]:
 @pytest.mark.timeout(600)
 def test_bash_blocks_run_in_order(tmp_path: Path) -> None:
     script = "\n".join(["set -euo pipefail", *blocks("bash")])
-    script = script.replace(".regulars/readme", str(tmp_path / "shop"))
+    script = script.replace(".regulars-readme", str(tmp_path / "shop"))
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     with (tmp_path / "output").open("w") as output:
         done = subprocess.run(
