@@ -250,7 +250,7 @@ def all_order_lines(ws: Workspace) -> pd.DataFrame:
         stored = read_table(ws, "order_lines")
     except WorkspaceError:  # nothing was ingested
         stored = empty("order_lines")
-    fresh = _unknown(_logged(ws, "order_lines"), stored)
+    fresh = unknown(logged(ws, "order_lines"), stored)
     return pd.concat([stored, fresh], ignore_index=True) if len(fresh) else stored
 
 
@@ -261,19 +261,18 @@ def absorb(ws: Workspace) -> int:
     """
     from features.ingest import ingest
 
-    lines, events = _logged(ws, "order_lines"), _logged(ws, "events")
+    lines, events = logged(ws, "order_lines"), logged(ws, "events")
     if events.empty:
         return 0
-    fresh = _unknown(lines, read_table(ws, "order_lines"))
-    kept = {str(kind): int(n) for kind, n in fresh["line_type"].value_counts().items()}
+    kept = {str(kind): int(n) for kind, n in lines["line_type"].value_counts().items()}
     dataset = RetailDataset(
-        source="event log", order_lines=fresh, events=events, read=len(fresh), kept=kept, dropped={}
+        source="event log", order_lines=lines, events=events, read=len(lines), kept=kept, dropped={}
     )
-    ingest(ws, dataset)
-    return len(fresh)
+    return sum(ingest(ws, dataset, from_log=True).kept.values())
 
 
-def _logged(ws: Workspace, table: str) -> pd.DataFrame:
+def logged(ws: Workspace, table: str) -> pd.DataFrame:
+    """Return the log's part of canonical table `table`: order_lines or events."""
     if not ws.events_db.exists():
         return empty(table)
     with closing(EventLog(ws.events_db)) as log:
@@ -281,7 +280,7 @@ def _logged(ws: Workspace, table: str) -> pd.DataFrame:
         return log.order_lines() if table == "order_lines" else log.events()
 
 
-def _unknown(lines: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
+def unknown(lines: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
     """Return the `lines` that `stored` lacks: whole orders, and single lines of refunds."""
     key = ["order_id", "line_number"]
     refund = lines["line_number"] >= FIRST_REFUND_LINE

@@ -1,13 +1,14 @@
 """Take a dataset into the workspace's canonical tables: all of it, once, or nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from rich.table import Table
 
+from features.events import FIRST_REFUND_LINE, logged, unknown
 from features.schema import TABLES, TIMES, BadInput, Origin, RetailDataset, empty, validate
 from features.tables import generation, read_table, remove_leftovers, write_tables
 from features.workspace import Workspace
@@ -18,8 +19,9 @@ class Reconciliation:
     """What became of every row that was read.
 
     `read` rows of order lines = the sum of `kept` (by line type) + the sum of `dropped` (by
-    reason; `already_known` rows stood in the workspace before). `warnings` counts faults that were
-    mended. `tables` gives the rows that now stand, `added` those of them that are new.
+    reason; `already_known` rows stood in the workspace before, `already_posted` ones are of orders
+    that stand as they were posted). `warnings` counts faults that were mended. `tables` gives the
+    rows that now stand, `added` those of them that are new.
     """
 
     source: str
@@ -53,45 +55,86 @@ class Reconciliation:
         return table
 
 
-def ingest(ws: Workspace, dataset: RetailDataset) -> Reconciliation:
+def ingest(ws: Workspace, dataset: RetailDataset, *, from_log: bool = False) -> Reconciliation:
     """Validate `dataset`, merge it with the tables that stand, and replace them in one step.
 
-    A row that stands already with the same values is dropped as `already_known`. Raises BadInput
-    (and changes nothing) where a row breaks the schema, lies after the workspace's clock, or stands
-    already with other values; WorkspaceError where the disk refuses.
+    A row that stands already with the same values is dropped as `already_known`. An order that a
+    file and the event log both tell stands as it came in first; the other's lines are dropped
+    (`from_log` says which of the two `dataset` is). Raises BadInput (and changes nothing) where a
+    row breaks the schema, lies after the workspace's clock, or stands already with other values;
+    WorkspaceError where the disk refuses.
     """
     _check_sum(dataset.source, dataset.read, dataset.kept, dataset.dropped)
     if dataset.currency not in (None, ws.currency):
         rule = f"the workspace's currency is {ws.currency}, not {dataset.currency}"
         raise BadInput(file=dataset.source, rule=rule)
-    frames = {name: getattr(dataset, name) for name in TABLES}
     now = ws.now()
-    for name, frame in frames.items():
+    for name in TABLES:
+        frame = getattr(dataset, name)
         validate(name, frame, origin=dataset.origin(name))
         _check_past(name, frame, now=now, origin=dataset.origin(name))
     with ws.lock("tables"):
         standing = generation(ws)
+        before = {
+            name: empty(name) if standing is None else read_table(ws, name) for name in TABLES
+        }
+        told = _not_ingested(dataset, before) if from_log else _not_posted(ws, dataset, before)
         merged, new = {}, {}
-        for name, frame in frames.items():
-            before = empty(name) if standing is None else read_table(ws, name)
-            new[name] = _new_rows(name, before, frame, origin=dataset.origin(name))
-            merged[name] = _append(before, frame[new[name]])
+        for name, stands in before.items():
+            frame = getattr(told, name)
+            new[name] = _new_rows(name, stands, frame, origin=dataset.origin(name))
+            merged[name] = _append(stands, frame[new[name]])
         if standing is None or any(rows.any() for rows in new.values()):
             standing = write_tables(ws, merged)
         else:
             remove_leftovers(ws)
-    lines = dataset.order_lines[new["order_lines"]]
-    known = len(dataset.order_lines) - len(lines)
+    lines = told.order_lines[new["order_lines"]]
+    known = len(told.order_lines) - len(lines)
     return Reconciliation(
         source=dataset.source,
         read=dataset.read,
         kept={str(kind): int(n) for kind, n in lines["line_type"].value_counts().items()},
-        dropped=dataset.dropped | ({"already_known": known} if known else {}),
+        dropped=told.dropped | ({"already_known": known} if known else {}),
         warnings=dataset.warnings,
         tables={name: len(frame) for name, frame in merged.items()},
         added={name: int(rows.sum()) for name, rows in new.items()},
         generation=standing,
     )
+
+
+def _not_posted(
+    ws: Workspace, dataset: RetailDataset, before: Mapping[str, pd.DataFrame]
+) -> RetailDataset:
+    """Return a file's dataset without the orders and events that stand as they were posted."""
+    lines, events = before["order_lines"], before["events"]
+    completed = lines[lines["line_number"] < FIRST_REFUND_LINE]
+    orders = _as_posted("order_id", completed, logged(ws, "order_lines"))
+    ids = _as_posted("event_id", events, logged(ws, "events"))
+    posted = dataset.order_lines["order_id"].isin(orders)
+    return replace(
+        dataset,
+        order_lines=dataset.order_lines[~posted],
+        events=dataset.events[~dataset.events["event_id"].isin(ids)],
+        dropped=dataset.dropped | ({"already_posted": int(posted.sum())} if posted.any() else {}),
+    )
+
+
+def _not_ingested(dataset: RetailDataset, before: Mapping[str, pd.DataFrame]) -> RetailDataset:
+    """Return the log's dataset without the orders and events that stand."""
+    lines = unknown(dataset.order_lines, before["order_lines"])
+    known = len(dataset.order_lines) - len(lines)
+    return replace(
+        dataset,
+        order_lines=lines,
+        events=dataset.events[~dataset.events["event_id"].isin(before["events"]["event_id"])],
+        dropped=dataset.dropped | {"already_ingested": known},
+    )
+
+
+def _as_posted(key: str, stands: pd.DataFrame, log: pd.DataFrame) -> pd.Series:
+    """Return the ids that stand with the arrival in `log` as their recorded time."""
+    both = [key, "recorded_timestamp"]
+    return stands[both].merge(log[both], on=both)[key]
 
 
 def _check_sum(source: str, read: int, kept: Mapping[str, int], dropped: Mapping[str, int]) -> None:

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from features.events import FIRST_REFUND_LINE, Event, EventLog, Item, absorb, all_order_lines
-from features.schema import Origin, validate
+from features.ingest import ingest
+from features.schema import BadInput, Origin, RetailDataset, empty, validate
 from features.tables import read_table, write_tables
 from features.workspace import Workspace
 
@@ -161,6 +162,70 @@ def test_the_log_is_absorbed_once(tmp_path: Path) -> None:
         assert absorb(ws) == 2
         assert len(read_table(ws, "order_lines")) == len(all_order_lines(ws)) == 4
         assert read_table(ws, "events")["event_id"].tolist() == ["e1", "e2", "r1"]
+
+
+def file_of(*orders: Event) -> RetailDataset:
+    """The shop's nightly file: `orders` recorded as they happened, lines numbered from 11."""
+    lines = [
+        {
+            **{"order_id": e.order_id, "line_number": n, "customer_id": "anna"},
+            **{"product_id": item.product_id, "line_type": "sale"},
+            **{"quantity": item.quantity, "unit_price": item.unit_price},
+            **{"event_timestamp": e.event_timestamp, "recorded_timestamp": e.event_timestamp},
+        }
+        for e in orders
+        for n, item in enumerate(e.items, start=11)
+    ]
+    events = [
+        {
+            **{"event_id": e.event_id, "type": e.type, "customer_id": "anna"},
+            **{"event_timestamp": e.event_timestamp, "recorded_timestamp": e.event_timestamp},
+        }
+        for e in orders
+    ]
+    tables = {
+        name: pd.DataFrame(rows, columns=empty(name).columns).astype(empty(name).dtypes)
+        for name, rows in (("order_lines", lines), ("events", events))
+    }
+    kept = {"sale": len(lines)}
+    return RetailDataset(source="file", **tables, read=len(lines), kept=kept, dropped={})
+
+
+def keys(ws: Workspace) -> list[tuple[str, int]]:
+    lines = read_table(ws, "order_lines")[["order_id", "line_number"]]
+    return sorted(lines.itertuples(index=False, name=None))
+
+
+FIRST, SECOND = order(1, ("a", 1, 2.0), ("b", 1, 2.0)), order(2, ("c", 1, 2.0))
+
+
+def test_a_file_leaves_orders_as_they_were_posted(tmp_path: Path) -> None:
+    ws = Workspace.create(tmp_path, clock=f"fixed:{(NOON + HOUR).isoformat()}")
+    with closing(EventLog(ws.events_db)) as log:
+        log.append([FIRST, refund("r2", "o2", ("c", 1, 2.0))], clock=ws.now)
+        assert absorb(ws) == 3
+        done = ingest(ws, file_of(FIRST, SECOND))
+        assert (done.read, done.kept, done.dropped) == (3, {"sale": 1}, {"already_posted": 2})
+        assert keys(ws) == [("o1", 1), ("o1", 2), ("o2", 11), ("o2", FIRST_REFUND_LINE)]
+        again = ingest(ws, file_of(FIRST, SECOND))
+        assert again.dropped == {"already_posted": 2, "already_known": 1}
+        assert (absorb(ws), len(all_order_lines(ws))) == (0, 4)
+
+
+def test_what_is_posted_leaves_orders_as_the_file_told_them(tmp_path: Path) -> None:
+    ws = Workspace.create(tmp_path, clock=f"fixed:{(NOON + HOUR).isoformat()}")
+    with closing(EventLog(ws.events_db)) as log:
+        ingest(ws, file_of(FIRST))
+        log.append([FIRST, SECOND], clock=ws.now)
+        assert len(all_order_lines(ws)) == 3
+        assert (absorb(ws), absorb(ws)) == (1, 0)
+        assert keys(ws) == [("o1", 11), ("o1", 12), ("o2", 1)]
+        again = ingest(ws, file_of(FIRST))
+        assert again.dropped == {"already_known": 2}
+        with pytest.raises(BadInput, match="value 5: the workspace holds 1"):
+            ingest(
+                ws, file_of(replace(FIRST, items=(Item(product_id="a", quantity=5, unit_price=2),)))
+            )
 
 
 def test_many_threads_write_each_event_once(log: EventLog) -> None:
