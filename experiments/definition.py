@@ -145,13 +145,17 @@ def _pinned(ws: Workspace, experiment: Experiment) -> Experiment:
 def resolve(ws: Workspace, model: str) -> str:
     """Return the version that `model` means now, as `recommender@3`.
 
-    Raises ExperimentError without a champion, RegistryError without a version of a named model.
+    Raises ExperimentError for a model that recommends nothing and without a champion,
+    RegistryError without a version of a named model.
     """
     if "@" in model:
         return model
     from training import registry
+    from training.models import spec
 
     if model != CHAMPION:
+        if model != "recommender" and spec(model).registered != "recommender":
+            raise ExperimentError(f"model {model!r} is no recommender: its lists cannot be compared")
         return f"recommender@{registry.find(ws, model).version}"
     current = registry.read_current(ws)
     if "recommender" not in current:

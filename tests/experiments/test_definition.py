@@ -127,6 +127,14 @@ def test_without_a_champion_the_message_names_the_command(tmp_path: Path) -> Non
     assert states(shop) == []
 
 
+@pytest.mark.parametrize("model", ["churn", "recency"])
+def test_a_model_that_recommends_nothing_is_no_variant(shop: Workspace, model: str) -> None:
+    variants = {"old": {"model": "champion"}, "new": {"model": model}}
+    with pytest.raises(ExperimentError, match=f"'{model}' is no recommender"):
+        start(shop, experiment(variants=variants))
+    assert states(shop) == []
+
+
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
