@@ -183,12 +183,14 @@ def file_of(*orders: Event) -> RetailDataset:
         }
         for e in orders
     ]
-    tables = {
-        name: pd.DataFrame(rows, columns=empty(name).columns).astype(empty(name).dtypes)
+    order_lines, posted = (
+        pd.DataFrame(rows, columns=empty(name).columns).astype(empty(name).dtypes)
         for name, rows in (("order_lines", lines), ("events", events))
-    }
-    kept = {"sale": len(lines)}
-    return RetailDataset(source="file", **tables, read=len(lines), kept=kept, dropped={})
+    )
+    kept, read = {"sale": len(lines)}, len(lines)
+    return RetailDataset(
+        source="file", order_lines=order_lines, events=posted, read=read, kept=kept, dropped={}
+    )
 
 
 def keys(ws: Workspace) -> list[tuple[str, int]]:
