@@ -17,7 +17,7 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_bash_blocks_run_in_order(tmp_path: Path) -> None:
     script = "\n".join(["set -euo pipefail", *blocks("bash")])
     script = script.replace(".regulars-readme", str(tmp_path / "shop"))
