@@ -54,7 +54,7 @@ SPACES: Final[dict[str, Space]] = {
         "weight_decay": Range(1e-3, 1.0, log=True),
         "dropout": Range(0.0, 0.5),
         "hidden": ((16,), (32, 16), (64, 32)),
-        "batch_size": (1024, 4096),
+        "batch_size": (1024, 2048, 4096),
     },
     "logistic_regression": {"penalty": Range(1e-2, 1e4, log=True)},
 }
