@@ -48,11 +48,15 @@ class Orders:
         orders = data.orders(data.start, data.as_of)
         self.as_of = data.as_of
         self._times = pd.DatetimeIndex(orders["event_timestamp"])
+        self._recorded = pd.DatetimeIndex(orders["recorded_timestamp"])
         self._codes, self._ids = pd.factorize(orders["customer_id"].astype(object), sort=True)
 
     def active(self, at: pd.Timestamp) -> "Ids":
-        """Return the sorted ids of the customers with an order in the ACTIVE_DAYS before `at`."""
-        ids: Ids = self._ids.to_numpy(object)[self._between(at - _ACTIVE, at)]
+        """Return the sorted ids of the customers with an order in the ACTIVE_DAYS before `at`.
+
+        Only orders known at `at` count: those recorded before it.
+        """
+        ids: Ids = self._ids.to_numpy(object)[self._active(at)]
         return ids
 
     def churned(self, at: pd.Timestamp, *, horizon_days: int) -> FloatArray:
@@ -63,12 +67,16 @@ class Orders:
         end = at + pd.Timedelta(days=horizon_days)
         if end > self.as_of:
             raise ValueError(f"at + {horizon_days} days = {end}: these data end at {self.as_of}")
-        came = np.isin(self._between(at - _ACTIVE, at), self._between(at, end))
+        came = np.isin(self._active(at), self._codes[self._between(at, end)])
         return (~came).astype(np.float32)
 
-    def _between(self, start: pd.Timestamp, end: pd.Timestamp) -> IntArray:
+    def _active(self, at: pd.Timestamp) -> IntArray:
+        rows = self._between(at - _ACTIVE, at)
+        return np.unique(self._codes[rows][self._recorded[rows] < at])
+
+    def _between(self, start: pd.Timestamp, end: pd.Timestamp) -> slice:
         low, high = self._times.searchsorted([start, end])
-        return np.unique(self._codes[low:high])
+        return slice(low, high)
 
 
 @lru_cache(maxsize=2)  # a model and its baselines learn from the same ones

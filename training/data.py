@@ -95,28 +95,35 @@ class TrainingData:
     def purchases(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         """Return what known customers bought in [start, end), a row a line, oldest first.
 
-        Columns customer_id, product_id, event_timestamp: positive sale lines.
+        Columns customer_id, product_id, event_timestamp, recorded_timestamp: positive sale lines.
+        Some of them may have been recorded after `end`.
         """
         lines = self._between(start, end)
         bought = lines[(lines["line_type"] == "sale") & lines["product_id"].notna()]
-        return bought[["customer_id", "product_id", "event_timestamp"]].reset_index(drop=True)
+        columns = ["customer_id", "product_id", "event_timestamp", "recorded_timestamp"]
+        return bought[columns].reset_index(drop=True)
 
     def orders(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         """Return the orders of known customers in [start, end), oldest first.
 
-        Columns customer_id, order_id, event_timestamp (of the first line): an order counts when
-        it has a positive sale or fee line.
+        Columns customer_id, order_id, event_timestamp and recorded_timestamp (of the first line
+        that happened, and that was recorded): an order counts when it has a positive sale or fee
+        line. Some of them may have been recorded after `end`.
         """
         lines = self._between(start, end)
         lines = lines[lines["line_type"].isin(["sale", "fee"])]
-        orders = lines.drop_duplicates(["customer_id", "order_id"])
-        return orders[["customer_id", "order_id", "event_timestamp"]].reset_index(drop=True)
+        orders = lines.groupby(["customer_id", "order_id"], sort=False, as_index=False)
+        return orders[["event_timestamp", "recorded_timestamp"]].min()
 
     def customers(self, at: pd.Timestamp, *, days: float | None = None) -> Ids:
-        """Return the sorted ids of the customers with an order in [at - days, at), or ever."""
+        """Return the sorted ids of the customers with an order in [at - days, at), or ever.
+
+        Only orders known at `at` count: those recorded before it.
+        """
         start = self.start if days is None else at - pd.Timedelta(days=days)
         orders = self.orders(start, at)
-        return np.array(sorted(orders["customer_id"].unique()), dtype=object)
+        known = orders[orders["recorded_timestamp"] < at]
+        return np.array(sorted(known["customer_id"].unique()), dtype=object)
 
     def _between(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         self._refuse(end, "end")

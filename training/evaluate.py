@@ -2,7 +2,8 @@
 
 Truth: the distinct products that a customer bought in [at, at + days). Measured are customers who
 bought before `at`, on products that some known customer bought before `at`. The list "all" may
-name anything; "new" only what the customer never bought before `at`.
+name anything; "new" only what the customer never bought before `at`. A purchase before `at` is one
+that was recorded before `at` too: nobody knew of the others.
 """
 
 from collections.abc import Mapping
@@ -108,6 +109,7 @@ class RecommenderJudge:
 def recommender_judge(data: "TrainingData", *, at: pd.Timestamp, days: int) -> RecommenderJudge:
     """Return the judge of the window [at, at + days), which must end by `data.as_of`."""
     before = data.purchases(data.start, at)
+    before = before[before["recorded_timestamp"] < at]
     window = data.purchases(at, at + pd.Timedelta(days=days))
     window = window[
         window["customer_id"].isin(before["customer_id"])
