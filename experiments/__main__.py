@@ -140,7 +140,7 @@ def power(
         from features.events import all_order_lines
 
         ws, experiment = _open(home), _load(definition, overrides)
-        at = ws.midnight(as_of) if as_of else ws.now()
+        at = ws.cut(as_of)
         for row in plan(
             experiment,
             all_order_lines(ws),
@@ -176,8 +176,7 @@ def analyze(
 
         ws = _open(home)
         experiment = status(ws, key).experiment
-        at = ws.midnight(as_of) if as_of else None
-        analysis = read_out(ws, key, as_of=at, picture=plot)
+        analysis = read_out(ws, key, as_of=ws.cut(as_of), picture=plot)
         Console().print(show(experiment, analysis))
         if plot:
             print(f"picture: {ws.experiments / key / 'effect.png'}")

@@ -155,7 +155,7 @@ def resolve(ws: Workspace, model: str) -> str:
 
     if model != CHAMPION:
         if model != "recommender" and spec(model).registered != "recommender":
-            raise ExperimentError(f"model {model!r} is no recommender: its lists cannot be compared")
+            raise ExperimentError(f"model {model!r} is no recommender: no lists to compare")
         return f"recommender@{registry.find(ws, model).version}"
     current = registry.read_current(ws)
     if "recommender" not in current:

@@ -37,8 +37,9 @@ def outcomes(
 ) -> Outcomes:
     """Join `exposures` (as `ExposureLog.read`) to canonical `order_lines`, as it stands at `as_of`.
 
-    A unit's window begins with its first exposure and lasts `window_days`; a unit counts when its
-    window is over, whatever it did, so that early buyers do not weigh more than late ones.
+    Only lines that happened and were recorded before `as_of` (UTC) are read. A unit's window
+    begins with its first exposure and lasts `window_days`; a unit counts when its window is over,
+    whatever it did, so that early buyers do not weigh more than late ones.
     """
     seen = exposures.loc[
         (exposures["experiment"] == experiment.key)
@@ -54,11 +55,17 @@ def outcomes(
     over = first["first_exposure"] + pd.Timedelta(days=experiment.window_days) <= as_of
     units = first[over & ~crossed]
     return Outcomes(
-        units=_measured(experiment, units, order_lines).reset_index(),
+        units=_measured(experiment, units, known(order_lines, as_of)).reset_index(),
         exposed={name: int(counts.get(name, 0)) for name in sorted(experiment.variants)},
         waiting=int((~over & ~crossed).sum()),
         crossed=int(crossed.sum()),
     )
+
+
+def known(order_lines: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Return the canonical `order_lines` that happened and were recorded before `as_of` (UTC)."""
+    times = order_lines[["event_timestamp", "recorded_timestamp"]]
+    return order_lines[(times < as_of).all(axis=1)]
 
 
 def _measured(

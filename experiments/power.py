@@ -7,7 +7,7 @@ import pandas as pd
 import scipy.stats
 
 from experiments.definition import Experiment, ExperimentError
-from experiments.metrics import COVARIATE, METRICS, outcomes
+from experiments.metrics import COVARIATE, METRICS, known, outcomes
 from experiments.statistics import cuped
 
 
@@ -58,6 +58,7 @@ def plan(
     bought.
     """
     start = as_of - pd.Timedelta(days=experiment.window_days)
+    order_lines = known(order_lines, as_of)
     times = order_lines["event_timestamp"]
     recent = order_lines[(times < start) & (times >= start - pd.Timedelta(days=365))]
     pretended = pd.DataFrame({"unit_id": recent["customer_id"].dropna().unique().astype(object)})

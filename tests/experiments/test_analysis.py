@@ -94,6 +94,25 @@ def test_units_wait_until_their_window_is_over() -> None:
     assert (found.exposed, found.waiting) == ({"new": 1, "old": 1}, 1)
 
 
+def test_lines_recorded_after_the_look_are_not_known_then() -> None:
+    """A late line counts at later looks only, in its day's window and in the timeline alike."""
+    seen = exposures(*[(f"u{n}", ("old", "new")[n % 2], 0) for n in range(4)])
+    late = lines(("u0", 1, "sale", 1, 5), ("u1", 2, "sale", 1, 7))
+    recorded = late["recorded_timestamp"].where(late["customer_id"] != "u1", AS_OF)
+    late = late.assign(recorded_timestamp=recorded)
+    before = outcomes(SPRING, seen, late, as_of=AS_OF).units
+    assert dict(zip(before["unit_id"], before["revenue"], strict=True)) == {
+        "u0": 5.0,
+        "u1": 0.0,
+        "u2": 0.0,
+        "u3": 0.0,
+    }
+    after = AS_OF + pd.Timedelta(microseconds=1)
+    assert outcomes(SPRING, seen, late, as_of=after).units["revenue"].sum() == 12
+    looks = timeline(SPRING, seen, late, as_of=after, looks=2)
+    assert [look.means["new"]["revenue"] for look in looks] == [0.0, 3.5]
+
+
 def test_other_experiments_do_not_count() -> None:
     seen = pd.concat([exposures(("a", "old", 0), key="summer"), exposures(("b", "new", 0))])
     found = outcomes(SPRING, seen, lines(), as_of=AS_OF)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from experiments.__main__ import app
 from experiments.definition import ExperimentError, start, stop
 from experiments.exposures import DATABASE, ExposureLog
 from experiments.readout import decide, read_out
@@ -98,6 +100,21 @@ def test_exposures_after_the_end_do_not_count(shop: Workspace) -> None:
         log.append(late).result(5)
     shop.advance(NOON + 20 * DAY)
     assert read_out(shop, "spring").sample_ratio.exposed == {"new": 120, "old": 120}
+
+
+@pytest.mark.parametrize(
+    "words", [("analyze", "spring"), ("power", "spring.yaml", "--rel-effect-size", "0.1")]
+)
+def test_windows_that_end_in_the_future_are_not_over(
+    shop: Workspace, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    definition = tmp_path / "spring.yaml"
+    definition.write_text(experiment().model_dump_json())
+    command = [str(definition) if word == definition.name else word for word in words]
+    done = CliRunner().invoke(app, [*command, "--as-of", "2090-01-01", "--home", str(shop.home)])
+    assert done.exit_code == 2
+    assert "--as-of 2090-01-01: the workspace's clock stands at 2011-12-09" in done.stderr
+    assert not (shop.experiments / "spring" / "analysis.json").exists()
 
 
 def test_a_broken_sample_ratio_withholds_effects_and_decisions(shop: Workspace) -> None:
