@@ -8,7 +8,7 @@ reused, otherwise it is made again.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from ibis.expr.types import Table
 
 from features import transforms
 from features.schema import TABLES, TIMES
-from features.tables import read_table, table_path
+from features.tables import read_table, table_paths
 from features.workspace import Workspace, WorkspaceError
 
 CODE_VERSION: Final = "1"
@@ -36,6 +36,8 @@ VIEWS: Final = {
 _READ: Final = ("order_lines", "customers", "products")
 _CUTS_AT_ONCE: Final = 53  # bounds the memory of one expression
 
+Paths = Mapping[str, Path]
+"""The Parquet file of each canonical table."""
 Progress = Callable[[int, int], None]
 """Called with the number of files that stand and of all files."""
 
@@ -46,7 +48,11 @@ def snapshot_times(ws: Workspace, *, as_of: pd.Timestamp) -> list[pd.Timestamp]:
     The first one is the first Monday at which a line was known. Raises WorkspaceError where no
     line was known before `as_of`.
     """
-    lines = _connect().read_parquet(table_path(ws, "order_lines"))
+    return _times(table_paths(ws), ws.timezone, as_of)
+
+
+def _times(paths: Paths, timezone: str, as_of: pd.Timestamp) -> list[pd.Timestamp]:
+    lines = _connect().read_parquet(paths["order_lines"])
     first = ibis.greatest(lines.event_timestamp, lines.recorded_timestamp).min().to_pyarrow()
     first = pd.Timestamp(first.as_py())
     if pd.isna(first) or first >= as_of:
@@ -54,10 +60,10 @@ def snapshot_times(ws: Workspace, *, as_of: pd.Timestamp) -> list[pd.Timestamp]:
             f"as_of = {as_of}: no order line was known before it (the first one at {first}); "
             "run `python -m features ingest` or name a later day"
         )
-    start, end = (t.tz_convert(ws.timezone).tz_localize(None).normalize() for t in (first, as_of))
+    start, end = (t.tz_convert(timezone).tz_localize(None).normalize() for t in (first, as_of))
     mondays = pd.date_range(start, end, freq="W-MON")
     local = mondays.tz_localize(  # midnights that clocks skip or show twice
-        ws.timezone, nonexistent="shift_forward", ambiguous=np.ones(len(mondays), dtype=bool)
+        timezone, nonexistent="shift_forward", ambiguous=np.ones(len(mondays), dtype=bool)
     )
     grid = local.tz_convert("UTC").as_unit("us")
     return [time for time in grid if first < time < as_of] + [as_of.tz_convert("UTC").as_unit("us")]
@@ -65,7 +71,7 @@ def snapshot_times(ws: Workspace, *, as_of: pd.Timestamp) -> list[pd.Timestamp]:
 
 def cut_digest(ws: Workspace, as_of: pd.Timestamp) -> str:
     """Return the digest of every canonical row known before `as_of`, whatever their order."""
-    return _digests(ws, [as_of])[as_of]
+    return _digests(table_paths(ws), [as_of])[as_of]
 
 
 def known_order_lines(ws: Workspace, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -101,10 +107,11 @@ def build(
     A snapshot of any other time that is out of date is removed, so that nothing stale is read.
     """
     with ws.lock("snapshots"):
-        times = snapshot_times(ws, as_of=as_of)
+        paths = table_paths(ws)  # one generation, whatever is ingested meanwhile
+        times = _times(paths, ws.timezone, as_of)
         found = {view: standing(ws, view) for view in VIEWS}
         digests = _digests(
-            ws, sorted({*times, *(time for files in found.values() for time in files)})
+            paths, sorted({*times, *(time for files in found.values() for time in files)})
         )
         missing = {}
         for view, files in found.items():
@@ -116,7 +123,7 @@ def build(
         done = total - sum(len(cuts) for cuts in missing.values())
         for view, cuts in missing.items():
             for start in range(0, len(cuts), _CUTS_AT_ONCE):
-                for time, rows in _compute(ws, view, cuts[start : start + _CUTS_AT_ONCE]):
+                for time, rows in _compute(paths, view, cuts[start : start + _CUTS_AT_ONCE]):
                     origin = {"digest": digests[time], "code": CODE_VERSION}
                     path = ws.snapshots / view / f"{stamp(time)}.parquet"
                     write_parquet(path, rows.replace_schema_metadata(origin))
@@ -127,11 +134,11 @@ def build(
 
 
 def _compute(
-    ws: Workspace, view: str, times: Sequence[pd.Timestamp]
+    paths: Paths, view: str, times: Sequence[pd.Timestamp]
 ) -> Iterator[tuple[pd.Timestamp, pa.Table]]:
     """Yield each time with the rows of `view`, sorted by id, times of features in microseconds."""
     con = _connect()
-    tables = {name: con.read_parquet(table_path(ws, name)) for name in _READ}
+    tables = {name: con.read_parquet(paths[name]) for name in _READ}
     cuts = ibis.memtable(pa.table({"cut": pa.array(times, pa.timestamp("us", tz="UTC"))}))
     rows = _rows(view, tables, cuts)
     stored = {
@@ -161,7 +168,7 @@ def _rows(view: str, tables: dict[str, Table], cuts: Table) -> Table:
     }[view](lines, cuts)
 
 
-def _digests(ws: Workspace, times: Sequence[pd.Timestamp]) -> dict[pd.Timestamp, str]:
+def _digests(paths: Paths, times: Sequence[pd.Timestamp]) -> dict[pd.Timestamp, str]:
     """Return for each of the sorted `times` the digest of the rows known before it.
 
     Each row becomes a number (MD5 of its columns as JSON); a digest is made of their sums and
@@ -183,7 +190,7 @@ def _digests(ws: Workspace, times: Sequence[pd.Timestamp]) -> dict[pd.Timestamp,
             ASOF JOIN cuts ON rows.known < cuts.cut
             GROUP BY cut
             """,
-            [str(table_path(ws, name))],
+            [str(paths[name])],
         ).fetchall()
         by_time = {pd.Timestamp(cut): numbers for cut, *numbers in found}
         total = np.zeros(3, dtype=object)  # whole numbers of any size

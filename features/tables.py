@@ -1,6 +1,7 @@
 """The canonical tables on disk: one generation at a time, replaced in one step.
 
-`tables/<digest>/NAME.parquet` holds a generation, `tables/current.json` names the one that stands.
+`tables/<digest>/NAME.parquet` holds a generation, `tables/current.json` names the one that stands
+and the one before it, which is kept for those who still read it.
 """
 
 import hashlib
@@ -29,23 +30,27 @@ _TEXT_DTYPES: Final[dict[Any, Any]] = {pa.string(): pd.StringDtype("pyarrow")}
 
 def generation(ws: Workspace) -> str | None:
     """Return the digest of the tables that stand; None where nothing was ingested."""
-    try:
-        digest: str = json.loads((ws.tables / "current.json").read_text())["generation"]
-    except FileNotFoundError:
-        return None
-    return digest
+    return _current(ws)["generation"]
+
+
+def table_paths(ws: Workspace) -> dict[str, Path]:
+    """Return the Parquet files of all canonical tables by name, of one generation.
+
+    They can be read until two newer generations stand. WorkspaceError if nothing was ingested.
+    """
+    digest = generation(ws)
+    if digest is None:
+        raise WorkspaceError(
+            f"no tables in {ws.home}: run `python -m features ingest` or `simulate` first"
+        )
+    return {name: ws.tables / digest / f"{name}.parquet" for name in TABLES}
 
 
 def table_path(ws: Workspace, name: str) -> Path:
     """Return the Parquet file of canonical table `name`. WorkspaceError if nothing was ingested."""
     if name not in TABLES:
         raise ValueError(f"name = {name!r}: one of {', '.join(TABLES)}")
-    digest = generation(ws)
-    if digest is None:
-        raise WorkspaceError(
-            f"no tables in {ws.home}: run `python -m features ingest` or `simulate` first"
-        )
-    return ws.tables / digest / f"{name}.parquet"
+    return table_paths(ws)[name]
 
 
 def read_table(ws: Workspace, name: str) -> pd.DataFrame:
@@ -72,7 +77,10 @@ def write_tables(ws: Workspace, tables: dict[str, pd.DataFrame]) -> str:
         if not (ws.tables / digest).exists():
             aside.replace(ws.tables / digest)
         _sync(ws.tables)
-        write_json(ws.tables / "current.json", {"generation": digest})
+        before = _current(ws)
+        if digest != before["generation"]:
+            made = {"generation": digest, "previous": before["generation"]}
+            write_json(ws.tables / "current.json", made)
         _sync(ws.tables)
     except OSError as error:
         raise WorkspaceError(
@@ -86,11 +94,20 @@ def write_tables(ws: Workspace, tables: dict[str, pd.DataFrame]) -> str:
 
 
 def remove_leftovers(ws: Workspace) -> None:
-    """Remove older generations and what a kill left; the caller holds `ws.lock("tables")`."""
-    standing = generation(ws)
+    """Remove generations before the previous one, and what a kill left; hold `lock("tables")`."""
+    kept = {"current.json", *_current(ws).values()}
     for entry in ws.tables.iterdir():
-        if entry.name not in (standing, "current.json"):
+        if entry.name not in kept:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def _current(ws: Workspace) -> dict[str, str | None]:
+    """Return the digests of the `generation` that stands and of the `previous` one."""
+    try:
+        saved = json.loads((ws.tables / "current.json").read_text())
+    except FileNotFoundError:
+        saved = {}
+    return {"generation": saved.get("generation"), "previous": saved.get("previous")}
 
 
 def _write_generation(folder: Path, tables: dict[str, pd.DataFrame]) -> str:

@@ -20,8 +20,12 @@ SECOND = line("o2", "B", "p", "2011-03-10")
 
 @pytest.fixture
 def ws(tmp_path: Path) -> Workspace:
+    return shop(tmp_path)
+
+
+def shop(home: Path) -> Workspace:
     return workspace(
-        tmp_path,
+        home,
         lines(FIRST, SECOND),
         customers=customers(("A", "2011-02-28")),
         products=products(("p", "2011-02-28", "Cup")),
@@ -118,6 +122,22 @@ def test_a_new_line_makes_again_what_knew_it_and_nothing_else(ws: Workspace) -> 
         "20110314T000000Z.parquet",
         "20110316T000000Z.parquet",
     }
+
+
+def test_what_is_ingested_during_a_build_waits_for_the_next(ws: Workspace, tmp_path: Path) -> None:
+    twin = shop(tmp_path / "twin")
+    snapshots.build(twin, as_of=AS_OF)
+
+    def disturb(done: int, _total: int) -> None:
+        if done == 1:
+            add(ws, line("o3", "A", "q", "2011-03-01"))
+
+    snapshots.build(ws, as_of=AS_OF, progress=disturb)
+    assert files(ws) == files(twin)
+    add(twin, line("o3", "A", "q", "2011-03-01"))
+    for each in (ws, twin):
+        snapshots.build(each, as_of=AS_OF)
+    assert files(ws) == files(twin)
 
 
 def test_an_outdated_cut_that_nobody_asked_for_is_removed(ws: Workspace) -> None:

@@ -51,13 +51,19 @@ def test_times_are_microseconds_in_utc_and_no_library_is_named(ws: Workspace) ->
     assert schema.metadata is None
 
 
-def test_a_new_generation_replaces_the_old_one(ws: Workspace) -> None:
-    old = write_tables(ws, {"customers": customers("a")})
+def test_a_generation_can_be_read_until_the_next_but_one(ws: Workspace) -> None:
+    first = write_tables(ws, {"customers": customers("a")})
+    path = table_path(ws, "customers")
     (ws.tables / ".aside-killed").mkdir()
-    new = write_tables(ws, {"customers": customers("a", "b")})
-    assert old != new
-    assert sorted(path.name for path in ws.tables.iterdir()) == sorted([new, "current.json"])
-    assert json.loads((ws.tables / "current.json").read_text()) == {"generation": new}
+    second = write_tables(ws, {"customers": customers("a", "b")})
+    assert pq.read_table(path).num_rows == 1
+    assert {entry.name for entry in ws.tables.iterdir()} == {first, second, "current.json"}
+    stands = {"generation": second, "previous": first}
+    assert json.loads((ws.tables / "current.json").read_text()) == stands
+    assert write_tables(ws, {"customers": customers("b", "a")}) == second  # nothing new
+    assert json.loads((ws.tables / "current.json").read_text()) == stands
+    third = write_tables(ws, {"customers": customers("c")})
+    assert {entry.name for entry in ws.tables.iterdir()} == {second, third, "current.json"}
 
 
 def test_without_tables_the_error_names_the_command(ws: Workspace) -> None:
