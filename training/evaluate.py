@@ -15,7 +15,7 @@ import pandas as pd
 
 from configs.loader import Config
 from training import metrics
-from training.inputs import IntArray, Products, Queries
+from training.inputs import IntArray, NotEnoughData, Products, Queries
 from training.metrics import Figures
 from training.ranking import Pairs, pairs, rank
 from training.recommender import Recommender
@@ -107,7 +107,10 @@ class RecommenderJudge:
 
 
 def recommender_judge(data: "TrainingData", *, at: pd.Timestamp, days: int) -> RecommenderJudge:
-    """Return the judge of the window [at, at + days), which must end by `data.as_of`."""
+    """Return the judge of the window [at, at + days), which must end by `data.as_of`.
+
+    Raises NotEnoughData where no known customer bought a known product in it.
+    """
     before = data.purchases(data.start, at)
     before = before[before["recorded_timestamp"] < at]
     window = data.purchases(at, at + pd.Timedelta(days=days))
@@ -115,6 +118,11 @@ def recommender_judge(data: "TrainingData", *, at: pd.Timestamp, days: int) -> R
         window["customer_id"].isin(before["customer_id"])
         & window["product_id"].isin(before["product_id"])
     ]
+    if window.empty:
+        raise NotEnoughData(
+            f"no known customer bought a known product in the {days} days from {at}: there is "
+            "nothing to measure a recommender by; take another as_of"
+        )
     customers = np.array(sorted(set(window["customer_id"])), dtype=object)
     products = data.products(at)
     return RecommenderJudge(

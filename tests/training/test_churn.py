@@ -137,6 +137,19 @@ def test_an_order_counts_before_a_time_if_it_was_recorded_by_then(tmp_path: Path
     assert orders.churned(time("2011-02-01"), horizon_days=28).tolist() == [0, 1]
 
 
+def test_a_horizon_in_which_all_did_the_same_measures_nothing(tmp_path: Path) -> None:
+    rows = [line("1", "ann", "p1", "2011-01-10"), line("2", "ann", "p1", "2011-02-20")]
+    ws = workspace(tmp_path, lines(*rows))
+    data = TrainingData(ws, FeatureClient(ws), as_of=time("2011-05-01"))
+    for at, said in (
+        ("2011-01-01", "of the 0 customers"),
+        ("2011-02-10", "of the 1 customers at 2011-02-10 00:00:00.*, 0 stayed away for 28 days"),
+        ("2011-03-01", "1 stayed away"),
+    ):
+        with pytest.raises(NotEnoughData, match=said):
+            predictor_judge(data, at=time(at), horizon_days=28)
+
+
 def test_too_short_a_history_is_refused(shop: Shop) -> None:
     early = TrainingData(shop.ws, shop.client, as_of=shop.past.times[2])
     with pytest.raises(NotEnoughData, match="within 28 days"):

@@ -14,6 +14,7 @@ from tests.training.conftest import Shop
 from training.baselines import OwnPurchases, OwnPurchasesConfig, Popularity, PopularityConfig
 from training.data import TrainingData
 from training.evaluate import compare_with_baselines, recommender_judge
+from training.inputs import NotEnoughData
 from training.ranking import Pairs, pairs
 
 AT = time("2011-02-01")
@@ -101,11 +102,9 @@ def test_a_model_stands_beside_its_baselines(shop: Shop) -> None:
     assert found["popularity"]["new"].difference == pytest.approx(0, abs=0.01)
 
 
-def test_a_window_without_purchases_scores_zero(data: TrainingData) -> None:
-    judge = recommender_judge(data, at=time("2011-02-28"), days=1)
-    assert len(judge.queries) == 0
-    found = judge(Popularity(PopularityConfig()))
-    assert set(found.values()) == {0.0}
+def test_a_window_without_purchases_measures_nothing(data: TrainingData) -> None:
+    with pytest.raises(NotEnoughData, match="in the 1 days from 2011-02-28"):
+        recommender_judge(data, at=time("2011-02-28"), days=1)
 
 
 def test_the_window_must_be_known(shop: Shop) -> None:

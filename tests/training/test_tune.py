@@ -14,9 +14,12 @@ import yaml
 
 from configs.loader import load_config
 from features.workspace import Workspace
+from tests.features.shop import line, lines, workspace
+from tests.features.shop import time as moment
 from tests.training.conftest import Shop
 from training.churn import ChurnConfig
 from training.fit import fit
+from training.inputs import NotEnoughData
 from training.models import config_class
 from training.tracking import Tracking
 from training.tune import SPACES, NothingToTune, Range, TuneResult, tune
@@ -100,6 +103,20 @@ def test_a_finished_study_does_nothing(shop: Shop, result: TuneResult) -> None:
 def test_a_model_without_a_space_is_named(shop: Shop) -> None:
     with pytest.raises(NothingToTune, match="'recency': settings to search have two_tower, churn"):
         tune(shop.ws, "recency", trials=1, as_of=shop.full.as_of)
+
+
+@pytest.mark.timeout(100)
+@pytest.mark.parametrize("model", ["churn", "two_tower"])
+def test_a_silent_last_window_ends_the_study(model: str, tmp_path: Path) -> None:
+    days = [f"2011-{month:02}-10" for month in range(1, 6)]
+    rows = [line(day, "ann", "p1", day) for day in days]
+    ws = workspace(tmp_path, lines(*rows, line("bob", "bob", "p2", "2011-01-20")))
+    config = ChurnConfig(horizon_days=28) if model == "churn" else None
+    with pytest.raises(NotEnoughData, match="28 days"):
+        tune(ws, model, trials=1, as_of=moment("2011-07-01"), config=config, device="cpu")
+    tracking = Tracking(ws)
+    (run,) = tracking.client.search_runs([tracking.experiment_id])
+    assert run.info.status == "FAILED"
 
 
 @pytest.mark.parametrize("model", SPACES)
