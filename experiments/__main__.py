@@ -129,8 +129,12 @@ def power(
     definition: Definition,
     overrides: Overrides = None,
     *,
-    rel_effect_size: Annotated[float, typer.Option(help="The lift to find: 0.05 is 5 %.")],
-    chance: Annotated[float, typer.Option(help="Probability of finding it.")] = 0.8,
+    rel_effect_size: Annotated[
+        float, typer.Option(min=0.0001, max=100, help="The lift to find: 0.05 is 5 %.")
+    ],
+    chance: Annotated[
+        float, typer.Option(min=0.5, max=0.9999, help="Probability of finding it.")
+    ] = 0.8,
     as_of: AsOf = None,
     home: Home = HOME,
 ) -> None:
@@ -206,9 +210,11 @@ def simulate(
     key: Key,
     *,
     url: Annotated[str, typer.Option(help="The running service.")] = "http://127.0.0.1:3000",
-    customers: Annotated[int, typer.Option(help="At most so many; each comes once.")] = 2_000,
-    days: Annotated[int, typer.Option(help="Days on which they come.")] = 14,
-    seed: Annotated[int, typer.Option(help="Of visits and purchases.")] = 7,
+    customers: Annotated[
+        int, typer.Option(min=1, help="At most so many; each comes once.")
+    ] = 2_000,
+    days: Annotated[int, typer.Option(min=1, help="Days on which they come.")] = 14,
+    seed: Annotated[int, typer.Option(min=0, help="Of visits and purchases.")] = 7,
     home: Home = HOME,
 ) -> None:
     """Let simulated customers shop against the running service; hold the analysis to the truth.

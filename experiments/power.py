@@ -34,11 +34,18 @@ def sample_size(
     the treatment's. An always-valid interval needs about 1.5 to 2 times as many for its end, and
     may end sooner.
 
+    Raises ExperimentError where `mean` or `rel_effect_size` is not positive, or one of `alpha`,
+    `power` and `share` not between 0 and 1.
+
     >>> sample_size(mean=10, std=10, rel_effect_size=0.1, alpha=0.05, power=0.8, share=0.5)
     3140
     """
-    if not (mean > 0 and rel_effect_size != 0):
-        raise ValueError(f"mean = {mean}, rel_effect_size = {rel_effect_size}: no effect to find")
+    for name, value in {"mean": mean, "rel_effect_size": rel_effect_size}.items():
+        if not 0 < value < math.inf:
+            raise ExperimentError(f"{name} = {value}: it must be positive and finite")
+    for name, value in {"alpha": alpha, "power": power, "share": share}.items():
+        if not 0 < value < 1:
+            raise ExperimentError(f"{name} = {value}: it must lie between 0 and 1")
     quantiles = scipy.stats.norm.ppf(1 - alpha / 2) + scipy.stats.norm.ppf(power)
     spread = std**2 * (1 / share + 1 / (1 - share))
     return math.ceil(quantiles**2 * spread / (mean * rel_effect_size) ** 2)
@@ -55,7 +62,7 @@ def plan(
     """Plan by the customers of the last 365 days, as if shown something one window ago.
 
     The smallest variant against the control decides. Raises ExperimentError when nobody
-    bought.
+    bought, or what came back was worth more than what was sold.
     """
     start = as_of - pd.Timedelta(days=experiment.window_days)
     order_lines = known(order_lines, as_of)
@@ -78,6 +85,11 @@ def plan(
     for metric in METRICS:
         value, _ = cuped(units[metric].to_numpy(), units[COVARIATE].to_numpy())
         mean, std = float(value.mean()), float(value.std())
+        if mean <= 0:
+            raise ExperimentError(
+                f"mean {metric} = {mean:.4g} in the {experiment.window_days:g} days before "
+                f"{as_of}: a relative effect needs a positive one; name another day (--as-of)"
+            )
         size = sample_size(
             mean=mean,
             std=std,

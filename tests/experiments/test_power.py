@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import tea_tasting
+from typer.testing import CliRunner
 
+from experiments.__main__ import app
 from experiments.definition import Experiment, ExperimentError
 from experiments.power import plan, sample_size
 from tests.experiments.test_analysis import AS_OF, SPRING, lines
@@ -55,3 +57,40 @@ def test_the_smallest_variant_decides() -> None:
 def test_a_shop_without_orders_cannot_be_planned() -> None:
     with pytest.raises(ExperimentError, match="nobody bought in the 7 days"):
         plan(SPRING, lines(), as_of=AS_OF, rel_effect_size=0.5)
+
+
+def test_a_shop_that_took_back_more_than_it_sold_cannot_be_planned() -> None:
+    rows = lines(("a", -1, "sale", 1, 5), ("a", 29, "sale", 1, 5), ("a", 29, "return", -2, 5))
+    with pytest.raises(ExperimentError, match=r"mean revenue = -5 in the 7 days"):
+        plan(SPRING, rows, as_of=AS_OF, rel_effect_size=0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("mean", 0.0),
+        ("rel_effect_size", 0.0),
+        ("rel_effect_size", np.inf),
+        ("rel_effect_size", np.nan),
+        ("alpha", 0.0),
+        ("power", 1.0),
+        ("power", 0.0),
+        ("share", 1.0),
+    ],
+)
+def test_a_size_that_is_none_is_refused(name: str, value: float) -> None:
+    known = {"mean": 1, "std": 1, "rel_effect_size": 0.1, "alpha": 0.05, "power": 0.8, "share": 0.5}
+    with pytest.raises(ExperimentError, match=f"{name} = {value}: it must"):
+        sample_size(**{**known, name: value})
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--rel-effect-size", "0"), ("--chance", "1"), ("--chance", "0")],
+)
+def test_the_command_refuses_what_has_no_size(option: str, value: str) -> None:
+    sizes = {"--rel-effect-size": "0.1", option: value}
+    words = [word for pair in sizes.items() for word in pair]
+    done = CliRunner().invoke(app, ["power", "spring.yaml", *words])
+    assert done.exit_code == 2
+    assert f"Invalid value for '{option}'" in done.stderr
