@@ -51,7 +51,11 @@ def ask(
 
         from serving.ask import ask as get
 
-        print_json(get(url, path, body, patience_s=patience))
+        answer = get(url, path, body, patience_s=patience)
+        try:
+            print_json(answer)
+        except ValueError:  # no JSON: metrics and health are plain text
+            print(answer)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from serving.launch import LaunchError
 
 
 def ask(url: str, path: str, body: str | None, *, patience_s: float) -> str:
-    """Return the JSON that `path` answers to `body` (a POST; without one a GET), errors included.
+    """Return the text that `path` answers to `body` (a POST; without one a GET), errors included.
 
     Waits up to `patience_s` seconds until the service at `url` is ready. Raises LaunchError when
-    it is not.
+    it is not, or when it does not answer.
     """
     deadline = time.monotonic() + patience_s
     with httpx.Client(base_url=url, timeout=30) as client:
@@ -21,10 +21,13 @@ def ask(url: str, path: str, body: str | None, *, patience_s: float) -> str:
                     f"--url {url}: no service is ready there; start one by `python -m serving run`"
                 )
             time.sleep(0.2)
-        if body is None:
-            return client.get(path).text
-        headers = {"Content-Type": "application/json"}
-        return client.post(path, content=body, headers=headers).text
+        try:
+            if body is None:
+                return client.get(path).text
+            headers = {"Content-Type": "application/json"}
+            return client.post(path, content=body, headers=headers).text
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise LaunchError(f"{url}{path} does not answer: {error}") from error
 
 
 def _ready(client: httpx.Client) -> bool:
