@@ -76,18 +76,26 @@ class Workspace:
     def open(cls, home: Path) -> "Workspace":
         """Return the workspace at `home`. Raises WorkspaceError where none (or another) stands."""
         home = home.resolve()
+        file = home / "workspace.json"
         try:
-            saved = json.loads((home / "workspace.json").read_text(encoding="utf-8"))
+            saved = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise WorkspaceError(
                 f"no workspace at {home}: run `python -m features ingest` or `simulate` first"
             ) from None
+        except ValueError as error:
+            raise WorkspaceError(f"{file}: not JSON ({error})") from error
+        if not isinstance(saved, dict):
+            raise WorkspaceError(f"{file}: not a JSON object")
         version = saved.pop("schema_version", None)
         if version != SCHEMA_VERSION:
             raise WorkspaceError(
                 f"{home} has schema_version {version}, this code reads {SCHEMA_VERSION}: "
                 "ingest the shop's files into a new --home"
             )
+        texts = {name for name, value in saved.items() if isinstance(value, str)}
+        if texts != saved.keys() or texts != {"timezone", "currency", "clock"}:
+            raise WorkspaceError(f"{file}: holds {saved}, not timezone, currency and clock as text")
         return cls(home, **saved)
 
     def _save(self) -> None:

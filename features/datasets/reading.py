@@ -203,13 +203,21 @@ def _xlsx_rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
         raise BadInput(file=str(file), rule=f"not an .xlsx file: {error}") from error
     for sheet in book.worksheets:
         rows = sheet.iter_rows(values_only=True)
-        header = [str(name) for name in next(rows, ())]
+        first = next(rows, ())
+        if not _filled(first) and not any(map(_filled, rows)):
+            continue
+        header = [str(name) for name in first]
         _require(file, columns, header)
         places = [header.index(name) for name in columns]
         for row, cells in enumerate(rows, start=2):
-            if any(cell is not None for cell in cells):
-                yield f"{sheet.title}!{row}", [_cell_text(cells[place]) for place in places]
+            if _filled(cells):  # may be shorter than the header
+                whole = [*cells, *[None] * (len(header) - len(cells))]
+                yield f"{sheet.title}!{row}", [_cell_text(whole[place]) for place in places]
     book.close()
+
+
+def _filled(cells: Sequence[object]) -> bool:
+    return any(cell is not None for cell in cells)
 
 
 def _cell_text(value: object) -> str | None:

@@ -36,3 +36,23 @@ def test_a_day_begins_where_its_midnight_is_skipped_or_doubled(
     timezone: str, date: str, start: str
 ) -> None:
     assert shop(timezone).midnight(date) == pd.Timestamp(start)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "workspace.json: not JSON"),
+        ("[1]", "workspace.json: not a JSON object"),
+        ('{"schema_version": 2}', "has schema_version 2, this code reads 1"),
+        ('{"schema_version": 1, "timezone": "UTC"}', "workspace.json: holds {'timezone': 'UTC'}"),
+        (
+            '{"schema_version": 1, "timezone": "UTC", "currency": "GBP", "clock": 7}',
+            "not timezone, currency and clock as text",
+        ),
+    ],
+)
+def test_a_broken_workspace_is_named(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "workspace.json").write_text(content)
+    with pytest.raises(WorkspaceError) as refused:
+        Workspace.open(tmp_path)
+    assert message in str(refused.value)

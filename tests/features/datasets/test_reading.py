@@ -55,6 +55,33 @@ def test_all_sheets_of_a_workbook_are_read(tmp_path: Path) -> None:
     assert frame["b"].fillna("null").tolist() == ["2009-12-01 07:45:00", "2.5", "null"]
 
 
+def test_short_rows_and_empty_sheets_of_a_workbook(tmp_path: Path) -> None:
+    book = openpyxl.Workbook(write_only=True)  # names no dimensions: rows come as long as they are
+    sheets: dict[str, list[list[object]]] = {
+        "data": [["a", "b"], [1], [2, "x"]],
+        "empty": [],
+        "blank": [[], [None]],
+    }
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    book.save(tmp_path / "shop.xlsx")
+    frame = read_rows(tmp_path / "shop.xlsx", columns=["b", "a"])
+    assert frame.index.tolist() == ["data!2", "data!3"]
+    assert frame["a"].tolist() == ["1", "2"]
+    assert frame["b"].fillna("null").tolist() == ["null", "x"]
+
+
+def test_a_sheet_without_a_header_is_named(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet("rest")
+    sheet["A2"] = 1
+    book.save(tmp_path / "shop.xlsx")
+    with pytest.raises(BadInput, match=r"column 'a': the column is missing"):
+        read_rows(tmp_path / "shop.xlsx", columns=["a"])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
