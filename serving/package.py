@@ -1,7 +1,8 @@
-"""Make a Bento: code, champions and product snapshot in one folder that runs anywhere.
+"""Make a Bento: code, model versions and product snapshot in one folder that runs anywhere.
 
 Customer rows, events and exposures stay outside: `REGULARS_STORES` names them where the Bento
-runs (`serving.backend`); without it the Bento answers with fallbacks.
+runs (`serving.backend`); without it the Bento answers with fallbacks. It carries the champions and
+the versions that experiments compare now: one that starts later needs a new Bento.
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import Final
 
 import yaml
 
+from experiments.definition import running
 from features.workspace import Workspace, write_json
 from serving.backend import PACKAGED
 from serving.launch import SERVICE, LaunchError
@@ -43,7 +45,7 @@ def package(home: Path, output: Path) -> Path:
     ):
         context = Path(made) / "context"
         _copy_code(context)
-        _copy_workspace(workspace, context / PACKAGED.name)
+        copy_workspace(workspace, context / PACKAGED.name)
         bento = _build(context, store=Path(made) / "bentoml")
         shutil.copytree(bento, Path(aside) / "bento").rename(output)
     return output
@@ -56,8 +58,11 @@ def _copy_code(context: Path) -> None:
     shutil.copy2(_ROOT / LOCK, context / LOCK)
 
 
-def _copy_workspace(workspace: Workspace, packaged: Path) -> None:
-    """Copy what answers without stores: settings and clock, champions, products."""
+def copy_workspace(workspace: Workspace, packaged: Path) -> None:
+    """Copy to the new folder `packaged` what a Bento carries: settings, clock, models, products.
+
+    Raises LaunchError when nothing was promoted or materialized.
+    """
     packaged.mkdir(parents=True)
     for name in ("workspace.json", "clock.json"):
         if (workspace.home / name).exists():
@@ -70,7 +75,8 @@ def _copy_workspace(workspace: Workspace, packaged: Path) -> None:
             f"{error.filename} is missing: run `python -m features materialize` and "
             "`python -m training promote` first"
         ) from None
-    for folder in champions.values():
+    compared = {v.model for e in running(workspace) for v in e.variants.values()}
+    for folder in {*champions.values(), *(model.replace("@", "/") for model in compared)}:
         shutil.copytree(workspace.bundles / folder, packaged / "bundles" / folder)
     write_json(packaged / "bundles" / "current.json", champions)
     (packaged / "online").mkdir()

@@ -4,11 +4,16 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from experiments.definition import stop
 from features.workspace import Workspace
+from serving.backend import Backend, Places
+from serving.package import copy_workspace
+from tests.serving.test_answers import start_experiment
 from tests.serving.test_server import started
 
 
@@ -49,6 +54,20 @@ def test_the_bare_bento_answers(ws: Workspace, tmp_path: Path) -> None:
         assert answer["model"] == {"name": "recommender", "version": "1"}
         assert "fallback_reason" not in answer
         assert running.http.post("/v1/events", json={"events": [event]}).status_code == 202
+
+
+def test_a_bento_carries_what_experiments_compare(ws: Workspace, tmp_path: Path) -> None:
+    start_experiment(ws)
+    packaged = tmp_path / "packaged"
+    copy_workspace(ws, packaged)
+    places = Places(workspace=Workspace.open(packaged), stores=ws)
+    with closing(Backend(places)) as backend:
+        backend.models.refresh()
+        assert set(backend.models.served.rankers) == {"recommender@1", "recommender@2"}
+    stop(ws, "test")
+    copy_workspace(ws, tmp_path / "after")
+    carried = sorted(path.name for path in (tmp_path / "after/bundles/recommender").iterdir())
+    assert carried == ["1"]
 
 
 def test_an_output_that_stands_is_left_alone(ws: Workspace, tmp_path: Path) -> None:
