@@ -24,7 +24,7 @@ FILE: Final = "bundle.json"
 
 
 class BundleError(UserError, RuntimeError):
-    """A folder holds no readable bundle; the message names it."""
+    """A folder holds no bundle that this code can read; the message names it."""
 
 
 class Manifest(Config):
@@ -92,7 +92,10 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read the bundle at `folder`. Raises BundleError where it cannot be read."""
+    """Read the bundle at `folder`.
+
+    Raises BundleError where it cannot be read, or its model reads other inputs than today's.
+    """
     manifest = read_manifest(folder)
     model = model_class(manifest.model).load(folder / "model")
     return Bundle(model=model, manifest=manifest, folder=folder)

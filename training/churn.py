@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from configs.loader import Config
 from features.workspace import write_json
+from training.bundle import BundleError
 from training.churn_examples import INPUTS, Examples, examples, select
 from training.inputs import FloatArray, Queries
 from training.run import Run
@@ -129,10 +130,10 @@ class Churn:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote. ValueError where it was trained on other inputs than today's."""
+        """Read what `save` wrote. BundleError where it was trained on other inputs than today's."""
         settings = json.loads((folder / SETTINGS).read_text())
         if tuple(settings["inputs"]) != tuple(INPUTS):
-            raise ValueError(f"{folder}: this model reads other customer inputs; fit it again")
+            raise BundleError(f"{folder}: this model reads other customer inputs; fit it again")
         config = ChurnConfig(**settings["config"])
         net = ChurnNet(len(INPUTS), hidden=config.hidden, dropout=config.dropout)
         net.load_state_dict(load_file(folder / WEIGHTS))

@@ -10,6 +10,7 @@ import pydantic
 
 from configs.loader import Config
 from features.workspace import write_json
+from training.bundle import BundleError
 from training.churn_examples import INPUTS, examples, select
 from training.inputs import FloatArray, Queries
 from training.run import Run
@@ -87,10 +88,10 @@ class LogisticRegression:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote. ValueError where it was fitted on other inputs than today's."""
+        """Read what `save` wrote. BundleError where it was fitted on other inputs than today's."""
         content = json.loads((folder / FILE).read_text())
         if set(content["coefficients"]) != set(cls.inputs):
-            raise ValueError(f"{folder}: this model reads other customer inputs; fit it again")
+            raise BundleError(f"{folder}: this model reads other customer inputs; fit it again")
         weights = [content["coefficients"][name] for name in cls.inputs]
         return cls(np.array([*weights, content["intercept"]]), horizon_days=content["horizon_days"])
 

@@ -5,15 +5,22 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
 from configs.loader import Config
+from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from features.snapshots import CODE_VERSION
 from features.store import FeatureClient
 from features.workspace import Workspace
 from training.assess import window_days
 from training.data import TrainingData
 from training.models import config_class
+
+Code = tuple[str, tuple[str, ...], tuple[str, ...]]
+CODE: Final[Code] = (CODE_VERSION, CUSTOMER_INPUTS, PRODUCT_INPUTS)
+"""What the features are by this code: the snapshots' version, and what models read of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +37,12 @@ class Job:
     """What was known before the last window."""
     full: TrainingData
     data_digest: str
+    code: Code = CODE
 
     @property
     def key(self) -> str:
-        """The name of this work: a digest of model, data, config and seed."""
-        asked = [self.model, self.config.model_dump(mode="json"), self.seed]
+        """The name of this work: a digest of model, data, config, seed and the features' code."""
+        asked = [self.model, self.config.model_dump(mode="json"), self.seed, self.code]
         text = json.dumps([*asked, self.as_of.isoformat(), self.data_digest], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from configs.loader import Config
 from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from features.workspace import write_json
+from training.bundle import BundleError
 from training.inputs import FloatArray, Products, Queries
 from training.losses import softmax_loss
 from training.recommender import Scorer
@@ -167,11 +168,11 @@ class TwoTower:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote. ValueError where it was trained on other inputs than today's."""
+        """Read what `save` wrote. BundleError where it was trained on other inputs than today's."""
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         inputs = (settings["customer_inputs"], settings["product_inputs"])
         if inputs != (list(CUSTOMER_INPUTS), list(PRODUCT_INPUTS)):
-            raise ValueError(f"{folder}: this model reads other inputs than today's; fit it again")
+            raise BundleError(f"{folder}: this model reads other inputs than today's; fit it again")
         model = cls(
             TwoTowerConfig(**settings["config"]),
             product_ids=Vocabulary(settings["product_ids"]),

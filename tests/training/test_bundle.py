@@ -117,7 +117,7 @@ def test_a_model_of_other_inputs_is_refused(tmp_path: Path) -> None:
     write_bundle(tmp_path / "b", churn(), MANIFEST.model_copy(update={"model": "churn"}))
     file = tmp_path / "b" / "model" / "churn.json"
     file.write_text(file.read_text().replace(INPUTS[0], "something_else"))
-    with pytest.raises(ValueError, match="reads other customer inputs"):
+    with pytest.raises(BundleError, match="reads other customer inputs"):
         load_bundle(tmp_path / "b")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.contracts import RUN
 from tests.training.conftest import Shop
+from training.bundle import BundleError
 from training.churn_examples import INPUTS, Orders, predictor_judge, select
 from training.customer_baselines import (
     RECENCY,
@@ -78,5 +79,5 @@ def test_saved_as_json_coefficients(
     assert loaded.horizon_days == 28
     np.testing.assert_array_equal(loaded.predict(queries), model.predict(queries))
     file.write_text(file.read_text().replace(RECENCY, "other"))
-    with pytest.raises(ValueError, match="reads other customer inputs"):
+    with pytest.raises(BundleError, match="reads other customer inputs"):
         type(model).load(tmp_path)

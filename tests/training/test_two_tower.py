@@ -11,15 +11,18 @@ import numpy as np
 import pytest
 import torch
 
+from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from tests.contracts import RUN, RecommenderContract
 from tests.training.conftest import Shop
 from training.baselines import Popularity, PopularityConfig
+from training.bundle import BundleError
 from training.data import TrainingData
 from training.evaluate import recommender_judge
 from training.inputs import NotEnoughData
 from training.run import Run
 from training.towers import RepeatPath, Visitors
 from training.two_tower import TwoTower, TwoTowerConfig
+from training.vocabulary import Vocabulary
 
 CONFIG = TwoTowerConfig(epochs=2, embedding_dim=8, hidden=16, batch_size=64, lr=0.02)
 
@@ -106,6 +109,16 @@ def test_without_a_purchase_after_a_snapshot_there_is_nothing_to_learn(shop: Sho
     first = TrainingData(shop.ws, shop.client, as_of=shop.full.times[0])
     with pytest.raises(NotEnoughData, match="as_of"):
         TwoTower.fit(first, config=CONFIG, seed=1, run=RUN)
+
+
+@pytest.mark.parametrize("name", [CUSTOMER_INPUTS[0], PRODUCT_INPUTS[0]])
+def test_a_model_of_other_inputs_is_refused(name: str, tmp_path: Path) -> None:
+    words = Vocabulary(["one", "two"])
+    TwoTower(CONFIG, product_ids=words, title_tokens=words).save(tmp_path)
+    file = tmp_path / "two_tower.json"
+    file.write_text(file.read_text().replace(f'"{name}"', '"something_else"'))
+    with pytest.raises(BundleError, match="reads other inputs than today's; fit it again"):
+        TwoTower.load(tmp_path)
 
 
 _TRAIN = """
