@@ -69,7 +69,8 @@ class Recommendations:
     ) -> RecommendationAnswer:
         """Return a list, after its exposure is on disk.
 
-        Where it cannot be written, the list is the champion's, in no experiment.
+        Where it cannot be written, the list is the champion's, in no experiment, and that is the
+        reason told, whatever else was missing.
         """
         now, served = self._clock(), self._models.served
         unit_id = request.customer_id if request.personalized else None
@@ -90,7 +91,7 @@ class Recommendations:
             if draft.experiments:
                 draft = self._draft(replace(served, experiments=()), unit_id, now)
                 items = _items(draft, request)
-            draft = replace(draft, reason=draft.reason or "exposure_log_unavailable")
+            draft = replace(draft, reason="exposure_log_unavailable")
         return RecommendationAnswer(
             request_id=request_id,
             recommendation_id=shown.recommendation_id,

@@ -246,7 +246,8 @@ def test_when_exposures_cannot_be_written_the_champion_answers(ws: Workspace) ->
     assert answer["experiments"] == []
     assert answer["model"] == {"name": "recommender", "version": "1"}
     assert products(answer) == ["tea", "pot"]
-    assert anonymous["fallback_reason"] == "not_personalized"
+    assert anonymous["fallback_reason"] == "exposure_log_unavailable"
+    assert anonymous["model"] == {"name": "popularity", "version": None}
 
 
 def test_when_events_cannot_be_written_the_caller_is_told(ws: Workspace) -> None:
