@@ -86,11 +86,14 @@ class FeatureClient:
         """Put the customers and products as of `as_of` (UTC) where serving reads them.
 
         Takes in the event log and builds the snapshots first. The same cut of the same rows
-        changes nothing; a cut before the one that stands raises WorkspaceError.
+        changes nothing; a cut before the one that stands, or after `ws.now()`, raises
+        WorkspaceError.
         """
         from features.events import absorb
 
         ws = self.ws
+        if as_of > ws.now():
+            raise WorkspaceError(f"as_of = {as_of}: the workspace's clock stands at {ws.now()}")
         absorb(ws)
         snapshots.build(ws, as_of=as_of)
         self.apply()

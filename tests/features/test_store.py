@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -231,6 +232,14 @@ def test_the_newest_cut_wins(own: FeatureClient) -> None:
     assert row is not None
     assert (row["event_timestamp"], row["orders_30d"]) == (later, 0)
     assert online_products(own.ws)[0] == later
+
+
+def test_a_cut_to_come_is_refused(own: FeatureClient) -> None:
+    stands = (own.ws.online / "current.json").read_bytes()
+    early = FeatureClient(replace(own.ws, clock=f"fixed:{AS_OF.isoformat()}"))
+    with pytest.raises(WorkspaceError, match="the workspace's clock stands at 2011-03-16"):
+        early.materialize(AS_OF + pd.Timedelta(days=1))
+    assert (own.ws.online / "current.json").read_bytes() == stands
 
 
 def test_a_late_line_corrects_the_same_cut(own: FeatureClient) -> None:
