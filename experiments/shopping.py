@@ -165,8 +165,8 @@ def shop(
         return ClosedLoop(analysis=read_out(ws, key), truth=json.loads(told.read_text()))
     if len(read(ws.experiments / DATABASE, key)):
         raise ExperimentError(
-            f"customers have seen {key!r} already, and no truth is known of them: "
-            "simulate under a new key"
+            f"customers have seen {key!r} already, in a simulation that did not end: no truth is "
+            f"known of them. Go on by `{_end(ws, key)}python -m experiments start FILE key=NEW`"
         )
     world, rng, start = World.open(ws), np.random.default_rng(seed), ws.now().ceil("D")
     visits = single_visits(world, start=start, days=days, customers=customers, rng=rng)
@@ -198,6 +198,13 @@ def shop(
     truth = true_effects(world, experiment, slates)
     write_json(told, truth)
     return ClosedLoop(analysis=read_out(ws, key), truth=truth)
+
+
+def _end(ws: Workspace, key: str) -> str:
+    """Return the command that ends experiment `key`, and what joins the next; empty if it ended."""
+    if status(ws, key).status != "running":
+        return ""
+    return f"python -m experiments kill {key} --reason interrupted` and `"
 
 
 class _Day:

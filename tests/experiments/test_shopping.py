@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments.definition import Experiment, ExperimentError, start, stop
-from experiments.exposures import DATABASE, read
+from experiments.definition import Experiment, ExperimentError, kill, start, stop
+from experiments.exposures import DATABASE, ExposureLog, read
 from experiments.shopping import shop
 from features.datasets import simulated
 from features.events import all_order_lines
@@ -14,6 +14,7 @@ from features.ingest import ingest
 from features.simulator import World, WorldConfig
 from features.store import FeatureClient
 from features.workspace import Workspace
+from tests.experiments.test_exposures import exposure
 from tests.serving.conftest import put_bundle, put_champions
 from tests.serving.test_server import Server, server
 from training.baselines import OwnPurchases, OwnPurchasesConfig, Popularity, PopularityConfig
@@ -58,6 +59,22 @@ def test_a_service_that_does_not_answer_ends_the_simulation(ws: Workspace) -> No
     start(ws, experiment("ab", "recommender@2", "champion"))
     with pytest.raises(ExperimentError, match=r"POST /v1/recommendations at http://127.0.0.1:9: "):
         shop(ws, "ab", url="http://127.0.0.1:9", customers=5, days=1, seed=1, progress=quiet)
+
+
+def test_an_interrupted_simulation_says_how_to_go_on(ws: Workspace) -> None:
+    start(ws, experiment("ab", "recommender@2", "champion"))
+    with ExposureLog(ws.experiments / DATABASE) as log:
+        log.append(exposure(1, experiment="ab", variant="control")).result(5)
+
+    def simulate() -> str:
+        with pytest.raises(ExperimentError, match="in a simulation that did not end") as found:
+            shop(ws, "ab", url="http://127.0.0.1:9", customers=5, days=1, seed=1, progress=quiet)
+        return str(found.value).partition("Go on by ")[2]
+
+    anew = "`python -m experiments start FILE key=NEW`"
+    assert simulate() == f"`python -m experiments kill ab --reason interrupted` and {anew}"
+    kill(ws, "ab", reason="interrupted")
+    assert simulate() == anew
 
 
 @pytest.mark.slow
