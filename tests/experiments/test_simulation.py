@@ -1,8 +1,10 @@
 """The closed loop in process: what the analysis finds against what is true."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
@@ -20,6 +22,7 @@ from experiments.simulation import (
 from features.simulator import World, WorldConfig
 
 K = 10
+Codes = npt.NDArray[Any]
 
 
 @cache
@@ -36,15 +39,30 @@ def popular() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 
 
 def lists(variant: str, visits: pd.DataFrame) -> pd.DataFrame:
-    """Show `popular` products to everyone, or those each customer likes (`liked`)."""
+    """Show `popular` products to everyone, or those each customer likes best (`liked`)."""
     ids = visits["customer_id"].to_numpy(object)
-    top = np.broadcast_to(popular(), (len(ids), K))
     if variant == "liked":
-        affinity = world().affinity(ids, world().products.product_ids)
-        top = np.argsort(-affinity, axis=1, kind="stable")[:, :K]
+        return listed(visits, by_taste(ids)[:, :K])
+    return listed(visits, np.broadcast_to(popular(), (len(ids), K)))
+
+
+def far_apart(variant: str, visits: pd.DataFrame) -> pd.DataFrame:
+    """Show each customer what it likes best (`liked`), or what it likes least."""
+    tastes = by_taste(visits["customer_id"].to_numpy(object))
+    return listed(visits, tastes[:, :K] if variant == "liked" else tastes[:, -K:])
+
+
+def by_taste(customer_ids: Codes) -> Codes:
+    """Return the products by each customer's taste, best first."""
+    affinity = world().affinity(customer_ids, world().products.product_ids)
+    return np.argsort(-affinity, axis=1, kind="stable")
+
+
+def listed(visits: pd.DataFrame, top: Codes) -> pd.DataFrame:
+    """Return the slates that show `top`, K products a visit."""
     rows = visits.loc[visits.index.repeat(K), ["customer_id", "time"]].reset_index(drop=True)
     return rows.assign(
-        position=np.tile(np.arange(1, K + 1), len(ids)),
+        position=np.tile(np.arange(1, K + 1), len(visits)),
         product_id=world().products.product_ids[top.ravel()],
     )
 
@@ -118,13 +136,20 @@ def test_the_truth_is_what_many_responses_average_to() -> None:
         assert abs(difference.mean() - truth[metric]) < 4 * error < abs(truth[metric])
 
 
-def test_one_loop_finds_a_true_lift() -> None:
-    found = run(0, lists)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_one_loop_finds_a_true_lift(seed: int) -> None:
+    found = run(seed, far_apart)
     assert sum(found.analysis.units.values()) == sum(found.analysis.sample_ratio.exposed.values())
     assert found.analysis.sample_ratio.ok
     assert found.analysis.waiting == found.analysis.crossed == 0
-    assert found.truth["liked"]["conversion"] != 0
+    assert min(found.truth["liked"][metric] for metric in METRICS) > 0
     assert set(found.covered["liked"]) == set(METRICS)
+    conversion, revenue = found.analysis.effects
+    assert conversion.effect_size_always.low > 0
+    assert revenue.effect_size_ci.low > 0
+
+
+def test_the_truth_of_equal_lists_is_nothing() -> None:
     assert run(0, same).truth == {"liked": {"conversion": 0.0, "revenue": 0.0}}
 
 
