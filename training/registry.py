@@ -22,6 +22,20 @@ from training.tracking import BUNDLE_PATH, MODEL_PATH, Tracking, open_client
 CHAMPION: Final = "champion"
 CURRENT: Final = "current.json"
 REGISTERED: Final = ("recommender", "churn")
+PACKAGES: Final = ("configs", "features", "training")
+"""The code that a version carries, so that it can be loaded where only REQUIREMENTS are."""
+REQUIREMENTS: Final = (
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pandera",
+    "pyarrow",
+    "pydantic",
+    "pyyaml",
+    "safetensors",
+    "scipy",
+    "torch",
+)
 
 
 class RegistryError(UserError, RuntimeError):
@@ -125,6 +139,8 @@ def export(ws: Workspace, name: str, version: str | None = None) -> Path:
     """
     found = find(ws, name, version)
     folder = ws.bundles / found.name / found.version
+    if folder.exists():
+        return folder
     with ws.lock("bundles"):
         if not folder.exists():
             copy_bundle(found.bundle, folder, version=found.version)
@@ -142,8 +158,8 @@ def promote(ws: Workspace, name: str, version: str | None = None) -> Version:
     client = open_client(ws)
     compared = {found.manifest.model: found.manifest.metrics, **found.baselines}
     client.set_model_version_tag(name, number, "promoted_on", json.dumps(compared))
-    client.set_registered_model_alias(name, CHAMPION, number)
-    with ws.lock("bundles"):
+    with ws.lock("bundles"):  # the alias and what serving reads never name different versions
+        client.set_registered_model_alias(name, CHAMPION, number)
         write_json(ws.bundles / CURRENT, read_current(ws) | {name: f"{name}/{number}"})
     return found
 
@@ -181,7 +197,6 @@ def _save_pyfunc(folder: Path) -> None:
     """Turn `folder`'s bundle and products into an MLflow model folder beside them."""
     from importlib.metadata import version
 
-    packages = ("mlflow", "numpy", "pandas", "pyarrow", "safetensors", "torch")
     with warnings.catch_warnings():  # MLflow's, of its own classes and of an example of the input
         for message in (".*type hint is inferred as AnyType", ".*An input example was not"):
             warnings.filterwarnings("ignore", message)
@@ -197,5 +212,6 @@ def _save_pyfunc(folder: Path) -> None:
                 "products": str(folder / "products.parquet"),
             },
             signature=ModelSignature(params=ParamSchema([ParamSpec("k", "integer", 10)])),
-            pip_requirements=[f"{package}=={version(package)}" for package in packages],
+            code_paths=[str(Path(__file__).parents[1] / package) for package in PACKAGES],
+            pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
         )

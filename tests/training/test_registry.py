@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from training.fit import FitResult, fit
 from training.inputs import encode_products, encode_queries
 from training.models import UnknownModel
 from training.ranking import top_k
-from training.registry import RegistryError, export, find, promote, read_current
+from training.registry import PACKAGES, RegistryError, export, find, promote, read_current
 from training.tracking import open_client
 
 
@@ -66,6 +68,22 @@ def test_promoting_one_name_leaves_the_other(
     }
 
 
+def test_the_alias_moves_together_with_what_serving_reads(
+    shop: Shop, recency: FitResult, logistic: FitResult
+) -> None:
+    promote(shop.ws, "churn", logistic.version.version)
+    promote(shop.ws, "churn", recency.version.version)
+    with ThreadPoolExecutor(1) as pool:
+        with shop.ws.lock("bundles"):  # another promotion is at work
+            waiting = pool.submit(promote, shop.ws, "churn", logistic.version.version)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=2)
+            assert find(shop.ws, "churn", "champion") == recency.version
+        assert waiting.result() == logistic.version
+    assert find(shop.ws, "churn", "champion") == logistic.version
+    assert read_current(shop.ws)["churn"] == f"churn/{logistic.version.version}"
+
+
 def test_exporting_twice_changes_nothing(shop: Shop, popularity: FitResult) -> None:
     current = read_current(shop.ws)
     folder = export(shop.ws, "recommender", popularity.version.version)
@@ -100,21 +118,31 @@ def test_what_is_not_there_is_named(shop: Shop) -> None:
 
 
 LOAD = """
-import os, sys
+import json, os, sys
+home, name, rows, out, libraries = sys.argv[1:]
+sys.path.append(libraries)  # without what is installed beside them as editable
 os.environ.update(MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false", MLFLOW_DISABLE_TELEMETRY="true")
 import mlflow, pandas as pd
-home, name, rows, out = sys.argv[1:]
 mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")
 model = mlflow.pyfunc.load_model(f"models:/{name}@champion")
 model.predict(pd.read_parquet(rows), params={"k": 3}).to_parquet(out)
+names = ("configs", "features", "training")
+print(json.dumps({name: sys.modules[name].__file__ for name in names}))
 """
 
 
 def in_a_fresh_process(shop: Shop, name: str, rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Return the champion's answer where this code is not installed: the version's own is used."""
     rows.to_parquet(folder / "rows.parquet")
     paths = [str(folder / "rows.parquet"), str(folder / "out.parquet")]
-    command = [sys.executable, "-c", LOAD, str(shop.ws.home), name, *paths]
-    subprocess.run(command, check=True, cwd=folder, capture_output=True)
+    libraries = sysconfig.get_paths()["purelib"]
+    command = [sys.executable, "-I", "-S", "-c", LOAD, str(shop.ws.home), name, *paths, libraries]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    own = find(shop.ws, name, "champion").bundle.parents[1] / "code"
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        package: str(own / package / "__init__.py") for package in PACKAGES
+    }
     return pd.read_parquet(folder / "out.parquet")
 
 
