@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from training.job import Job
     from training.registry import Version
 
+CAVEAT = (
+    "Caveat: the epochs were chosen on this same window, so these figures and intervals flatter "
+    "the model by that choice."
+)
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
@@ -162,6 +166,8 @@ def evaluate(
         console.print(compare_metrics(title, {model: found.metrics, **found.baselines}))
         for line in leads:
             console.print(line, highlight=False)
+        if "epochs" in type(settings).model_fields:
+            console.print(CAVEAT, highlight=False, soft_wrap=True)
 
 
 def _leads(job: "Job", found: "Assessment", *, display: "Display", device: DeviceName) -> list[str]:

@@ -33,12 +33,8 @@ Name = Annotated[
 
 
 def cut_of(ws: "Workspace", as_of: str | None) -> "pd.Timestamp":
-    """Return the midnight of the local day `as_of`, by default of the clock's day."""
-    from features.workspace import WorkspaceError
+    """Return the midnight of the local day `as_of`, by default of the clock's day.
 
-    now = ws.now()
-    today = str(now.tz_convert(ws.timezone).date())
-    cut = ws.midnight(today if as_of is None else as_of)
-    if cut > now:
-        raise WorkspaceError(f"--as-of {as_of}: the workspace's clock stands at {now.isoformat()}")
-    return cut
+    Raises WorkspaceError where it is not a date, or lies after the clock.
+    """
+    return ws.cut(str(ws.now().tz_convert(ws.timezone).date()) if as_of is None else as_of)

@@ -55,7 +55,14 @@ def test_evaluate_registers_nothing(shop: Shop, day: str) -> None:
     said = run(shop, "evaluate", "popularity", "--as-of", day)
     assert "own_purchases" in said
     assert "ndcg_at_10" in said
+    assert "Caveat" not in said  # it has no epochs to choose
     assert len(client.search_model_versions("name = 'recommender'")) == before
+
+
+def test_evaluate_says_that_its_window_chose_the_epochs(shop: Shop, day: str) -> None:
+    said = run(shop, "evaluate", "two_tower", "--as-of", day, "epochs=1", "embedding_dim=4")
+    assert "NDCG@10 of 'new' lists over popularity: " in said
+    assert "Caveat: the epochs were chosen on this same window" in said.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
