@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -256,6 +258,40 @@ def test_a_late_line_corrects_the_same_cut(own: FeatureClient) -> None:
     current = json.loads((own.ws.online / "current.json").read_text())
     assert current["digest"] == snapshots.cut_digest(own.ws, AS_OF)
     assert len(list(own.ws.online.glob("products-*"))) == 2  # the one before may still be read
+
+
+@pytest.mark.parametrize("blocked", ["customer_activity", "customer_history"])
+def test_a_row_is_of_one_snapshot_when_the_writer_is_cut_off(
+    own: FeatureClient, blocked: str
+) -> None:
+    """Whichever view a writer did not reach, the row stays as it was; the next writer mends it."""
+    before = {name: own.online_customer(name) for name in ("A", "B")}
+    table = lines(line("o3", "A", "q", "2011-03-18"), line("o4", "C", "q", "2011-03-18"))
+    with own.ws.lock("tables"):
+        write_tables(own.ws, {"order_lines": pd.concat([read_table(own.ws, "order_lines"), table])})
+    later = AS_OF + pd.Timedelta(days=7)
+    block(own.ws, blocked)
+    with pytest.raises(sqlite3.IntegrityError, match="cut off"):
+        FeatureClient(own.ws).materialize(later)
+    reader = FeatureClient(own.ws)
+    assert {name: reader.online_customer(name) for name in ("A", "B")} == before
+    assert reader.online_customer("C") is None
+    with closing(sqlite3.connect(own.ws.feast / "online.db")) as database:
+        database.executescript("DROP TRIGGER on_insert; DROP TRIGGER on_update")
+    FeatureClient(own.ws).materialize(later)
+    row = reader.online_customer("A")
+    assert row is not None
+    assert (row["event_timestamp"], row["recent_products"]) == (later, ["q", "p"])
+
+
+def block(ws: Workspace, view: str) -> None:
+    """Let every write to the online rows of `view` fail."""
+    with closing(sqlite3.connect(ws.feast / "online.db")) as database:
+        for verb in ("insert", "update"):
+            database.execute(
+                f"CREATE TRIGGER on_{verb} BEFORE {verb} ON regulars_{view} "
+                "BEGIN SELECT RAISE(ABORT, 'cut off'); END"
+            )
 
 
 def test_another_client_reads_what_was_materialized_since(own: FeatureClient) -> None:
