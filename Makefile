@@ -12,6 +12,7 @@ PORT ?= 3000
 ifdef DATA
 DEMO_HOME ?= .regulars-online-retail
 AS_OF := 2011-12-10
+QUICK := epochs=4
 CUSTOMER := 12748
 else
 DEMO_HOME ?= .regulars-simulated
