@@ -39,7 +39,7 @@ def test_the_bare_bento_answers(ws: Workspace, tmp_path: Path) -> None:
     empty.mkdir()
     with started(command, tmp_path / "log", environment=environment, folder=empty) as running:
         answer = running.http.post("/v1/recommendations", json={"customer_id": "anna"}).json()
-        assert answer["fallback_reason"] == "store_unavailable"
+        assert answer["fallback_reason"] == "exposure_log_unavailable"
         assert [i["product_id"] for i in answer["items"]] == ["tea", "cup", "mug", "pot", "茶/1"]
         churn = running.http.post("/v1/predictions/churn", json={"customer_ids": ["anna"]}).json()
         assert churn["model"] == {"name": "churn", "version": "1"}
