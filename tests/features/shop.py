@@ -15,6 +15,10 @@ def time(text: str) -> pd.Timestamp:
     return pd.Timestamp(text, tz="UTC").as_unit("us")
 
 
+AS_OF = time("2011-03-16 10:20:30.000001")
+MONDAY = time("2011-03-14")
+
+
 def line(
     order_id: str,
     customer_id: str | None,
@@ -84,6 +88,11 @@ def workspace(
     with ws.lock("tables"):
         write_tables(ws, {name: table for name, table in given.items() if table is not None})
     return ws
+
+
+def ask(*rows: tuple[str | None, pd.Timestamp]) -> pd.DataFrame:
+    """Return the entities of a training frame: customers and the times they are asked at."""
+    return pd.DataFrame(list(rows), columns=["customer_id", "event_timestamp"])
 
 
 def _table(name: str, rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:

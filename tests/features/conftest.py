@@ -1,0 +1,44 @@
+"""Two shops whose features are materialized."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from features.store import FeatureClient
+from features.workspace import Workspace
+from tests.features.shop import AS_OF, customers, line, lines, products, workspace
+from tests.features.test_transforms_reference import random_lines
+
+EXTRA = (
+    line("x1", "客/1", "p1", "2011-03-15 00:00:00.000001"),
+    line("x2", "returns only", "p1", "2011-03-01", quantity=-1, kind="return"),
+)
+
+
+def shop(home: Path) -> Workspace:
+    """Return a shop with random lines, an id with a slash, and one customer without orders."""
+    table = pd.concat([random_lines(seed=11, count=600), lines(*EXTRA)], ignore_index=True)
+    return workspace(
+        home,
+        table,
+        customers=customers(("no lines", "2011-03-01")),
+        products=products(("p1", "2010-05-01", "Cup"), ("unsold", "2011-03-01", "Pot")),
+    )
+
+
+@pytest.fixture(scope="session")
+def client(tmp_path_factory: pytest.TempPathFactory) -> FeatureClient:
+    """A shop materialized at AS_OF; tests only read it."""
+    made = FeatureClient(shop(tmp_path_factory.mktemp("shop")))
+    made.materialize(AS_OF)
+    return made
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> FeatureClient:
+    """A small shop of the test's own, two lines, materialized at AS_OF."""
+    table = lines(line("o1", "A", "p", "2011-03-01"), line("o2", "B", "p", "2011-03-02"))
+    made = FeatureClient(workspace(tmp_path / "own", table))
+    made.materialize(AS_OF)
+    return made
