@@ -7,7 +7,6 @@ reused, otherwise it is made again.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.expr.types import Table
 
+from configs.durable import replacing
 from features import transforms
 from features.schema import TABLES, TIMES
 from features.tables import read_table, table_paths
@@ -204,14 +204,9 @@ def _digests(paths: Paths, times: Sequence[pd.Timestamp]) -> dict[pd.Timestamp, 
 
 
 def write_parquet(path: Path, rows: pa.Table) -> None:
-    """Replace `path` by `rows` in one step: write aside, sync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".aside")
-    with aside.open("wb") as file:
+    """Replace `path` by `rows` in one step."""
+    with replacing(path) as file:
         pq.write_table(rows, file, compression="zstd", coerce_timestamps="us")
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
 
 
 def _time(path: Path) -> pd.Timestamp:

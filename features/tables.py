@@ -6,7 +6,6 @@ and the one before it, which is kept for those who still read it.
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.durable import sync
 from features.schema import TABLES, TEXT, TIME, empty
 from features.workspace import Workspace, WorkspaceError, write_json
 
@@ -76,12 +76,11 @@ def write_tables(ws: Workspace, tables: dict[str, pd.DataFrame]) -> str:
         digest = _write_generation(aside, tables)
         if not (ws.tables / digest).exists():
             aside.replace(ws.tables / digest)
-        _sync(ws.tables)
+        sync(ws.tables)
         before = _current(ws)
         if digest != before["generation"]:
             made = {"generation": digest, "previous": before["generation"]}
             write_json(ws.tables / "current.json", made)
-        _sync(ws.tables)
     except OSError as error:
         raise WorkspaceError(
             f"{ws.tables}: cannot write ({error.strerror or error}); the tables stand as before"
@@ -121,20 +120,10 @@ def _write_generation(folder: Path, tables: dict[str, pd.DataFrame]) -> str:
         table = table.replace_schema_metadata(None)
         table = table.sort_by([(column, "ascending") for column in schema.unique])
         path = folder / f"{name}.parquet"
-        with path.open("wb") as file:
-            pq.write_table(table, file, compression="zstd", coerce_timestamps="us")
-            file.flush()
-            os.fsync(file.fileno())
+        pq.write_table(table, path, compression="zstd", coerce_timestamps="us")
+        sync(path)
         digest.update(name.encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
-    _sync(folder)
+    sync(folder)
     return digest.hexdigest()[:16]
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,8 +2,6 @@
 
 import fcntl
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
+from configs.durable import replacing
 from configs.errors import UserError
 
 SCHEMA_VERSION: Final = 1
@@ -23,18 +22,9 @@ class WorkspaceError(UserError, RuntimeError):
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Replace `path` by `content` as JSON in one step: write aside, sync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1, sort_keys=True)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(aside).replace(path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
+    """Replace `path` by `content` as JSON in one step."""
+    with replacing(path) as file:
+        file.write(json.dumps(content, indent=1, sort_keys=True).encode())
 
 
 @dataclass(frozen=True)
@@ -215,6 +205,11 @@ class Workspace:
     def checkpoints(self) -> Path:
         """Checkpoints of unfinished training (training.fit)."""
         return self.home / "checkpoints"
+
+    @property
+    def parts(self) -> Path:
+        """Finished parts of models, by their key (training.two_stage)."""
+        return self.home / "parts"
 
     @property
     def bundles(self) -> Path:

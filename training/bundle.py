@@ -3,9 +3,7 @@
 Reading one needs neither MLflow nor Lightning, and nothing in it is a pickle.
 """
 
-import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any, Final, Literal
 
 import pydantic
 
+from configs.durable import placing
 from configs.errors import UserError
 from configs.loader import Config
 from features.workspace import write_json
@@ -102,27 +101,7 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def _place(folder: Path, manifest: Manifest, fill: Callable[[Path], None]) -> None:
-    if folder.exists():
-        raise FileExistsError(f"{folder}: a bundle stands here, and versions never change")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    try:
+    with placing(folder) as aside:
         (aside / "model").mkdir()
         fill(aside / "model")
         write_json(aside / FILE, manifest.model_dump(mode="json"))
-        aside.chmod(0o755)
-        for path in (*sorted(aside.rglob("*"), reverse=True), aside):
-            _sync(path)
-        aside.rename(folder)
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-    _sync(folder.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

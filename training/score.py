@@ -4,13 +4,13 @@ Each function takes a fitted model and the data it was fitted on; the command li
 or takes the version that stands.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from configs.durable import replacing
 from configs.loader import ConfigError
 from training.churn_examples import ACTIVE_DAYS
 from training.data import TrainingData
@@ -70,15 +70,6 @@ def churn_probabilities(model: Predictor, data: TrainingData) -> pd.DataFrame:
 
 
 def write_scores(frame: pd.DataFrame, output: Path) -> None:
-    """Replace `output` by `frame` as Parquet in one step: write aside, sync, rename."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    aside = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        with aside.open("wb") as file:
-            frame.to_parquet(file, index=False)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(output)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+    """Replace `output` by `frame` as Parquet in one step."""
+    with replacing(output) as file:
+        frame.to_parquet(file, index=False)

@@ -1,15 +1,12 @@
 """What a model knows by name: product ids and the tokens of titles. Row 0 is the unknown."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from features.workspace import write_json
 from training.inputs import IntArray
 
 _WORD = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+|[^\W_\u3400-\u9fff\uf900-\ufaff]+")
@@ -68,12 +65,3 @@ class Vocabulary:
         rows = [[self._row[t] for t in tokens(title) if t in self._row] for title in titles]
         starts = np.cumsum([0, *(len(bag) for bag in rows)])[: len(titles)]
         return np.array([row for bag in rows for row in bag], dtype=np.int64), starts
-
-    def save(self, file: Path) -> None:
-        """Write the names to `file` as JSON."""
-        write_json(file, self.names)
-
-    @classmethod
-    def load(cls, file: Path) -> Self:
-        """Read what `save` wrote."""
-        return cls(json.loads(file.read_text(encoding="utf-8")))

@@ -158,7 +158,7 @@ def test_other_code_and_a_killed_build_are_mended(ws: Workspace) -> None:
     old = rows.slice(0, 0).replace_schema_metadata({**rows.schema.metadata, b"code": b"0"})
     pq.write_table(old, path)
     (path.parent / "20110307T000000Z.parquet").unlink()
-    (path.parent / "20110307T000000Z.aside").write_bytes(b"half a file")
+    (path.parent / ".20110307T000000Z.parquet-killed").write_bytes(b"half a file")
     snapshots.build(ws, as_of=AS_OF)
     assert files(ws) == before
 

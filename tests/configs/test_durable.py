@@ -1,0 +1,43 @@
+"""Files and folders are replaced whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from configs.durable import placing, replacing
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file"
+    with replacing(path) as file:
+        file.write(b"new")
+    assert path.read_bytes() == b"new"
+    assert [entry.name for entry in path.parent.iterdir()] == ["file"]
+
+
+def test_a_file_stands_as_before_where_writing_fails(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError), replacing(path) as file:  # noqa: PT012  # it fails half-way
+        file.write(b"half")
+        raise RuntimeError
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_appears_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "folder"
+    with placing(folder) as aside:
+        (aside / "part").mkdir()
+        (aside / "part" / "file").write_bytes(b"x")
+        assert not folder.exists()
+    assert (folder / "part" / "file").read_bytes() == b"x"
+    with pytest.raises(FileExistsError, match="stands already"), placing(folder):
+        pass
+
+
+def test_a_folder_does_not_appear_where_filling_fails(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), placing(tmp_path / "folder") as aside:  # noqa: PT012
+        (aside / "file").write_bytes(b"x")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
