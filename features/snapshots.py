@@ -107,6 +107,8 @@ def build(
     A snapshot of any other time that is out of date is removed, so that nothing stale is read.
     """
     with ws.lock("snapshots"):
+        for path in ws.snapshots.glob("*/.*"):  # what a killed build left
+            path.unlink()
         paths = table_paths(ws)  # one generation, whatever is ingested meanwhile
         times = _times(paths, ws.timezone, as_of)
         found = {view: standing(ws, view) for view in VIEWS}

@@ -120,7 +120,8 @@ def _write_generation(folder: Path, tables: dict[str, pd.DataFrame]) -> str:
         table = table.replace_schema_metadata(None)
         table = table.sort_by([(column, "ascending") for column in schema.unique])
         path = folder / f"{name}.parquet"
-        pq.write_table(table, path, compression="zstd", coerce_timestamps="us")
+        with path.open("wb") as file:  # not by Arrow, whose errors do not say what the disk said
+            pq.write_table(table, file, compression="zstd", coerce_timestamps="us")
         sync(path)
         digest.update(name.encode())
         with path.open("rb") as file:

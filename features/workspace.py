@@ -203,7 +203,7 @@ class Workspace:
 
     @property
     def checkpoints(self) -> Path:
-        """Checkpoints of unfinished training (training.fit)."""
+        """Checkpoints of unfinished training (training.fit), and kept lists (training.kept)."""
         return self.home / "checkpoints"
 
     @property

@@ -7,47 +7,35 @@ import asyncio
 import logging
 import sqlite3
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 from experiments.assignment import assign
 from experiments.exposures import Exposure, ExposureLog
-from features.events import EventLog
-from serving.models import Catalogue, Models, Served
-from serving.rows import StoreUnavailable, age_s, frame, read_customer, staleness
+from features.events import EventLog, microseconds
+from serving.lists import Draft, items
+from serving.models import Catalogue, Models, Ranker, Served
+from serving.rows import (
+    Customer,
+    Row,
+    StoreUnavailable,
+    age_s,
+    frame,
+    read_customer,
+    staleness,
+)
 from serving.schemas import (
     Assigned,
     FallbackReason,
     Model,
     RecommendationAnswer,
     RecommendationRequest,
-    RecommendedItem,
 )
-from training.inputs import FloatArray, encode_queries
-from training.ranking import top_k
+from training.inputs import Queries, encode_queries
 
 logger = logging.getLogger(__name__)
-POPULARITY: Final = "popularity"
-_POPULAR: Final = Model(name=POPULARITY, version=None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Draft:
-    """A list before it is cut to size and written down."""
-
-    catalogue: Catalogue | None = None
-    scores: FloatArray | None = None
-    """(C,) of the catalogue's products; None without a catalogue."""
-    source: str = POPULARITY
-    """The model or fallback that made the scores."""
-    model: Model = _POPULAR
-    experiments: tuple[Assigned, ...] = ()
-    age_s: float | None = None
-    reason: FallbackReason | None = None
 
 
 class Recommendations:
@@ -74,8 +62,8 @@ class Recommendations:
         """
         now, served = self._clock(), self._models.served
         unit_id = request.customer_id if request.personalized else None
-        draft = self._draft(served, unit_id, now)
-        items = _items(draft, request)
+        draft = self._draft(served, request, now)
+        listed = items(draft, request)
         shown = Exposure(
             recommendation_id=uuid.uuid4().hex,
             experiment=draft.experiments[0].key if draft.experiments else None,
@@ -83,14 +71,14 @@ class Recommendations:
             unit_id=unit_id,
             model_version=draft.model.name + (f"@{v}" if (v := draft.model.version) else ""),
             scenario=request.scenario,
-            product_ids=tuple(item.product_id for item in items),
-            propensities=tuple(item.propensity for item in items),
+            product_ids=tuple(item.product_id for item in listed),
+            propensities=tuple(item.propensity for item in listed),
             exposed_timestamp=now,
         )
         if not await self._written(shown):
             if draft.experiments:
-                draft = self._draft(replace(served, experiments=()), unit_id, now)
-                items = _items(draft, request)
+                draft = self._draft(replace(served, experiments=()), request, now)
+                listed = items(draft, request)
             draft = replace(draft, reason="exposure_log_unavailable")
         return RecommendationAnswer(
             request_id=request_id,
@@ -98,7 +86,7 @@ class Recommendations:
             model=draft.model,
             experiments=list(draft.experiments),
             feature_age_s=draft.age_s,
-            items=items,
+            items=listed,
             fallback_reason=draft.reason,
         )
 
@@ -112,43 +100,95 @@ class Recommendations:
             return False
         return True
 
-    def _draft(self, served: Served, unit_id: str | None, now: pd.Timestamp) -> Draft:
+    def _draft(self, served: Served, request: RecommendationRequest, now: pd.Timestamp) -> Draft:
         catalogue = served.catalogue
         if catalogue is None:
             return Draft(reason="model_unavailable")
-        popular = Draft(
-            catalogue=catalogue, scores=catalogue.popularity, age_s=age_s(now, catalogue.as_of)
-        )
-        if unit_id is None:
+        popular = _popular(catalogue, now)
+        if request.strategy == "trending":
+            return popular
+        if not request.personalized:
             return replace(popular, reason="not_personalized")
+        customer, reason = self._customer(served, catalogue, request.customer_id, now)
+        if customer is not None and customer.bought:
+            return _of_customer(served, catalogue, customer, str(request.customer_id), now)
+        row = {} if customer is None else customer.row
+        looked_at = [] if request.strategy == "buy_again" else request.session_product_ids
+        session = _of_session(served, catalogue, row, looked_at, now)
+        if session is None:
+            return replace(popular, reason=reason)
+        return replace(session, reason=None if request.customer_id is None else reason)
+
+    def _customer(
+        self, served: Served, catalogue: Catalogue, customer_id: str | None, now: pd.Timestamp
+    ) -> tuple[Customer | None, FallbackReason]:
+        """Return what is known of the customer, and what to say if that is no purchase."""
+        if customer_id is None:
+            return None, "not_personalized"
         try:
             customer = read_customer(
-                served.store, self._events, unit_id, at=now, since=catalogue.as_of
+                served.store, self._events, customer_id, at=now, since=catalogue.as_of
             )
         except StoreUnavailable as error:
             logger.warning("online store: %s", error)
-            return replace(popular, reason="store_unavailable")
-        if customer is None or not customer.bought:
-            return replace(popular, reason="no_history" if customer else "unknown_customer")
-        name, assigned = _assigned(served, unit_id)
-        if name in served.rankers:
-            reason = staleness(customer, now)
-        else:
-            name, assigned, reason = served.champion, (), "model_unavailable"
-        if name is None:
-            return replace(popular, reason=reason)
-        ranker = served.rankers[name]
-        manifest = ranker.bundle.manifest
-        queries = encode_queries(frame([customer.row], [unit_id]), catalogue.products, now)
-        return replace(
-            popular,
-            scores=ranker.score(queries)[0],
-            source=manifest.model,
-            model=Model(name=manifest.name, version=manifest.version),
-            experiments=assigned,
-            age_s=age_s(now, customer.stored, catalogue.as_of),
-            reason=reason,
-        )
+            return None, "store_unavailable"
+        return customer, "no_history" if customer else "unknown_customer"
+
+
+def _popular(catalogue: Catalogue, now: pd.Timestamp) -> Draft:
+    """Return recent demand, which knows nothing of the customer."""
+    return Draft(
+        catalogue=catalogue, scores=catalogue.shelf.popularity, age_s=age_s(now, catalogue.as_of)
+    )
+
+
+def _of_customer(
+    served: Served, catalogue: Catalogue, customer: Customer, unit_id: str, now: pd.Timestamp
+) -> Draft:
+    """Return what the unit's version says of the customer; recent demand where none is loaded."""
+    name, assigned = _assigned(served, unit_id)
+    if name in served.rankers:
+        reason = staleness(customer, now)
+    else:
+        name, assigned, reason = served.champion, (), "model_unavailable"
+    queries = encode_queries(frame([customer.row], [unit_id]), catalogue.products, now)
+    draft = replace(_popular(catalogue, now), customer=queries, reason=reason)
+    if name is None:
+        return draft
+    age = age_s(now, customer.stored, catalogue.as_of)
+    draft = _scored(draft, served.rankers[name], queries)
+    return replace(draft, experiments=assigned, age_s=age)
+
+
+def _of_session(
+    served: Served, catalogue: Catalogue, row: Row, product_ids: Sequence[str], now: pd.Timestamp
+) -> Draft | None:
+    """Return what the champion says to a history of `product_ids`, newest last, bought just now.
+
+    `row` is the customer's, without purchases. None without a champion or a known product.
+    """
+    seen = [
+        name for name in dict.fromkeys(reversed(product_ids)) if name in catalogue.products.places
+    ]
+    if not seen or served.champion is None:
+        return None
+    times = [microseconds(now)] * len(seen)
+    row = {**row, "recent_products": seen, "recent_timestamps": times}
+    queries = encode_queries(frame([row], [""]), catalogue.products, now)
+    draft = replace(_popular(catalogue, now), session=tuple(seen))
+    return _scored(draft, served.rankers[served.champion], queries)
+
+
+def _scored(draft: Draft, ranker: Ranker, queries: Queries) -> Draft:
+    """Return `draft` with the scores that `ranker` gives to `queries` (B = 1)."""
+    manifest = ranker.bundle.manifest
+    return replace(
+        draft,
+        scores=ranker.score(queries)[0],
+        related=ranker.related,
+        source=manifest.model,
+        model=Model(name=manifest.name, version=manifest.version),
+    )
 
 
 def _assigned(served: Served, unit_id: str) -> tuple[str | None, tuple[Assigned, ...]]:
@@ -159,24 +199,3 @@ def _assigned(served: Served, unit_id: str) -> tuple[str | None, tuple[Assigned,
             name = experiment.variants[variant].model
             return name, (Assigned(key=experiment.key, variant=variant),)
     return served.champion, ()
-
-
-def _items(draft: Draft, request: RecommendationRequest) -> list[RecommendedItem]:
-    if draft.catalogue is None or draft.scores is None:
-        return []
-    products = draft.catalogue.products
-    exclude = np.zeros((1, len(products)), dtype=bool)
-    found = products.places.get_indexer(pd.Index(request.exclude_product_ids, dtype=object))
-    exclude[0, found[found >= 0]] = True
-    chosen = top_k(draft.scores[None, :], request.k, exclude=exclude)[0]
-    return [
-        RecommendedItem(
-            product_id=products.product_ids[place],
-            position=position,
-            score=float(draft.scores[place]),
-            source=draft.source,
-            propensity=1.0,
-        )
-        for position, place in enumerate(chosen, start=1)
-        if place >= 0
-    ]

@@ -10,19 +10,23 @@ from pathlib import Path
 from typing import Final, cast
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from experiments.definition import Experiment, running
 from features.workspace import Workspace
 from serving.rows import OnlineStore, frame
 from training.bundle import Bundle, load_bundle
-from training.inputs import FloatArray, Products, encode_products, encode_queries
-from training.recommender import Predictor, Recommender, Scorer
+from training.inputs import Products, encode_products, encode_queries
+from training.recommender import Predictor, Recommender, Related, Relates, Scorer
+from training.slates import Shelf
 
 logger = logging.getLogger(__name__)
 POLL_S: Final = 0.5
 POPULARITY: Final = "buyers_28d"
 """The product feature that orders the fallback list."""
+PRICE: Final = "unit_price"
+"""The product feature that filters read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +35,10 @@ class Catalogue:
 
     as_of: pd.Timestamp
     products: Products
-    popularity: FloatArray
-    """(C,) recent buyers."""
+    shelf: Shelf
+    """What lists are composed from; its popularity is the number of recent buyers."""
+    prices: npt.NDArray[np.float64]
+    """(C,) of the last sale, in the workspace's currency; NaN where unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,8 @@ class Ranker:
     bundle: Bundle
     catalogue: Catalogue
     score: Scorer
+    related: Related | None
+    """What is bought along with what, where the model knows it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,17 +157,18 @@ class Models:
         from features.store import online_products
 
         as_of, rows = online_products(self._ws)
-        standing = self.served.catalogue
         products = encode_products(rows, as_of)
-        if standing is not None and standing.as_of == as_of:
-            same = np.array_equal(standing.products.features, products.features)
-            if same and np.array_equal(standing.products.product_ids, products.product_ids):
-                return standing
-        buyers = rows.set_index("product_id")[POPULARITY].reindex(products.product_ids)
+        by_id = rows.set_index("product_id").reindex(products.product_ids)
+        prices = by_id[PRICE].to_numpy(np.float64)
+        standing = self.served.catalogue
+        if standing is not None and standing.as_of == as_of and _same(standing, products, prices):
+            return standing
+        buyers = by_id[POPULARITY].fillna(0).to_numpy(np.float32)
         return Catalogue(
             as_of=as_of,
             products=products,
-            popularity=buyers.fillna(0).to_numpy(np.float32),
+            shelf=Shelf.of(products, popularity=buyers),
+            prices=prices,
         )
 
     def _store(self) -> OnlineStore | None:
@@ -179,14 +188,27 @@ class Models:
         if standing and standing.bundle is bundle and standing.catalogue is catalogue:
             return standing
         try:
-            score = cast(Recommender, bundle.model).scorer(catalogue.products)
-            scores = score(encode_queries(frame([{}], ["warm-up"]), catalogue.products))
-            if scores.shape != (1, len(catalogue.products)) or not np.isfinite(scores).all():
+            model, products = cast(Recommender, bundle.model), catalogue.products
+            score = model.scorer(products)
+            related = model.related(products) if isinstance(model, Relates) else None
+            scores = score(encode_queries(frame([{}], ["warm-up"]), products))
+            if scores.shape != (1, len(products)) or not np.isfinite(scores).all():
                 raise ValueError(f"{name}: {scores.shape} scores, or not all of them finite")
         except Exception:  # one broken version must not stop the others from answering
             logger.exception("cannot score with %s", name)
             return None
-        return Ranker(bundle=bundle, catalogue=catalogue, score=score)
+        return Ranker(bundle=bundle, catalogue=catalogue, score=score, related=related)
+
+
+def _same(standing: Catalogue, products: Products, prices: npt.NDArray[np.float64]) -> bool:
+    """Return whether nothing that answers read differs from the `standing` catalogue."""
+    stood = standing.products
+    return (
+        np.array_equal(stood.product_ids, products.product_ids)
+        and np.array_equal(stood.features, products.features)
+        and np.array_equal(standing.prices, prices, equal_nan=True)
+        and (stood.titles, stood.categories) == (products.titles, products.categories)
+    )
 
 
 def predictor(bundle: Bundle) -> Predictor:

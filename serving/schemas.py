@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
 
+from training.slates import Strategy
+
 _NO_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]*(?![\s\S])"
 _text = Meta(min_length=1, max_length=128, pattern=_NO_CONTROL)
 Id = Annotated[str, _text, Meta(description="1-128 characters without control characters.")]
@@ -15,6 +17,7 @@ Label = Annotated[str, _text]
 Time = Annotated[datetime, Meta(tz=True, description="RFC 3339, with its offset from UTC.")]
 Positive = Annotated[float, Meta(gt=0, lt=1e12)]
 NotNegative = Annotated[float, Meta(ge=0, lt=1e12)]
+Category = Annotated[str, Meta(min_length=1, max_length=1_000)]
 FallbackReason = Literal[
     "unknown_customer",
     "no_history",
@@ -30,17 +33,47 @@ class Request(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A request body; an unknown field is an error."""
 
 
+class Filter(Request, frozen=True, kw_only=True):
+    """Keeps a list to products that satisfy every condition given."""
+
+    categories: Annotated[list[Category], Meta(max_length=100)] = []
+    """Any of these; empty: all, and those without category."""
+    price_min: NotNegative | None = None
+    """The price is that of the last sale, in the workspace's currency."""
+    price_max: NotNegative | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that no price satisfies."""
+        low, high = self.price_min, self.price_max
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"price_min = {low} is above price_max = {high}")
+
+
 class RecommendationRequest(Request, frozen=True, kw_only=True):
     """Asks for the `k` products that the customer is most likely to want."""
 
     customer_id: Id | None = None
-    """Without one the answer is not personalized and in no experiment."""
+    """Without one the answer is in no experiment, and personal only by `session_product_ids`."""
     k: Annotated[int, Meta(ge=1, le=100)] = 10
+    strategy: Strategy = "for_you"
+    """`for_you`: anything. `buy_again`: the last 100 purchases alone; it may be short, even empty.
+    `new_to_you`: none of these. `trending`: recent demand, for all alike."""
+    filter: Filter | None = None
     exclude_product_ids: Annotated[list[Id], Meta(max_length=1_000)] = []
+    diversity: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """How much unlike each other the products are; 0 is by score alone."""
+    max_per_category: Annotated[int, Meta(ge=1, le=100)] | None = None
+    """Products of one category; where the rest cannot fill the list, items say `filled`."""
+    session_product_ids: Annotated[list[Id], Meta(max_length=100)] = []
+    """What the visitor has just looked at, newest last. For a customer without purchases, or
+    without `customer_id`, the champion answers as if they had just been bought, and they are not
+    listed; the purchases of a customer who has any say more, and these are not read."""
     scenario: Label = "default"
     """Where the list is shown (`email`, `home`); kept with the exposure."""
     personalized: bool = True
-    """False: the answer reads and keeps nothing of the customer."""
+    """False: the answer reads and keeps nothing of the customer, the session included."""
+    explain: bool = False
+    """Whether each item gives its `reasons`."""
 
 
 class ChurnRequest(Request, frozen=True, kw_only=True):
@@ -150,7 +183,7 @@ class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     fallback_reason: FallbackReason | None = None
 
 
-class RecommendedItem(Struct, frozen=True, kw_only=True):
+class RecommendedItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A product on its position, 1 is best."""
 
     product_id: str
@@ -161,6 +194,10 @@ class RecommendedItem(Struct, frozen=True, kw_only=True):
     """The model or fallback that brought it in."""
     propensity: float
     """The probability with which it took this position; 1 where nothing was random."""
+    filled: bool = False
+    """True: `max_per_category` would have left this position empty, or the model knows no score."""
+    reasons: list[str] | None = None
+    """At most two short sentences, where asked for by `explain`."""
 
 
 class RecommendationAnswer(Answer, frozen=True, kw_only=True):

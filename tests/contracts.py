@@ -78,7 +78,8 @@ class RecommenderContract:
         self, fitted: Recommender, products: Products, queries: Queries, tmp_path: Path
     ) -> None:
         fitted.save(tmp_path)
-        assert {file.suffix for file in tmp_path.iterdir()} <= {".json", ".safetensors"}
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert {file.suffix for file in files} <= {".json", ".safetensors", ".txt"}
         loaded = type(fitted).load(tmp_path)
         assert loaded.name == fitted.name
         np.testing.assert_array_equal(

@@ -26,9 +26,11 @@ from training.customer_baselines import LogisticRegressionConfig, RecencyConfig
 from training.data import TrainingData
 from training.examples import examples
 from training.fit import fit
-from training.models import MODELS, model_class
+from training.models import MODELS, config_class, model_class
+from training.ranker import RankerConfig
 from training.registry import Version
 from training.score import churn_probabilities, recommendations, write_scores
+from training.two_stage import TwoStageConfig
 from training.two_tower import TwoTowerConfig
 
 pytestmark = pytest.mark.slow  # two shops, all models
@@ -36,8 +38,14 @@ WORLD: Final = WorldConfig(customers=150, products=50, days=150, start=date(2011
 T: Final = pd.Timestamp("2011-05-10", tz="UTC").as_unit("us")  # a Tuesday, day 127
 DAY: Final = pd.Timedelta(days=1)
 TITLE: Final = "telltale"
+_TWO_TOWER: Final = TwoTowerConfig(
+    epochs=1, embedding_dim=8, hidden=8, token_min_count=1, weeks=8
+)
 CONFIGS: Final[dict[str, Any]] = {
-    "two_tower": TwoTowerConfig(epochs=1, embedding_dim=8, hidden=8, token_min_count=1, weeks=8),
+    "two_tower": _TWO_TOWER,
+    "two_stage": TwoStageConfig(
+        two_tower=_TWO_TOWER, windows=2, per_source=8, ranker=RankerConfig(trees=5, leaves=4)
+    ),
     "popularity": PopularityConfig(),
     "own_purchases": OwnPurchasesConfig(),
     "churn": ChurnConfig(horizon_days=28, epochs=1, hidden=(4,)),
@@ -110,10 +118,15 @@ def train(home: Path, tables: Tables, *, built: pd.Timestamp) -> Trained:
         if model in versions:
             fitted: Any = load_bundle(versions[model].bundle).model
         else:
-            fitted = model_class(model).fit(data, config=CONFIGS[model], seed=0, run=RUN)
+            config = CONFIGS[model] if model in CONFIGS else config_class(model)()
+            fitted = model_class(model).fit(data, config=config, seed=0, run=RUN)
         (home / model).mkdir()
         fitted.save(home / model)
-        files[model] = {file.name: file.read_bytes() for file in (home / model).iterdir()}
+        files[model] = {
+            str(file.relative_to(home / model)): file.read_bytes()
+            for file in (home / model).rglob("*")
+            if file.is_file()
+        }
         lists = MODELS[model].registered == "recommender"
         answers = recommendations(fitted, data) if lists else churn_probabilities(fitted, data)
         write_scores(answers, home / "scores")

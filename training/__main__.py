@@ -10,27 +10,13 @@ import typer
 
 from configs.cli import HOME, Home, user_errors
 from training import score_commands
-from training.options import (
-    AsOf,
-    ConfigFile,
-    DeviceName,
-    Model,
-    Name,
-    Overrides,
-    Seed,
-    cut_of,
-)
+from training.command import asked
+from training.evaluate_command import evaluate
+from training.options import AsOf, ConfigFile, DeviceName, Model, Name, Overrides, Seed
 
 if TYPE_CHECKING:
-    from training.assess import Assessment
-    from training.display import Display
-    from training.job import Job
     from training.registry import Version
 
-CAVEAT = (
-    "Caveat: the epochs were chosen on this same window, so these figures and intervals flatter "
-    "the model by that choice."
-)
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
@@ -53,34 +39,28 @@ def fit(
     The number of epochs is chosen on the last window before the cut; the model stands beside its
     baselines there. Example: python -m training fit churn --as-of 2011-09-11 hidden=[64,32]
     """
-    with user_errors():
-        from configs.loader import load_config
-        from features.workspace import Workspace
-        from training.display import console, show
+    with asked(model, overrides, as_of=as_of, config=config, home=home) as work:
         from training.fit import fit as run
-        from training.models import config_class
 
-        ws = Workspace.open(home)
-        settings = load_config(config_class(model), config, overrides or ())
-        with show(epochs=getattr(settings, "epochs", 1)) as display:
-            result = run(
-                ws,
-                model,
-                as_of=cut_of(ws, as_of),
-                config=settings,
-                seed=seed,
-                device=device,
-                report=display.on_epoch,
-                on_build=display.on_build,
-            )
-        console.print(_table(result.version))
-        done = "stood already" if result.reused else "registered"
-        version = f"{result.version.name} version {result.version.version}"
-        console.print(f"{version} ({model}) {done}.")
-        console.print(
-            f"Next: python -m training promote {result.version.name} "
-            f"--version {result.version.version}"
+        result = run(
+            work.ws,
+            model,
+            as_of=work.as_of,
+            config=work.config,
+            seed=seed,
+            device=device,
+            report=work.display.on_epoch,
+            on_build=work.display.on_build,
         )
+    from training.display import console
+
+    console.print(_table(result.version))
+    done = "stood already" if result.reused else "registered"
+    version = f"{result.version.name} version {result.version.version}"
+    console.print(f"{version} ({model}) {done}.")
+    console.print(
+        f"Next: python -m training promote {result.version.name} --version {result.version.version}"
+    )
 
 
 @app.command()
@@ -99,100 +79,30 @@ def tune(
 
     The objective is the score on the last window before the cut; bad trials are pruned early.
     """
-    with user_errors():
-        from configs.loader import load_config
-        from features.workspace import Workspace
-        from training.display import console, show
-        from training.models import config_class
+    with asked(model, overrides, as_of=as_of, config=config, home=home) as work:
         from training.tune import tune as run
 
-        ws = Workspace.open(home)
-        settings = load_config(config_class(model), config, overrides or ())
-        with show(epochs=getattr(settings, "epochs", 1)) as display:
-            result = run(
-                ws,
-                model,
-                trials=trials,
-                as_of=cut_of(ws, as_of),
-                config=settings,
-                seed=seed,
-                device=device,
-                report=display.on_trial,
-                on_build=display.on_build,
-            )
-        console.print(
-            f"{result.study}: {result.complete} complete, {result.pruned} pruned; "
-            f"best {result.value:.4f} with {result.best or 'the settings as they stand'}"
+        result = run(
+            work.ws,
+            model,
+            trials=trials,
+            as_of=work.as_of,
+            config=work.config,
+            seed=seed,
+            device=device,
+            report=work.display.on_trial,
+            on_build=work.display.on_build,
         )
-        console.print(f"Next: python -m training fit {model} --config {result.file}")
+    from training.display import console
 
-
-@app.command()
-def evaluate(
-    model: Model,
-    overrides: Overrides = None,
-    *,
-    as_of: AsOf = None,
-    config: ConfigFile = None,
-    seed: Seed = 0,
-    device: DeviceName = "auto",
-    home: Home = HOME,
-) -> None:
-    """Measure a model beside its baselines on the last window before the cut.
-
-    All of them learn from what was known before that window. Nothing is registered. A recommender
-    is trained once more, for the best number of epochs, for the interval of its lead.
-    """
-    with user_errors():
-        from configs.loader import load_config
-        from features.workspace import Workspace
-        from training.display import compare_metrics, console, show
-        from training.fit import assess_job
-        from training.job import prepare
-        from training.models import config_class
-        from training.run import Run
-
-        ws = Workspace.open(home)
-        settings = load_config(config_class(model), config, overrides or ())
-        cut = cut_of(ws, as_of)
-        with show(epochs=getattr(settings, "epochs", 1)) as display:
-            job = prepare(
-                ws, model, as_of=cut, config=settings, seed=seed, on_build=display.on_build
-            )
-            run = Run(on_epoch=lambda e, m: display.on_epoch("choose", e, m), device=device)
-            found = assess_job(job, run=run)
-            leads = _leads(job, found, display=display, device=device)
-        title = f"{model}, {job.past.as_of.isoformat()} to {cut.isoformat()}"
-        console.print(compare_metrics(title, {model: found.metrics, **found.baselines}))
-        for line in leads:
-            console.print(line, highlight=False)
-        if "epochs" in type(settings).model_fields:
-            console.print(CAVEAT, highlight=False, soft_wrap=True)
-
-
-def _leads(job: "Job", found: "Assessment", *, display: "Display", device: DeviceName) -> list[str]:
-    """Return a line a baseline and list: by how much a recommender exceeds it, 95% paired."""
-    from training.assess import make_judge, window_days
-    from training.evaluate import RecommenderJudge, compare_with_baselines
-    from training.models import spec
-    from training.run import Run
-
-    judge = make_judge(spec(job.model), job.full, at=job.past.as_of, days=window_days(job.config))
-    if not isinstance(judge, RecommenderJudge):
-        return []
-    config = job.config
-    if "epochs" in type(config).model_fields:
-        config = config.model_copy(update={"epochs": found.epochs})
-    run = Run(on_epoch=lambda e, m: display.on_epoch("compare", e, m), device=device)
-    compared = compare_with_baselines(
-        job.model, job.past, judge, config=config, seed=job.seed, run=run
+    console.print(
+        f"{result.study}: {result.complete} complete, {result.pruned} pruned; "
+        f"best {result.value:.4f} with {result.best or 'the settings as they stand'}"
     )
-    return [
-        f"NDCG@10 of {name!r} lists over {baseline}: {lead.difference:+.4f} "
-        f"[{lead.low:+.4f}, {lead.high:+.4f}]"
-        for baseline, by_list in compared.items()
-        for name, lead in by_list.items()
-    ]
+    console.print(f"Next: python -m training fit {model} --config {result.file}")
+
+
+app.command()(evaluate)
 
 
 @app.command()

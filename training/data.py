@@ -29,6 +29,16 @@ class TrainingData:
         self._client = client
         self._products: dict[pd.Timestamp, Products] = {}
 
+    def before(self, at: pd.Timestamp) -> "TrainingData":
+        """Return the shop as it was known at the snapshot time `at`."""
+        self._refuse(at, "at")
+        return TrainingData(self._ws, self._client, as_of=at)
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of all rows that were known at `as_of`."""
+        return snapshots.cut_digest(self._ws, self.as_of)
+
     @cached_property
     def times(self) -> list[pd.Timestamp]:
         """The times of the snapshots, oldest first; the last one is `as_of`."""

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich import box
+from rich.console import Console, Group
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from training.assess import Metrics
+
+if TYPE_CHECKING:
+    from training.grids import Grid
 
 console = Console()
 
@@ -30,6 +36,12 @@ class Display:
             self._tasks[phase] = self._progress.add_task(phase, total=self._epochs, figures="")
         shown = [f"{name} {value:.4f}" for name, value in list(metrics.items())[:4]]
         self._progress.update(self._tasks[phase], completed=epoch, figures="  ".join(shown))
+
+    def on_model(self, done: int, total: int) -> None:
+        """Show that `done` of `total` models have answered, over all windows."""
+        if "models" not in self._tasks:
+            self._tasks["models"] = self._progress.add_task("models", total=total, figures="")
+        self._progress.update(self._tasks["models"], completed=done)
 
     def on_trial(self, trial: int, epoch: int, metrics: Metrics) -> None:
         """Show an epoch (from 1) of trial `trial` (from 0)."""
@@ -62,3 +74,13 @@ def compare_metrics(title: str, columns: Mapping[str, Metrics]) -> Table:
         values = (metrics.get(name) for metrics in columns.values())
         table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
     return table
+
+
+def table(grid: "Grid") -> Group:
+    """Return `grid` as a table for the console, under its title."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # fits 80 columns
+    for place, name in enumerate(grid.columns):
+        made.add_column(name, justify="right" if place else "left", no_wrap=not place)
+    for row in grid.rows:
+        made.add_row(*row)
+    return Group(Text(grid.title, style="italic"), made)

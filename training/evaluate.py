@@ -6,36 +6,25 @@ name anything; "new" only what the customer never bought before `at`. A purchase
 that was recorded before `at` too: nobody knew of the others.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
-from configs.loader import Config
 from training import metrics
 from training.inputs import IntArray, NotEnoughData, Products, Queries
-from training.metrics import Figures
+from training.intervals import Ids, Sample
 from training.ranking import Pairs, pairs, rank
 from training.recommender import Recommender
 
 if TYPE_CHECKING:
     from training.data import TrainingData
-    from training.run import Run
 
 K: Final = 10
 LISTS: Final = ("all", "new")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """By how much the NDCG@10 of a model exceeds a baseline's, over the same customers."""
-
-    difference: float
-    low: float
-    high: float
-    """The 95% paired bootstrap interval."""
+Lists = dict[str, IntArray]
+"""A model's lists by their name, (B, K): indices of products, best first, -1 where one ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,54 +45,67 @@ class RecommenderJudge:
 
         Those of "new" carry the prefix `new_`; `mean_ndcg_at_10` is the mean of both lists.
         """
+        return self.means(self.lists(model))
+
+    def lists(self, model: Recommender) -> Lists:
+        """Return the lists of `model` for every customer of the window."""
+        scorer, width = model.scorer(self.products), len(self.products)
+        excluded = {"all": None, "new": self.owned}
+        return {
+            name: rank(scorer, self.queries, K, width=width, exclude=excluded[name])
+            for name in LISTS
+        }
+
+    def means(self, lists: Lists) -> dict[str, float]:
+        """Return the mean figures of `lists`, as a call of their model does."""
         found: dict[str, float] = {}
         for name in LISTS:
             prefix = "" if name == "all" else f"{name}_"
-            lists, hits, wanted = self._hits(model, name)
-            figures = {
-                "ndcg": metrics.ndcg(hits, wanted),
-                "recall": metrics.recall(hits, wanted),
-                "hit_rate": metrics.hit_rate(hits),
-                "mrr": metrics.reciprocal_rank(hits),
-            }
-            for figure, values in figures.items():
-                found[f"{prefix}{figure}_at_{K}"] = float(values.mean()) if len(values) else 0.0
-            found[f"{prefix}coverage_at_{K}"] = metrics.coverage(lists, self.catalogue)
+            sample = self.sample(lists[name], self.truth(name))
+            for figure, values in sample.figures.items():
+                found[f"{prefix}{figure}"] = float(values.mean()) if len(values) else 0.0
+            found[f"{prefix}coverage_at_{K}"] = sample.coverage
         found[f"mean_ndcg_at_{K}"] = (found[f"ndcg_at_{K}"] + found[f"new_ndcg_at_{K}"]) / 2
         return found
 
-    def ndcg(self, model: Recommender) -> dict[str, Figures]:
-        """Return NDCG@10 by customer, for each list."""
-        return {name: metrics.ndcg(*self._hits(model, name)[1:]) for name in LISTS}
-
-    def compare(
-        self, model: Recommender, baselines: Mapping[str, Recommender], *, rng: np.random.Generator
-    ) -> dict[str, dict[str, Comparison]]:
-        """Return for each baseline and list by how much `model` exceeds it."""
-        own = self.ndcg(model)
-        found: dict[str, dict[str, Comparison]] = {}
-        for name, baseline in baselines.items():
-            others = self.ndcg(baseline)
-            found[name] = {kind: _compare(own[kind] - others[kind], rng) for kind in LISTS}
-        return found
-
-    def _hits(self, model: Recommender, name: str) -> tuple[IntArray, metrics.Hits, IntArray]:
-        """Return the lists, their hits and the number of wanted products, by scored customer."""
-        width = len(self.products)
+    def truth(self, name: str) -> Pairs:
+        """Return what the list `name` should hold."""
         new = name == "new"
-        wanted = self.wanted.without(self.owned, width) if new else self.wanted
-        lists = rank(
-            model.scorer(self.products),
-            self.queries,
-            K,
-            width=width,
-            exclude=self.owned if new else None,
+        return self.wanted.without(self.owned, len(self.products)) if new else self.wanted
+
+    def sample(self, lists: IntArray, wanted: Pairs) -> Sample:
+        """Return the figures of `lists` (B, K) for the customers with a product in `wanted`."""
+        return measure(
+            lists,
+            wanted,
+            customer_ids=self.queries.customer_ids,
+            width=len(self.products),
+            catalogue=self.catalogue,
         )
-        truth = wanted.mask(0, len(self.queries), width)
-        hits = (lists >= 0) & np.take_along_axis(truth, np.maximum(lists, 0), axis=1)
-        count = truth.sum(axis=1)
-        scored = count > 0
-        return lists[scored], hits[scored], count[scored]
+
+
+def measure(
+    lists: IntArray, wanted: Pairs, *, customer_ids: Ids, width: int, catalogue: int
+) -> Sample:
+    """Return the figures of `lists` (B, K) by customer: NDCG, recall, hit rate and MRR at 10.
+
+    `wanted` are places in B `customer_ids` by `width` products; who wants nothing is left out.
+    """
+    count = np.bincount(wanted.rows, minlength=len(lists))
+    rows = np.flatnonzero(count)
+    asked, count = lists[rows], count[rows]
+    truth = wanted.rows * width + wanted.columns
+    hits = (asked >= 0) & np.isin(rows[:, None] * width + asked, truth)
+    return Sample(
+        customer_ids=customer_ids[rows],
+        figures={
+            f"ndcg_at_{K}": metrics.ndcg(hits, count),
+            f"recall_at_{K}": metrics.recall(hits, count),
+            f"hit_rate_at_{K}": metrics.hit_rate(hits),
+            f"mrr_at_{K}": metrics.reciprocal_rank(hits),
+        },
+        coverage=metrics.coverage(asked, catalogue),
+    )
 
 
 def recommender_judge(data: "TrainingData", *, at: pd.Timestamp, days: int) -> RecommenderJudge:
@@ -111,13 +113,8 @@ def recommender_judge(data: "TrainingData", *, at: pd.Timestamp, days: int) -> R
 
     Raises NotEnoughData where no known customer bought a known product in it.
     """
-    before = data.purchases(data.start, at)
-    before = before[before["recorded_timestamp"] < at]
-    window = data.purchases(at, at + pd.Timedelta(days=days))
-    window = window[
-        window["customer_id"].isin(before["customer_id"])
-        & window["product_id"].isin(before["product_id"])
-    ]
+    before, window = purchases_around(data, at=at, days=days)
+    window = window[window["customer_id"].isin(before["customer_id"])]
     if window.empty:
         raise NotEnoughData(
             f"no known customer bought a known product in the {days} days from {at}: there is "
@@ -134,31 +131,11 @@ def recommender_judge(data: "TrainingData", *, at: pd.Timestamp, days: int) -> R
     )
 
 
-def compare_with_baselines(
-    name: str,
-    past: "TrainingData",
-    judge: RecommenderJudge,
-    *,
-    config: Config,
-    seed: int,
-    run: "Run",
-) -> dict[str, dict[str, Comparison]]:
-    """Fit recommender `name` on `past`; return by how much it exceeds each baseline, by list."""
-    from training.models import config_class, model_class, spec
-    from training.run import Run
-
-    baselines = {
-        other: model_class(other).fit(
-            past, config=config_class(other)(), seed=seed, run=Run(device="cpu")
-        )
-        for other in spec(name).baselines
-        if other != name
-    }
-    fitted = model_class(name).fit(past, config=config, seed=seed, run=run)
-    return judge.compare(fitted, baselines, rng=np.random.default_rng(seed))
-
-
-def _compare(difference: Figures, rng: np.random.Generator) -> Comparison:
-    low, high = metrics.paired_interval(difference, rng=rng)
-    mean = float(difference.mean()) if len(difference) else float("nan")
-    return Comparison(difference=mean, low=low, high=high)
+def purchases_around(
+    data: "TrainingData", *, at: pd.Timestamp, days: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what was bought and known before `at`, and those products' purchases in the window."""
+    before = data.purchases(data.start, at)
+    before = before[before["recorded_timestamp"] < at]
+    window = data.purchases(at, at + pd.Timedelta(days=days))
+    return before, window[window["product_id"].isin(before["product_id"])]

@@ -91,7 +91,16 @@ def _fit(tracking: Tracking, run_id: str, job: Job, *, device: Device, report: R
                 tracking.log_metrics(run_id, named, step=epoch)
             report(phase, epoch, metrics)
 
-        return Run(on_epoch=on_epoch, checkpoints=job.checkpoints / phase, device=device)
+        def on_part(part: str, epoch: int, metrics: Metrics) -> None:
+            report(f"{phase} {part}", epoch, metrics)
+
+        return Run(
+            on_epoch=on_epoch,
+            on_part=on_part,
+            checkpoints=job.checkpoints / phase,
+            parts=job.ws.parts,
+            device=device,
+        )
 
     tracking.log_params(run_id, job.config.model_dump(mode="json"))
     found = assess_job(job, run=run("choose"))

@@ -23,6 +23,12 @@ class ModelSpec:
 _RECOMMENDERS: Final = ("popularity", "own_purchases")
 _PREDICTORS: Final = ("recency", "logistic_regression")
 MODELS: Final[dict[str, ModelSpec]] = {
+    "two_stage": ModelSpec(
+        registered="recommender",
+        where="training.two_stage:TwoStage",
+        config="training.two_stage:TwoStageConfig",
+        baselines=(*_RECOMMENDERS, "ease"),
+    ),
     "two_tower": ModelSpec(
         registered="recommender",
         where="training.two_tower:TwoTower",
@@ -39,6 +45,30 @@ MODELS: Final[dict[str, ModelSpec]] = {
         registered="recommender",
         where="training.baselines:OwnPurchases",
         config="training.baselines:OwnPurchasesConfig",
+        baselines=_RECOMMENDERS,
+    ),
+    "cosine": ModelSpec(
+        registered="recommender",
+        where="training.item_to_item:Cosine",
+        config="training.item_to_item:CosineConfig",
+        baselines=_RECOMMENDERS,
+    ),
+    "rp3beta": ModelSpec(
+        registered="recommender",
+        where="training.item_to_item:RP3Beta",
+        config="training.item_to_item:RP3BetaConfig",
+        baselines=_RECOMMENDERS,
+    ),
+    "ease": ModelSpec(
+        registered="recommender",
+        where="training.ease:Ease",
+        config="training.ease:EaseConfig",
+        baselines=_RECOMMENDERS,
+    ),
+    "ials": ModelSpec(
+        registered="recommender",
+        where="training.ials:IALS",
+        config="training.ials:IALSConfig",
         baselines=_RECOMMENDERS,
     ),
     "churn": ModelSpec(

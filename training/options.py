@@ -15,7 +15,10 @@ AsOf = Annotated[
     typer.Option(help="Learn from what was known before this local day (YYYY-MM-DD); else today."),
 ]
 Model = Annotated[
-    str, typer.Argument(help="two_tower, churn, or a baseline: popularity, recency, ...")
+    str,
+    typer.Argument(
+        help="two_stage, two_tower, churn, or a baseline: popularity, ease, recency, ..."
+    ),
 ]
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Settings over the config: epochs=3 lr=0.001 ...")

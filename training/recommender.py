@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
-from training.inputs import FloatArray, Products, Queries
+from training.inputs import FloatArray, IntArray, Products, Queries
 
 Scorer = Callable[[Queries], FloatArray]
 """Takes B queries whose history indexes the scorer's products; gives scores (B, C)."""
+Related = Callable[[IntArray, IntArray], FloatArray]
+"""Takes places of L bought products and of K candidates; says how they are related, (L, K)."""
 
 
 class Recommender(Protocol):
@@ -26,6 +28,15 @@ class Recommender(Protocol):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote. No pickle."""
+        ...
+
+
+@runtime_checkable
+class Relates(Protocol):
+    """A recommender that knows what is bought along with what, for the words of `reasons`."""
+
+    def related(self, products: Products) -> Related:
+        """Return how places of `products` are related; 0 where nothing is known."""
         ...
 
 

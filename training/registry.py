@@ -25,6 +25,7 @@ REGISTERED: Final = ("recommender", "churn")
 PACKAGES: Final = ("configs", "features", "training")
 """The code that a version carries, so that it can be loaded where only REQUIREMENTS are."""
 REQUIREMENTS: Final = (
+    "lightgbm",
     "mlflow",
     "numpy",
     "pandas",

@@ -14,6 +14,10 @@ def _silent(epoch: int, metrics: dict[str, float]) -> None:
     """Tell nobody."""
 
 
+def _silent_part(part: str, epoch: int, metrics: dict[str, float]) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """One training's surroundings; the default trains silently and cannot be resumed."""
@@ -24,9 +28,14 @@ class Run:
     """Given the model as it stands after an epoch, returns its metrics on a window that it did not
     train on; `fit` calls it before `on_epoch` and adds them to the epoch's metrics. `training.fit`
     counts the best epoch by it, then trains again on everything for so many epochs."""
+    on_part: Callable[[str, int, dict[str, float]], None] = _silent_part
+    """Called after each epoch of a part that a model of several parts trains, with its name."""
     checkpoints: Path | None = None
     """A folder that belongs to exactly this data, config and seed: a training that finds a
     checkpoint there goes on from it. Whoever made it removes it once the model is safe."""
+    parts: Path | None = None
+    """A folder where all trainings of a workspace leave the parts that they finished, under the
+    key of what they are, for those that need the same."""
     device: Device = "auto"
     """`auto` takes a GPU where there is one; `cuda` without one is an error."""
 

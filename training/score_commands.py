@@ -26,9 +26,9 @@ def recommendations(
     lists: Annotated[
         str, typer.Option(help="all: anything; new: never bought before; or both: all,new.")
     ] = "all,new",
-    model: Annotated[str, typer.Option(help="two_tower, popularity or own_purchases.")] = (
-        "two_tower"
-    ),
+    model: Annotated[
+        str, typer.Option(help="two_stage (the whole), two_tower (a stage), or a baseline.")
+    ] = "two_stage",
     seed: Seed = 0,
     device: DeviceName = "auto",
     home: Home = HOME,

@@ -48,13 +48,15 @@ class Learner(pl.LightningModule):  # type: ignore[misc]  # the library is not t
         model: Callable[[], Any],
         lr: float,
         weight_decay: float,
+        lr_decay: float = 1.0,
         seed: int,
         run: Run,
     ) -> None:
         super().__init__()
         self.net = net
         self._batches, self._loss, self._model = batches, loss, model
-        self._lr, self._weight_decay, self._seed, self._run = lr, weight_decay, seed, run
+        self._lr, self._weight_decay, self._lr_decay = lr, weight_decay, lr_decay
+        self._seed, self._run = seed, run
         self._losses: list[Tensor] = []
 
     def train_dataloader(self) -> Iterable[Any]:
@@ -76,11 +78,14 @@ class Learner(pl.LightningModule):  # type: ignore[misc]  # the library is not t
             self.net.train()
         self._run.on_epoch(self.current_epoch + 1, metrics)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        fused = self.device.type in ("cpu", "cuda")
-        return torch.optim.AdamW(
-            self.net.parameters(), lr=self._lr, weight_decay=self._weight_decay, fused=fused
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.AdamW(
+            self.net.parameters(),
+            lr=self._lr,
+            weight_decay=self._weight_decay,
+            fused=self.device.type in ("cpu", "cuda"),
         )
+        return [optimizer], [torch.optim.lr_scheduler.ExponentialLR(optimizer, self._lr_decay)]
 
 
 def train(learner: Learner, *, epochs: int, run: Run) -> None:

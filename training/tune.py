@@ -6,7 +6,6 @@ on the seed and the finished trials alone, the finished ones equal those of an u
 """
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any, Final
 import pandas as pd
 import yaml
 
+from configs.durable import replacing
 from configs.errors import UserError
 from configs.loader import Config
 from features.workspace import Workspace
@@ -39,6 +39,16 @@ class Range:
     log: bool = False
 
 
+_FADING: Final[Space] = {
+    "half_life_days": Range(50.0, 500.0, log=True),
+    "learning_half_life_days": (None, 45.0, 60.0, 90.0, 180.0, 360.0),
+}
+_ITEM_TO_ITEM: Final[Space] = {
+    **_FADING,
+    "neighbours": (10, 20, 50, 100, 200),
+    "repeat_weight": Range(1.0, 50.0, log=True),
+    "popularity_weight": Range(0.1, 10.0, log=True),
+}
 SPACES: Final[dict[str, Space]] = {
     "two_tower": {
         "lr": Range(1e-3, 1e-2, log=True),
@@ -55,6 +65,18 @@ SPACES: Final[dict[str, Space]] = {
         "dropout": Range(0.0, 0.5),
         "hidden": ((16,), (32, 16), (64, 32)),
         "batch_size": (1024, 2048, 4096),
+    },
+    "cosine": {**_ITEM_TO_ITEM, "shrinkage": Range(0.0, 20.0)},
+    "rp3beta": {**_ITEM_TO_ITEM, "alpha": Range(0.2, 1.5), "beta": Range(0.0, 1.0)},
+    "ease": {**_ITEM_TO_ITEM, "penalty": Range(10.0, 3000.0, log=True)},
+    "ials": {
+        **_FADING,
+        "repeat_weight": Range(0.1, 5.0, log=True),
+        "popularity_weight": Range(0.01, 1.0, log=True),
+        "embedding_dim": (32, 64, 128, 256),
+        "iterations": (5, 10, 15, 30),
+        "confidence": Range(0.5, 100.0, log=True),
+        "penalty": Range(1.0, 300.0, log=True),
     },
     "logistic_regression": {"penalty": Range(1e-2, 1e4, log=True)},
 }
@@ -259,10 +281,5 @@ def _conclude(study: Any, job: Job) -> TuneResult:
 
 
 def _write_yaml(file: Path, values: dict[str, Any], *, comment: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f".{file.name}")
-    with aside.open("w", encoding="utf-8") as out:
-        out.write(f"# {comment}\n{yaml.safe_dump(values)}")
-        out.flush()
-        os.fsync(out.fileno())
-    aside.replace(file)
+    with replacing(file) as out:
+        out.write(f"# {comment}\n{yaml.safe_dump(values)}".encode())

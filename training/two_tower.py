@@ -16,7 +16,7 @@ from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from features.workspace import write_json
 from training.bundle import BundleError
 from training.inputs import FloatArray, Products, Queries
-from training.losses import softmax_loss
+from training.losses import new_loss, softmax_loss
 from training.recommender import Scorer
 from training.towers import (
     CandidateTower,
@@ -40,7 +40,7 @@ SETTINGS: Final = "two_tower.json"
 class TwoTowerConfig(Config):
     """How the two towers are built and trained."""
 
-    epochs: int = pydantic.Field(8, ge=1, description="passes over the examples, at most")
+    epochs: int = pydantic.Field(5, ge=1, description="passes over the examples, at most")
     embedding_dim: int = pydantic.Field(64, ge=1, description="dimensions of a product")
     hidden: int = pydantic.Field(128, ge=1, description="width of the hidden layers")
     half_lives: tuple[pydantic.PositiveFloat, ...] = pydantic.Field(
@@ -50,7 +50,11 @@ class TwoTowerConfig(Config):
     id_dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="share of ids taken as unknown")
     token_min_count: int = pydantic.Field(2, ge=1, description="titles that a known token is in")
     lr: float = pydantic.Field(4e-3, gt=0, description="step of AdamW")
+    lr_decay: float = pydantic.Field(0.5, gt=0, le=1, description="of lr, left after each epoch")
     weight_decay: float = pydantic.Field(0.0, ge=0, description="decay of AdamW")
+    new_weight: float = pydantic.Field(
+        0.5, ge=0, description="of the loss over what is not in the history, beside that over all"
+    )
     batch_size: int = pydantic.Field(256, ge=1, description="customers in a step, about")
     weeks: int = pydantic.Field(100, ge=1, description="snapshots to learn from, at most")
 
@@ -122,7 +126,9 @@ class TwoTower:
         def loss(batch: Batch) -> Tensor:
             candidates = net.candidate(batch.catalogue, id_dropout=config.id_dropout)
             scores = net(batch.visitors, candidates)
-            return softmax_loss(scores, batch.bought_by, batch.bought)
+            pairs = (batch.bought_by, batch.bought)
+            new = new_loss(scores, batch.visitors.history, *pairs)
+            return softmax_loss(scores, *pairs) + config.new_weight * new
 
         learner = Learner(
             net,
@@ -130,6 +136,7 @@ class TwoTower:
             loss=loss,
             model=lambda: model,
             lr=config.lr,
+            lr_decay=config.lr_decay,
             weight_decay=config.weight_decay,
             seed=seed,
             run=run,

@@ -83,7 +83,7 @@ def test_a_network_comes_back_bit_equal(tmp_path: Path) -> None:
 
 def test_a_bundle_never_changes(tmp_path: Path) -> None:
     write_bundle(tmp_path / "b", recency(), MANIFEST)
-    with pytest.raises(FileExistsError, match="versions never change"):
+    with pytest.raises(FileExistsError, match="stands already"):
         write_bundle(tmp_path / "b", recency(), MANIFEST)
 
 

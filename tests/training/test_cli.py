@@ -52,29 +52,41 @@ def test_evaluate_registers_nothing(shop: Shop, day: str) -> None:
 
     client = open_client(shop.ws)
     before = len(client.search_model_versions("name = 'recommender'"))
-    said = run(shop, "evaluate", "popularity", "--as-of", day)
+    said = run(shop, "evaluate", "popularity", "--as-of", day, "--windows", "2")
     assert "own_purchases" in said
-    assert "ndcg_at_10" in said
+    assert "by the window's first day" in said
+    assert "NDCG@10 of the list 'new': of all" in said
     assert "Caveat" not in said  # it has no epochs to choose
     assert len(client.search_model_versions("name = 'recommender'")) == before
 
 
 def test_evaluate_says_that_its_window_chose_the_epochs(shop: Shop, day: str) -> None:
     said = run(shop, "evaluate", "two_tower", "--as-of", day, "epochs=1", "embedding_dim=4")
-    assert "NDCG@10 of 'new' lists over popularity: " in said
+    assert "Lead of two_tower in NDCG@10" in said
+    caveat, report, opening = said.splitlines()[-3:]
+    assert caveat.startswith("Caveat: the epochs were chosen on this same window")
+    assert Path(report.removeprefix("Report: ")).read_text().count(caveat) == 1
+    assert opening.endswith(f"mlflow ui --backend-store-uri {shop.ws.mlflow_uri}")
+
+
+def test_evaluate_of_a_predictor(shop: Shop, day: str) -> None:
+    said = run(shop, "evaluate", "churn", "--as-of", day, "horizon_days=28", "epochs=1")
+    assert "logistic_regression" in said
     assert "Caveat: the epochs were chosen on this same window" in said.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["fit", "gpt"], "error: model 'gpt': known are two_tower, popularity"),
+        (["fit", "gpt"], "error: model 'gpt': known are two_stage, two_tower"),
         (["fit", "churn", "lr=fast"], "lr = 'fast'"),
         (["fit", "churn", "wings=2"], "wings"),
         (["fit", "churn", "--config", "nowhere.yaml"], "nowhere.yaml: no such config file"),
         (["fit", "churn", "--as-of", "2090-01-01"], "the workspace's clock stands at"),
         (["fit", "churn", "--as-of", "1990-01-01"], "no order line was known before it"),
         (["fit", "churn", "--as-of", "soon"], "write YYYY-MM-DD"),
+        (["evaluate", "recency", "--windows", "2"], "windows = 2, baselines = 'default'"),
+        (["evaluate", "recency", "--baselines", "all"], "baselines = 'all': only a recommender"),
         (["tune", "recency", "--trials", "2"], "settings to search have"),
         (["promote", "churn", "--version", "999"], "'churn' has no version 999"),
         (["compare", "two_tower", "churn"], "'two_tower' has no version"),

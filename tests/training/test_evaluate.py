@@ -8,12 +8,11 @@ import pytest
 
 from features import snapshots
 from features.store import FeatureClient
-from tests.contracts import RUN
 from tests.features.shop import line, lines, time, workspace
 from tests.training.conftest import Shop
-from training.baselines import OwnPurchases, OwnPurchasesConfig, Popularity, PopularityConfig
+from training.baselines import Popularity, PopularityConfig
 from training.data import TrainingData
-from training.evaluate import compare_with_baselines, recommender_judge
+from training.evaluate import recommender_judge
 from training.inputs import NotEnoughData
 from training.ranking import Pairs, pairs
 
@@ -74,32 +73,6 @@ def test_popularity_by_hand(data: TrainingData) -> None:
     assert found["new_mrr_at_10"] == 1 / 2
     assert found["new_hit_rate_at_10"] == 1
     assert found["mean_ndcg_at_10"] == pytest.approx(((ann + second) / 2 + second) / 2)
-
-
-def test_a_comparison_is_paired(data: TrainingData) -> None:
-    judge = recommender_judge(data, at=AT, days=28)
-    popular = Popularity(PopularityConfig())
-    own = OwnPurchases(OwnPurchasesConfig())
-    found = judge.compare(own, {"popularity": popular}, rng=np.random.default_rng(0))["popularity"]
-    own_ndcg, popular_ndcg = judge(own)["ndcg_at_10"], judge(popular)["ndcg_at_10"]
-    assert found["all"].difference == pytest.approx(own_ndcg - popular_ndcg)
-    assert found["all"].low <= found["all"].difference <= found["all"].high
-    same = judge.compare(own, {"itself": own}, rng=np.random.default_rng(0))["itself"]["new"]
-    assert (same.difference, same.low, same.high) == (0, 0, 0)
-
-
-def test_a_model_stands_beside_its_baselines(shop: Shop) -> None:
-    judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
-    found = compare_with_baselines(
-        "own_purchases", shop.past, judge, config=OwnPurchasesConfig(), seed=0, run=RUN
-    )
-    assert list(found) == ["popularity"]
-    own, popular = OwnPurchases(OwnPurchasesConfig()), Popularity(PopularityConfig())
-    assert found["popularity"]["all"].difference == pytest.approx(
-        judge(own)["ndcg_at_10"] - judge(popular)["ndcg_at_10"]
-    )
-    # Own purchases count nothing in "new" lists: what is left is popularity.
-    assert found["popularity"]["new"].difference == pytest.approx(0, abs=0.01)
 
 
 def test_a_window_without_purchases_measures_nothing(data: TrainingData) -> None:

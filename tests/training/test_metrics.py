@@ -1,11 +1,19 @@
 """Every figure by hand, as fractions, the empty case included."""
 
-from math import log2
+from math import log2, sqrt
 
 import numpy as np
-import pytest
+import scipy.sparse as sp
 
-from training.metrics import coverage, hit_rate, ndcg, paired_interval, recall, reciprocal_rank
+from training.metrics import (
+    coverage,
+    diversity,
+    hit_rate,
+    ndcg,
+    novelty,
+    recall,
+    reciprocal_rank,
+)
 
 HITS = np.array(
     [
@@ -51,14 +59,31 @@ def test_nobody_and_nothing_wanted() -> None:
     assert coverage(np.zeros((0, 4), dtype=np.int64), 0) == 0
 
 
-def test_the_paired_interval_surrounds_the_mean_and_follows_its_generator() -> None:
-    difference = np.random.default_rng(0).normal(0.1, 1.0, 400)
-    low, high = paired_interval(difference, rng=np.random.default_rng(1))
-    assert (low, high) == paired_interval(difference, rng=np.random.default_rng(1))
-    error = difference.std() / np.sqrt(400)
-    assert low == pytest.approx(difference.mean() - 1.96 * error, abs=0.15 * error)
-    assert high == pytest.approx(difference.mean() + 1.96 * error, abs=0.15 * error)
+LISTS = np.array([[0, 1, 2], [2, 0, -1], [1, -1, -1], [-1, -1, -1]])
 
 
-def test_the_paired_interval_of_nobody_is_unknown() -> None:
-    assert np.isnan(paired_interval(np.zeros(0), rng=np.random.default_rng(1))).all()
+def test_novelty_is_the_mean_of_what_each_product_says() -> None:
+    shares = np.array([1 / 2, 1 / 8, 1 / 5])
+    expected = [(1 + 3 + log2(5)) / 3, (log2(5) + 1) / 2, 3, 0]
+    np.testing.assert_allclose(novelty(LISTS, shares), expected, rtol=1e-12)
+
+
+def test_diversity_is_the_mean_unlikeness_of_pairs() -> None:
+    half = sqrt(1 / 2)
+    vectors = np.array([[1, 0], [half, half], [0, 1]], dtype=np.float32)
+    expected = [1 - (half + 0 + half) / 3, 1, 0, 0]
+    np.testing.assert_allclose(diversity(LISTS, vectors), expected, atol=1e-7)
+    np.testing.assert_allclose(diversity(LISTS, sp.csr_array(vectors)), expected, atol=1e-7)
+
+
+def test_products_that_nothing_is_known_of_are_alike_to_none() -> None:
+    vectors = np.array([[0, 0], [0, 0], [1, 0]], dtype=np.float32)
+    assert diversity(LISTS, vectors).tolist() == [1, 1, 0, 0]
+
+
+def test_novelty_and_diversity_of_nobody_and_of_nothing() -> None:
+    nobody = np.zeros((0, 3), dtype=np.int64)
+    assert novelty(nobody, np.array([0.5])).shape == (0,)
+    assert diversity(nobody, np.eye(3, dtype=np.float32)).shape == (0,)
+    assert novelty(LISTS[3:], np.zeros(0)).tolist() == [0]
+    assert diversity(LISTS[3:], np.zeros((0, 2), dtype=np.float32)).tolist() == [0]

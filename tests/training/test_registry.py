@@ -111,7 +111,7 @@ def test_a_models_name_means_its_own_versions(
 def test_what_is_not_there_is_named(shop: Shop) -> None:
     with pytest.raises(RegistryError, match="'churn' has no version 99"):
         find(shop.ws, "churn", "99")
-    with pytest.raises(UnknownModel, match="known are two_tower"):
+    with pytest.raises(UnknownModel, match="known are two_stage"):
         find(shop.ws, "no such model")
     with pytest.raises(RegistryError, match="'own_purchases' has no version"):
         find(shop.ws, "own_purchases")

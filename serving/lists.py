@@ -1,0 +1,104 @@
+"""From a draft to the items that are shown: the rules of the request, and the reasons."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from serving.models import Catalogue
+from serving.schemas import (
+    Assigned,
+    FallbackReason,
+    Model,
+    RecommendationRequest,
+    RecommendedItem,
+)
+from training.inputs import FloatArray, Queries
+from training.reasons import reasons
+from training.recommender import Related
+from training.slates import BoolArray, Policy, compose
+
+POPULARITY: Final = "popularity"
+_POPULAR: Final = Model(name=POPULARITY, version=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A list before it is cut to size and written down."""
+
+    catalogue: Catalogue | None = None
+    scores: FloatArray | None = None
+    """(C,) of the catalogue's products; None without a catalogue."""
+    customer: Queries | None = None
+    """(1,) what the customer bought; None where nothing of it is known, or was read."""
+    session: tuple[str, ...] = ()
+    """The products that stood in for a history: the visitor knows them, so they are not listed."""
+    related: Related | None = None
+    """What is bought along with what, as the model that made the scores knows it."""
+    source: str = POPULARITY
+    """The model or fallback that made the scores."""
+    model: Model = _POPULAR
+    experiments: tuple[Assigned, ...] = ()
+    age_s: float | None = None
+    reason: FallbackReason | None = None
+
+
+def items(draft: Draft, request: RecommendationRequest) -> list[RecommendedItem]:
+    """Return the items of `draft` as `request` wants them; none without a catalogue."""
+    if draft.catalogue is None or draft.scores is None:
+        return []
+    products, shelf = draft.catalogue.products, draft.catalogue.shelf
+    policy = Policy(
+        k=request.k,
+        strategy=request.strategy,
+        max_per_category=request.max_per_category,
+        diversity=request.diversity,
+    )
+    slate = compose(
+        draft.scores,
+        shelf,
+        policy=policy,
+        query=draft.customer,
+        exclude=_excluded(draft.catalogue, draft.session, request),
+    )
+    told: list[list[str] | None] = [None] * len(slate.places)
+    if request.explain:
+        told = [*reasons(products, draft.customer, slate.places, related=draft.related)]
+    found: list[RecommendedItem] = []
+    for place, filled, propensity, why in zip(
+        slate.places, slate.filled, slate.propensities, told, strict=True
+    ):
+        scored = bool(np.isfinite(draft.scores[place]))
+        item = RecommendedItem(
+            product_id=products.product_ids[place],
+            position=len(found) + 1,
+            score=float(draft.scores[place] if scored else shelf.popularity[place]),
+            source=draft.source if scored else POPULARITY,
+            propensity=float(propensity),
+            filled=bool(filled),
+            reasons=why,
+        )
+        found.append(item)
+    return found
+
+
+def _excluded(
+    catalogue: Catalogue, session: tuple[str, ...], request: RecommendationRequest
+) -> BoolArray:
+    """Return (C,), True at what the request, its filter or the session leaves out."""
+    products, asked = catalogue.products, request.filter
+    excluded = np.zeros(len(products), dtype=np.bool_)
+    named = pd.Index([*request.exclude_product_ids, *session], dtype=object)
+    found = products.places.get_indexer(named)
+    excluded[found[found >= 0]] = True
+    if asked is None:
+        return excluded
+    if asked.categories:
+        wanted = set(asked.categories)
+        excluded |= np.array([name not in wanted for name in products.categories], dtype=np.bool_)
+    if asked.price_min is not None:
+        excluded |= ~(catalogue.prices >= asked.price_min)  # an unknown price is NaN: left out
+    if asked.price_max is not None:
+        excluded |= ~(catalogue.prices <= asked.price_max)
+    return excluded

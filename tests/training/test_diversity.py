@@ -1,0 +1,98 @@
+"""Likeness by hand and by scikit-learn, MMR by its definition, and what diversity costs."""
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from tests.training.conftest import Shop
+from training.baselines import OwnPurchases, OwnPurchasesConfig
+from training.diversity import (
+    LEVELS,
+    content_vectors,
+    likeness,
+    mmr,
+    price_of_diversity,
+)
+from training.evaluate import recommender_judge
+from training.inputs import FloatArray, Products
+from training.vocabulary import tokens
+
+
+def products(titles: list[str], categories: list[str]) -> Products:
+    return Products(
+        product_ids=np.array([f"p{i}" for i in range(len(titles))], dtype=object),
+        at=np.datetime64("2011-01-01", "us"),
+        features=np.zeros((len(titles), 1), dtype=np.float32),
+        titles=titles,
+        categories=categories,
+    )
+
+
+def test_titles_are_likened_as_scikit_learn_does(shop: Shop) -> None:
+    titles = shop.past.products(shop.past.as_of).titles
+    everything = np.arange(len(titles))
+    found = likeness(content_vectors(products(titles, [""] * len(titles))), everything)
+    vectors = TfidfVectorizer(analyzer=tokens).fit_transform(titles)
+    np.testing.assert_allclose(found, (vectors @ vectors.T).toarray(), atol=1e-6)
+
+
+def test_a_category_weighs_as_much_as_the_title() -> None:
+    shown = products(
+        ["red tea", "RED tea", "blue cup", "", "red tea", ""], ["a", "b", "a", "a", "", ""]
+    )
+    found = likeness(content_vectors(shown), np.arange(6))
+    title_alone = category_alone = 1 / 2
+    one_side = 1 / np.sqrt(2)
+    expected = [1, title_alone, category_alone, one_side, one_side, 0]
+    np.testing.assert_allclose(found[0], expected, atol=1e-6)
+    np.testing.assert_allclose(np.diag(found), [1, 1, 1, 1, 1, 0], atol=1e-6)
+
+
+def by_definition(relevance: FloatArray, alike: FloatArray, k: int, diversity: float) -> list[int]:
+    scaled = (relevance - relevance.min()) / (relevance.max() - relevance.min())
+    chosen: list[int] = []
+    while len(chosen) < k:
+        left = [place for place in range(len(relevance)) if place not in chosen]
+        value = {
+            place: (1 - diversity) * scaled[place]
+            - diversity * max((alike[place, other] for other in chosen), default=0)
+            for place in left
+        }
+        chosen.append(max(left, key=lambda place: (value[place], -place)))
+    return chosen
+
+
+@pytest.mark.parametrize("diversity", [0, 0.3, 0.7, 1])
+def test_mmr_by_its_definition(diversity: float) -> None:
+    rng = np.random.default_rng(3)
+    relevance = -np.sort(-rng.normal(size=(5, 30)), axis=1).astype(np.float32)
+    vectors = rng.normal(size=(5, 30, 4))
+    vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
+    alike = (vectors @ vectors.transpose(0, 2, 1)).astype(np.float32)  # some below 0
+    found = mmr(relevance, alike, k=10, diversity=diversity)
+    assert found.tolist() == [
+        by_definition(relevance[row], alike[row], 10, diversity) for row in range(5)
+    ]
+
+
+def test_mmr_takes_no_more_than_there_is() -> None:
+    alike = np.ones((2, 3, 3), dtype=np.float32)
+    relevance = np.array([[2, 1, -np.inf], [-np.inf] * 3], dtype=np.float32)
+    assert mmr(relevance, alike, k=5, diversity=0.5).tolist() == [[0, 1, -1], [-1, -1, -1]]
+    assert mmr(relevance[:, :0], alike[:, :0, :0], k=5, diversity=0.5).shape == (2, 0)
+
+
+def test_the_price_of_diversity(shop: Shop) -> None:
+    judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
+    model = OwnPurchases(OwnPurchasesConfig())
+    found = price_of_diversity(model, judge)
+    assert found["list"].tolist() == ["all"] * len(LEVELS) + ["new"] * len(LEVELS)
+    assert found["diversity"].tolist() == [*LEVELS, *LEVELS]
+    figures = judge(model)
+    for name, figure in (("all", "ndcg_at_10"), ("new", "new_ndcg_at_10")):
+        rows = found[found["list"] == name]
+        ndcg = rows["ndcg_at_10"].to_numpy()
+        unlike = rows["intra_list_diversity"].to_numpy()
+        assert ndcg[0] == pytest.approx(figures[figure])
+        assert ndcg[-1] < ndcg[0]
+        assert unlike[-1] > unlike[5] > unlike[0]

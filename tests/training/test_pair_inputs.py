@@ -1,0 +1,59 @@
+"""What a ranker reads of a pair, by hand."""
+
+import numpy as np
+
+from features.ages import NEVER_DAYS, SINGLE_GAP_DAYS
+from tests.training.tiny import products, queries
+from training.inputs import Products, Queries
+from training.pair_inputs import PAIR_INPUTS, pair_inputs
+from training.ranking import Pairs
+
+CATALOGUE = products(4, log_price=[0.0, 2.0, 4.0, 1.0])
+
+
+def read(asked: Queries, *pairs: tuple[int, int], catalogue: Products = CATALOGUE) -> np.ndarray:
+    rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return pair_inputs(asked, catalogue, Pairs(rows=rows, columns=columns))
+
+
+def named(values: np.ndarray) -> dict[str, float]:
+    return dict(zip(PAIR_INPUTS, values.tolist(), strict=True))
+
+
+def test_a_product_bought_twice_has_a_rhythm() -> None:
+    asked = queries([(2, 10.0), (0, 10.0), (0, 70.0)])
+    found = named(read(asked, (0, 0))[0])
+    assert found["times_bought"] == 2
+    assert np.isclose(found["bought_decayed_60d"], 0.5 ** (10 / 60) + 0.5 ** (70 / 60))
+    assert (found["days_since_bought"], found["days_between_bought"]) == (10, 60)
+    assert np.isclose(found["due"], 1 / 6)
+    assert np.isclose(found["price_to_usual"], 0 - 4 / 3)
+    assert found["in_last_order"] == 1
+
+
+def test_a_product_bought_once_has_none() -> None:
+    found = named(read(queries([(2, 10.0), (1, 40.0)]), (0, 1))[0])
+    assert (found["times_bought"], found["days_since_bought"]) == (1, 40)
+    assert found["days_between_bought"] == SINGLE_GAP_DAYS
+    assert found["in_last_order"] == 0
+
+
+def test_never_bought_is_long_ago() -> None:
+    found = named(read(queries([(2, 10.0)]), (0, 3))[0])
+    assert found["times_bought"] == found["bought_decayed_14d"] == found["in_last_order"] == 0
+    assert found["days_since_bought"] == NEVER_DAYS
+    assert found["price_to_usual"] == 1 - 4
+
+
+def test_each_query_reads_its_own_history() -> None:
+    asked = queries([(1, 5.0)], [], [(1, 9.0), (1, 19.0)])
+    found = read(asked, (0, 1), (1, 1), (2, 1))
+    since = found[:, PAIR_INPUTS.index("days_since_bought")]
+    assert since.tolist() == [5, NEVER_DAYS, 9]
+    usual = found[:, PAIR_INPUTS.index("price_to_usual")]
+    assert usual.tolist() == [0, 0.25, 0]  # without a history, against the catalogue's mean
+
+
+def test_no_pairs_and_no_histories() -> None:
+    assert read(queries([])).shape == (0, len(PAIR_INPUTS))
+    assert read(queries([], [])).shape == (0, len(PAIR_INPUTS))

@@ -1,0 +1,116 @@
+"""The two stages: the contract, no leak between them, and parts that are made once."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.contracts import RUN, RecommenderContract
+from tests.training.conftest import Shop
+from training.baselines import Popularity, PopularityConfig
+from training.bundle import BundleError
+from training.evaluate import recommender_judge
+from training.inputs import NotEnoughData
+from training.ranker import RankerConfig
+from training.two_stage import SOURCES, TwoStage, TwoStageConfig
+from training.two_tower import TwoTowerConfig
+
+CONFIG = TwoStageConfig(
+    two_tower=TwoTowerConfig(epochs=2, embedding_dim=8, hidden=16, batch_size=64, lr=0.02),
+    windows=2,
+    per_source=10,
+    ranker=RankerConfig(trees=20, leaves=7, leaf_candidates=20),
+)
+
+
+class TestTwoStage(RecommenderContract):
+    @classmethod
+    def fit(cls, shop: Shop) -> TwoStage:
+        return TwoStage.fit(shop.past, config=CONFIG, seed=1, run=RUN)
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("parts")
+
+
+@pytest.fixture(scope="module")
+def told() -> list[str]:
+    """The parts that `fitted` trained, an entry an epoch."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def fitted(shop: Shop, parts: Path, told: list[str]) -> TwoStage:
+    run = replace(RUN, parts=parts, on_part=lambda part, *_: told.append(part))
+    return TwoStage.fit(shop.past, config=CONFIG, seed=1, run=run)
+
+
+def test_it_beats_popularity(shop: Shop, fitted: TwoStage) -> None:
+    judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
+    popular = judge(Popularity(PopularityConfig()))
+    assert judge(fitted)["ndcg_at_10"] > popular["ndcg_at_10"]
+
+
+def test_candidates_stand_above_all_others(shop: Shop, fitted: TwoStage) -> None:
+    products = shop.past.products(shop.past.as_of)
+    queries = shop.past.queries(shop.past.as_of, shop.past.customers(shop.past.as_of)[:8])
+    scores = fitted.scorer(products)(queries)
+    for row, history in enumerate(queries.history):
+        owned = np.unique(history[history >= 0])
+        others = np.setdiff1d(np.arange(len(products)), owned)
+        ranked = others[np.argsort(-scores[row, others])]
+        assert scores[row, owned].min() >= scores[row, ranked[-1]]
+        assert len(np.unique(scores[row])) > CONFIG.per_source
+
+
+def test_sources_know_nothing_of_the_window_that_the_ranker_learns_from(
+    shop: Shop, fitted: TwoStage, told: list[str]
+) -> None:
+    """Each earlier window begins where its sources' data end, and ends before the next begins."""
+    del fitted
+    ends = sorted({pd.Timestamp(part.split()[-1], tz="UTC") for part in told})
+    assert len(told) == 2 * len(ends) == 2 * 3  # epochs
+    assert ends[-1] == shop.past.as_of
+    assert all(end in shop.past.times for end in ends)
+    gaps = [later - earlier for earlier, later in pairwise(ends)]
+    assert min(gaps) >= pd.Timedelta(days=28)
+
+
+def test_a_part_is_made_once(shop: Shop, parts: Path, fitted: TwoStage) -> None:
+    stands = {path: path.stat().st_mtime_ns for path in parts.rglob("*") if path.is_file()}
+    assert len(list(parts.iterdir())) == 3 * len(SOURCES)
+    heard: list[str] = []
+    run = replace(RUN, parts=parts, on_part=lambda part, *_: heard.append(part))
+    again = TwoStage.fit(shop.past, config=CONFIG, seed=1, run=run)
+    assert heard == []
+    assert {p: p.stat().st_mtime_ns for p in parts.rglob("*") if p.is_file()} == stands
+    products = shop.past.products(shop.past.as_of)
+    queries = shop.past.queries(shop.past.as_of, shop.past.customers(shop.past.as_of)[:5])
+    np.testing.assert_array_equal(fitted.scorer(products)(queries), again.scorer(products)(queries))
+
+
+def test_it_says_what_is_bought_along_with_what(shop: Shop, fitted: TwoStage) -> None:
+    products = shop.past.products(shop.past.as_of)
+    places = np.arange(len(products))
+    found = fitted.related(products)(places[:5], places)
+    assert found.shape == (5, len(products))
+    assert (found != 0).any(axis=1).all()
+    assert not found[places[:5], places[:5]].any()
+
+
+def test_other_inputs_than_todays_are_refused(fitted: TwoStage, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    file = tmp_path / "two_stage.json"
+    file.write_text(file.read_text().replace("times_bought", "times_sold"))
+    with pytest.raises(BundleError, match="other inputs than today's; fit it again"):
+        TwoStage.load(tmp_path)
+
+
+def test_a_shop_too_young_is_refused(shop: Shop) -> None:
+    young = shop.past.before(shop.past.times[3])
+    with pytest.raises(NotEnoughData, match="no snapshot is 28 days older"):
+        TwoStage.fit(young, config=CONFIG, seed=1, run=RUN)

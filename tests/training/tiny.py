@@ -1,0 +1,46 @@
+"""Catalogues and queries written by hand."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from training.inputs import FloatArray, Products, Queries
+
+AT = np.datetime64("2011-01-01", "us")
+
+
+def floats(rows: Sequence[Sequence[float]]) -> FloatArray:
+    """Return a matrix of 32-bit numbers."""
+    return np.array(rows, dtype=np.float32)
+
+
+def products(count: int, **inputs: Sequence[float]) -> Products:
+    """Return p0, p1, ... whose `inputs` (columns of PRODUCT_INPUTS) are given, all others 0."""
+    features = np.zeros((count, len(PRODUCT_INPUTS)), dtype=np.float32)
+    for name, values in inputs.items():
+        features[:, PRODUCT_INPUTS.index(name)] = values
+    return Products(
+        product_ids=np.array([f"p{place}" for place in range(count)], dtype=object),
+        at=AT,
+        features=features,
+        titles=[""] * count,
+        categories=[""] * count,
+    )
+
+
+def queries(*histories: Sequence[tuple[int, float]]) -> Queries:
+    """Return customers whose history is pairs (index of a product, days ago), newest first."""
+    length = max(1, *(len(history) for history in histories))
+    history = np.full((len(histories), length), -1, dtype=np.int64)
+    days = np.zeros((len(histories), length), dtype=np.float32)
+    for row, bought in enumerate(histories):
+        for slot, (place, ago) in enumerate(bought):
+            history[row, slot], days[row, slot] = place, ago
+    return Queries(
+        customer_ids=np.array([f"c{row}" for row in range(len(histories))], dtype=object),
+        at=np.full(len(histories), AT),
+        activity=np.zeros((len(histories), len(CUSTOMER_INPUTS)), dtype=np.float32),
+        history=history,
+        history_days=days,
+    )

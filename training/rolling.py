@@ -1,0 +1,214 @@
+"""A recommender beside its baselines on the last windows before a cut: rolling origin.
+
+Every model learns from what was known before a window and answers in it; where it counts epochs,
+their number is chosen there too.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pandas as pd
+
+from configs.loader import Config
+from features.workspace import Workspace
+from training.assess import WINDOW_DAYS, Metrics
+from training.commit import git_commit
+from training.intervals import Comparison, Sample, compare
+from training.job import Job, prepare
+from training.kept import answer, code_digest
+from training.models import MODELS, UnknownModel, config_class, spec
+from training.run import Device
+from training.segments import Part, look
+from training.tracking import Tracking
+
+Baselines = Literal["default", "all"]
+"""Those of the model's spec, or every other recommender."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """One window: everything in it was learned from what was known before its start."""
+
+    start: pd.Timestamp
+    end: pd.Timestamp
+    data_digest: str
+    """Of all rows known before `end`."""
+    customers: int
+    newcomers: int
+    epochs: dict[str, int]
+    """The number chosen, by model that counts them."""
+    history: dict[int, Metrics]
+    """The metrics of the first model by epoch, if it counts them."""
+    parts: dict[Part, Comparison]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What the windows say of a model and its baselines."""
+
+    model: str
+    config: Config
+    seed: int
+    as_of: pd.Timestamp
+    timezone: str
+    git_commit: str
+    asked: Baselines
+    baselines: tuple[str, ...]
+    windows: tuple[Origin, ...]  # oldest first
+    parts: dict[Part, Comparison]
+    """Of one window its own, of several the mean."""
+    run_id: str
+    """The MLflow run that holds all this and the report."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The model and its baselines."""
+        return (self.model, *self.baselines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Whom an evaluation tells how far it is."""
+
+    on_epoch: Callable[[str, int, Metrics], None] = lambda *_: None
+    """Told the model and window, the epoch (from 1) and its metrics."""
+    on_model: Callable[[int, int], None] = lambda *_: None
+    """Told how many models have answered, over all windows, and how many are asked."""
+    on_build: Callable[[int, int], None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Measured:
+    """A window and every model's figures in it, by customer."""
+
+    origin: Origin
+    samples: dict[str, dict[Part, Sample]]
+
+
+def evaluate(
+    ws: Workspace,
+    model: str,
+    *,
+    as_of: pd.Timestamp,
+    config: Config | None = None,
+    seed: int = 0,
+    device: Device = "auto",
+    windows: int = 1,
+    baselines: Baselines = "default",
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure recommender `model` on the last `windows` windows of 28 days before `as_of` (UTC).
+
+    `config` is by default the model's own; baselines have theirs. Figures and report are logged as
+    one MLflow run. Raises UnknownModel for what is no recommender, NotEnoughData or WorkspaceError
+    where a window has nothing to learn from or to measure.
+    """
+    from training.report import log_report
+
+    told = progress or Progress()
+    names = (model, *_baselines(model, baselines))
+
+    def job_of(number: int) -> Job:
+        end = as_of - number * pd.Timedelta(days=WINDOW_DAYS)
+        return prepare(ws, model, as_of=end, config=config, seed=seed, on_build=told.on_build)
+
+    newest = job_of(0)
+    with ws.lock("training"):
+        tracking = Tracking(ws)
+        key = _digest(newest.key, code_digest(), windows, names)
+        tracking.fail_stale(keep=key)
+        run_id = tracking.start(key=key, name=f"evaluate {model}", tags=_tags(newest))
+        with tracking.ending(run_id):
+            measured: list[_Measured] = []
+            for number in range(windows):
+                job = job_of(number) if number else newest
+                done = (number * len(names), windows * len(names))
+                measured.insert(0, _measure(job, names, device=device, told=told, done=done))
+            found = Evaluation(
+                model=model,
+                config=newest.config,
+                seed=seed,
+                as_of=newest.as_of,
+                timezone=ws.timezone,
+                git_commit=git_commit(),
+                asked=baselines,
+                baselines=names[1:],
+                windows=tuple(one.origin for one in measured),
+                parts=measured[0].origin.parts
+                if windows == 1
+                else _compare([one.samples for one in measured], seed=seed),
+                run_id=run_id,
+            )
+            log_report(tracking, found)
+    return found
+
+
+def _baselines(model: str, asked: Baselines) -> tuple[str, ...]:
+    """Return the names of the models that `model` stands beside."""
+    if spec(model).registered != "recommender":
+        raise UnknownModel(f"model {model!r}: not a recommender")
+    known = [name for name, entry in MODELS.items() if entry.registered == "recommender"]
+    named = known if asked == "all" else spec(model).baselines
+    return tuple(name for name in named if name != model)
+
+
+def _measure(
+    job: Job, names: Sequence[str], *, device: Device, told: Progress, done: tuple[int, int]
+) -> _Measured:
+    """Let every model answer in the last window of `job`, its own model by its config.
+
+    `done` are the answers so far and all that are asked.
+    """
+    window = look(job.full, at=job.past.as_of, days=WINDOW_DAYS)
+    samples, found = {}, {}
+    for place, name in enumerate(names, start=1):
+        config = job.config if name == job.model else config_class(name)()
+        work = replace(job, model=name, config=config)
+        lists, found[name] = answer(work, window, device=device, on_epoch=told.on_epoch)
+        samples[name] = window.samples(lists)
+        told.on_model(done[0] + place, done[1])
+    return _Measured(
+        samples=samples,
+        origin=Origin(
+            start=job.past.as_of,
+            end=job.as_of,
+            data_digest=job.data_digest,
+            customers=len(window.judge.queries),
+            newcomers=len(window.newcomers),
+            epochs={name: one.epochs for name, one in found.items() if one.history},
+            history=found[job.model].history,
+            parts=_compare([samples], seed=job.seed),
+        ),
+    )
+
+
+def _compare(
+    windows: Sequence[dict[str, dict[Part, Sample]]], *, seed: int
+) -> dict[Part, Comparison]:
+    """Return each part's models side by side; `windows` hold the parts of each model."""
+    first = next(iter(windows[0].values()))
+    return {
+        part: compare(
+            [{name: parts[part] for name, parts in models.items()} for models in windows],
+            seed=seed,
+        )
+        for part in first
+    }
+
+
+def _tags(job: Job) -> dict[str, str]:
+    return {
+        "kind": "evaluation",
+        "model": job.model,
+        "as_of": job.as_of.isoformat(),
+        "data_digest": job.data_digest,
+        "git_commit": git_commit(),
+        "seed": str(job.seed),
+    }
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,203 @@
+"""The whole recommender: sources nominate candidates, a ranker orders them.
+
+The ranker learns from earlier windows by rolling origin: for each, the sources are fitted again on
+what was known before it, so that no source knows what the ranker is to find.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final, Self, cast
+
+import numpy as np
+import pandas as pd
+import pydantic
+
+from configs.durable import placing
+from configs.loader import Config
+from features.workspace import write_json
+from training.bundle import BundleError
+from training.candidates import Sources, nominator, ranker_inputs
+from training.inputs import FloatArray, IntArray, NotEnoughData, Products, Queries
+from training.models import config_class, model_class
+from training.ranker import Ranker, RankerConfig
+from training.ranking import pairs
+from training.recommender import Recommender, Related, Relates, Scorer
+from training.run import Run
+from training.two_tower import TwoTowerConfig
+
+if TYPE_CHECKING:
+    from training.data import TrainingData
+
+SETTINGS: Final = "two_stage.json"
+WINDOW: Final = pd.Timedelta(days=28)
+SOURCES: Final = ("two_tower", "ease", "ials", "own_purchases", "popularity")
+"""The models that nominate; the first one orders what nobody nominated."""
+
+
+class TwoStageConfig(Config):
+    """How candidates are found and ordered."""
+
+    two_tower: TwoTowerConfig = TwoTowerConfig(epochs=4)
+    per_source: int = pydantic.Field(60, ge=1, description="products that a source nominates")
+    windows: int = pydantic.Field(4, ge=1, description="earlier windows of 28 days to learn from")
+    ranker: RankerConfig = RankerConfig()
+
+
+class TwoStage:
+    """Ranks the candidates of its sources by gradient-boosted trees."""
+
+    name: ClassVar[str] = "two_stage"
+
+    def __init__(self, config: TwoStageConfig, *, sources: Sources, ranker: Ranker) -> None:
+        self.config = config
+        self._sources = sources
+        self._ranker = ranker
+
+    @classmethod
+    def fit(cls, data: "TrainingData", *, config: TwoStageConfig, seed: int, run: "Run") -> Self:
+        """Fit sources before each earlier window, the ranker on these windows, sources on all.
+
+        Raises NotEnoughData where no customer bought a candidate in any window.
+        """
+        parts = []
+        for at in _origins(data, count=config.windows):
+            past = data.before(at)
+            sources = _fit_sources(past, config=config, seed=seed, run=run)
+            parts.append(_examples(past, data, sources, per_source=config.per_source))
+        inputs, wanted = (np.concatenate(part) for part in zip(*parts, strict=True))
+        if not wanted.any():
+            raise NotEnoughData(
+                f"as_of = {data.as_of}: no candidate was bought in {config.windows} windows"
+            )
+        sources = _fit_sources(data, config=config, seed=seed, run=run)
+        ranker = Ranker.fit(
+            inputs, wanted, names=ranker_inputs(sources), config=config.ranker, seed=seed
+        )
+        return cls(config, sources=sources, ranker=ranker)
+
+    def scorer(self, products: Products) -> Scorer:
+        """Bind the sources to `products`; return the function of the queries.
+
+        Candidates score what the ranker says, above all other products, which keep the order of
+        the first source.
+        """
+        nominate = nominator(self._sources, products, per_source=self.config.per_source)
+
+        def score(queries: Queries) -> FloatArray:
+            found = nominate(queries)
+            ranked = self._ranker.score(found.inputs)
+            lowest = np.zeros(len(queries), dtype=np.float32)
+            np.minimum.at(lowest, found.pairs.rows, ranked)
+            scores = found.scores
+            if len(products):
+                scores = scores - scores.max(axis=1, keepdims=True) + (lowest - 1)[:, None]
+            scores[found.pairs.rows, found.pairs.columns] = ranked
+            return scores
+
+        return score
+
+    def related(self, products: Products) -> Related:
+        """Return what EASE, one of the sources, says of places of `products`."""
+        return cast(Relates, self._sources["ease"]).related(products)
+
+    def save(self, folder: Path) -> None:
+        """Write each source into a folder of its name, the trees and the settings beside."""
+        for name, model in self._sources.items():
+            (folder / name).mkdir()
+            model.save(folder / name)
+        self._ranker.save(folder)
+        settings = {
+            "config": self.config.model_dump(mode="json"),
+            "ranker_inputs": ranker_inputs(self._sources),
+        }
+        write_json(folder / SETTINGS, settings)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote. BundleError where it was trained on other inputs than today's."""
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        sources = {name: _load(name, folder / name) for name in SOURCES}
+        if settings["ranker_inputs"] != ranker_inputs(sources):
+            raise BundleError(f"{folder}: this model reads other inputs than today's; fit it again")
+        return cls(
+            TwoStageConfig(**settings["config"]), sources=sources, ranker=Ranker.load(folder)
+        )
+
+
+def _origins(data: "TrainingData", *, count: int) -> list[pd.Timestamp]:
+    """Return the starts of the last `count` windows that ended by `data.as_of`, newest first.
+
+    They are snapshot times, 28 days apart or a little more.
+    """
+    origins: list[pd.Timestamp] = []
+    end = data.as_of
+    for at in reversed(data.times[1:]):
+        if at + WINDOW <= end and len(origins) < count:
+            origins.append(at)
+            end = at
+    if not origins:
+        raise NotEnoughData(f"as_of = {data.as_of}: no snapshot is 28 days older")
+    return origins
+
+
+def _examples(
+    past: "TrainingData", data: "TrainingData", sources: Sources, *, per_source: int
+) -> tuple[FloatArray, IntArray]:
+    """Return the candidates of who bought in the window from `past.as_of`, for `Ranker.fit`."""
+    at = past.as_of
+    window = data.purchases(at, at + WINDOW)
+    customers = np.array(sorted(set(window["customer_id"])), dtype=object)
+    products = past.products(at)
+    found = nominator(sources, products, per_source=per_source)(past.queries(at, customers))
+    bought = pairs(window, customers, products.product_ids)
+    width = len(products)
+    wanted = np.isin(
+        found.pairs.rows * width + found.pairs.columns, bought.rows * width + bought.columns
+    )
+    return found.inputs, wanted.astype(np.int64)
+
+
+def _fit_sources(
+    data: "TrainingData", *, config: TwoStageConfig, seed: int, run: "Run"
+) -> dict[str, Recommender]:
+    """Return the sources, fitted on what was known before `data.as_of`."""
+    return {
+        name: _fitted(
+            name,
+            data,
+            config=config.two_tower if name == "two_tower" else config_class(name)(),
+            seed=seed,
+            run=run,
+        )
+        for name in SOURCES
+    }
+
+
+def _fitted(
+    name: str, data: "TrainingData", *, config: Config, seed: int, run: "Run"
+) -> Recommender:
+    """Fit a source, or take the one that stands in `run.parts`: fitted alike on the same data."""
+    asked = [name, config.model_dump(mode="json"), seed, data.as_of.isoformat(), data.digest]
+    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+    folder = None if run.parts is None else run.parts / key
+    if folder is not None and folder.exists():
+        return _load(name, folder)
+
+    def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
+        run.on_part(f"{name} before {data.as_of.date()}", epoch, metrics)
+
+    own = Run(
+        on_epoch=on_epoch,
+        checkpoints=None if run.checkpoints is None else run.checkpoints / key,
+        device=run.device,
+    )
+    model: Recommender = model_class(name).fit(data, config=config, seed=seed, run=own)
+    if folder is not None:
+        with placing(folder) as aside:
+            model.save(aside)
+    return model
+
+
+def _load(name: str, folder: Path) -> Recommender:
+    return cast(Recommender, model_class(name).load(folder))
