@@ -20,16 +20,24 @@ from training.churn import ChurnConfig
 from training.data import TrainingData
 from training.fit import fit
 from training.inputs import FloatArray, Products, Queries, encode_products, encode_queries
+from training.ranker import RankerConfig
 from training.ranking import top_k
 from training.score import churn_probabilities, recommendations, write_scores
+from training.two_stage import TwoStageConfig
 from training.two_tower import TwoTowerConfig
 
-pytestmark = pytest.mark.slow  # two trainings and a server
+pytestmark = pytest.mark.slow  # trainings and servers
 CUSTOMERS: Final = 200
 K: Final = 10
 NEAR: Final = 1e-5
 WORLD: Final = WorldConfig(customers=300, products=100, days=252, seed=11)
 TWO_TOWER: Final = TwoTowerConfig(epochs=1, embedding_dim=16, hidden=16, weeks=8)
+RECOMMENDERS: Final = {
+    "two_tower": TWO_TOWER,
+    "two_stage": TwoStageConfig(
+        two_tower=TWO_TOWER, windows=1, per_source=20, ranker=RankerConfig(trees=20, leaves=7)
+    ),
+}
 CHURN: Final = ChurnConfig(horizon_days=28, epochs=1, hidden=(8,))
 
 
@@ -59,14 +67,15 @@ class Answers:
     churn: FloatArray  # (B,)
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+@pytest.fixture(scope="module", params=RECOMMENDERS)
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     world = World(WORLD)
     as_of = world.end - pd.Timedelta(days=14)  # a Monday
     ws = Workspace.create(tmp_path_factory.mktemp("shop"), clock=f"fixed:{as_of.isoformat()}")
     with ws.lock("tables"):
         write_tables(ws, world.history())
-    for model, config in (("two_tower", TWO_TOWER), ("churn", CHURN)):
+    recommender = (request.param, RECOMMENDERS[request.param])
+    for model, config in (recommender, ("churn", CHURN)):
         fit(ws, model, as_of=as_of, config=config, device="cpu")
         registry.promote(ws, model)
     client = FeatureClient(ws)

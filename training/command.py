@@ -49,5 +49,5 @@ def asked(
         ws = Workspace.open(home)
         settings = load_config(config_class(model), config, overrides or ())
         cut = cut_of(ws, as_of)
-        with show(epochs=getattr(settings, "epochs", 1)) as display:
+        with show(epochs=getattr(settings, "epochs", None)) as display:
             yield Asked(ws=ws, as_of=cut, config=settings, display=display)

@@ -95,7 +95,7 @@ def _fitted(
     ws = Workspace.open(home)
     cut = cut_of(ws, as_of)
     config = config_class(model)(**(settings or {}))
-    with show(epochs=getattr(config, "epochs", 1)) as display:
+    with show(epochs=getattr(config, "epochs", None)) as display:
         result = fit(
             ws,
             model,

@@ -185,7 +185,7 @@ def _fitted(
         return _load(name, folder)
 
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
-        run.on_part(f"{name} before {data.as_of.date()}", epoch, metrics)
+        run.on_part(f"{name} before {data.as_of:%Y-%m-%d %H:%M}Z", epoch, metrics)
 
     own = Run(
         on_epoch=on_epoch,

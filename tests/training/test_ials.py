@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import numpy.typing as npt
 import pytest
 from scipy.sparse import csr_array
 
@@ -21,7 +20,6 @@ from training.data import TrainingData
 from training.evaluate import recommender_judge
 from training.ials import IALS, IALSConfig, customer_vectors
 
-Numbers = npt.NDArray[np.float64]
 CONFIG = IALSConfig(embedding_dim=8, penalty=1)
 
 

@@ -116,7 +116,7 @@ def test_purchases_of_one_product_fade_and_add_up() -> None:
 
 def test_scores_add_weights_repeats_and_popularity() -> None:
     config = CosineConfig(half_life_days=10, repeat_weight=0.5, popularity_weight=2)
-    weights = csr_array(fractions("0 1 1/4", "1 0 0", "1/4 0 0"))
+    weights = csr_array(fractions("0 1 1/4", "1/2 0 0", "1/4 0 0"))
     model = Cosine(config, product_ids=["p2", "p1", "gone"], weights=weights)
     scores = model.scorer(catalogue(3, 0, 0))(queries([(2, 0), (0, 10)]))
     expected = [[1 / 4 + 2 * np.log(4), 1, 1 / 2]]  # p0 was never learned, but was bought

@@ -72,7 +72,7 @@ def test_sources_know_nothing_of_the_window_that_the_ranker_learns_from(
 ) -> None:
     """Each earlier window begins where its sources' data end, and ends before the next begins."""
     del fitted
-    ends = sorted({pd.Timestamp(part.split()[-1], tz="UTC") for part in told})
+    ends = sorted({pd.Timestamp(part.partition(" before ")[2]) for part in told})
     assert len(told) == 2 * len(ends) == 2 * 3  # epochs
     assert ends[-1] == shop.past.as_of
     assert all(end in shop.past.times for end in ends)
