@@ -80,13 +80,14 @@ def _owned(queries: Queries, width: int) -> BoolArray:
 
 
 def _mark_best(chosen: BoolArray, scores: FloatArray, count: int) -> None:
-    """Set `chosen` (B, C) at the `count` best finite `scores` of each row."""
+    """Set `chosen` (B, C) at the `count` best finite `scores` of each row, the first of equals."""
     count = min(count, scores.shape[1])
     if count:
-        best = np.argpartition(-scores, count - 1, axis=1)[:, :count]
-        chosen[np.arange(len(scores))[:, None], best] |= np.isfinite(
-            np.take_along_axis(scores, best, axis=1)
-        )
+        cost = np.where(np.isfinite(scores), -scores, np.inf)
+        bound = np.partition(cost, count - 1, axis=1)[:, count - 1 : count]
+        better, equal = cost < bound, (cost == bound) & np.isfinite(cost)
+        room = count - better.sum(axis=1, keepdims=True)
+        chosen |= better | (equal & (np.cumsum(equal, axis=1) <= room))
 
 
 def _best_by_row(values: FloatArray, rows: IntArray, count: int) -> FloatArray:

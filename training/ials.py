@@ -14,7 +14,8 @@ from configs.loader import Config
 from features.ages import PRODUCT_INPUTS
 from features.workspace import write_json
 from training.inputs import FloatArray, Products, Queries
-from training.item_to_item import LearningHalfLife, faded_history, interactions
+from training.interactions import faded_history, interactions
+from training.item_to_item import LearningHalfLife
 from training.recommender import Scorer
 
 if TYPE_CHECKING:
@@ -98,13 +99,12 @@ class IALS:
         config = self.config
         places = pd.Index(self._product_ids, dtype=object).get_indexer(products.places)
         vectors = np.where(places[:, None] >= 0, self._vectors[places], 0)
+        gram = gram_matrix(vectors, penalty=config.penalty)
         popular = config.popularity_weight * products.features[:, _RECENT_BUYERS]
 
         def score(queries: Queries) -> FloatArray:
             left = faded_history(queries, width=len(products), half_life_days=config.half_life_days)
-            found = customer_vectors(
-                left, vectors, confidence=config.confidence, penalty=config.penalty
-            )
+            found = customer_vectors(left, vectors, gram, confidence=config.confidence)
             repeats = config.repeat_weight * left.toarray()
             scores: FloatArray = found @ vectors.T + repeats + popular
             return scores
@@ -131,22 +131,31 @@ class IALS:
         )
 
 
+def gram_matrix(vectors: FloatArray, *, penalty: float) -> FloatArray:
+    """Return V'V + penalty (D, D), what all customers' equations share, from V = `vectors` (C, D).
+
+    >>> gram_matrix(np.float32([[1], [2]]), penalty=1)
+    array([[6.]], dtype=float32)
+    """
+    dim = vectors.shape[1]
+    gram: FloatArray = vectors.T @ vectors + np.float32(penalty) * np.eye(dim, dtype=np.float32)
+    return gram
+
+
 def customer_vectors(
-    bought: csr_array, vectors: FloatArray, *, confidence: float, penalty: float
+    bought: csr_array, vectors: FloatArray, gram: FloatArray, *, confidence: float
 ) -> FloatArray:
     """Return the vectors (B, D) of the customers who bought `bought` (B, C), given the products'.
 
     The minimum of sum_c w_c (p_c - u v_c)^2 + penalty |u|^2 over all C products, where p is 1 and
     w is 1 + confidence * bought for what was bought, else p is 0 and w is 1 (Hu et al., 2008).
 
-    >>> one = csr_array(np.float32([[1, 0], [0, 0]]))
-    >>> customer_vectors(one, np.float32([[1], [2]]), confidence=4, penalty=1)  # 5 / 10
+    >>> one, vectors = csr_array(np.float32([[1, 0], [0, 0]])), np.float32([[1], [2]])
+    >>> customer_vectors(one, vectors, gram_matrix(vectors, penalty=1), confidence=4)  # 5 / 10
     array([[0.5],
            [0. ]], dtype=float32)
     """
-    dim = vectors.shape[1]
-    gram = vectors.T @ vectors + np.float32(penalty) * np.eye(dim, dtype=np.float32)
-    found = np.zeros((bought.shape[0], dim), dtype=np.float32)
+    found = np.zeros((bought.shape[0], vectors.shape[1]), dtype=np.float32)
     for row, (start, stop) in enumerate(zip(bought.indptr, bought.indptr[1:], strict=False)):
         own = vectors[bought.indices[start:stop]]
         extra = np.float32(confidence) * bought.data[start:stop]

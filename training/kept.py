@@ -4,12 +4,10 @@ They lie in the workspace's checkpoints under the key of the work (model, data, 
 the digest of the code: other code answers anew. A training that was cut off goes on.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +16,10 @@ import numpy as np
 from configs.durable import replacing
 from features.workspace import write_json
 from training.assess import Assessment, Metrics, assess
+from training.commit import code_digest
 from training.evaluate import Lists
 from training.job import Job
 from training.recommender import Recommender
-from training.registry import PACKAGES
 from training.run import Device, Run
 from training.segments import Window
 
@@ -68,16 +66,6 @@ def answer(
     saved["history"] = {int(epoch): metrics for epoch, metrics in saved["history"].items()}
     with np.load(folder / _LISTS) as lists:
         return dict(lists), Assessment(**saved)
-
-
-@cache
-def code_digest() -> str:
-    """Return the digest of the code that this process answers by."""
-    digest = hashlib.sha256()
-    for package in PACKAGES:
-        for file in sorted((Path(__file__).parents[1] / package).rglob("*.py")):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True)

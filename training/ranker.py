@@ -27,7 +27,7 @@ class RankerConfig(Config):
 
 
 class Ranker:
-    """Scores candidates by the probability that the customer buys them within the window."""
+    """Scores candidates by the probability that a customer who buys in the window buys them."""
 
     def __init__(self, booster: Any) -> None:
         self._booster = booster

@@ -15,6 +15,7 @@ import pandas as pd
 from configs.errors import UserError
 from features.workspace import Workspace, write_json
 from training.bundle import Manifest, copy_bundle, read_manifest, write_bundle
+from training.commit import PACKAGES
 from training.models import spec
 from training.recommender import Predictor, Recommender
 from training.tracking import BUNDLE_PATH, MODEL_PATH, Tracking, open_client
@@ -22,8 +23,6 @@ from training.tracking import BUNDLE_PATH, MODEL_PATH, Tracking, open_client
 CHAMPION: Final = "champion"
 CURRENT: Final = "current.json"
 REGISTERED: Final = ("recommender", "churn")
-PACKAGES: Final = ("configs", "features", "training")
-"""The code that a version carries, so that it can be loaded where only REQUIREMENTS are."""
 REQUIREMENTS: Final = (
     "lightgbm",
     "mlflow",

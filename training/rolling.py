@@ -15,10 +15,10 @@ import pandas as pd
 from configs.loader import Config
 from features.workspace import Workspace
 from training.assess import WINDOW_DAYS, Metrics
-from training.commit import git_commit
+from training.commit import code_digest, git_commit
 from training.intervals import Comparison, Sample, compare
 from training.job import Job, prepare
-from training.kept import answer, code_digest
+from training.kept import answer
 from training.models import MODELS, UnknownModel, config_class, spec
 from training.run import Device
 from training.segments import Part, look

@@ -35,7 +35,7 @@ class Run:
     checkpoint there goes on from it. Whoever made it removes it once the model is safe."""
     parts: Path | None = None
     """A folder where all trainings of a workspace leave the parts that they finished, under the
-    key of what they are, for those that need the same."""
+    key of what they are (not of the device), for those that need the same."""
     device: Device = "auto"
     """`auto` takes a GPU where there is one; `cuda` without one is an error."""
 

@@ -18,10 +18,11 @@ from configs.loader import Config
 from features.workspace import write_json
 from training.bundle import BundleError
 from training.candidates import Sources, nominator, ranker_inputs
+from training.commit import code_digest
 from training.inputs import FloatArray, IntArray, NotEnoughData, Products, Queries
 from training.models import config_class, model_class
 from training.ranker import Ranker, RankerConfig
-from training.ranking import pairs
+from training.ranking import BATCH, pairs
 from training.recommender import Recommender, Related, Relates, Scorer
 from training.run import Run
 from training.two_tower import TwoTowerConfig
@@ -60,16 +61,20 @@ class TwoStage:
 
         Raises NotEnoughData where no customer bought a candidate in any window.
         """
-        parts = []
+        parts: list[tuple[FloatArray, IntArray]] = []
         for at in _origins(data, count=config.windows):
             past = data.before(at)
-            sources = _fit_sources(past, config=config, seed=seed, run=run)
-            parts.append(_examples(past, data, sources, per_source=config.per_source))
-        inputs, wanted = (np.concatenate(part) for part in zip(*parts, strict=True))
-        if not wanted.any():
+            try:
+                sources = _fit_sources(past, config=config, seed=seed, run=run)
+            except NotEnoughData:  # nor is there enough before an earlier window
+                break
+            parts += _examples(past, data, sources, per_source=config.per_source)
+        if not any(wanted.any() for _, wanted in parts):
             raise NotEnoughData(
-                f"as_of = {data.as_of}: no candidate was bought in {config.windows} windows"
+                f"as_of = {data.as_of}: before no window of 28 days there is enough to learn from, "
+                "or no candidate was bought in any"
             )
+        inputs, wanted = (np.concatenate(part) for part in zip(*parts, strict=True))
         sources = _fit_sources(data, config=config, seed=seed, run=run)
         ranker = Ranker.fit(
             inputs, wanted, names=ranker_inputs(sources), config=config.ranker, seed=seed
@@ -86,13 +91,10 @@ class TwoStage:
 
         def score(queries: Queries) -> FloatArray:
             found = nominate(queries)
-            ranked = self._ranker.score(found.inputs)
-            lowest = np.zeros(len(queries), dtype=np.float32)
-            np.minimum.at(lowest, found.pairs.rows, ranked)
             scores = found.scores
-            if len(products):
-                scores = scores - scores.max(axis=1, keepdims=True) + (lowest - 1)[:, None]
-            scores[found.pairs.rows, found.pairs.columns] = ranked
+            if len(products):  # probabilities are above 0
+                scores = scores - scores.max(axis=1, keepdims=True) - 1
+            scores[found.pairs.rows, found.pairs.columns] = self._ranker.score(found.inputs)
             return scores
 
         return score
@@ -126,14 +128,16 @@ class TwoStage:
 
 
 def _origins(data: "TrainingData", *, count: int) -> list[pd.Timestamp]:
-    """Return the starts of the last `count` windows that ended by `data.as_of`, newest first.
+    """Return the starts of the last `count` windows with purchases by `data.as_of`, newest first.
 
-    They are snapshot times, 28 days apart or a little more.
+    They are snapshot times, 28 days apart or more.
     """
     origins: list[pd.Timestamp] = []
     end = data.as_of
     for at in reversed(data.times[1:]):
-        if at + WINDOW <= end and len(origins) < count:
+        if len(origins) == count:
+            break
+        if at + WINDOW <= end and len(data.purchases(at, at + WINDOW)):
             origins.append(at)
             end = at
     if not origins:
@@ -143,19 +147,26 @@ def _origins(data: "TrainingData", *, count: int) -> list[pd.Timestamp]:
 
 def _examples(
     past: "TrainingData", data: "TrainingData", sources: Sources, *, per_source: int
-) -> tuple[FloatArray, IntArray]:
-    """Return the candidates of who bought in the window from `past.as_of`, for `Ranker.fit`."""
+) -> list[tuple[FloatArray, IntArray]]:
+    """Return the candidates of who bought in the window from `past.as_of`, for `Ranker.fit`.
+
+    In parts of BATCH customers: inputs, and 1 where the candidate was bought.
+    """
     at = past.as_of
     window = data.purchases(at, at + WINDOW)
     customers = np.array(sorted(set(window["customer_id"])), dtype=object)
     products = past.products(at)
-    found = nominator(sources, products, per_source=per_source)(past.queries(at, customers))
+    nominate = nominator(sources, products, per_source=per_source)
+    queries = past.queries(at, customers)
     bought = pairs(window, customers, products.product_ids)
-    width = len(products)
-    wanted = np.isin(
-        found.pairs.rows * width + found.pairs.columns, bought.rows * width + bought.columns
-    )
-    return found.inputs, wanted.astype(np.int64)
+    parts = []
+    for start in range(0, len(queries), BATCH):
+        some = queries[start : start + BATCH]
+        found = nominate(some)
+        mask = bought.mask(start, start + len(some), len(products))
+        wanted = mask[found.pairs.rows, found.pairs.columns]
+        parts.append((found.inputs, wanted.astype(np.int64)))
+    return parts
 
 
 def _fit_sources(
@@ -178,7 +189,8 @@ def _fitted(
     name: str, data: "TrainingData", *, config: Config, seed: int, run: "Run"
 ) -> Recommender:
     """Fit a source, or take the one that stands in `run.parts`: fitted alike on the same data."""
-    asked = [name, config.model_dump(mode="json"), seed, data.as_of.isoformat(), data.digest]
+    made_of = [data.as_of.isoformat(), data.digest, code_digest()]
+    asked = [name, config.model_dump(mode="json"), seed, *made_of]
     key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
     folder = None if run.parts is None else run.parts / key
     if folder is not None and folder.exists():

@@ -47,3 +47,9 @@ def test_nobody_asks_and_nothing_is_sold() -> None:
     assert len(nominate(queries([(0, 1.0)])[:0]).inputs) == 0
     empty = nominator(SOURCES, products(0), per_source=2)(queries([]))
     assert np.array_equal(empty.pairs.rows, [])
+
+
+def test_of_equals_the_first_are_nominated() -> None:
+    alike = products(50, log_buyers_28d=[1.0] * 50)
+    found = nominator({"popularity": SOURCES["popularity"]}, alike, per_source=3)(queries([], []))
+    assert listed(found.pairs) == [(row, place) for row in (0, 1) for place in (0, 1, 2)]

@@ -18,7 +18,7 @@ from tests.training.tiny import floats, queries
 from training.baselines import Popularity, PopularityConfig
 from training.data import TrainingData
 from training.evaluate import recommender_judge
-from training.ials import IALS, IALSConfig, customer_vectors
+from training.ials import IALS, IALSConfig, customer_vectors, gram_matrix
 
 CONFIG = IALSConfig(embedding_dim=8, penalty=1)
 
@@ -35,7 +35,8 @@ def test_a_customer_is_solved_in_fractions() -> None:
     (V'V + I + 1 (1, 1)'(1, 1)) u = 2 (1, 1), so [[4, 2], [2, 3]] u = (2, 2), u = (1/4, 1/2).
     """
     bought = csr_array(floats([[0, 0.5], [0, 0]]))
-    found = customer_vectors(bought, floats([[1, 0], [1, 1]]), confidence=2, penalty=1)
+    vectors = floats([[1, 0], [1, 1]])
+    found = customer_vectors(bought, vectors, gram_matrix(vectors, penalty=1), confidence=2)
     np.testing.assert_allclose(found, floats([[1 / 4, 1 / 2], [0, 0]]), rtol=1e-6)
 
 
@@ -49,7 +50,8 @@ def test_a_customer_vector_is_the_minimum() -> None:
     def loss(u: npt.NDArray[np.float64]) -> float:
         return float(weights @ (wanted - vectors @ u) ** 2 + 0.7 * u @ u)
 
-    (best,) = customer_vectors(bought, vectors, confidence=3, penalty=0.7).astype(float)
+    gram = gram_matrix(vectors, penalty=0.7)
+    (best,) = customer_vectors(bought, vectors, gram, confidence=3).astype(float)
     for step in 0.01 * np.vstack([np.eye(3), -np.eye(3)]):
         assert loss(best + step) > loss(best)
 

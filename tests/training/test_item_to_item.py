@@ -21,14 +21,13 @@ from training.data import TrainingData
 from training.ease import MOST_PRODUCTS, Ease, EaseConfig, TooManyProducts, ease
 from training.evaluate import recommender_judge
 from training.inputs import NotEnoughData, Products
+from training.interactions import faded_history, interactions
 from training.item_to_item import (
     Cosine,
     CosineConfig,
     RP3Beta,
     RP3BetaConfig,
     cosine,
-    faded_history,
-    interactions,
     rp3beta,
     strongest,
 )

@@ -15,12 +15,13 @@ from tests.training.conftest import Shop
 from training.baselines import PopularityConfig
 from training.bundle import load_bundle
 from training.churn_examples import Orders
+from training.commit import PACKAGES
 from training.customer_baselines import LogisticRegressionConfig, RecencyConfig
 from training.fit import FitResult, fit
 from training.inputs import encode_products, encode_queries
 from training.models import UnknownModel
 from training.ranking import top_k
-from training.registry import PACKAGES, RegistryError, export, find, promote, read_current
+from training.registry import RegistryError, export, find, promote, read_current
 from training.tracking import open_client
 
 

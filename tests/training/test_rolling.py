@@ -10,8 +10,8 @@ import pytest
 
 from tests.training.conftest import DAYS, Shop
 from training.baselines import OwnPurchases, OwnPurchasesConfig, Popularity, PopularityConfig
+from training.commit import code_digest
 from training.evaluate import recommender_judge
-from training.kept import code_digest
 from training.models import UnknownModel
 from training.report import FILE
 from training.rolling import Evaluation, Progress, evaluate

@@ -1,0 +1,54 @@
+"""Who bought what, as sparse matrices: to learn from, and to score by."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+
+from training.inputs import NotEnoughData, Queries
+
+if TYPE_CHECKING:
+    from training.data import TrainingData
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interactions:
+    """Who bought what: U customers by P products, one entry for each pair that occurred."""
+
+    product_ids: list[str]  # P, sorted
+    matrix: csr_array  # (U, P) float32
+
+
+def interactions(data: "TrainingData", *, half_life_days: float | None = None) -> Interactions:
+    """Return all purchases before `data.as_of`: 1 a pair, or what is left of its newest purchase.
+
+    Raises NotEnoughData where no known customer bought anything.
+    """
+    bought = data.purchases(data.start, data.as_of)
+    if bought.empty:
+        raise NotEnoughData(
+            f"no known customer bought anything before {data.as_of}: there is nothing to learn "
+            "from; take a later as_of"
+        )
+    newest = bought.groupby(["customer_id", "product_id"], as_index=False)["event_timestamp"].max()
+    rows, _ = pd.factorize(newest["customer_id"])
+    columns, product_ids = pd.factorize(newest["product_id"], sort=True)
+    values = np.ones(len(newest))
+    if half_life_days is not None:
+        days = (data.as_of - newest["event_timestamp"]).dt.total_seconds() / 86_400
+        values = 0.5 ** (days.to_numpy() / half_life_days)
+    matrix = csr_array((values.astype(np.float32), (rows, columns)))
+    return Interactions(product_ids=product_ids.tolist(), matrix=matrix)
+
+
+def faded_history(queries: Queries, *, width: int, half_life_days: float) -> csr_array:
+    """Return what is left of each customer's purchases, (B, width): those of one product add up.
+
+    The history holds a customer's last 100 purchases at most; earlier ones count nothing.
+    """
+    rows, places = np.nonzero(queries.history >= 0)
+    left = 0.5 ** (queries.history_days[rows, places] / half_life_days)
+    columns = queries.history[rows, places]
+    return csr_array((left.astype(np.float32), (rows, columns)), shape=(len(queries), width))
