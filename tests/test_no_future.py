@@ -38,9 +38,7 @@ WORLD: Final = WorldConfig(customers=150, products=50, days=150, start=date(2011
 T: Final = pd.Timestamp("2011-05-10", tz="UTC").as_unit("us")  # a Tuesday, day 127
 DAY: Final = pd.Timedelta(days=1)
 TITLE: Final = "telltale"
-_TWO_TOWER: Final = TwoTowerConfig(
-    epochs=1, embedding_dim=8, hidden=8, token_min_count=1, weeks=8
-)
+_TWO_TOWER: Final = TwoTowerConfig(epochs=1, embedding_dim=8, hidden=8, token_min_count=1, weeks=8)
 CONFIGS: Final[dict[str, Any]] = {
     "two_tower": _TWO_TOWER,
     "two_stage": TwoStageConfig(
