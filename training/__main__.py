@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.cli import HOME, Home, user_errors
-from training import score_commands
+from training import benchmark_command, score_commands
 from training.command import asked
 from training.evaluate_command import evaluate
 from training.options import AsOf, ConfigFile, DeviceName, Model, Name, Overrides, Seed
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
+app.add_typer(benchmark_command.app, name="benchmark")
 app.add_typer(score_commands.app, name="score")
 
 
