@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from torch.nn import functional
 from typer.testing import CliRunner
 
 from training.benchmark_command import app
@@ -16,9 +18,11 @@ from training.benchmarks import (
     best_new,
     held_out_metrics,
     hold_out,
+    read_split,
 )
 from training.ranking import Pairs
-from training.split_tower import SplitTower, SplitTowerConfig
+from training.run import Run
+from training.split_tower import SplitNet, SplitTower, SplitTowerConfig
 
 CONFIG = SplitTowerConfig(epochs=15, embedding_dim=8, batch_size=20, negatives=60, lr=0.03)
 RUNNER = CliRunner()
@@ -87,6 +91,40 @@ def test_cut_off_it_goes_on_to_the_same_lists(train: Path, moment: tuple[str, in
     resumed = answer(train, report=lambda phase, epoch, _: told.append((phase, epoch)))
     assert told[0] == moment
     pd.testing.assert_frame_equal(resumed, answer(train, work="whole"))
+
+
+def test_training_sets_a_users_items_apart(train: Path) -> None:
+    split = read_split(train)
+    pairs, shape = split.pairs, split.shape
+
+    def margin(model: SplitTower) -> float:
+        users, items = model.vectors()
+        scores = users @ items.T
+        return float(scores[pairs.rows, pairs.columns].mean() - scores.mean())
+
+    untrained = SplitTower(CONFIG, pairs=pairs, shape=shape, seed=0)
+    trained = SplitTower.fit(pairs, shape=shape, config=CONFIG, seed=0, run=Run(device="cpu"))
+    assert margin(trained) > margin(untrained) + 0.05
+
+
+def test_towers_and_their_gradients_are_those_of_the_dense_products() -> None:
+    held = torch.tensor([[1.0, 1, 0], [0, 1, 0], [1, 1, 1], [0, 0, 1]])
+    rows, columns = (place.numpy() for place in held.nonzero(as_tuple=True))
+    config = SplitTowerConfig(embedding_dim=4, layers=2)
+    net = SplitNet(config, pairs=Pairs(rows=rows, columns=columns), shape=(4, 3), seed=0)
+    near = held / (held.sum(1, keepdim=True) * held.sum(0)).sqrt()
+    users, items = net.users, net.items
+    dense = (
+        functional.normalize(users + near @ items + near @ near.T @ users),
+        functional.normalize(items + near.T @ users + near.T @ near @ items),
+    )
+    towers = [tower[:, :-1] for tower in net.towers()]
+    for found, expected in zip(towers, dense, strict=True):
+        torch.testing.assert_close(found, expected)
+    wanted = torch.autograd.grad((dense[0] @ dense[1].T)[0, 2], [users, items])
+    given = torch.autograd.grad((towers[0] @ towers[1].T)[0, 2], [users, items])
+    for found, expected in zip(given, wanted, strict=True):
+        torch.testing.assert_close(found, expected)
 
 
 def test_held_out_pairs_are_every_users_share() -> None:
