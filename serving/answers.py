@@ -19,7 +19,6 @@ from serving.lists import Draft, items
 from serving.models import Catalogue, Models, Ranker, Served
 from serving.rows import (
     Customer,
-    Row,
     StoreUnavailable,
     age_s,
     frame,
@@ -112,9 +111,8 @@ class Recommendations:
         customer, reason = self._customer(served, catalogue, request.customer_id, now)
         if customer is not None and customer.bought:
             return _of_customer(served, catalogue, customer, str(request.customer_id), now)
-        row = {} if customer is None else customer.row
         looked_at = [] if request.strategy == "buy_again" else request.session_product_ids
-        session = _of_session(served, catalogue, row, looked_at, now)
+        session = _of_session(served, catalogue, customer, looked_at, now)
         if session is None:
             return replace(popular, reason=reason)
         return replace(session, reason=None if request.customer_id is None else reason)
@@ -161,11 +159,15 @@ def _of_customer(
 
 
 def _of_session(
-    served: Served, catalogue: Catalogue, row: Row, product_ids: Sequence[str], now: pd.Timestamp
+    served: Served,
+    catalogue: Catalogue,
+    customer: Customer | None,
+    product_ids: Sequence[str],
+    now: pd.Timestamp,
 ) -> Draft | None:
     """Return what the champion says to a history of `product_ids`, newest last, bought just now.
 
-    `row` is the customer's, without purchases. None without a champion or a known product.
+    `customer` has no purchases. None without a champion or a known product.
     """
     seen = [
         name for name in dict.fromkeys(reversed(product_ids)) if name in catalogue.products.places
@@ -173,9 +175,11 @@ def _of_session(
     if not seen or served.champion is None:
         return None
     times = [microseconds(now)] * len(seen)
-    row = {**row, "recent_products": seen, "recent_timestamps": times}
+    known, stored = ({}, None) if customer is None else (customer.row, customer.stored)
+    row = {**known, "recent_products": seen, "recent_timestamps": times}
     queries = encode_queries(frame([row], [""]), catalogue.products, now)
-    draft = replace(_popular(catalogue, now), session=tuple(seen))
+    age = age_s(now, stored, catalogue.as_of)
+    draft = replace(_popular(catalogue, now), session=tuple(seen), age_s=age)
     return _scored(draft, served.rankers[served.champion], queries)
 
 

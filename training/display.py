@@ -11,6 +11,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
@@ -31,28 +32,30 @@ class Display:
     def __init__(self, progress: Progress, *, epochs: int | None) -> None:
         self._progress = progress
         self._epochs = epochs
-        self._tasks = {"features": progress.add_task("features", total=None, figures="")}
+        self._tasks: dict[str, TaskID] = {}
 
     def on_build(self, done: int, total: int) -> None:
         """Show that `done` of `total` snapshots stand."""
-        self._progress.update(self._tasks["features"], completed=done, total=total)
+        self._show("features", done, total=total)
 
     def on_epoch(self, phase: str, epoch: int, metrics: Metrics) -> None:
         """Show an epoch (from 1) of `phase` and its metrics."""
-        if phase not in self._tasks:
-            self._tasks[phase] = self._progress.add_task(phase, total=self._epochs, figures="")
         shown = [f"{name} {value:.4f}" for name, value in list(metrics.items())[:4]]
-        self._progress.update(self._tasks[phase], completed=epoch, figures="  ".join(shown))
+        self._show(phase, epoch, total=self._epochs, figures="  ".join(shown))
 
     def on_model(self, done: int, total: int) -> None:
         """Show that `done` of `total` models have answered, over all windows."""
-        if "models" not in self._tasks:
-            self._tasks["models"] = self._progress.add_task("models", total=total, figures="")
-        self._progress.update(self._tasks["models"], completed=done)
+        self._show("models", done, total=total)
 
     def on_trial(self, trial: int, epoch: int, metrics: Metrics) -> None:
         """Show an epoch (from 1) of trial `trial` (from 0)."""
         self.on_epoch(f"trial {trial}", epoch, metrics)
+
+    def _show(self, line: str, done: int, *, total: int | None, figures: str = "") -> None:
+        """Bring the `line` to `done`; it appears when it is first spoken of."""
+        if line not in self._tasks:
+            self._tasks[line] = self._progress.add_task(line, total=total, figures=figures)
+        self._progress.update(self._tasks[line], completed=done, total=total, figures=figures)
 
 
 @contextmanager

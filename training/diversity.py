@@ -11,7 +11,7 @@ from training import metrics
 from training.inputs import FloatArray, IntArray, Products
 from training.ranking import BATCH, Pairs, top_k
 from training.recommender import Recommender, Scorer
-from training.vocabulary import Vocabulary
+from training.vocabulary import tokens
 
 if TYPE_CHECKING:
     from training.evaluate import RecommenderJudge
@@ -71,39 +71,30 @@ def likeness(vectors: csr_array, places: IntArray) -> FloatArray:
 def content_vectors(products: Products) -> csr_array:
     """Return unit vectors (C, D) of titles and categories, which weigh the same.
 
-    A title is its tokens by TF-IDF, with the smoothed log((1 + C) / (1 + titles with it)) + 1
-    (Salton and Buckley, 1988; smoothed as in scikit-learn), a category a dimension of its own.
+    A title is its tokens by TF-IDF, as scikit-learn smooths it; a category a dimension of its own.
     Where one of both is not known, the other speaks alone; without either the vector is 0.
     """
-    vocabulary = Vocabulary.of_titles(products.titles, min_count=1)
-    tokens, starts = vocabulary.bags(products.titles)
-    counts = csr_array(
-        (np.ones(len(tokens)), tokens, np.append(starts, len(tokens))),
-        shape=(len(products), len(vocabulary)),
-    )
-    counts.sum_duplicates()
-    titles_with = np.bincount(counts.indices, minlength=len(vocabulary))
-    rarity = np.log((1 + len(products)) / (1 + titles_with)) + 1
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    titles = csr_array(np.zeros((len(products), 0)))
+    if any(tokens(title) for title in products.titles):  # an empty vocabulary is refused
+        titles = csr_array(TfidfVectorizer(analyzer=tokens).fit_transform(products.titles))
     numbers = category_numbers(products)
     named = np.flatnonzero(numbers >= 0)
     categories = csr_array(
         (np.ones(len(named)), (named, numbers[named])),
         shape=(len(products), numbers.max(initial=-1) + 1),
     )
-    both = hstack([_unit(counts @ diags_array(rarity)), categories], format="csr")
-    return _unit(both).astype(np.float32)
+    both = hstack([titles, categories], format="csr")
+    lengths = np.sqrt(both.power(2).sum(axis=1))
+    unit = csr_array(diags_array(1 / np.where(lengths > 0, lengths, 1)) @ both)
+    return unit.astype(np.float32)
 
 
 def category_numbers(products: Products) -> IntArray:
     """Return (C,): a number for each category, in the order they come; -1 where there is none."""
     names = np.array([name or None for name in products.categories], dtype=object)
     return pd.factorize(names)[0].astype(np.int64)
-
-
-def _unit(rows: csr_array) -> csr_array:
-    """Return `rows` at length 1; empty ones stay."""
-    lengths = np.sqrt(rows.power(2).sum(axis=1))
-    return csr_array(diags_array(1 / np.where(lengths > 0, lengths, 1)) @ rows)
 
 
 def price_of_diversity(

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tests.training.conftest import Shop
 from training.baselines import OwnPurchases, OwnPurchasesConfig
@@ -15,7 +14,6 @@ from training.diversity import (
 )
 from training.evaluate import recommender_judge
 from training.inputs import FloatArray, Products
-from training.vocabulary import tokens
 
 
 def products(titles: list[str], categories: list[str]) -> Products:
@@ -28,12 +26,16 @@ def products(titles: list[str], categories: list[str]) -> Products:
     )
 
 
-def test_titles_are_likened_as_scikit_learn_does(shop: Shop) -> None:
-    titles = shop.past.products(shop.past.as_of).titles
-    everything = np.arange(len(titles))
-    found = likeness(content_vectors(products(titles, [""] * len(titles))), everything)
-    vectors = TfidfVectorizer(analyzer=tokens).fit_transform(titles)
-    np.testing.assert_allclose(found, (vectors @ vectors.T).toarray(), atol=1e-6)
+def test_a_token_of_every_title_weighs_least() -> None:
+    """Of two titles "red" is in both (weight 1), "tea" in one (weight w = 1 + log(3 / 2))."""
+    found = likeness(content_vectors(products(["RED tea", "red cup"], ["", ""])), np.arange(2))
+    own = 1 + np.log(3 / 2)
+    np.testing.assert_allclose(found, [[1, c := 1 / (1 + own**2)], [c, 1]], atol=1e-6)
+
+
+def test_without_any_text_nothing_is_alike() -> None:
+    assert likeness(content_vectors(products(["", "!"], ["", ""])), np.arange(2)).sum() == 0
+    assert content_vectors(products([], [])).shape[0] == 0
 
 
 def test_a_category_weighs_as_much_as_the_title() -> None:
