@@ -16,7 +16,7 @@ from training import metrics
 from training.inputs import IntArray, NotEnoughData, Products, Queries
 from training.intervals import Ids, Sample
 from training.ranking import Pairs, pairs, rank
-from training.recommender import Recommender
+from training.recommender import Recommender, Scorer
 
 if TYPE_CHECKING:
     from training.data import TrainingData
@@ -45,16 +45,12 @@ class RecommenderJudge:
 
         Those of "new" carry the prefix `new_`; `mean_ndcg_at_10` is the mean of both lists.
         """
-        return self.means(self.lists(model))
+        return self.means(self.lists(model.scorer(self.products)))
 
-    def lists(self, model: Recommender) -> Lists:
-        """Return the lists of `model` for every customer of the window."""
-        scorer, width = model.scorer(self.products), len(self.products)
+    def lists(self, scorer: Scorer) -> Lists:
+        """Return the lists by the `scorer` of `products` for every customer of the window."""
         excluded = {"all": None, "new": self.owned}
-        return {
-            name: rank(scorer, self.queries, K, width=width, exclude=excluded[name])
-            for name in LISTS
-        }
+        return rank(scorer, self.queries, K, width=len(self.products), lists=excluded)
 
     def means(self, lists: Lists) -> dict[str, float]:
         """Return the mean figures of `lists`, as a call of their model does."""

@@ -1,5 +1,6 @@
 """From scores to lists."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,12 +74,17 @@ def top_k(scores: FloatArray, k: int, *, exclude: npt.NDArray[np.bool_] | None =
 
 
 def rank(
-    scorer: Scorer, queries: Queries, k: int, *, width: int, exclude: Pairs | None = None
-) -> IntArray:
-    """Return the k best of `width` candidates for each of B queries, (B, k), as `top_k` does."""
-    lists = [np.empty((0, k), dtype=np.int64)]
+    scorer: Scorer, queries: Queries, k: int, *, width: int, lists: Mapping[str, Pairs | None]
+) -> dict[str, IntArray]:
+    """Return the k best of `width` candidates for each of B queries, (B, k), as `top_k` does.
+
+    `lists` names the lists to make and what each may not hold; one scoring serves them all.
+    """
+    found = {name: np.empty((len(queries), k), dtype=np.int64) for name in lists}
     for start in range(0, len(queries), BATCH):
         stop = min(start + BATCH, len(queries))
-        without = None if exclude is None else exclude.mask(start, stop, width)
-        lists.append(top_k(scorer(queries[start:stop]), k, exclude=without))
-    return np.concatenate(lists)
+        scores = scorer(queries[start:stop])
+        for name, exclude in lists.items():
+            without = None if exclude is None else exclude.mask(start, stop, width)
+            found[name][start:stop] = top_k(scores, k, exclude=without)
+    return found

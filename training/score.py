@@ -43,11 +43,10 @@ def recommendations(
     customers = data.customers(data.as_of)
     queries = data.queries(data.as_of, customers)
     owned = pairs(data.purchases(data.start, data.as_of), customers, products.product_ids)
-    scorer = model.scorer(products)
+    asked = {name: owned if name == "new" else None for name in lists}
+    found = rank(model.scorer(products), queries, k, width=len(products), lists=asked)
     frames = []
-    for name in lists:
-        exclude = owned if name == "new" else None
-        best = rank(scorer, queries, k, width=len(products), exclude=exclude)
+    for name, best in found.items():
         rows, places = np.nonzero(best >= 0)
         frames.append(
             pd.DataFrame(

@@ -87,8 +87,9 @@ class Window:
     def lists(self, model: Recommender) -> Lists:
         """Return the lists of `model`, those of the newcomers by their segment's name."""
         products = self.judge.products
-        own = rank(model.scorer(products), self.newcomers, K, width=len(products))
-        return {**self.judge.lists(model), NEWCOMERS: own}
+        scorer = model.scorer(products)
+        own = rank(scorer, self.newcomers, K, width=len(products), lists={NEWCOMERS: None})
+        return {**self.judge.lists(scorer), **own}
 
     def samples(self, lists: Lists) -> dict[Part, Sample]:
         """Return the figures of `lists` by customer, for each part of the window."""

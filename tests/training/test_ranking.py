@@ -76,7 +76,8 @@ def test_rank_goes_through_all_batches_with_each_rows_own_exclusions() -> None:
 
     best = wish.argmax(axis=1)
     exclude = Pairs(rows=np.arange(count), columns=best)
-    np.testing.assert_array_equal(rank(scorer, queries, 1, width=width)[:, 0], best)
+    found = rank(scorer, queries, 1, width=width, lists={"any": None, "other": exclude})
     second = np.argsort(-wish, axis=1)[:, 1]
-    lists = rank(scorer, queries, 1, width=width, exclude=exclude)
-    np.testing.assert_array_equal(lists[:, 0], second)
+    np.testing.assert_array_equal(found["any"][:, 0], best)
+    np.testing.assert_array_equal(found["other"][:, 0], second)
+    assert rank(scorer, queries[:0], 3, width=width, lists={"any": None})["any"].shape == (0, 3)
