@@ -27,7 +27,7 @@ from training.data import TrainingData
 from training.examples import examples
 from training.fit import fit
 from training.models import MODELS, config_class, model_class
-from training.ranker import RankerConfig
+from training.network_ranker import NetworkConfig
 from training.registry import Version
 from training.score import churn_probabilities, recommendations, write_scores
 from training.two_stage import TwoStageConfig
@@ -42,7 +42,7 @@ _TWO_TOWER: Final = TwoTowerConfig(epochs=1, embedding_dim=8, hidden=8, token_mi
 CONFIGS: Final[dict[str, Any]] = {
     "two_tower": _TWO_TOWER,
     "two_stage": TwoStageConfig(
-        two_tower=_TWO_TOWER, windows=2, per_source=8, ranker=RankerConfig(trees=5, leaves=4)
+        two_tower=_TWO_TOWER, windows=2, per_source=8, network=NetworkConfig(epochs=1, hidden=8)
     ),
     "popularity": PopularityConfig(),
     "own_purchases": OwnPurchasesConfig(),

@@ -20,7 +20,7 @@ from training.churn import ChurnConfig
 from training.data import TrainingData
 from training.fit import fit
 from training.inputs import FloatArray, Products, Queries, encode_products, encode_queries
-from training.ranker import RankerConfig
+from training.network_ranker import NetworkConfig
 from training.ranking import top_k
 from training.score import churn_probabilities, recommendations, write_scores
 from training.two_stage import TwoStageConfig
@@ -35,7 +35,7 @@ TWO_TOWER: Final = TwoTowerConfig(epochs=1, embedding_dim=16, hidden=16, weeks=8
 RECOMMENDERS: Final = {
     "two_tower": TWO_TOWER,
     "two_stage": TwoStageConfig(
-        two_tower=TWO_TOWER, windows=1, per_source=20, ranker=RankerConfig(trees=20, leaves=7)
+        two_tower=TWO_TOWER, windows=1, per_source=20, network=NetworkConfig(hidden=16)
     ),
 }
 CHURN: Final = ChurnConfig(horizon_days=28, epochs=1, hidden=(8,))

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from training.inputs import FloatArray, IntArray, Products, Queries
-from training.pair_inputs import PAIR_INPUTS, pair_inputs
+from training.pair_inputs import PAIR_INPUTS, pair_reader
 from training.ranking import Pairs
+from training.rebuy import REBUY_INPUTS, Rebuy
 from training.recommender import Recommender
 
 BoolArray = npt.NDArray[np.bool_]
@@ -28,6 +29,7 @@ class Nominated:
     pairs: Pairs
     """N candidates: row of the query, index of the product."""
     inputs: FloatArray  # (N, F), columns as `ranker_inputs`
+    new: BoolArray  # (N,) not in the history
     scores: FloatArray  # (B, C) of the first source, for what nobody nominated
 
 
@@ -37,16 +39,19 @@ def ranker_inputs(sources: Sources) -> list[str]:
         *(f"{name}_score" for name in sources),
         *(f"{name}_gap" for name in sources),
         *PAIR_INPUTS,
+        *(f"product_{name}" for name in REBUY_INPUTS),
         *(f"product_{name}" for name in PRODUCT_INPUTS),
         *(f"customer_{name}" for name in CUSTOMER_INPUTS),
     ]
 
 
 def nominator(
-    sources: Sources, products: Products, *, per_source: int
+    sources: Sources, rebuy: Rebuy, products: Products, *, per_source: int
 ) -> Callable[[Queries], Nominated]:
     """Compute what depends on `products` alone, once; return the function of the queries."""
     scorers = [model.scorer(products) for model in sources.values()]
+    read = pair_reader(products)
+    known = np.concatenate([rebuy.inputs(products), products.features], axis=1)
 
     def nominate(queries: Queries) -> Nominated:
         scores = [score(queries) for score in scorers]
@@ -60,12 +65,15 @@ def nominator(
         inputs = [
             own,
             own - _best_by_row(own, rows, len(queries))[rows],
-            pair_inputs(queries, products, pairs),
-            products.features[columns],
+            read(queries, pairs),
+            known[columns],
             queries.activity[rows],
         ]
         return Nominated(
-            pairs=pairs, inputs=np.concatenate(inputs, axis=1, dtype=np.float32), scores=scores[0]
+            pairs=pairs,
+            inputs=np.concatenate(inputs, axis=1, dtype=np.float32),
+            new=~owned[rows, columns],
+            scores=scores[0],
         )
 
     return nominate

@@ -3,84 +3,204 @@
 All of it comes from the query's history (at most the last 100 purchases) and the catalogue.
 """
 
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Self
 
 import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from features.ages import NEVER_DAYS, PRODUCT_INPUTS, SINGLE_GAP_DAYS
+from training.diversity import content_vectors
 from training.inputs import FloatArray, IntArray, Products, Queries
 from training.ranking import Pairs
 
 HALF_LIVES: Final = (14.0, 60.0, 200.0)
 """Days in which what a purchase counts for halves."""
+NO_ORDERS_SINCE: Final = 100.0
+"""The orders since a product was bought that never was."""
 PAIR_INPUTS: Final = (
     "times_bought",
     *(f"bought_decayed_{days:.0f}d" for days in HALF_LIVES),
     "days_since_bought",
     "days_between_bought",  # mean days between purchases of this product
-    "due",  # days since bought, in the product's own rhythm or else the customer's
-    "price_to_usual",  # log price less the mean log price of the history
+    "due",  # days since bought, in the product's own rhythm
     "in_last_order",
+    "orders_since_bought",
+    "share_of_orders",  # purchases of this product to orders
+    "price_to_usual",  # log price less the mean log price of the history
+    "alike",  # cosines with the other purchases, decayed by _ALIKE_DAYS, added up
+    "alike_mean",  # the same over the weight of all purchases
+    "history_purchases",
+    "history_products",
+    "history_repeats",  # share of the purchases that repeat another one's product
+    "history_rebought",  # share of the products that were bought more than once
+    "history_orders",
+    "history_order_size",  # purchases to orders
+    "history_days",  # since the oldest purchase
 )
 _LOG_PRICE: Final = PRODUCT_INPUTS.index("log_price")
+_ALIKE_DAYS: Final = 60.0
+
+Numbers = npt.NDArray[np.float64]
+PairReader = Callable[[Queries, Pairs], FloatArray]
+"""Takes B queries and N pairs of a query and a product; gives (N, F), columns PAIR_INPUTS."""
 
 
-def pair_inputs(queries: Queries, products: Products, pairs: Pairs) -> FloatArray:
-    """Return (N, F) inputs, columns PAIR_INPUTS, of N pairs of a query and a product.
+def pair_reader(products: Products) -> PairReader:
+    """Compute what depends on `products` alone, once; return the function of queries and pairs.
 
     What was never bought is NEVER_DAYS old; who bought a product once has no rhythm for it, and
-    SINGLE_GAP_DAYS between purchases.
+    SINGLE_GAP_DAYS between purchases. Products are alike by title and category.
     """
-    width = max(len(products), 1)
-    rows, slots = np.nonzero(queries.history >= 0)
-    places = queries.history[rows, slots]
-    days = queries.history_days[rows, slots].astype(np.float64)
-    keys, group = np.unique(rows * width + places, return_inverse=True)
-    times = np.bincount(group, minlength=len(keys)).astype(np.float64)
-    newest = np.full(len(keys), np.inf)
-    oldest = np.zeros(len(keys))
-    np.minimum.at(newest, group, days)
-    np.maximum.at(oldest, group, days)
-    decayed = [
-        np.bincount(group, weights=0.5 ** (days / half_life), minlength=len(keys))
-        for half_life in HALF_LIVES
-    ]
-    between = np.where(times > 1, (oldest - newest) / np.maximum(times - 1, 1), SINGLE_GAP_DAYS)
+    price = products.features[:, _LOG_PRICE].astype(np.float64)
+    vectors = content_vectors(products)
+    lengths: Numbers = (
+        vectors.power(2).sum(axis=1).astype(np.float64)
+    )  # 1, or 0 where nothing is known
 
-    found = _find(keys, pairs.rows * width + pairs.columns)
+    def read(queries: Queries, pairs: Pairs) -> FloatArray:
+        history = _History.of(queries, width=max(len(products), 1))
+        columns = [
+            *_of_product(history, pairs),
+            *_of_price(history, pairs, price),
+            *_of_likeness(history, pairs, vectors, lengths),
+            *(values[pairs.rows] for values in _of_history(history)),
+        ]
+        return np.stack(columns, axis=1).astype(np.float32)
+
+    return read
+
+
+@dataclass(frozen=True, kw_only=True)
+class _History:
+    """The M purchases of B queries, and the K pairs of query and product that they make."""
+
+    count: int  # B
+    width: int  # C
+    rows: IntArray  # (M,) ascending
+    places: IntArray  # (M,)
+    days: Numbers  # (M,) since the purchase, ascending within a row
+    orders_since: IntArray  # (M,) orders of the row that are newer
+    keys: IntArray  # (K,) row * width + place, ascending
+    group: IntArray  # (M,) which of the keys
+
+    @classmethod
+    def of(cls, queries: Queries, *, width: int) -> Self:
+        rows, slots = np.nonzero(queries.history >= 0)
+        places = queries.history[rows, slots]
+        days = queries.history_days[rows, slots].astype(np.float64)
+        first = np.ones(len(rows), dtype=np.bool_)  # purchases of one order have one time
+        first[1:] = (rows[1:] != rows[:-1]) | (days[1:] != days[:-1])
+        number = np.cumsum(first)
+        keys, group = np.unique(rows * width + places, return_inverse=True)
+        return cls(
+            count=len(queries),
+            width=width,
+            rows=rows,
+            places=places,
+            days=days,
+            orders_since=number - number[np.searchsorted(rows, rows)],
+            keys=keys,
+            group=group,
+        )
+
+    def by_row(self, weights: Numbers | None = None) -> Numbers:
+        """Return the number of purchases of each query (B,), or what their weights add up to."""
+        return np.bincount(self.rows, weights, self.count).astype(np.float64)
+
+    def by_key(self, weights: Numbers | None = None) -> Numbers:
+        """Return the number of purchases of each key (K,), or what their weights add up to."""
+        return np.bincount(self.group, weights, len(self.keys)).astype(np.float64)
+
+    def least_by_key(self, values: npt.NDArray[np.generic]) -> Numbers:
+        """Return the least of `values` (M,) of each key."""
+        least = np.full(len(self.keys), np.inf)
+        np.minimum.at(least, self.group, values)
+        return least
+
+    def orders(self) -> Numbers:
+        """Return the number of orders of each query (B,)."""
+        orders = np.zeros(self.count)
+        np.maximum.at(orders, self.rows, self.orders_since + 1)
+        return orders
+
+    def left(self, half_life: float) -> Numbers:
+        """Return what is left of each purchase (M,)."""
+        left: Numbers = 0.5 ** (self.days / half_life)
+        return left
+
+    def find(self, pairs: Pairs) -> IntArray:
+        """Return which of the keys each pair is, -1 where it was not bought."""
+        if not len(self.keys):
+            return np.full(len(pairs.rows), -1, dtype=np.int64)
+        wanted = pairs.rows * self.width + pairs.columns
+        found = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        return np.where(self.keys[found] == wanted, found, -1)
+
+
+def _of_product(history: _History, pairs: Pairs) -> list[Numbers]:
+    """Return the columns from `times_bought` to `share_of_orders`: the product in the history."""
+    found = history.find(pairs)
     bought = found >= 0
 
-    def of_pairs(values: np.ndarray, missing: float) -> np.ndarray:
+    def of_pairs(values: Numbers, missing: float) -> Numbers:
         return np.where(bought, values[found] if len(values) else missing, missing)
 
-    price = products.features[:, _LOG_PRICE].astype(np.float64)
-    usual = _mean_by_row(price[places], rows, len(queries), missing=float("nan"))
-    usual = np.where(np.isnan(usual), price.mean() if len(price) else 0.0, usual)
-    last_order = np.full(len(queries), np.inf)
-    np.minimum.at(last_order, rows, days)
+    times = history.by_key()
+    newest, oldest = history.least_by_key(history.days), -history.least_by_key(-history.days)
+    between = np.where(times > 1, (oldest - newest) / np.maximum(times - 1, 1), SINGLE_GAP_DAYS)
     since = of_pairs(newest, NEVER_DAYS)
     rhythm = of_pairs(between, SINGLE_GAP_DAYS)
-    columns = [
+    orders_since = of_pairs(history.least_by_key(history.orders_since), NO_ORDERS_SINCE)
+    return [
         of_pairs(times, 0.0),
-        *(of_pairs(values, 0.0) for values in decayed),
+        *(of_pairs(history.by_key(history.left(days)), 0.0) for days in HALF_LIVES),
         since,
         rhythm,
         since / np.maximum(rhythm, 1.0),
-        price[pairs.columns] - usual[pairs.rows],
-        (bought & (since - last_order[pairs.rows] < 0.5)).astype(np.float64),
+        (orders_since == 0).astype(np.float64),
+        orders_since,
+        of_pairs(times, 0.0) / np.maximum(history.orders(), 1)[pairs.rows],
     ]
-    return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _find(keys: IntArray, wanted: IntArray) -> IntArray:
-    """Return the place of each of `wanted` in the sorted `keys`, -1 where it is missing."""
-    if not len(keys):
-        return np.full(len(wanted), -1, dtype=np.int64)
-    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[places] == wanted, places, -1)
+def _of_price(history: _History, pairs: Pairs, price: Numbers) -> list[Numbers]:
+    """Return `price_to_usual`; without a history the catalogue's mean is usual."""
+    number = history.by_row()
+    usual = history.by_row(price[history.places]) / np.maximum(number, 1)
+    usual = np.where(number > 0, usual, price.mean() if len(price) else 0.0)
+    return [price[pairs.columns] - usual[pairs.rows]]
 
 
-def _mean_by_row(values: np.ndarray, rows: IntArray, count: int, *, missing: float) -> np.ndarray:
-    total = np.bincount(rows, weights=values, minlength=count)
-    number = np.bincount(rows, minlength=count)
-    return np.where(number > 0, total / np.maximum(number, 1), missing)
+def _of_likeness(
+    history: _History, pairs: Pairs, vectors: csr_array, lengths: Numbers
+) -> list[Numbers]:
+    """Return `alike` and `alike_mean`: of the product and all others in the history."""
+    left = history.left(_ALIKE_DAYS)
+    shape = (history.count, vectors.shape[0])
+    profile = csr_array((left, (history.rows, history.places)), shape=shape)
+    cosines = ((profile @ vectors) @ vectors.T).toarray()[pairs.rows, pairs.columns]
+    own = profile.toarray()[pairs.rows, pairs.columns] * lengths[pairs.columns]
+    alike = np.maximum(cosines - own, 0.0)
+    return [alike, alike / np.maximum(history.by_row(left), 1e-6)[pairs.rows]]
+
+
+def _of_history(history: _History) -> list[Numbers]:
+    """Return the columns `history_...` of each query (B,)."""
+    purchases, orders = history.by_row(), history.orders()
+    by_key = history.keys // history.width
+    products = np.bincount(by_key, minlength=history.count).astype(np.float64)
+    rebought = np.bincount(by_key, history.by_key() > 1, history.count)
+    oldest = np.zeros(history.count)
+    np.maximum.at(oldest, history.rows, history.days)
+    return [
+        purchases,
+        products,
+        1 - products / np.maximum(purchases, 1),
+        rebought / np.maximum(products, 1),
+        orders,
+        purchases / np.maximum(orders, 1),
+        oldest,
+    ]

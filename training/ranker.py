@@ -1,79 +1,57 @@
-"""The second stage: gradient-boosted trees (LightGBM) that order a customer's candidates.
+"""What the second stage's rankers learn from, and the interface that they share.
 
-They learn on the candidates of earlier windows whether the customer bought each (log loss): on
-Online Retail II that ordered them better than LambdaMART did, on both lists.
+A ranker gives each candidate a number; only the order of one customer's candidates means anything.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Protocol, Self
 
 import numpy as np
-import pydantic
+import numpy.typing as npt
 
-from configs.loader import Config
 from training.inputs import FloatArray, IntArray
 
-TREES: Final = "ranker.txt"
+BoolArray = npt.NDArray[np.bool_]
 
 
-class RankerConfig(Config):
-    """How the trees are grown."""
+@dataclass(frozen=True, kw_only=True)
+class RankerExamples:
+    """N candidates of customers who bought in a window, customer after customer."""
 
-    trees: int = pydantic.Field(300, ge=1, description="number of trees")
-    leaves: int = pydantic.Field(31, ge=2, description="leaves of a tree")
-    lr: float = pydantic.Field(0.03, gt=0, description="share of a tree that counts")
-    leaf_candidates: int = pydantic.Field(100, ge=1, description="candidates in a leaf, at least")
-    column_share: float = pydantic.Field(0.5, gt=0, le=1, description="inputs that a tree may use")
-
-
-class Ranker:
-    """Scores candidates by the probability that a customer who buys in the window buys them."""
-
-    def __init__(self, booster: Any) -> None:
-        self._booster = booster
+    inputs: FloatArray  # (N, F)
+    customers: IntArray  # (N,) whose candidate it is, numbered from 0 without a gap
+    bought: BoolArray  # (N,) in the window
+    new: BoolArray  # (N,) not in the customer's history
 
     @classmethod
-    def fit(
-        cls,
-        inputs: FloatArray,
-        wanted: IntArray,
-        *,
-        names: list[str],
-        config: RankerConfig,
-        seed: int,
-    ) -> Self:
-        """Learn from N candidates: `inputs` (N, F), columns `names`, and `wanted` (N,), 0 or 1."""
-        import lightgbm
+    def joined(cls, parts: "Sequence[RankerExamples]") -> Self:
+        """Return all `parts`, at least one, as one: each part's customers are others."""
+        counts = [int(part.customers.max(initial=-1)) + 1 for part in parts]
+        firsts = np.cumsum([0, *counts[:-1]])
+        return cls(
+            inputs=np.concatenate([part.inputs for part in parts]),
+            customers=np.concatenate(
+                [part.customers + first for part, first in zip(parts, firsts, strict=True)]
+            ),
+            bought=np.concatenate([part.bought for part in parts]),
+            new=np.concatenate([part.new for part in parts]),
+        )
 
-        parameters = {
-            "objective": "binary",
-            "num_leaves": config.leaves,
-            "learning_rate": config.lr,
-            "min_data_in_leaf": config.leaf_candidates,
-            "feature_fraction": config.column_share,
-            "seed": seed,
-            "deterministic": True,
-            "force_row_wise": True,
-            "verbosity": -1,
-        }
-        data = lightgbm.Dataset(inputs, label=wanted, feature_name=names)
-        return cls(lightgbm.train(parameters, data, num_boost_round=config.trees))
+
+class Ranker(Protocol):
+    """Orders candidates by their inputs."""
 
     def score(self, inputs: FloatArray) -> FloatArray:
-        """Return the probabilities (N,) of candidates (N, F)."""
-        if not len(inputs):
-            return np.empty(0, dtype=np.float32)
-        found = self._booster.predict(inputs, num_threads=1)  # more wait for each other, idly
-        scores: FloatArray = found.astype(np.float32)
-        return scores
+        """Return a number (N,) for each of `inputs` (N, F)."""
+        ...
 
     def save(self, folder: Path) -> None:
-        """Write the trees as LightGBM's text into the existing `folder`."""
-        (folder / TREES).write_text(self._booster.model_to_string(), encoding="utf-8")
+        """Write plain files into the existing `folder`."""
+        ...
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        import lightgbm
-
-        return cls(lightgbm.Booster(model_str=(folder / TREES).read_text(encoding="utf-8")))
+        ...

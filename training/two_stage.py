@@ -7,7 +7,7 @@ what was known before it, so that no source knows what the ranker is to find.
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, Self, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -19,12 +19,15 @@ from features.workspace import write_json
 from training.bundle import BundleError
 from training.candidates import Sources, nominator, ranker_inputs
 from training.commit import code_digest
-from training.inputs import FloatArray, IntArray, NotEnoughData, Products, Queries
+from training.inputs import FloatArray, NotEnoughData, Products, Queries
 from training.models import config_class, model_class
-from training.ranker import Ranker, RankerConfig
+from training.network_ranker import NetworkConfig, NetworkRanker
+from training.ranker import Ranker, RankerExamples
 from training.ranking import BATCH, pairs
+from training.rebuy import Rebuy
 from training.recommender import Recommender, Related, Relates, Scorer
 from training.run import Run
+from training.tree_ranker import TreeRanker, TreesConfig
 from training.two_tower import TwoTowerConfig
 
 if TYPE_CHECKING:
@@ -42,17 +45,27 @@ class TwoStageConfig(Config):
     two_tower: TwoTowerConfig = TwoTowerConfig(epochs=4)
     per_source: int = pydantic.Field(60, ge=1, description="products that a source nominates")
     windows: int = pydantic.Field(4, ge=1, description="earlier windows of 28 days to learn from")
-    ranker: RankerConfig = RankerConfig()
+    customers: int = pydantic.Field(
+        5000, ge=1, description="customers of a window to learn from, at most"
+    )
+    ranker: Literal["network", "trees"] = pydantic.Field(
+        "network", description="what orders the candidates"
+    )
+    network: NetworkConfig = NetworkConfig()
+    trees: TreesConfig = TreesConfig()
 
 
 class TwoStage:
-    """Ranks the candidates of its sources by gradient-boosted trees."""
+    """Ranks the candidates of its sources by a ranker that learned from earlier windows."""
 
     name: ClassVar[str] = "two_stage"
 
-    def __init__(self, config: TwoStageConfig, *, sources: Sources, ranker: Ranker) -> None:
+    def __init__(
+        self, config: TwoStageConfig, *, sources: Sources, rebuy: Rebuy, ranker: Ranker
+    ) -> None:
         self.config = config
         self._sources = sources
+        self._rebuy = rebuy
         self._ranker = ranker
 
     @classmethod
@@ -61,25 +74,22 @@ class TwoStage:
 
         Raises NotEnoughData where no customer bought a candidate in any window.
         """
-        parts: list[tuple[FloatArray, IntArray]] = []
+        parts: list[RankerExamples] = []
         for at in _origins(data, count=config.windows):
             past = data.before(at)
             try:
                 sources = _fit_sources(past, config=config, seed=seed, run=run)
             except NotEnoughData:  # nor is there enough before an earlier window
                 break
-            parts += _examples(past, data, sources, per_source=config.per_source)
-        if not any(wanted.any() for _, wanted in parts):
+            parts += _examples(past, data, sources, config=config, seed=seed)
+        if not any(part.bought.any() for part in parts):
             raise NotEnoughData(
                 f"as_of = {data.as_of}: before no window of 28 days there is enough to learn from, "
                 "or no candidate was bought in any"
             )
-        inputs, wanted = (np.concatenate(part) for part in zip(*parts, strict=True))
+        ranker = _fit_ranker(RankerExamples.joined(parts), config=config, seed=seed, run=run)
         sources = _fit_sources(data, config=config, seed=seed, run=run)
-        ranker = Ranker.fit(
-            inputs, wanted, names=ranker_inputs(sources), config=config.ranker, seed=seed
-        )
-        return cls(config, sources=sources, ranker=ranker)
+        return cls(config, sources=sources, rebuy=Rebuy.fit(data), ranker=ranker)
 
     def scorer(self, products: Products) -> Scorer:
         """Bind the sources to `products`; return the function of the queries.
@@ -87,14 +97,19 @@ class TwoStage:
         Candidates score what the ranker says, above all other products, which keep the order of
         the first source.
         """
-        nominate = nominator(self._sources, products, per_source=self.config.per_source)
+        nominate = nominator(
+            self._sources, self._rebuy, products, per_source=self.config.per_source
+        )
 
         def score(queries: Queries) -> FloatArray:
             found = nominate(queries)
+            ranked = self._ranker.score(found.inputs)
+            least = np.full(len(queries), np.inf, dtype=np.float32)
+            np.minimum.at(least, found.pairs.rows, ranked)
             scores = found.scores
-            if len(products):  # probabilities are above 0
-                scores = scores - scores.max(axis=1, keepdims=True) - 1
-            scores[found.pairs.rows, found.pairs.columns] = self._ranker.score(found.inputs)
+            if len(products):
+                scores = scores - scores.max(axis=1, keepdims=True) + least[:, None] - 1
+            scores[found.pairs.rows, found.pairs.columns] = ranked
             return scores
 
         return score
@@ -104,10 +119,11 @@ class TwoStage:
         return cast(Relates, self._sources["ease"]).related(products)
 
     def save(self, folder: Path) -> None:
-        """Write each source into a folder of its name, the trees and the settings beside."""
+        """Write each source into a folder of its name; ranker, rates and settings beside."""
         for name, model in self._sources.items():
             (folder / name).mkdir()
             model.save(folder / name)
+        self._rebuy.save(folder)
         self._ranker.save(folder)
         settings = {
             "config": self.config.model_dump(mode="json"),
@@ -122,9 +138,9 @@ class TwoStage:
         sources = {name: _load(name, folder / name) for name in SOURCES}
         if settings["ranker_inputs"] != ranker_inputs(sources):
             raise BundleError(f"{folder}: this model reads other inputs than today's; fit it again")
-        return cls(
-            TwoStageConfig(**settings["config"]), sources=sources, ranker=Ranker.load(folder)
-        )
+        config = TwoStageConfig(**settings["config"])
+        kind = NetworkRanker if config.ranker == "network" else TreeRanker
+        return cls(config, sources=sources, rebuy=Rebuy.load(folder), ranker=kind.load(folder))
 
 
 def _origins(data: "TrainingData", *, count: int) -> list[pd.Timestamp]:
@@ -146,17 +162,25 @@ def _origins(data: "TrainingData", *, count: int) -> list[pd.Timestamp]:
 
 
 def _examples(
-    past: "TrainingData", data: "TrainingData", sources: Sources, *, per_source: int
-) -> list[tuple[FloatArray, IntArray]]:
-    """Return the candidates of who bought in the window from `past.as_of`, for `Ranker.fit`.
+    past: "TrainingData",
+    data: "TrainingData",
+    sources: Sources,
+    *,
+    config: TwoStageConfig,
+    seed: int,
+) -> list[RankerExamples]:
+    """Return the candidates of who bought in the window from `past.as_of`.
 
-    In parts of BATCH customers: inputs, and 1 where the candidate was bought.
+    In parts of BATCH customers; of more than `config.customers`, so many drawn by `seed`.
     """
     at = past.as_of
     window = data.purchases(at, at + WINDOW)
     customers = np.array(sorted(set(window["customer_id"])), dtype=object)
+    if len(customers) > config.customers:
+        drawn = np.random.default_rng(seed).permutation(len(customers))[: config.customers]
+        customers = customers[np.sort(drawn)]
     products = past.products(at)
-    nominate = nominator(sources, products, per_source=per_source)
+    nominate = nominator(sources, Rebuy.fit(past), products, per_source=config.per_source)
     queries = past.queries(at, customers)
     bought = pairs(window, customers, products.product_ids)
     parts = []
@@ -164,9 +188,26 @@ def _examples(
         some = queries[start : start + BATCH]
         found = nominate(some)
         mask = bought.mask(start, start + len(some), len(products))
-        wanted = mask[found.pairs.rows, found.pairs.columns]
-        parts.append((found.inputs, wanted.astype(np.int64)))
+        parts.append(
+            RankerExamples(
+                inputs=found.inputs,
+                customers=found.pairs.rows,
+                bought=mask[found.pairs.rows, found.pairs.columns],
+                new=found.new,
+            )
+        )
     return parts
+
+
+def _fit_ranker(examples: RankerExamples, *, config: TwoStageConfig, seed: int, run: Run) -> Ranker:
+    if config.ranker == "trees":
+        return TreeRanker.fit(examples, config=config.trees, seed=seed)
+
+    def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
+        run.on_part("ranker", epoch, metrics)
+
+    own = Run(on_epoch=on_epoch, device=run.device)
+    return NetworkRanker.fit(examples, config=config.network, seed=seed, run=own)
 
 
 def _fit_sources(

@@ -1,11 +1,14 @@
 """What a ranker reads of a pair, by hand."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from features.ages import NEVER_DAYS, SINGLE_GAP_DAYS
 from tests.training.tiny import products, queries
 from training.inputs import Products, Queries
-from training.pair_inputs import PAIR_INPUTS, pair_inputs
+from training.pair_inputs import NO_ORDERS_SINCE, PAIR_INPUTS, pair_reader
 from training.ranking import Pairs
 
 CATALOGUE = products(4, log_price=[0.0, 2.0, 4.0, 1.0])
@@ -13,7 +16,7 @@ CATALOGUE = products(4, log_price=[0.0, 2.0, 4.0, 1.0])
 
 def read(asked: Queries, *pairs: tuple[int, int], catalogue: Products = CATALOGUE) -> np.ndarray:
     rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    return pair_inputs(asked, catalogue, Pairs(rows=rows, columns=columns))
+    return pair_reader(catalogue)(asked, Pairs(rows=rows, columns=columns))
 
 
 def named(values: np.ndarray) -> dict[str, float]:
@@ -57,3 +60,30 @@ def test_each_query_reads_its_own_history() -> None:
 def test_no_pairs_and_no_histories() -> None:
     assert read(queries([])).shape == (0, len(PAIR_INPUTS))
     assert read(queries([], [])).shape == (0, len(PAIR_INPUTS))
+
+
+def test_orders_are_told_apart_by_their_time() -> None:
+    """Three orders: {2, 1} 10 days ago, {0, 1} 30 days ago, {0} 70 days ago."""
+    asked = queries([(2, 10.0), (1, 10.0), (1, 30.0), (0, 30.0), (0, 70.0)])
+    of_0, of_1, of_3 = (named(row) for row in read(asked, (0, 0), (0, 1), (0, 3)))
+    assert (of_0["orders_since_bought"], of_1["orders_since_bought"]) == (1, 0)
+    assert (of_0["in_last_order"], of_1["in_last_order"]) == (0, 1)
+    assert of_0["share_of_orders"] == of_1["share_of_orders"] == pytest.approx(2 / 3)
+    assert (of_3["orders_since_bought"], of_3["share_of_orders"]) == (NO_ORDERS_SINCE, 0)
+    for found in (of_0, of_3):  # what is the customer's stands at every product
+        assert (found["history_purchases"], found["history_products"]) == (5, 3)
+        assert (found["history_orders"], found["history_days"]) == (3, 70)
+        assert found["history_repeats"] == pytest.approx(2 / 5)
+        assert found["history_rebought"] == pytest.approx(2 / 3)
+        assert found["history_order_size"] == pytest.approx(5 / 3)
+
+
+def test_what_is_like_the_other_purchases_is_told() -> None:
+    """p0 and p1 share their title, p2 has another one, p3 none; each purchase is 60 days old."""
+    titled = replace(CATALOGUE, titles=["red mug", "red mug", "blue plate", ""])
+    asked = queries([(0, 60.0), (2, 60.0)])
+    rows = read(asked, (0, 0), (0, 1), (0, 2), (0, 3), catalogue=titled)
+    alike = rows[:, PAIR_INPUTS.index("alike")]
+    np.testing.assert_allclose(alike, [0, 0.5, 0, 0], atol=1e-6)  # a purchase is not like itself
+    mean = rows[:, PAIR_INPUTS.index("alike_mean")]
+    np.testing.assert_allclose(mean, [0, 0.5, 0, 0], atol=1e-6)  # of a weight of .5 + .5

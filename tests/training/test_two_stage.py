@@ -15,15 +15,17 @@ from training.baselines import Popularity, PopularityConfig
 from training.bundle import BundleError
 from training.evaluate import recommender_judge
 from training.inputs import NotEnoughData
-from training.ranker import RankerConfig
-from training.two_stage import SOURCES, TwoStage, TwoStageConfig
+from training.network_ranker import NetworkConfig
+from training.rebuy import Rebuy
+from training.tree_ranker import TreesConfig
+from training.two_stage import SOURCES, TwoStage, TwoStageConfig, _examples, _fit_sources
 from training.two_tower import TwoTowerConfig
 
 CONFIG = TwoStageConfig(
     two_tower=TwoTowerConfig(epochs=2, embedding_dim=8, hidden=16, batch_size=64, lr=0.02),
     windows=2,
     per_source=10,
-    ranker=RankerConfig(trees=20, leaves=7, leaf_candidates=20),
+    network=NetworkConfig(epochs=2, hidden=16),
 )
 
 
@@ -31,6 +33,11 @@ class TestTwoStage(RecommenderContract):
     @classmethod
     def fit(cls, shop: Shop) -> TwoStage:
         return TwoStage.fit(shop.past, config=CONFIG, seed=1, run=RUN)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def fitted(cls, fitted: TwoStage) -> TwoStage:
+        return fitted
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +63,41 @@ def test_it_beats_popularity(shop: Shop, fitted: TwoStage) -> None:
     assert judge(fitted)["ndcg_at_10"] > popular["ndcg_at_10"]
 
 
-def test_candidates_stand_above_all_others(fitted: TwoStage) -> None:
+def test_candidates_stand_above_all_others(shop: Shop, fitted: TwoStage) -> None:
     """Even where the sources know no better: of equal products the first ones are nominated."""
     alike = products(50, log_buyers_28d=[1.0] * 50)
     sources = {name: Popularity(PopularityConfig()) for name in SOURCES}
-    model = TwoStage(CONFIG, sources=sources, ranker=fitted._ranker)
+    rebuy = Rebuy.fit(shop.past)
+    model = TwoStage(CONFIG, sources=sources, rebuy=rebuy, ranker=fitted._ranker)
     scores = model.scorer(alike)(queries([], [(40, 3.0)]))
     nominated = np.zeros(scores.shape, dtype=bool)
     nominated[:, : CONFIG.per_source] = nominated[1, 40] = True
-    assert scores[nominated].min() > 0 > scores[~nominated].max()
+    for row, marked in zip(scores, nominated, strict=True):
+        assert row[marked].min() > row[~marked].max()
+
+
+def test_trees_rank_in_its_stead(shop: Shop, parts: Path, fitted: TwoStage, tmp_path: Path) -> None:
+    del fitted  # its sources stand
+    config = CONFIG.model_copy(update={"ranker": "trees", "trees": TreesConfig(trees=20, leaves=7)})
+    model = TwoStage.fit(shop.past, config=config, seed=1, run=replace(RUN, parts=parts))
+    model.save(tmp_path)
+    judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
+    found = judge(TwoStage.load(tmp_path))
+    assert found == judge(model)
+    assert found["ndcg_at_10"] > judge(Popularity(PopularityConfig()))["ndcg_at_10"]
+
+
+def test_of_many_customers_some_are_drawn(shop: Shop, parts: Path, fitted: TwoStage) -> None:
+    del fitted
+    past = shop.past.before(shop.past.times[-6])
+    sources = _fit_sources(past, config=CONFIG, seed=1, run=replace(RUN, parts=parts))
+    few = CONFIG.model_copy(update={"customers": 7})
+
+    def drawn(config: TwoStageConfig) -> int:
+        (found,) = _examples(past, shop.past, sources, config=config, seed=1)
+        return int(found.customers.max()) + 1
+
+    assert drawn(few) == 7 < drawn(CONFIG)
 
 
 def test_sources_know_nothing_of_the_window_that_the_ranker_learns_from(
@@ -72,8 +105,9 @@ def test_sources_know_nothing_of_the_window_that_the_ranker_learns_from(
 ) -> None:
     """Each earlier window begins where its sources' data end, and ends before the next begins."""
     del fitted
-    ends = sorted({pd.Timestamp(part.partition(" before ")[2]) for part in told})
-    assert len(told) == 2 * len(ends) == 2 * 3  # epochs
+    trained = [part for part in told if part != "ranker"]
+    ends = sorted({pd.Timestamp(part.partition(" before ")[2]) for part in trained})
+    assert len(trained) == 2 * len(ends) == 2 * 3  # epochs
     assert ends[-1] == shop.past.as_of
     assert all(end in shop.past.times for end in ends)
     gaps = [later - earlier for earlier, later in pairwise(ends)]
@@ -86,7 +120,7 @@ def test_a_part_is_made_once(shop: Shop, parts: Path, fitted: TwoStage) -> None:
     heard: list[str] = []
     run = replace(RUN, parts=parts, on_part=lambda part, *_: heard.append(part))
     again = TwoStage.fit(shop.past, config=CONFIG, seed=1, run=run)
-    assert heard == []
+    assert set(heard) == {"ranker"}
     assert {p: p.stat().st_mtime_ns for p in parts.rglob("*") if p.is_file()} == stands
     products = shop.past.products(shop.past.as_of)
     queries = shop.past.queries(shop.past.as_of, shop.past.customers(shop.past.as_of)[:5])
