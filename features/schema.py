@@ -116,7 +116,7 @@ ACTIVITY_COUNTS: Final = (
     "returns_365d",  # return lines
 )
 ACTIVITY_TIMES: Final = ("first_order_timestamp", "last_order_timestamp")
-HISTORY_LENGTH: Final = 100  # purchases (customer, order, product), newest first
+HISTORY_LENGTH: Final = 400  # purchases (customer, order, product), newest first
 SALES_COUNTS: Final = (
     *(f"units_{days}d" for days in (3, 7, 28, 90)),
     *(f"buyers_{days}d" for days in (3, 7, 28, 90)),

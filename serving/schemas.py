@@ -56,7 +56,7 @@ class RecommendationRequest(Request, frozen=True, kw_only=True):
     """Without one the answer is in no experiment, and personal only by `session_product_ids`."""
     k: Annotated[int, Meta(ge=1, le=100)] = 10
     strategy: Strategy = "for_you"
-    """`for_you`: anything. `buy_again`: the last 100 purchases alone; it may be short, even empty.
+    """`for_you`: anything. `buy_again`: the last 400 purchases alone; it may be short, even empty.
     `new_to_you`: none of these. `trending`: recent demand, for all alike."""
     filter: Filter | None = None
     exclude_product_ids: Annotated[list[Id], Meta(max_length=1_000)] = []

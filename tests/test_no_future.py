@@ -30,6 +30,7 @@ from training.models import MODELS, config_class, model_class
 from training.network_ranker import NetworkConfig
 from training.registry import Version
 from training.score import churn_probabilities, recommendations, write_scores
+from training.tree_ranker import TreesConfig
 from training.two_stage import TwoStageConfig
 from training.two_tower import TwoTowerConfig
 
@@ -42,7 +43,11 @@ _TWO_TOWER: Final = TwoTowerConfig(epochs=1, embedding_dim=8, hidden=8, token_mi
 CONFIGS: Final[dict[str, Any]] = {
     "two_tower": _TWO_TOWER,
     "two_stage": TwoStageConfig(
-        two_tower=_TWO_TOWER, windows=2, per_source=8, network=NetworkConfig(epochs=1, hidden=8)
+        two_tower=_TWO_TOWER,
+        windows=2,
+        per_source=8,
+        network=NetworkConfig(epochs=1, hidden=8),
+        trees=TreesConfig(trees=5, leaves=4),
     ),
     "popularity": PopularityConfig(),
     "own_purchases": OwnPurchasesConfig(),
@@ -174,7 +179,11 @@ def test_what_models_learn_from_is_the_same(past: Trained, everything: Trained) 
     assert one.times == other.times
     assert one.customers(T).tolist() == other.customers(T).tolist()
     pd.testing.assert_frame_equal(one.orders(one.start, T), other.orders(other.start, T))
-    for mine, theirs in zip(examples(one, weeks=100), examples(other, weeks=100), strict=True):
+    for mine, theirs in zip(
+        examples(one, weeks=100, history_length=9),
+        examples(other, weeks=100, history_length=9),
+        strict=True,
+    ):
         assert mine.products.titles == theirs.products.titles
         assert mine.products.features.tobytes() == theirs.products.features.tobytes()
         assert mine.queries.activity.tobytes() == theirs.queries.activity.tobytes()

@@ -23,6 +23,7 @@ from training.inputs import FloatArray, Products, Queries, encode_products, enco
 from training.network_ranker import NetworkConfig
 from training.ranking import top_k
 from training.score import churn_probabilities, recommendations, write_scores
+from training.tree_ranker import TreesConfig
 from training.two_stage import TwoStageConfig
 from training.two_tower import TwoTowerConfig
 
@@ -35,7 +36,11 @@ TWO_TOWER: Final = TwoTowerConfig(epochs=1, embedding_dim=16, hidden=16, weeks=8
 RECOMMENDERS: Final = {
     "two_tower": TWO_TOWER,
     "two_stage": TwoStageConfig(
-        two_tower=TWO_TOWER, windows=1, per_source=20, network=NetworkConfig(hidden=16)
+        two_tower=TWO_TOWER,
+        windows=1,
+        per_source=20,
+        network=NetworkConfig(hidden=16),
+        trees=TreesConfig(trees=20, leaves=7),
     ),
 }
 CHURN: Final = ChurnConfig(horizon_days=28, epochs=1, hidden=(8,))

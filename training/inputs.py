@@ -3,7 +3,7 @@
 Built from feature rows by the same functions in training, scoring and serving.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -62,6 +62,11 @@ class Queries:
             history=self.history[rows],
             history_days=self.history_days[rows],
         )
+
+    def newest(self, count: int) -> "Queries":
+        """Return the same customers with the newest `count` purchases of each alone."""
+        history, days = self.history[:, :count], self.history_days[:, :count]
+        return replace(self, history=history.copy(), history_days=days.copy())
 
 
 def encode_products(frame: pd.DataFrame, at: pd.Timestamp) -> Products:

@@ -46,7 +46,7 @@ def interactions(data: "TrainingData", *, half_life_days: float | None = None) -
 def faded_history(queries: Queries, *, width: int, half_life_days: float) -> csr_array:
     """Return what is left of each customer's purchases, (B, width): those of one product add up.
 
-    The history holds a customer's last 100 purchases at most; earlier ones count nothing.
+    Purchases that are older than the stored history count nothing.
     """
     rows, places = np.nonzero(queries.history >= 0)
     left = 0.5 ** (queries.history_days[rows, places] / half_life_days)

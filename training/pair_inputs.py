@@ -1,6 +1,6 @@
 """What a ranker reads of a customer and a product together, at the time of the query.
 
-All of it comes from the query's history (at most the last 100 purchases) and the catalogue.
+All of it comes from the query's history (at most HISTORY_LENGTH purchases) and the catalogue.
 """
 
 from collections.abc import Callable
@@ -12,13 +12,14 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from features.ages import NEVER_DAYS, PRODUCT_INPUTS, SINGLE_GAP_DAYS
+from features.schema import HISTORY_LENGTH
 from training.diversity import content_vectors
 from training.inputs import FloatArray, IntArray, Products, Queries
 from training.ranking import Pairs
 
 HALF_LIVES: Final = (14.0, 60.0, 200.0)
 """Days in which what a purchase counts for halves."""
-NO_ORDERS_SINCE: Final = 100.0
+NO_ORDERS_SINCE: Final = float(HISTORY_LENGTH)
 """The orders since a product was bought that never was."""
 PAIR_INPUTS: Final = (
     "times_bought",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -23,63 +23,11 @@ from training.assess import OBJECTIVE, Metrics, assess, make_judge, window_days
 from training.job import Job, prepare
 from training.models import spec
 from training.run import Device, Run
+from training.spaces import SPACES, Range, Space, changed, setting
 from training.tracking import Tracking
 
-Space = dict[str, "Range | tuple[Any, ...]"]
 TrialReport = Callable[[int, int, Metrics], None]
 """Told the trial's number, the epoch (from 1) and its metrics."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """Numbers from `low` to `high`, drawn by their logarithm if `log`."""
-
-    low: float
-    high: float
-    log: bool = False
-
-
-_FADING: Final[Space] = {
-    "half_life_days": Range(50.0, 500.0, log=True),
-    "learning_half_life_days": (None, 45.0, 60.0, 90.0, 180.0, 360.0),
-}
-_ITEM_TO_ITEM: Final[Space] = {
-    **_FADING,
-    "neighbours": (10, 20, 50, 100, 200),
-    "repeat_weight": Range(1.0, 50.0, log=True),
-    "popularity_weight": Range(0.1, 10.0, log=True),
-}
-SPACES: Final[dict[str, Space]] = {
-    "two_tower": {
-        "lr": Range(1e-3, 1e-2, log=True),
-        "weight_decay": Range(0.0, 0.1),
-        "dropout": Range(0.0, 0.4),
-        "id_dropout": Range(0.0, 0.5),
-        "embedding_dim": (32, 64, 128),
-        "hidden": (64, 128, 256),
-        "batch_size": (128, 256, 512),
-    },
-    "churn": {
-        "lr": Range(3e-4, 1e-2, log=True),
-        "weight_decay": Range(1e-3, 1.0, log=True),
-        "dropout": Range(0.0, 0.5),
-        "hidden": ((16,), (32, 16), (64, 32)),
-        "batch_size": (1024, 2048, 4096),
-    },
-    "cosine": {**_ITEM_TO_ITEM, "shrinkage": Range(0.0, 20.0)},
-    "rp3beta": {**_ITEM_TO_ITEM, "alpha": Range(0.2, 1.5), "beta": Range(0.0, 1.0)},
-    "ease": {**_ITEM_TO_ITEM, "penalty": Range(10.0, 3000.0, log=True)},
-    "ials": {
-        **_FADING,
-        "repeat_weight": Range(0.1, 5.0, log=True),
-        "popularity_weight": Range(0.01, 1.0, log=True),
-        "embedding_dim": (32, 64, 128, 256),
-        "iterations": (5, 10, 15, 30),
-        "confidence": Range(0.5, 100.0, log=True),
-        "penalty": Range(1.0, 300.0, log=True),
-    },
-    "logistic_regression": {"penalty": Range(1e-2, 1e4, log=True)},
-}
 
 
 class NothingToTune(UserError, ValueError):
@@ -177,8 +125,9 @@ def _run_trials(
         ):
             overrides = _suggest(trial, SPACES[job.model])
             tracking.log_params(run_id, overrides)
-            run = Run(on_epoch=_pruning(trial, job, tracking, run_id, report), device=device)
-            config = type(job.config)(**{**job.config.model_dump(), **overrides})
+            told = _pruning(trial, job, tracking, run_id, report)
+            run = Run(on_epoch=told, parts=job.ws.parts, device=device)
+            config = type(job.config)(**changed(job.config.model_dump(), overrides))
             found = assess(
                 job.model, job.past, judge, config=config, seed=job.seed, run=run, baselines=False
             )
@@ -234,7 +183,7 @@ def _as_it_stands(job: Job) -> dict[str, Any]:
     """Return the job's own settings as Optuna's parameters, where they lie in the space."""
     own: dict[str, Any] = {}
     for key, values in SPACES[job.model].items():
-        value = getattr(job.config, key)
+        value = setting(job.config, key)
         if not isinstance(values, Range):
             if value in values:
                 own[key] = json.dumps(value)
@@ -259,10 +208,12 @@ def _conclude(study: Any, job: Job) -> TuneResult:
 
     asked = {k: v for k, v in job.config.model_dump(mode="json").items() if k != "epochs"}
     defaults = type(job.config)().model_dump(mode="json")
-    best = {k: v for k, v in asked.items() if v != defaults[k]}
-    for key, value in study.best_trial.params.items():
-        options = not isinstance(SPACES[job.model][key], Range)
-        best[key] = json.loads(value) if options else value
+    own = {k: v for k, v in asked.items() if v != defaults[k]}
+    drawn = {
+        key: value if isinstance(SPACES[job.model][key], Range) else json.loads(value)
+        for key, value in study.best_trial.params.items()
+    }
+    best = changed(own, drawn)
     file = job.ws.home / "tuned" / f"{job.model}.yaml"
     _write_yaml(
         file,

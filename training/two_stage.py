@@ -1,11 +1,12 @@
-"""The whole recommender: sources nominate candidates, a ranker orders them.
+"""The whole recommender: sources nominate candidates, rankers order them.
 
-The ranker learns from earlier windows by rolling origin: for each, the sources are fitted again on
-what was known before it, so that no source knows what the ranker is to find.
+The rankers learn from earlier windows by rolling origin: for each, the sources are fitted again on
+what was known before it, so that no source knows what the rankers are to find.
 """
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self, cast
 
@@ -37,6 +38,7 @@ SETTINGS: Final = "two_stage.json"
 WINDOW: Final = pd.Timedelta(days=28)
 SOURCES: Final = ("two_tower", "ease", "ials", "own_purchases", "popularity")
 """The models that nominate; the first one orders what nobody nominated."""
+RANKERS: Final[dict[str, type[Ranker]]] = {"network": NetworkRanker, "trees": TreeRanker}
 
 
 class TwoStageConfig(Config):
@@ -48,29 +50,29 @@ class TwoStageConfig(Config):
     customers: int = pydantic.Field(
         5000, ge=1, description="customers of a window to learn from, at most"
     )
-    ranker: Literal["network", "trees"] = pydantic.Field(
-        "network", description="what orders the candidates"
+    rankers: tuple[Literal["network", "trees"], ...] = pydantic.Field(
+        ("network", "trees"), min_length=1, description="whose scores add up"
     )
     network: NetworkConfig = NetworkConfig()
     trees: TreesConfig = TreesConfig()
 
 
 class TwoStage:
-    """Ranks the candidates of its sources by a ranker that learned from earlier windows."""
+    """Ranks the candidates of its sources by rankers that learned from earlier windows."""
 
     name: ClassVar[str] = "two_stage"
 
     def __init__(
-        self, config: TwoStageConfig, *, sources: Sources, rebuy: Rebuy, ranker: Ranker
+        self, config: TwoStageConfig, *, sources: Sources, rebuy: Rebuy, rankers: Sequence[Ranker]
     ) -> None:
         self.config = config
         self._sources = sources
         self._rebuy = rebuy
-        self._ranker = ranker
+        self._rankers = rankers
 
     @classmethod
     def fit(cls, data: "TrainingData", *, config: TwoStageConfig, seed: int, run: "Run") -> Self:
-        """Fit sources before each earlier window, the ranker on these windows, sources on all.
+        """Fit sources before each earlier window, the rankers on these windows, sources on all.
 
         Raises NotEnoughData where no customer bought a candidate in any window.
         """
@@ -87,14 +89,14 @@ class TwoStage:
                 f"as_of = {data.as_of}: before no window of 28 days there is enough to learn from, "
                 "or no candidate was bought in any"
             )
-        ranker = _fit_ranker(RankerExamples.joined(parts), config=config, seed=seed, run=run)
+        rankers = _fit_rankers(RankerExamples.joined(parts), config=config, seed=seed, run=run)
         sources = _fit_sources(data, config=config, seed=seed, run=run)
-        return cls(config, sources=sources, rebuy=Rebuy.fit(data), ranker=ranker)
+        return cls(config, sources=sources, rebuy=Rebuy.fit(data), rankers=rankers)
 
     def scorer(self, products: Products) -> Scorer:
         """Bind the sources to `products`; return the function of the queries.
 
-        Candidates score what the ranker says, above all other products, which keep the order of
+        Candidates score what the rankers say, above all other products, which keep the order of
         the first source.
         """
         nominate = nominator(
@@ -103,7 +105,7 @@ class TwoStage:
 
         def score(queries: Queries) -> FloatArray:
             found = nominate(queries)
-            ranked = self._ranker.score(found.inputs)
+            ranked = np.sum([ranker.score(found.inputs) for ranker in self._rankers], axis=0)
             least = np.full(len(queries), np.inf, dtype=np.float32)
             np.minimum.at(least, found.pairs.rows, ranked)
             scores = found.scores
@@ -119,12 +121,13 @@ class TwoStage:
         return cast(Relates, self._sources["ease"]).related(products)
 
     def save(self, folder: Path) -> None:
-        """Write each source into a folder of its name; ranker, rates and settings beside."""
+        """Write each source into a folder of its name; rankers, rates and settings beside."""
         for name, model in self._sources.items():
             (folder / name).mkdir()
             model.save(folder / name)
         self._rebuy.save(folder)
-        self._ranker.save(folder)
+        for ranker in self._rankers:
+            ranker.save(folder)
         settings = {
             "config": self.config.model_dump(mode="json"),
             "ranker_inputs": ranker_inputs(self._sources),
@@ -139,8 +142,12 @@ class TwoStage:
         if settings["ranker_inputs"] != ranker_inputs(sources):
             raise BundleError(f"{folder}: this model reads other inputs than today's; fit it again")
         config = TwoStageConfig(**settings["config"])
-        kind = NetworkRanker if config.ranker == "network" else TreeRanker
-        return cls(config, sources=sources, rebuy=Rebuy.load(folder), ranker=kind.load(folder))
+        return cls(
+            config,
+            sources=sources,
+            rebuy=Rebuy.load(folder),
+            rankers=[RANKERS[name].load(folder) for name in config.rankers],
+        )
 
 
 def _origins(data: "TrainingData", *, count: int) -> list[pd.Timestamp]:
@@ -199,15 +206,18 @@ def _examples(
     return parts
 
 
-def _fit_ranker(examples: RankerExamples, *, config: TwoStageConfig, seed: int, run: Run) -> Ranker:
-    if config.ranker == "trees":
-        return TreeRanker.fit(examples, config=config.trees, seed=seed)
-
+def _fit_rankers(
+    examples: RankerExamples, *, config: TwoStageConfig, seed: int, run: Run
+) -> list[Ranker]:
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
         run.on_part("ranker", epoch, metrics)
 
     own = Run(on_epoch=on_epoch, device=run.device)
-    return NetworkRanker.fit(examples, config=config.network, seed=seed, run=own)
+    fits: dict[str, Callable[[], Ranker]] = {
+        "network": lambda: NetworkRanker.fit(examples, config=config.network, seed=seed, run=own),
+        "trees": lambda: TreeRanker.fit(examples, config=config.trees, seed=seed),
+    }
+    return [fits[name]() for name in config.rankers]
 
 
 def _fit_sources(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from features import transforms
-from features.schema import SALES_TIMES
+from features.schema import HISTORY_LENGTH, SALES_TIMES
 from tests.features.shop import line, lines, time
 from tests.features.test_transforms import CUT, rows_at
 
@@ -48,12 +48,12 @@ def test_the_order_of_lines_changes_no_bit() -> None:
 
 
 def test_against_a_reference_that_reads_line_by_line() -> None:
-    table = random_lines(seed=7)
+    table = random_lines(seed=7, count=4000)
     cuts = ("2010-06-01", "2010-12-13", "2011-06-06", "2011-07-25")
     activity = rows_at(transforms.customer_activity, table, *cuts)
     history = rows_at(transforms.customer_history, table, *cuts)
     sales = rows_at(transforms.product_sales, table, *cuts)
-    assert history["recent_products"].map(len).max() == 100
+    assert history["recent_products"].map(len).max() == HISTORY_LENGTH
     for at in map(time, cuts):
         known = table[(table["event_timestamp"] < at) & (table["recorded_timestamp"] < at)]
         for frame, reference in ((activity, _customer), (history, _history), (sales, _product)):
@@ -110,7 +110,7 @@ def _history(rows: pd.DataFrame, _at: pd.Timestamp) -> dict[str, Any] | None:
         return None
     newest = bought.rename("at").reset_index()
     newest["age"] = -newest["at"].astype("int64")
-    newest = newest.sort_values(["age", "product_id", "order_id"]).head(100)
+    newest = newest.sort_values(["age", "product_id", "order_id"]).head(HISTORY_LENGTH)
     return {
         "recent_products": newest["product_id"].tolist(),
         "recent_timestamps": (-newest["age"]).tolist(),

@@ -21,8 +21,9 @@ from training.churn import ChurnConfig
 from training.fit import fit
 from training.inputs import NotEnoughData
 from training.models import config_class
+from training.spaces import SPACES, Range, changed, setting
 from training.tracking import Tracking
-from training.tune import SPACES, NothingToTune, Range, TuneResult, tune
+from training.tune import NothingToTune, TuneResult, tune
 
 CONFIG = ChurnConfig(horizon_days=28, epochs=3)
 
@@ -123,11 +124,15 @@ def test_a_silent_last_window_ends_the_study(model: str, tmp_path: Path) -> None
 def test_every_space_names_settings_and_holds_the_defaults(model: str) -> None:
     defaults = config_class(model)()
     for key, values in SPACES[model].items():
-        value = getattr(defaults, key)
+        value = setting(defaults, key)
         if isinstance(values, Range):
             assert values.low <= value <= values.high
+            drawn = values.high
         else:
             assert value in values
+            drawn = values[-1]
+        config = config_class(model)(**changed(defaults.model_dump(), {key: drawn}))
+        assert setting(config, key) == drawn
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ CONFIG = TwoStageConfig(
     windows=2,
     per_source=10,
     network=NetworkConfig(epochs=2, hidden=16),
+    trees=TreesConfig(trees=20, leaves=7, leaf_candidates=20),
 )
 
 
@@ -68,7 +69,7 @@ def test_candidates_stand_above_all_others(shop: Shop, fitted: TwoStage) -> None
     alike = products(50, log_buyers_28d=[1.0] * 50)
     sources = {name: Popularity(PopularityConfig()) for name in SOURCES}
     rebuy = Rebuy.fit(shop.past)
-    model = TwoStage(CONFIG, sources=sources, rebuy=rebuy, ranker=fitted._ranker)
+    model = TwoStage(CONFIG, sources=sources, rebuy=rebuy, rankers=fitted._rankers)
     scores = model.scorer(alike)(queries([], [(40, 3.0)]))
     nominated = np.zeros(scores.shape, dtype=bool)
     nominated[:, : CONFIG.per_source] = nominated[1, 40] = True
@@ -76,9 +77,12 @@ def test_candidates_stand_above_all_others(shop: Shop, fitted: TwoStage) -> None
         assert row[marked].min() > row[~marked].max()
 
 
-def test_trees_rank_in_its_stead(shop: Shop, parts: Path, fitted: TwoStage, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["network", "trees"])
+def test_one_ranker_ranks_alone(
+    shop: Shop, parts: Path, fitted: TwoStage, tmp_path: Path, kind: str
+) -> None:
     del fitted  # its sources stand
-    config = CONFIG.model_copy(update={"ranker": "trees", "trees": TreesConfig(trees=20, leaves=7)})
+    config = CONFIG.model_copy(update={"rankers": (kind,)})
     model = TwoStage.fit(shop.past, config=config, seed=1, run=replace(RUN, parts=parts))
     model.save(tmp_path)
     judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)

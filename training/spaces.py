@@ -1,0 +1,96 @@
+"""What `tune` searches, by model, and how a draw changes a config."""
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Final
+
+from configs.loader import Config
+
+Space = dict[str, "Range | tuple[Any, ...]"]
+"""By key of the config, dotted where it lies in a part's own config: numbers or options."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, drawn by their logarithm if `log`."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+_FADING: Final[Space] = {
+    "half_life_days": Range(50.0, 500.0, log=True),
+    "learning_half_life_days": (None, 45.0, 60.0, 90.0, 180.0, 360.0),
+}
+_ITEM_TO_ITEM: Final[Space] = {
+    **_FADING,
+    "neighbours": (10, 20, 50, 100, 200),
+    "repeat_weight": Range(1.0, 50.0, log=True),
+    "popularity_weight": Range(0.1, 10.0, log=True),
+}
+SPACES: Final[dict[str, Space]] = {
+    "two_stage": {
+        "per_source": (30, 60, 100),
+        "windows": (2, 4, 6),
+        "network.lr": Range(1e-3, 1e-2, log=True),
+        "network.dropout": Range(0.0, 0.4),
+        "network.hidden": (64, 128, 256),
+        "network.new_weight": Range(0.0, 2.0),
+        "network.batch_size": (8, 16, 32),
+    },
+    "two_tower": {
+        "lr": Range(1e-3, 1e-2, log=True),
+        "weight_decay": Range(0.0, 0.1),
+        "dropout": Range(0.0, 0.4),
+        "id_dropout": Range(0.0, 0.5),
+        "embedding_dim": (32, 64, 128),
+        "hidden": (64, 128, 256),
+        "batch_size": (128, 256, 512),
+    },
+    "churn": {
+        "lr": Range(3e-4, 1e-2, log=True),
+        "weight_decay": Range(1e-3, 1.0, log=True),
+        "dropout": Range(0.0, 0.5),
+        "hidden": ((16,), (32, 16), (64, 32)),
+        "batch_size": (1024, 2048, 4096),
+    },
+    "own_purchases": {
+        "half_life_days": Range(20.0, 500.0, log=True),
+        "popularity_weight": Range(0.01, 2.0, log=True),
+    },
+    "cosine": {**_ITEM_TO_ITEM, "shrinkage": Range(0.0, 20.0)},
+    "rp3beta": {**_ITEM_TO_ITEM, "alpha": Range(0.2, 1.5), "beta": Range(0.0, 1.0)},
+    "ease": {**_ITEM_TO_ITEM, "penalty": Range(10.0, 3000.0, log=True)},
+    "ials": {
+        **_FADING,
+        "repeat_weight": Range(0.1, 5.0, log=True),
+        "popularity_weight": Range(0.01, 1.0, log=True),
+        "embedding_dim": (32, 64, 128, 256),
+        "iterations": (5, 10, 15, 30),
+        "confidence": Range(0.5, 100.0, log=True),
+        "penalty": Range(1.0, 300.0, log=True),
+    },
+    "logistic_regression": {"penalty": Range(1e-2, 1e4, log=True)},
+}
+
+
+def setting(config: Config, key: str) -> Any:
+    """Return the value of the dotted `key` in `config`."""
+    return reduce(getattr, key.split("."), config)
+
+
+def changed(values: dict[str, Any], drawn: dict[str, Any]) -> dict[str, Any]:
+    """Return `values` with those of `drawn`, whose keys may be dotted.
+
+    >>> changed({"k": 1, "part": {"lr": 1, "size": 2}}, {"part.lr": 3, "other.lr": 4})
+    {'k': 1, 'part': {'lr': 3, 'size': 2}, 'other': {'lr': 4}}
+    """
+    found = dict(values)
+    for key, value in drawn.items():
+        parent, _, leaf = key.rpartition(".")
+        if parent:
+            found[parent] = {**found.get(parent, {}), leaf: value}
+        else:
+            found[key] = value
+    return found
