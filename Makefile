@@ -22,7 +22,7 @@ CUSTOMER := C2308
 endif
 
 .ONESHELL:
-.PHONY: help install demo serve check test test-slow clean
+.PHONY: help install demo serve check test test-slow bench-scale clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -93,6 +93,9 @@ test: install ## The default suite (under 6 minutes on 2 cores)
 
 test-slow: install ## The long tests
 	$(BIN)/pytest -n 2 --dist loadfile -m slow
+
+bench-scale: install ## Time and memory at 1, 4 and 16 times the demo's shop
+	$(BIN)/python -m training benchmark scale --sizes 1,4,16 --output .regulars-bench/scale.csv
 
 clean: ## Remove caches; a workspace goes by deleting its directory
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

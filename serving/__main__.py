@@ -18,12 +18,24 @@ def run(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 3000,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="REGULARS_POLICY",
+            help="A YAML of what every list is to be where its request does not say: k, strategy, "
+            "bought_within_days, max_per_category, diversity, explore, pool.",
+        ),
+    ] = None,
 ) -> None:
-    """Serve the workspace's champions until interrupted."""
+    """Serve the workspace's champions until interrupted.
+
+    With `explore: 2` in the policy, the last two positions of a list are drawn from its next best
+    products, and each item says how likely it was: what counterfactual evaluation learns from.
+    """
     with user_errors():
         from serving.launch import launch
 
-        launch(home, host=host, port=port, workers=workers)
+        launch(home, host=host, port=port, workers=workers, policy=policy)
 
 
 @app.command()

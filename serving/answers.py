@@ -15,7 +15,7 @@ import pandas as pd
 from experiments.assignment import assign
 from experiments.exposures import Exposure, ExposureLog
 from features.events import EventLog, microseconds
-from serving.lists import Draft, items
+from serving.lists import Draft, items, policy_of
 from serving.models import Catalogue, Models, Ranker, Served
 from serving.rows import (
     Customer,
@@ -33,12 +33,16 @@ from serving.schemas import (
     RecommendationRequest,
 )
 from training.inputs import Queries, encode_queries
+from training.slates import Policy, Strategy
 
 logger = logging.getLogger(__name__)
 
 
 class Recommendations:
-    """Answers for recommendations from the served models, the stores and the clock."""
+    """Answers for recommendations from the served models, the stores and the clock.
+
+    `policy` is what a list is to be where its request does not say.
+    """
 
     def __init__(
         self,
@@ -47,24 +51,27 @@ class Recommendations:
         exposures: ExposureLog | None,
         *,
         clock: Callable[[], pd.Timestamp],
+        policy: Policy | None = None,
     ) -> None:
         self._models, self._events, self._exposures = models, events, exposures
         self._clock = clock
+        self._policy = policy or Policy()
 
     async def answer(
         self, request: RecommendationRequest, *, request_id: str
     ) -> RecommendationAnswer:
         """Return a list, after its exposure is on disk.
 
-        Where it cannot be written, the list is the champion's, in no experiment, and that is the
-        reason told, whatever else was missing.
+        Where it cannot be written, the list is the champion's, in no experiment and without drawn
+        positions, and that is the reason told, whatever else was missing.
         """
         now, served = self._clock(), self._models.served
         unit_id = request.customer_id if request.personalized else None
-        draft = self._draft(served, request, now)
-        listed = items(draft, request)
+        policy, recommendation_id = policy_of(request, self._policy), uuid.uuid4().hex
+        draft = self._draft(served, request, policy.strategy, now)
+        listed = items(draft, request, policy=policy, recommendation_id=recommendation_id)
         shown = Exposure(
-            recommendation_id=uuid.uuid4().hex,
+            recommendation_id=recommendation_id,
             experiment=draft.experiments[0].key if draft.experiments else None,
             variant=draft.experiments[0].variant if draft.experiments else None,
             unit_id=unit_id,
@@ -75,13 +82,15 @@ class Recommendations:
             exposed_timestamp=now,
         )
         if not await self._written(shown):
-            if draft.experiments:
-                draft = self._draft(replace(served, experiments=()), request, now)
-                listed = items(draft, request)
+            if draft.experiments or policy.explore:
+                served = replace(served, experiments=())
+                policy = policy.model_copy(update={"explore": 0})
+                draft = self._draft(served, request, policy.strategy, now)
+                listed = items(draft, request, policy=policy, recommendation_id=recommendation_id)
             draft = replace(draft, reason="exposure_log_unavailable")
         return RecommendationAnswer(
             request_id=request_id,
-            recommendation_id=shown.recommendation_id,
+            recommendation_id=recommendation_id,
             model=draft.model,
             experiments=list(draft.experiments),
             feature_age_s=draft.age_s,
@@ -99,19 +108,25 @@ class Recommendations:
             return False
         return True
 
-    def _draft(self, served: Served, request: RecommendationRequest, now: pd.Timestamp) -> Draft:
+    def _draft(
+        self,
+        served: Served,
+        request: RecommendationRequest,
+        strategy: Strategy,
+        now: pd.Timestamp,
+    ) -> Draft:
         catalogue = served.catalogue
         if catalogue is None:
             return Draft(reason="model_unavailable")
         popular = _popular(catalogue, now)
-        if request.strategy == "trending":
+        if strategy == "trending":
             return popular
         if not request.personalized:
             return replace(popular, reason="not_personalized")
         customer, reason = self._customer(served, catalogue, request.customer_id, now)
         if customer is not None and customer.bought:
             return _of_customer(served, catalogue, customer, str(request.customer_id), now)
-        looked_at = [] if request.strategy == "buy_again" else request.session_product_ids
+        looked_at = [] if strategy == "buy_again" else request.session_product_ids
         session = _of_session(served, catalogue, customer, looked_at, now)
         if session is None:
             return replace(popular, reason=reason)

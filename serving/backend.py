@@ -4,15 +4,17 @@
 written. A packaged service carries models and products with it, and takes only its stores from
 elsewhere: `REGULARS_STORES` names a folder laid out like a workspace, of which it uses `feast/`,
 `online/`, `experiments/` and `events.db`. Without either it answers with fallbacks.
+`REGULARS_POLICY` names a YAML of what every list is to be where its request does not say.
 """
 
 import gc
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
+from configs.loader import load_config
 from experiments.exposures import DATABASE, ExposureLog
 from features.events import EventLog
 from features.workspace import Workspace, WorkspaceError
@@ -21,6 +23,7 @@ from serving.idempotency import Answered
 from serving.intake import Intake
 from serving.models import Models
 from serving.predictions import Predictions
+from training.slates import Policy
 
 PACKAGED: Final = Path(__file__).resolve().parent.parent / "packaged"
 """The workspace that a packaged service carries (serving.package)."""
@@ -34,13 +37,20 @@ class Places:
     """Clock, currency, bundles and products."""
     stores: Workspace | None
     """Customer rows, events, experiments and exposures; None: there are none."""
+    policy: Policy = field(default_factory=Policy)
+    """What a list is to be where its request does not say."""
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:
-        """Return what the environment names. Raises WorkspaceError when it names nothing."""
+        """Return what the environment names.
+
+        Raises WorkspaceError when it names nothing, ConfigError where the policy is none.
+        """
+        file = environment.get("REGULARS_POLICY")
+        policy = load_config(Policy, Path(file) if file else None)
         if home := environment.get("REGULARS_HOME"):
             workspace = Workspace.open(Path(home))
-            return cls(workspace=workspace, stores=workspace)
+            return cls(workspace=workspace, stores=workspace, policy=policy)
         if not PACKAGED.exists():
             raise WorkspaceError("REGULARS_HOME is not set: name the workspace to serve")
         workspace = Workspace.open(PACKAGED)
@@ -49,6 +59,7 @@ class Places:
         return cls(
             workspace=workspace,
             stores=replace(workspace, home=home_of_stores) if home_of_stores else None,
+            policy=policy,
         )
 
 
@@ -63,7 +74,7 @@ class Backend:
         self._exposures = ExposureLog(stores.experiments / DATABASE) if stores else None
         self.answered = Answered(stores.home / "answered.db") if stores else None
         self.recommendations = Recommendations(
-            self.models, self._events, self._exposures, clock=ws.now
+            self.models, self._events, self._exposures, clock=ws.now, policy=places.policy
         )
         self.predictions = Predictions(self.models, self._events, clock=ws.now)
         self.intake = Intake(self._events, clock=ws.now, currency=ws.currency)

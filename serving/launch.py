@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from configs.errors import UserError
+from configs.loader import load_config
 from features.workspace import Workspace
+from training.slates import Policy
 
 LOCAL: Final = "127.0.0.1"
 SERVICE: Final = "serving.service:Regulars"
@@ -19,9 +21,15 @@ class LaunchError(UserError, RuntimeError):
     """The service cannot be started as asked; the message says why."""
 
 
-def launch(home: Path, *, host: str, port: int, workers: int) -> NoReturn:
-    """Serve the workspace at `home`; never returns. Raises LaunchError, WorkspaceError."""
+def launch(
+    home: Path, *, host: str, port: int, workers: int, policy: Path | None = None
+) -> NoReturn:
+    """Serve the workspace at `home`, lists by the YAML `policy`; never returns.
+
+    Raises LaunchError, WorkspaceError, or ConfigError where the policy is none.
+    """
     workspace = Workspace.open(home)
+    load_config(Policy, policy)
     check(host, port)
     print(
         f"serving {workspace.home} on http://{host}:{port} without keys, for this machine only; "
@@ -33,7 +41,7 @@ def launch(home: Path, *, host: str, port: int, workers: int) -> NoReturn:
     os.execve(
         sys.executable,
         [sys.executable, *command],
-        environment(workspace.home, workers=workers, outside=os.environ),
+        environment(workspace.home, workers=workers, policy=policy, outside=os.environ),
     )
 
 
@@ -53,10 +61,13 @@ def check(host: str, port: int) -> None:
             raise LaunchError(f"--port {port}: {reason}; name another") from error
 
 
-def environment(home: Path, *, workers: int, outside: Mapping[str, str]) -> dict[str, str]:
+def environment(
+    home: Path, *, workers: int, policy: Path | None = None, outside: Mapping[str, str]
+) -> dict[str, str]:
     """Return the environment of the service: quiet, and with everything it makes in `home`."""
     return {
         **outside,
+        **({} if policy is None else {"REGULARS_POLICY": str(policy.resolve())}),
         "REGULARS_HOME": str(home),
         "REGULARS_WORKERS": str(workers),
         "BENTOML_HOME": str(home / "bentoml"),

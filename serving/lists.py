@@ -1,10 +1,11 @@
-"""From a draft to the items that are shown: the rules of the request, and the reasons."""
+"""From a draft to the items that are shown: the shop's and the request's rules, and the reasons."""
 
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
+from msgspec import UNSET
 
 from serving.models import Catalogue
 from serving.schemas import (
@@ -21,6 +22,8 @@ from training.slates import BoolArray, Policy, compose
 
 POPULARITY: Final = "popularity"
 _POPULAR: Final = Model(name=POPULARITY, version=None)
+_ASKED: Final = ("k", "strategy", "max_per_category", "diversity")
+"""What a request may say of its list's policy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,23 +47,37 @@ class Draft:
     reason: FallbackReason | None = None
 
 
-def items(draft: Draft, request: RecommendationRequest) -> list[RecommendedItem]:
-    """Return the items of `draft` as `request` wants them; none without a catalogue."""
+def policy_of(request: RecommendationRequest, shop: Policy) -> Policy:
+    """Return the policy of one list: the shop's, but for what `request` says itself.
+
+    The places that the shop's policy does not draw stay undrawn where the request's list is
+    shorter: of `k` 10 and `explore` 2 a list of 9 draws one position, one of 8 none.
+    """
+    given = {name: getattr(request, name) for name in _ASKED}
+    given = {name: value for name, value in given.items() if value is not UNSET}
+    longer = given.get("k", shop.k) - shop.k
+    explore = min(max(shop.explore + longer, 0), shop.explore)
+    return shop.model_copy(update=given | {"explore": explore})
+
+
+def items(
+    draft: Draft, request: RecommendationRequest, *, policy: Policy, recommendation_id: str
+) -> list[RecommendedItem]:
+    """Return the items of `draft` as `policy` and `request` want them; none without a catalogue.
+
+    What is drawn comes from `recommendation_id` (hexadecimal) alone: with it, whoever knows the
+    candidates can draw again.
+    """
     if draft.catalogue is None or draft.scores is None:
         return []
     products, shelf = draft.catalogue.products, draft.catalogue.shelf
-    policy = Policy(
-        k=request.k,
-        strategy=request.strategy,
-        max_per_category=request.max_per_category,
-        diversity=request.diversity,
-    )
     slate = compose(
         draft.scores,
         shelf,
         policy=policy,
         query=draft.customer,
         exclude=_excluded(draft.catalogue, draft.session, request),
+        rng=np.random.default_rng(int(recommendation_id, 16)) if policy.explore else None,
     )
     told: list[list[str] | None] = [None] * len(slate.places)
     if request.explain:

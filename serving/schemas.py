@@ -6,7 +6,7 @@ The OpenAPI document is made from these classes (serving.openapi). Within v1 onl
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from training.slates import Strategy
 
@@ -27,6 +27,11 @@ FallbackReason = Literal[
     "model_unavailable",
     "exposure_log_unavailable",
 ]
+
+
+def _shops(default: str) -> Meta:
+    """Say in the document what a field is that a request does not give."""
+    return Meta(description=f"Not given: as the shop's policy says, or else {default}.")
 
 
 class Request(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -54,16 +59,17 @@ class RecommendationRequest(Request, frozen=True, kw_only=True):
 
     customer_id: Id | None = None
     """Without one the answer is in no experiment, and personal only by `session_product_ids`."""
-    k: Annotated[int, Meta(ge=1, le=100)] = 10
-    strategy: Strategy = "for_you"
+    k: Annotated[int, Meta(ge=1, le=100), _shops("10")] | UnsetType = UNSET
+    strategy: Annotated[Strategy, _shops("for_you")] | UnsetType = UNSET
     """`for_you`: anything. `buy_again`: the last 400 purchases alone; it may be short, even empty.
     `new_to_you`: none of these. `trending`: recent demand, for all alike."""
     filter: Filter | None = None
     exclude_product_ids: Annotated[list[Id], Meta(max_length=1_000)] = []
-    diversity: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    diversity: Annotated[float, Meta(ge=0, le=1), _shops("0")] | UnsetType = UNSET
     """How much unlike each other the products are; 0 is by score alone."""
-    max_per_category: Annotated[int, Meta(ge=1, le=100)] | None = None
-    """Products of one category; where the rest cannot fill the list, items say `filled`."""
+    max_per_category: Annotated[int, Meta(ge=1, le=100), _shops("null")] | UnsetType | None = UNSET
+    """Products of one category, null: of any number; where the rest cannot fill the list, items
+    say `filled`."""
     session_product_ids: Annotated[list[Id], Meta(max_length=100)] = []
     """What the visitor has just looked at, newest last. For a customer without purchases, or
     without `customer_id`, the champion answers as if they had just been bought, and they are not

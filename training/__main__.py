@@ -10,7 +10,9 @@ import typer
 
 from configs.cli import HOME, Home, user_errors
 from training import benchmark_command, score_commands
+from training.ablate_command import ablate
 from training.command import asked
+from training.diversity_command import diversity
 from training.evaluate_command import evaluate
 from training.options import AsOf, ConfigFile, DeviceName, Model, Name, Overrides, Seed
 
@@ -104,6 +106,8 @@ def tune(
 
 
 app.command()(evaluate)
+app.command()(diversity)
+app.command()(ablate)
 
 
 @app.command()

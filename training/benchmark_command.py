@@ -1,19 +1,18 @@
-"""`python -m training benchmark`: the models on what others have published."""
+"""`python -m training benchmark`: the models on what is known: published figures, truth, cost."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from configs.cli import user_errors
-from training.options import DeviceName, Overrides, Seed
+from configs.cli import HOME, Home, user_errors
+from training.command import asked
+from training.options import AsOf, ConfigFile, DeviceName, Overrides, Seed
 
-app = typer.Typer(no_args_is_help=True, help="Answer published benchmarks.")
-
-
-@app.callback()
-def _verbs() -> None:
-    """Keep `split` a verb, though it is the only one."""
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Answer published benchmarks; find a simulated shop's truth; tell the cost by size.",
+)
 
 
 @app.command()
@@ -55,3 +54,97 @@ def split(
         console.print(compare_metrics(title, {"two_tower": answered.metrics}))
         users = answered.lists["user"].nunique()
         console.print(f"{output}: {len(answered.lists)} rows, {users} users")
+
+
+@app.command()
+def truth(
+    overrides: Overrides = None,
+    *,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A recommender; again for one more. Else two_tower, ease, popularity."),
+    ] = None,
+    as_of: AsOf = None,
+    config: ConfigFile = None,
+    seed: Seed = 0,
+    device: DeviceName = "auto",
+    home: Home = HOME,
+) -> None:
+    """Correlate what models learn with the truth of a shop that `features simulate` made.
+
+    Preferences: scores with each customer's true wishes, over products never bought. Tastes alone:
+    the same without what all customers share, so that popularity finds none. Popularity: the
+    shared part with the true demand. Season: how the shared part moved in half a year with how the
+    season moved demand, by category. Settings are the first model's; each one is fitted before the
+    cut and half a year before it. Nothing is registered. Example: python -m training benchmark
+    truth --model two_tower --model popularity --as-of 2025-01-01 epochs=2
+    """
+    first, *others = model or ("two_tower", "ease", "popularity")
+    with asked(first, overrides, as_of=as_of, config=config, home=home) as work:
+        from training.known_answers import grid, known_answers
+        from training.models import config_class
+        from training.rolling import Progress
+
+        found = known_answers(
+            work.ws,
+            {first: work.config, **{name: config_class(name)() for name in others}},
+            as_of=work.as_of,
+            seed=seed,
+            device=device,
+            progress=Progress(
+                on_epoch=work.display.on_epoch,
+                on_model=work.display.on_model,
+                on_build=work.display.on_build,
+            ),
+        )
+    from training.display import console, table
+
+    console.print(table(grid(found, as_of=work.as_of)))
+
+
+@app.command()
+def scale(
+    *,
+    sizes: Annotated[
+        str, typer.Option(help="Multiples of 5,000 customers, parted by commas.")
+    ] = "1,4,16",
+    output: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    work: Annotated[
+        Path | None, typer.Option(help="Keep the workspaces here; else they are removed.")
+    ] = None,
+) -> None:
+    """Measure time and memory from a simulated shop's orders to lists for all its customers.
+
+    A size has so many times the demo's customers and order lines, and the square root of it times
+    its products; size 1 takes minutes. Every stage runs in a process of its own: simulate, build
+    (snapshots), train (a two-tower, one epoch and what it reads), epoch (one more), score (lists
+    of 10). Example: python -m training benchmark scale --sizes 1,4 --output scale.csv
+    """
+    with user_errors():
+        import tempfile
+        from contextlib import nullcontext
+
+        from rich.console import Console
+
+        from training.scale import Cost, grid, known_sizes, measure, write_costs
+
+        known = known_sizes(sizes)
+        costs: list[Cost] = []
+        folder = tempfile.TemporaryDirectory() if work is None else nullcontext(str(work))
+        try:
+            with folder as name, Console().status("") as status:
+                for cost in measure(
+                    known,
+                    work=Path(name),
+                    on_stage=lambda size, stage: status.update(f"Size {size:g}: {stage}"),
+                ):
+                    costs.append(cost)
+                    write_costs(costs, output)
+                    done = f"size {cost.size:g} {cost.stage}: {cost.wall_seconds:.1f} s"
+                    status.console.print(done, highlight=False)
+        finally:  # a size that the memory cannot hold takes nothing from those before it
+            if costs:
+                from training.display import console, table
+
+                console.print(table(grid(costs)))
+                console.print(f"{output}: {len(costs)} rows")

@@ -1,24 +1,18 @@
-"""Unlike products side by side: what makes two alike, how a list avoids it, and what that costs."""
+"""Unlike products side by side: what makes two alike, and how a list avoids it.
 
-from typing import TYPE_CHECKING, Final, TypeVar
+What that costs is measured by `training.diversity_price`.
+"""
+
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import csr_array, diags_array, hstack
 
-from training import metrics
 from training.inputs import FloatArray, IntArray, Products
-from training.ranking import BATCH, Pairs, top_k
-from training.recommender import Recommender, Scorer
 from training.vocabulary import tokens
 
-if TYPE_CHECKING:
-    from training.evaluate import RecommenderJudge
-
-N = TypeVar("N", bound=np.generic)
 POOL: Final = 100
-LEVELS: Final = tuple(step / 10 for step in range(11))
 
 
 def pool_size(k: int) -> int:
@@ -95,65 +89,3 @@ def category_numbers(products: Products) -> IntArray:
     """Return (C,): a number for each category, in the order they come; -1 where there is none."""
     names = np.array([name or None for name in products.categories], dtype=object)
     return pd.factorize(names)[0].astype(np.int64)
-
-
-def price_of_diversity(
-    model: Recommender, judge: "RecommenderJudge", *, k: int = 10
-) -> pd.DataFrame:
-    """Return what each diversity of LEVELS costs and brings on the window of `judge`.
-
-    A row for each `list` (all, new) and `diversity`: the means over the customers who bought of
-    `ndcg_at_k` and of `intra_list_diversity`, by the content of the products. Nothing else of a
-    policy is applied.
-    """
-    width, scorer = len(judge.products), model.scorer(judge.products)
-    vectors = content_vectors(judge.products)
-    new = judge.wanted.without(judge.owned, width)
-    parts = [
-        frame.assign(list=name)
-        for name, wanted, exclude in (("all", judge.wanted, None), ("new", new, judge.owned))
-        for frame in _levels(judge, scorer, vectors, wanted=wanted, exclude=exclude, k=k)
-    ]
-    return pd.concat(parts).groupby(["list", "diversity"], as_index=False).mean()
-
-
-def _levels(
-    judge: "RecommenderJudge",
-    scorer: Scorer,
-    vectors: csr_array,
-    *,
-    wanted: Pairs,
-    exclude: Pairs | None,
-    k: int,
-) -> list[pd.DataFrame]:
-    """Return the figures of each customer at each level, a frame for a batch and level."""
-    found = []
-    width = len(judge.products)
-    for start in range(0, len(judge.queries), BATCH):
-        stop = min(start + BATCH, len(judge.queries))
-        truth = wanted.mask(start, stop, width)
-        scored = truth.any(axis=1)
-        if not scored.any():
-            continue
-        truth = truth[scored]
-        scores = scorer(judge.queries[start:stop])[scored]
-        barred = None if exclude is None else exclude.mask(start, stop, width)[scored]
-        pools = top_k(scores, pool_size(k), exclude=barred)
-        relevance = np.where(pools >= 0, _at(scores, pools), -np.inf)
-        alike = np.stack([likeness(vectors, pool) for pool in pools])
-        for level in LEVELS:
-            chosen = mmr(relevance, alike, k=k, diversity=level)
-            lists = np.where(chosen >= 0, _at(pools, chosen), -1)
-            hits = (lists >= 0) & _at(truth, lists)
-            figures = {
-                "diversity": level,
-                f"ndcg_at_{k}": metrics.ndcg(hits, truth.sum(axis=1)),
-                "intra_list_diversity": metrics.diversity(lists, vectors),
-            }
-            found.append(pd.DataFrame(figures))
-    return found
-
-
-def _at(values: npt.NDArray[N], columns: IntArray) -> npt.NDArray[N]:
-    """Return of `values` (B, C) those in `columns` (B, K); where there is no column, the first."""
-    return np.take_along_axis(values, np.maximum(columns, 0), axis=1)

@@ -1,5 +1,6 @@
-"""The plots of an evaluation: NDCG@10 by model, by segment and by window."""
+"""The plots of an evaluation: NDCG@10 by model, by segment, by window, and by diversity."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,7 +8,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from training.evaluate import LISTS
+from training.diversity_price import LEVELS, Price
+from training.evaluate import LISTS, K
 from training.grids import NDCG
 from training.intervals import Estimate
 from training.rolling import Evaluation
@@ -94,8 +96,40 @@ def draw_windows(found: Evaluation) -> Iterator[Figure]:
 
 
 @contextmanager
+def draw_price(found: Price) -> Iterator[Figure]:
+    """Give NDCG@10 against how unlike a list's products are, a panel a list, a point a level."""
+    title = f"{found.model}: what diversity costs on the last window"
+    with _panels(found, title, 3.4) as (figure, panels):
+        for axes, name in zip(panels, LISTS, strict=True):
+            rows = found.levels[found.levels["list"] == name]
+            unlike, ndcg = rows["intra_list_diversity"].to_numpy(), rows[NDCG].to_numpy()
+            axes.plot(unlike, ndcg, color=OWN, marker="o", markersize=4)
+            for x, y, level in zip(unlike, ndcg, LEVELS, strict=True):
+                axes.annotate(
+                    f"{level:g}", (x, y), xytext=(0, -12), textcoords="offset points", ha="center"
+                )
+            axes.set(
+                title=f"list '{name}', by its diversity",
+                xlabel=f"mean 1 - cosine of a list's {K} products",
+                ylabel=f"NDCG@{K}",
+            )
+            axes.margins(y=0.15)
+            axes.set_ylim(bottom=0)
+            axes.grid(alpha=0.3)
+        yield figure
+
+
+def svg(figure: Figure) -> str:
+    """Return `figure` as SVG: the same text for the same figure, without a date or random ids."""
+    text = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "regulars", "svg.fonttype": "none"}):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()
+
+
+@contextmanager
 def _panels(
-    found: Evaluation, title: str, height: float
+    found: Evaluation | Price, title: str, height: float
 ) -> Iterator[tuple[Figure, tuple[Axes, ...]]]:
     """Give a figure with a panel a list."""
     with mpl.rc_context({"font.size": 9}):

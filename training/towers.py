@@ -4,7 +4,8 @@ B queries, C candidates, D embedding, F inputs, H heads, L history, T tokens.
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +15,24 @@ from torch.nn import functional
 from training.inputs import FloatArray
 
 SPREAD = 0.05  # of fresh embeddings
+Part = Literal["id", "title", "inputs", "demand", "activity", "decay", "repeats", "magnitude"]
+"""What the network can do without, to see what each is worth.
+
+Products' ids, their titles, their inputs of the moment (without them demand is alike for all),
+demand; customers' inputs, the decay of purchases, the repeat path; magnitude: without it the
+towers' product is a cosine.
+"""
+_FIXED: Final[dict[Part, tuple[float, tuple[str, ...]]]] = {
+    "id": (0.0, ("candidate.id.weight",)),
+    "title": (0.0, ("candidate.title.weight",)),
+    "inputs": (math.inf, ("candidate.standardise.scale",)),
+    "demand": (0.0, ("candidate.demand.2.weight",)),
+    "activity": (math.inf, ("query.standardise.scale",)),
+    "decay": (-math.inf, ("query.log_rate", "repeat.log_rate")),
+    "repeats": (0.0, ("repeat.weight",)),
+    "magnitude": (0.0, ()),  # the network is told so when it is made
+}
+"""The value at which a part says nothing, and what stays at it."""
 
 
 class Catalogue(NamedTuple):
@@ -23,6 +42,15 @@ class Catalogue(NamedTuple):
     rows: Tensor  # (C,) in the id vocabulary, 0 where unknown
     tokens: Tensor  # (T,) in the token vocabulary, product after product
     starts: Tensor  # (C,) where each product's tokens begin
+
+    def take(self, places: Tensor) -> "Catalogue":
+        """Return the products at `places` (S,) alone."""
+        ends = torch.cat([self.starts[1:], self.starts.new_tensor([len(self.tokens)])])
+        lengths = (ends - self.starts)[places]
+        starts = lengths.cumsum(0) - lengths
+        shift = (self.starts[places] - starts).repeat_interleave(lengths)
+        tokens = self.tokens[torch.arange(len(shift)) + shift]
+        return Catalogue(self.inputs[places], self.rows[places], tokens, starts)
 
 
 class Visitors(NamedTuple):
@@ -146,16 +174,34 @@ class RepeatPath(nn.Module):
 class TwoTowerNet(nn.Module):
     """Scores (B, C): the towers' product, the repeat path, and demand."""
 
-    def __init__(self, candidate: CandidateTower, query: QueryTower, repeat: RepeatPath) -> None:
+    def __init__(
+        self,
+        candidate: CandidateTower,
+        query: QueryTower,
+        repeat: RepeatPath,
+        *,
+        cosine: bool = False,
+    ) -> None:
         super().__init__()
         self.candidate, self.query, self.repeat = candidate, query, repeat
-        dim = candidate.id.embedding_dim
-        self.log_temperature = nn.Parameter(torch.tensor(0.5 * math.log(dim)))
+        self._cosine = cosine
+        spread = math.log(candidate.id.embedding_dim) / 2  # of random vectors' product
+        self.log_temperature = nn.Parameter(torch.tensor(-spread if cosine else spread))
+
+    def leave_out(self, parts: Iterable[Part]) -> None:
+        """Fix each of `parts` at the value at which it says nothing."""
+        tensors = dict([*self.named_parameters(), *self.named_buffers()])
+        for part in parts:
+            value, names = _FIXED[part]
+            for name in names:
+                tensors[name].requires_grad_(False).fill_(value)
 
     def forward(self, visitors: Visitors, candidates: Candidates) -> Tensor:
         """Return the scores of `candidates` for `visitors`, whose history indexes them."""
-        query = self.query(visitors, candidates.lasting)
-        scores = query @ candidates.current.T / self.log_temperature.exp() + candidates.demand
+        query, current = self.query(visitors, candidates.lasting), candidates.current
+        if self._cosine:
+            query, current = functional.normalize(query), functional.normalize(current)
+        scores = query @ current.T / self.log_temperature.exp() + candidates.demand
         history = visitors.history.clamp(min=0)
         query_rows = torch.arange(len(history), device=history.device).unsqueeze(1)
         index = (query_rows.expand_as(history), history)

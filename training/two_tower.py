@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 import numpy as np
 import pydantic
@@ -14,6 +14,7 @@ from torch import Tensor
 from configs.loader import Config
 from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from features.workspace import write_json
+from training.batches import Batch, shuffled, visitors_of
 from training.bundle import BundleError
 from training.inputs import FloatArray, Products, Queries
 from training.losses import new_loss, softmax_loss
@@ -21,6 +22,7 @@ from training.recommender import Scorer
 from training.towers import (
     CandidateTower,
     Catalogue,
+    Part,
     QueryTower,
     RepeatPath,
     TwoTowerNet,
@@ -30,7 +32,6 @@ from training.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from training.data import TrainingData
-    from training.examples import Examples
     from training.run import Run
 
 WEIGHTS: Final = "weights.safetensors"
@@ -56,16 +57,19 @@ class TwoTowerConfig(Config):
         0.5, ge=0, description="of the loss over what is not in the history, beside that over all"
     )
     batch_size: int = pydantic.Field(256, ge=1, description="customers in a step, about")
+    history_length: int = pydantic.Field(
+        100, ge=1, description="newest purchases of a customer that are read"
+    )
     weeks: int = pydantic.Field(100, ge=1, description="snapshots to learn from, at most")
-
-
-class Batch(NamedTuple):
-    """Customers of one snapshot and what they went on to buy."""
-
-    catalogue: Catalogue
-    visitors: Visitors
-    bought_by: Tensor  # (N,) row of the customer
-    bought: Tensor  # (N,) the candidate
+    full_softmax_products: int = pydantic.Field(
+        100_000, ge=1, description="products of a catalogue above which the softmax samples them"
+    )
+    negatives: int = pydantic.Field(
+        8192, ge=1, description="products drawn for a sample, about, beside those of the batch"
+    )
+    without: tuple[Part, ...] = pydantic.Field(
+        (), description="parts left out, to see what each is worth"
+    )
 
 
 class TwoTower:
@@ -95,18 +99,20 @@ class TwoTower:
                 **sizes,
             ),
             RepeatPath(config.half_lives),
+            cosine="magnitude" in config.without,
         ).eval()
 
     @classmethod
     def fit(cls, data: "TrainingData", *, config: TwoTowerConfig, seed: int, run: "Run") -> Self:
         """Train on the snapshots before `data.as_of`, for `config.epochs`.
 
+        The softmax is over the whole catalogue of a snapshot, or over a sample of a large one.
         Raises NotEnoughData where nobody bought anything after a snapshot.
         """
         from training.examples import examples
         from training.trainer import Learner, train
 
-        seen = examples(data, weeks=config.weeks)
+        seen = examples(data, weeks=config.weeks, history_length=config.history_length)
         known = seen[-1].products  # a product that came later has no trained row: it is unknown
         with torch.random.fork_rng():
             torch.manual_seed(seed)
@@ -118,14 +124,15 @@ class TwoTower:
         net = model._net
         net.candidate.standardise.learn(np.concatenate([one.products.features for one in seen]))
         net.query.standardise.learn(np.concatenate([one.queries.activity for one in seen]))
+        net.leave_out(config.without)
         catalogues = [model._catalogue(one.products) for one in seen]
 
         def batches(rng: np.random.Generator) -> Iterator[Batch]:
-            return _batches(seen, catalogues, size=config.batch_size, rng=rng)
+            return shuffled(seen, catalogues, config=config, rng=rng)
 
         def loss(batch: Batch) -> Tensor:
             candidates = net.candidate(batch.catalogue, id_dropout=config.id_dropout)
-            scores = net(batch.visitors, candidates)
+            scores = net(batch.visitors, candidates) - batch.log_q
             pairs = (batch.bought_by, batch.bought)
             new = new_loss(scores, batch.visitors.history, *pairs)
             return softmax_loss(scores, *pairs) + config.new_weight * new
@@ -155,7 +162,8 @@ class TwoTower:
 
         def score(queries: Queries) -> FloatArray:
             with torch.inference_mode():
-                visitors = Visitors(*(part.to(device) for part in _visitors(queries)))
+                asked = visitors_of(queries.newest(self.config.history_length))
+                visitors = Visitors(*(part.to(device) for part in asked))
                 scores: FloatArray = net(visitors, candidates).cpu().numpy()
             return scores
 
@@ -195,34 +203,4 @@ class TwoTower:
             rows=torch.from_numpy(self._ids.rows(products.product_ids)),
             tokens=torch.from_numpy(tokens),
             starts=torch.from_numpy(starts),
-        )
-
-
-def _visitors(queries: Queries) -> Visitors:
-    return Visitors(
-        activity=torch.from_numpy(queries.activity),
-        history=torch.from_numpy(queries.history),
-        days=torch.from_numpy(queries.history_days),
-    )
-
-
-def _batches(
-    seen: "list[Examples]", catalogues: list[Catalogue], *, size: int, rng: np.random.Generator
-) -> Iterator[Batch]:
-    """Yield the examples in random order, each batch from one snapshot."""
-    parts = [
-        (number, rows)
-        for number, one in enumerate(seen)
-        for rows in np.array_split(
-            rng.permutation(len(one.queries)), max(1, round(len(one.queries) / size))
-        )
-    ]
-    for place in rng.permutation(len(parts)):
-        number, rows = parts[place]
-        bought_by, bought = seen[number].bought_by(rows)
-        yield Batch(
-            catalogues[number],
-            _visitors(seen[number].queries[rows]),
-            torch.from_numpy(bought_by),
-            torch.from_numpy(bought),
         )

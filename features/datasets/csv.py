@@ -21,12 +21,15 @@
 
     python -m features ingest csv --file bons.csv --mapping shop.yaml
 
-The files may be .xlsx or .parquet as well. Without a `line_type` column, a price of 0 makes an
-adjustment, a product of `fee_product_ids` a fee, a negative quantity a return, all else a sale.
-Without `line_number`, lines are numbered by order in the file's order, so that an order must lie
-whole in one file. Exact duplicate rows are
-dropped and counted. A customer or product without `valid_from` is known from its first order line,
-or from the file's last moment if it has none.
+The files may be .xlsx or .parquet as well. A file that says what a line costs in all names that
+column `line_total`, in place of `unit_price`. Without a `line_type` column, a price or quantity of
+0 makes an adjustment, a product of `fee_product_ids` a fee, a negative quantity a return, all else
+a sale. Without `line_number`, lines are numbered by order in the file's order, so that an order
+must lie whole in one file. Exact duplicate rows are dropped and counted. A customer or product
+without `valid_from` is known from its first order line, or from the file's last moment if it has
+none.
+
+Mappings of public data sets lie in `configs/shops/`.
 """
 
 from pathlib import Path
@@ -50,8 +53,9 @@ class OrderLineColumns(Config):
     order_id: str
     event_timestamp: str
     quantity: str
-    unit_price: str  # net of discount
     product_id: str
+    unit_price: str | None = None  # net of discount
+    line_total: str | None = None  # in place of it: the unit price times the quantity
     customer_id: str | None = None
     line_number: str | None = None
     parent_product_id: str | None = None
@@ -60,6 +64,12 @@ class OrderLineColumns(Config):
     store_id: str | None = None
     recorded_timestamp: str | None = None  # when the shop could know; else `event_timestamp`
     currency: str | None = None  # every row must say the mapping's `currency`
+
+    @pydantic.model_validator(mode="after")
+    def _one_price(self) -> Self:
+        if (self.unit_price is None) == (self.line_total is None):
+            raise ValueError("name either unit_price or line_total")
+        return self
 
 
 class CustomerColumns(Config):
@@ -149,6 +159,8 @@ def load(file: Path, mapping: CsvMapping) -> RetailDataset:
     source = _Source(file, mapping.order_lines, mapping)
     lines = source.frame("order_lines")
     source.require_currency(mapping.order_lines.currency)
+    if mapping.order_lines.line_total is not None:
+        lines["unit_price"] = _unit_prices(lines["quantity"], source)
     lines["line_type"] = _line_types(lines, source)
     if mapping.order_lines.line_number is None:
         lines["line_number"] = lines.groupby("order_id", dropna=False).cumcount() + 1
@@ -236,13 +248,22 @@ class _Source:
         return values
 
 
+def _unit_prices(quantity: pd.Series, source: _Source) -> pd.Series:
+    """Return the line totals by `quantity`; the total itself where the quantity is 0."""
+    cells = source.rows[source.mapping.order_lines.line_total]
+    total = numbers(cells, file=source.file, decimal=source.mapping.decimal)
+    rule = "a number, with the quantity's sign"
+    refuse(cells, total.isna() | (total * quantity < 0), file=source.file, rule=rule)
+    return (total / quantity.mask(quantity == 0, 1)).abs()
+
+
 def _line_types(lines: pd.DataFrame, source: _Source) -> pd.Series:
     """Return the line types that the file's words, or else signs and prices, say."""
     mapping = source.mapping
     if mapping.order_lines.line_type is None:
         kinds = np.select(
             [
-                (lines["unit_price"] == 0).to_numpy(),
+                ((lines["unit_price"] == 0) | (lines["quantity"] == 0)).to_numpy(),
                 lines["product_id"].isin(mapping.fee_product_ids).to_numpy(),
                 (lines["quantity"] < 0).to_numpy(),
             ],

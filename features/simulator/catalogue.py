@@ -105,6 +105,13 @@ def _prices(category: Integers, weeks: int, *, rng: np.random.Generator) -> Floa
     return np.maximum(np.round(listed * promotions, 2), 0.05)
 
 
+def season(category: Integers, year_days: Floats) -> Floats:
+    """Return the season's part of the log demand for P products on W days of the year: (P, W)."""
+    phase = 2 * np.pi * (year_days[None, :] - _of(category, "peak")[:, None]) / 365.25
+    seasonal: Floats = _of(category, "season")[:, None] * np.cos(phase)
+    return seasonal
+
+
 def _appeal(
     category: Integers,
     rank: Integers,
@@ -116,8 +123,6 @@ def _appeal(
 ) -> Floats:
     """Zipf popularity, the category's year, fashion that drifts, and the interest in the new."""
     popularity = -0.5 * np.log(rank)
-    phase = 2 * np.pi * (year_days[None, :] - _of(category, "peak")[:, None]) / 365.25
-    season = _of(category, "season")[:, None] * np.cos(phase)
     memory, spread = 0.96, 0.6
     fashion = np.empty((len(category), len(weeks)))
     fashion[:, 0] = rng.normal(0, spread, len(category))
@@ -126,5 +131,6 @@ def _appeal(
         fashion[:, week] = memory * fashion[:, week - 1] + step
     age = weeks[None, :] - launch[:, None]
     novelty = 1.0 * np.exp(-np.maximum(age, 0) / 40)
-    total = (popularity - popularity.mean())[:, None] + season + fashion + novelty
+    seasonal = season(category, year_days)
+    total = (popularity - popularity.mean())[:, None] + seasonal + fashion + novelty
     return np.where(age >= 0, total, -np.inf)

@@ -1,18 +1,9 @@
-"""Likeness by hand and by scikit-learn, MMR by its definition, and what diversity costs."""
+"""Likeness by hand and by scikit-learn, MMR by its definition."""
 
 import numpy as np
 import pytest
 
-from tests.training.conftest import Shop
-from training.baselines import OwnPurchases, OwnPurchasesConfig
-from training.diversity import (
-    LEVELS,
-    content_vectors,
-    likeness,
-    mmr,
-    price_of_diversity,
-)
-from training.evaluate import recommender_judge
+from training.diversity import content_vectors, likeness, mmr
 from training.inputs import FloatArray, Products
 
 
@@ -82,19 +73,3 @@ def test_mmr_takes_no_more_than_there_is() -> None:
     relevance = np.array([[2, 1, -np.inf], [-np.inf] * 3], dtype=np.float32)
     assert mmr(relevance, alike, k=5, diversity=0.5).tolist() == [[0, 1, -1], [-1, -1, -1]]
     assert mmr(relevance[:, :0], alike[:, :0, :0], k=5, diversity=0.5).shape == (2, 0)
-
-
-def test_the_price_of_diversity(shop: Shop) -> None:
-    judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
-    model = OwnPurchases(OwnPurchasesConfig())
-    found = price_of_diversity(model, judge)
-    assert found["list"].tolist() == ["all"] * len(LEVELS) + ["new"] * len(LEVELS)
-    assert found["diversity"].tolist() == [*LEVELS, *LEVELS]
-    figures = judge(model)
-    for name, figure in (("all", "ndcg_at_10"), ("new", "new_ndcg_at_10")):
-        rows = found[found["list"] == name]
-        ndcg = rows["ndcg_at_10"].to_numpy()
-        unlike = rows["intra_list_diversity"].to_numpy()
-        assert ndcg[0] == pytest.approx(figures[figure])
-        assert ndcg[-1] < ndcg[0]
-        assert unlike[-1] > unlike[5] > unlike[0]

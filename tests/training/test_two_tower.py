@@ -1,11 +1,13 @@
 """The two-tower: the contract, what it learns, and that a killed training ends the same."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,12 +17,13 @@ from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from tests.contracts import RUN, RecommenderContract
 from tests.training.conftest import Shop
 from training.baselines import Popularity, PopularityConfig
+from training.batches import visitors_of
 from training.bundle import BundleError
 from training.data import TrainingData
 from training.evaluate import recommender_judge
 from training.inputs import NotEnoughData
 from training.run import Run
-from training.towers import RepeatPath, Visitors
+from training.towers import Part, RepeatPath, Visitors
 from training.two_tower import TwoTower, TwoTowerConfig
 from training.vocabulary import Vocabulary
 
@@ -119,6 +122,45 @@ def test_a_model_of_other_inputs_is_refused(name: str, tmp_path: Path) -> None:
     file.write_text(file.read_text().replace(f'"{name}"', '"something_else"'))
     with pytest.raises(BundleError, match="reads other inputs than today's; fit it again"):
         TwoTower.load(tmp_path)
+
+
+def test_a_model_of_before_a_setting_came_is_read(tmp_path: Path) -> None:
+    words = Vocabulary(["one", "two"])
+    TwoTower(CONFIG, product_ids=words, title_tokens=words).save(tmp_path)
+    file = tmp_path / "two_tower.json"
+    settings = json.loads(file.read_text())
+    for later in ("without", "full_softmax_products", "negatives", "history_length"):
+        del settings["config"][later]
+    file.write_text(json.dumps(settings))
+    assert TwoTower.load(tmp_path).config == CONFIG
+
+
+@pytest.mark.parametrize("part", get_args(Part))
+def test_what_is_left_out_changes_no_score(shop: Shop, part: Part, tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"without": (part,), "epochs": 1, "weeks": 2})
+    TwoTower.fit(shop.past, config=config, seed=1, run=RUN).save(tmp_path)
+    model = TwoTower.load(tmp_path)
+    products = shop.past.products(shop.past.as_of)
+    queries = shop.past.queries(shop.past.as_of, shop.past.customers(shop.past.as_of)[:5])
+    scores = model.scorer(products)(queries)
+    changed = {
+        "id": (replace(products, product_ids=products.product_ids[::-1]), queries),
+        "title": (replace(products, titles=products.titles[::-1]), queries),
+        "inputs": (replace(products, features=products.features[::-1].copy()), queries),
+        "activity": (products, replace(queries, activity=queries.activity + 1)),
+        "decay": (products, replace(queries, history_days=queries.history_days + 9)),
+    }
+    for name, world in changed.items():
+        moved = np.abs(model.scorer(world[0])(world[1]) - scores).max()
+        assert moved == 0 if name == part else moved > 1e-5
+    with torch.inference_mode():
+        candidates = model._net.candidate(model._catalogue(products))
+        visitors = visitors_of(queries)
+        repeats = model._net.repeat(visitors)
+        longer = model._net(visitors, candidates._replace(current=3 * candidates.current))
+    assert (len(np.unique(candidates.demand)) == 1) == (part in ("demand", "inputs"))
+    assert bool((repeats == 0).all()) == (part == "repeats")
+    assert np.allclose(longer, scores, atol=1e-5) == (part == "magnitude")
 
 
 _TRAIN = """

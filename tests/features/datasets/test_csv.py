@@ -10,7 +10,7 @@ import pytest
 from configs.loader import ConfigError, load_config
 from features.datasets import csv
 from features.ingest import ingest
-from features.schema import BadInput, RetailDataset, validate
+from features.schema import BadInput, Origin, RetailDataset, validate
 from features.workspace import Workspace
 
 SHOP = {
@@ -88,6 +88,26 @@ def test_without_line_types_sign_and_price_say_them(tmp_path: Path) -> None:
         *((1, "sale"), (2, "return")),
         *((3, "adjustment"), (4, "fee")),
     ]
+
+
+def test_what_a_line_costs_in_all_gives_its_unit_price(tmp_path: Path) -> None:
+    rows = (
+        "1,K,A,3,7.5,2024-03-01\n"
+        "1,K,B,-2,-5,2024-03-01\n"
+        "1,K,C,2,0,2024-03-01\n"
+        "1,K,D,0,4,2024-03-01\n"
+        "1,K,E,0,0,2024-03-01\n"
+    )
+    total = {"unit_price": None, "line_total": "Preis"}
+    lines = load(tmp_path, rows, order_lines=total).order_lines
+    assert told(lines, "line_type", "quantity", "unit_price") == [
+        *(("sale", 3, 2.5), ("return", -2, 2.5)),
+        *(("adjustment", 2, 0), ("adjustment", 0, 4), ("adjustment", 0, 0)),
+    ]
+    validate("order_lines", lines, origin=Origin(file="bons.csv"))
+    for cells, value in (("2,-5", "'-5'"), ("-2,5", "'5'"), ("2,", "missing"), ("2,x", "'x'")):
+        with pytest.raises(BadInput, match=f"row 2, column 'Preis', value {value}: a number"):
+            load(tmp_path, f"1,K,A,{cells},2024-03-01\n", order_lines=total)
 
 
 def test_every_optional_column_is_taken(tmp_path: Path) -> None:
@@ -237,6 +257,15 @@ def test_a_key_with_other_values_is_refused(tmp_path: Path) -> None:
         ("delimiter: ''", "delimiter = '': String should have at least 1 character"),
         ("order_lines: {colour: red}", "order_lines.colour = 'red': Extra inputs"),
         ("line_types: {V: gift}", "line_types.V = 'gift': Input should be 'sale'"),
+        (
+            "order_lines: {order_id: B, product_id: A, quantity: M, event_timestamp: Z}",
+            "order_lines = .*: Value error, name either unit_price or line_total",
+        ),
+        (
+            "order_lines: {order_id: B, product_id: A, quantity: M, event_timestamp: Z, "
+            "unit_price: P, line_total: S}",
+            "order_lines = .*: Value error, name either unit_price or line_total",
+        ),
     ],
 )
 def test_a_broken_mapping_is_named(tmp_path: Path, text: str, message: str) -> None:

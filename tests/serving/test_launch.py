@@ -1,0 +1,46 @@
+"""What stands in the way of starting is said before the service starts."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from features.workspace import Workspace
+from serving.__main__ import app
+from serving.launch import environment
+
+RUNNER = CliRunner()
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        ("explor: 2", "policy.yaml: explor = 2: Extra inputs are not permitted (known keys: k,"),
+        ("diversity: 2", "diversity = 2: Input should be less than or equal to 1"),
+        ("bought_within_days: week", "bought_within_days = 'week': Input should be a valid number"),
+        ("explore: 11", "explore = 11: at most k = 10"),
+        ("[explore]", "a config is a mapping"),
+        (None, "policy.yaml: no such config file"),
+    ],
+)
+def test_a_wrong_policy_starts_nothing(tmp_path: Path, policy: str | None, message: str) -> None:
+    Workspace.create(tmp_path / "shop")
+    file = tmp_path / "policy.yaml"
+    if policy is not None:
+        file.write_text(policy)
+    asked = ["run", "--home", str(tmp_path / "shop"), "--policy", str(file)]
+    for arguments, variables in ((asked, {}), (asked[:3], {"REGULARS_POLICY": str(file)})):
+        done = RUNNER.invoke(app, arguments, env=variables)
+        assert done.exit_code == 2
+        assert message in done.stderr
+        assert done.stderr.strip().count("\n") == 0
+
+
+def test_the_service_is_told_where_its_policy_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outside = {"PATH": "/bin"}
+    told = environment(tmp_path, workers=1, policy=Path("policy.yaml"), outside=outside)
+    assert told["REGULARS_POLICY"] == str(tmp_path / "policy.yaml")
+    assert "REGULARS_POLICY" not in environment(tmp_path, workers=1, outside=outside)
