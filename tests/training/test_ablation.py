@@ -67,6 +67,7 @@ def test_a_variant_is_the_model_of_its_settings_after_the_last_epoch(
     assert (rows["lead"] <= rows["lead_high"]).all()
 
 
+@pytest.mark.slow
 def test_what_was_cut_off_goes_on_and_nothing_is_trained_twice(shop: Shop, found: Ablation) -> None:
     told: list[tuple[str, int]] = []
     again = small(shop, Progress(on_epoch=lambda phase, epoch, _: told.append((phase, epoch))))

@@ -47,6 +47,7 @@ def test_where_nobody_bought_anything_new_there_is_no_figure(shop: Shop) -> None
         assert svg(figure).startswith("<?xml")
 
 
+@pytest.mark.slow
 def test_the_epochs_are_those_of_an_evaluation(shop: Shop) -> None:
     config = TwoTowerConfig(epochs=2, embedding_dim=4, weeks=5)
     found = price(shop.ws, "two_tower", as_of=shop.full.as_of, config=config, device="cpu")

@@ -122,6 +122,7 @@ def test_a_sampled_catalogue_holds_the_same_products(shop: Shop) -> None:
         torch.testing.assert_close(getattr(part, name), getattr(whole, name)[places])
 
 
+@pytest.mark.slow
 def test_training_by_a_sample_minimises_the_same_and_loses_little(shop: Shop) -> None:
     judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
     losses: list[float] = []
