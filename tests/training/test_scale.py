@@ -81,6 +81,7 @@ def test_a_killed_stage_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_every_stage_of_small_shops_is_measured(tmp_path: Path) -> None:
     work, file = tmp_path / "work", tmp_path / "scale.csv"
     asked = ["scale", "--sizes", "0.01,0.03", "--work", str(work), "--output", str(file)]
