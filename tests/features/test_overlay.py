@@ -110,7 +110,7 @@ def test_history_keeps_the_newest(tmp_path: Path) -> None:
             type="order_completed",
             customer_id="c",
             order_id=f"o{number}",
-            event_timestamp=MIDNIGHT - DAY + number * pd.Timedelta(minutes=15),
+            event_timestamp=MIDNIGHT - DAY + number * pd.Timedelta(minutes=4),
             items=(Item(product_id=f"p{number}", quantity=1, unit_price=1.0),),
         )
         log.append([event], clock=clock(event.event_timestamp))
