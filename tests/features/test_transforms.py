@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from features import transforms
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS
+from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, HISTORY_LENGTH, SALES_COUNTS
 from tests.features.shop import customers, line, lines, products, time
 
 CUT = "2011-07-01"
@@ -143,15 +143,16 @@ def test_history_by_hand() -> None:
     assert list(made["recent_timestamps"]) == [first, second, second]
 
 
-def test_history_keeps_the_newest_hundred() -> None:
-    days = pd.date_range("2011-01-01", periods=120).strftime("%Y-%m-%d")
+def test_history_keeps_the_newest() -> None:
+    count = HISTORY_LENGTH + 20
+    days = pd.date_range(end="2011-04-30", periods=count).strftime("%Y-%m-%d")
     table = [line(f"o{i}", "A", f"p{i}", day) for i, day in enumerate(days)]
     # the newest but one was recorded late: until then an older one has its place
-    table[118]["recorded_timestamp"] = time("2011-07-01")
+    table[count - 2]["recorded_timestamp"] = time("2011-07-01")
     made = rows_at(transforms.customer_history, lines(*table), CUT, "2011-07-02")
     before, after = made["recent_products"]
-    assert list(before) == [f"p{i}" for i in (119, *range(117, 18, -1))]
-    assert list(after) == [f"p{i}" for i in range(119, 19, -1)]
+    assert list(before) == [f"p{i}" for i in (count - 1, *range(count - 3, 18, -1))]
+    assert list(after) == [f"p{i}" for i in range(count - 1, 19, -1)]
 
 
 def test_product_sales_by_hand() -> None:
