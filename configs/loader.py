@@ -23,6 +23,23 @@ class ConfigError(UserError, ValueError):
     """A config names an unknown key, or a value that its rule refuses."""
 
 
+def put(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set the dotted `key` of nested `values`. ConfigError where a parent holds no keys.
+
+    >>> values = {"k": 1, "part": {"size": 2}}
+    >>> put(values, "part.lr", 3)
+    >>> values
+    {'k': 1, 'part': {'size': 2, 'lr': 3}}
+    """
+    target = values
+    *parents, leaf = key.split(".")
+    for parent in parents:
+        target = target.setdefault(parent, {})
+        if not isinstance(target, dict):
+            raise ConfigError(f"key {key!r}: {parent!r} holds a value, not keys")
+    target[leaf] = value
+
+
 def load_config(cls: type[C], path: Path | None = None, overrides: Sequence[str] = ()) -> C:
     """Return `cls` filled from `path` (YAML, overrides only), then from `key=value` strings.
 
@@ -51,14 +68,8 @@ def load_config(cls: type[C], path: Path | None = None, overrides: Sequence[str]
         key, separator, text = override.partition("=")
         if not separator or not key:
             raise ConfigError(f"override {override!r}: write key=value")
-        target = values
-        *parents, leaf = key.split(".")
-        for parent in parents:
-            target = target.setdefault(parent, {})
-            if not isinstance(target, dict):
-                raise ConfigError(f"override {override!r}: {parent!r} holds a value, not keys")
         try:
-            target[leaf] = yaml.safe_load(text)
+            put(values, key, yaml.safe_load(text))
         except yaml.YAMLError as error:
             raise ConfigError(f"override {override!r}: not a YAML value: {error}") from error
         source = f"{source} with {override}"

@@ -32,7 +32,6 @@ def ablate(
     with asked(model, overrides, as_of=as_of, config=config, home=home) as work:
         from training.ablation import FILE, grid
         from training.ablation import ablate as run
-        from training.rolling import Progress
 
         found = run(
             work.ws,
@@ -42,11 +41,7 @@ def ablate(
             seeds=seeds,
             parts=None if parts is None else parts.split(","),
             device=device,
-            progress=Progress(
-                on_epoch=work.display.on_epoch,
-                on_model=work.display.on_model,
-                on_build=work.display.on_build,
-            ),
+            progress=work.progress,
         )
     from training.display import console, table
 

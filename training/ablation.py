@@ -19,14 +19,13 @@ from configs.loader import Config, ConfigError
 from features.workspace import Workspace
 from training import towers
 from training.assess import WINDOW_DAYS, Metrics
-from training.commit import code_digest, git_commit
+from training.commit import code_digest
 from training.evaluate import K, Lists
 from training.grids import Grid
 from training.intervals import Estimate, Sample, compare
 from training.job import Job, prepare
 from training.models import UnknownModel, model_class
-from training.rolling import Progress
-from training.run import Device, Run
+from training.run import Device, Progress, Run
 from training.segments import EVERYONE, Part, Window, look
 from training.tracking import Tracking
 
@@ -88,7 +87,8 @@ def ablate(
     with ws.lock("training"):
         tracking = Tracking(ws)
         tracking.fail_stale()
-        run_id = tracking.start(key=None, name=f"ablate {model}", tags=_tags(job))
+        tags = {"kind": "ablation", **job.tags, "seed": f"0 to {seeds - 1}"}
+        run_id = tracking.start(key=None, name=f"ablate {model}", tags=tags)
         with tracking.ending(run_id):
             window = look(job.full, at=job.past.as_of, days=WINDOW_DAYS)
             samples: dict[Part, list[dict[str, Sample]]] = {}
@@ -204,13 +204,3 @@ def _log(tracking: Tracking, found: Ablation) -> None:
         tracking.log_metrics(run_id, {f"{start}.{name}": row[name] for name in (NDCG, "lead")})
     client: Any = tracking.client
     client.log_text(run_id, found.figures.to_csv(index=False), FILE)
-
-
-def _tags(job: Job) -> dict[str, str]:
-    return {
-        "kind": "ablation",
-        "model": job.model,
-        "as_of": job.as_of.isoformat(),
-        "data_digest": job.data_digest,
-        "git_commit": git_commit(),
-    }

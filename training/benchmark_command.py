@@ -83,7 +83,6 @@ def truth(
     with asked(first, overrides, as_of=as_of, config=config, home=home) as work:
         from training.known_answers import grid, known_answers
         from training.models import config_class
-        from training.rolling import Progress
 
         found = known_answers(
             work.ws,
@@ -91,11 +90,7 @@ def truth(
             as_of=work.as_of,
             seed=seed,
             device=device,
-            progress=Progress(
-                on_epoch=work.display.on_epoch,
-                on_model=work.display.on_model,
-                on_build=work.display.on_build,
-            ),
+            progress=work.progress,
         )
     from training.display import console, table
 

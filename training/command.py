@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from configs.loader import Config
     from features.workspace import Workspace
     from training.display import Display
+    from training.run import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,14 @@ class Asked:
     as_of: "pd.Timestamp"
     config: "Config"
     display: "Display"
+
+    @property
+    def progress(self) -> "Progress":
+        """The display, for a measurement of several trainings."""
+        from training.run import Progress
+
+        shown = self.display
+        return Progress(on_epoch=shown.on_epoch, on_model=shown.on_model, on_build=shown.on_build)
 
 
 @contextmanager

@@ -24,7 +24,6 @@ def diversity(
     """
     with asked(model, overrides, as_of=as_of, config=config, home=home) as work:
         from training.diversity_price import price
-        from training.rolling import Progress
 
         found = price(
             work.ws,
@@ -33,7 +32,7 @@ def diversity(
             config=work.config,
             seed=seed,
             device=device,
-            progress=Progress(on_epoch=work.display.on_epoch, on_build=work.display.on_build),
+            progress=work.progress,
         )
     from training.display import console, table
     from training.diversity_price import PLOT, TABLE, grid

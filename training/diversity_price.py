@@ -16,18 +16,17 @@ from configs.loader import Config
 from features.workspace import Workspace
 from training import metrics
 from training.assess import WINDOW_DAYS
-from training.commit import code_digest, git_commit
+from training.commit import code_digest
 from training.diversity import content_vectors, likeness, mmr, pool_size
 from training.evaluate import LISTS, K, RecommenderJudge
 from training.grids import Grid
 from training.inputs import IntArray
 from training.job import Job, prepare
 from training.kept import answer
-from training.models import UnknownModel, model_class, spec
+from training.models import model_class, spec
 from training.ranking import BATCH, Pairs, top_k
 from training.recommender import Recommender, Scorer
-from training.rolling import Progress
-from training.run import Device, Run
+from training.run import Device, Progress, Run
 from training.segments import look
 from training.tracking import Tracking
 
@@ -66,15 +65,16 @@ def price(
     choice is taken if it stands. Table and plot are logged as one MLflow run. Raises UnknownModel
     for what is no recommender, NotEnoughData or WorkspaceError as `rolling.evaluate` does.
     """
-    if spec(model).registered != "recommender":
-        raise UnknownModel(f"model {model!r}: not a recommender")
+    spec(model, registered="recommender")
     told = progress or Progress()
     job = prepare(ws, model, as_of=as_of, config=config, seed=seed, on_build=told.on_build)
     with ws.lock("training"):
         tracking = Tracking(ws)
         key = f"diversity-{job.key}-{code_digest()}"
         tracking.fail_stale(keep=key)
-        run_id = tracking.start(key=key, name=f"diversity of {model}", tags=_tags(job))
+        run_id = tracking.start(
+            key=key, name=f"diversity of {model}", tags={"kind": "diversity", **job.tags}
+        )
         with tracking.ending(run_id):
             found = Price(
                 model=model,
@@ -187,14 +187,3 @@ def _log(tracking: Tracking, found: Price, config: Config) -> None:
     tracking.client.log_text(found.run_id, found.levels.to_csv(index=False), TABLE)
     with draw_price(found) as figure:
         tracking.client.log_text(found.run_id, svg(figure), PLOT)
-
-
-def _tags(job: Job) -> dict[str, str]:
-    return {
-        "kind": "diversity",
-        "model": job.model,
-        "as_of": job.as_of.isoformat(),
-        "data_digest": job.data_digest,
-        "git_commit": git_commit(),
-        "seed": str(job.seed),
-    }

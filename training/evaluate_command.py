@@ -40,7 +40,6 @@ def evaluate(
         from training.models import spec
 
         if spec(model).registered == "recommender":
-            from training.rolling import Progress
             from training.rolling import evaluate as run
 
             found = run(
@@ -52,11 +51,7 @@ def evaluate(
                 device=device,
                 windows=windows,
                 baselines=baselines,
-                progress=Progress(
-                    on_epoch=work.display.on_epoch,
-                    on_model=work.display.on_model,
-                    on_build=work.display.on_build,
-                ),
+                progress=work.progress,
             )
             said = _report(work, found)
         else:

@@ -67,7 +67,7 @@ def fit(
         tracking.fail_stale(keep=job.key)
         found = registry.find_finished(tracking, key=job.key)
         if found is None:
-            run_id = tracking.start(key=job.key, name=model, tags=_tags(job))
+            run_id = tracking.start(key=job.key, name=model, tags=job.tags)
             with tracking.ending(run_id):
                 _fit(tracking, run_id, job, device=device, report=report)
             version = registry.of_run(ws, tracking.client, run_id)
@@ -130,16 +130,6 @@ def assess_job(job: Job, *, run: Run, baselines: bool = True) -> Assessment:
         run=run,
         baselines=baselines,
     )
-
-
-def _tags(job: Job) -> dict[str, str]:
-    return {
-        "model": job.model,
-        "as_of": job.as_of.isoformat(),
-        "data_digest": job.data_digest,
-        "git_commit": git_commit(),
-        "seed": str(job.seed),
-    }
 
 
 def _manifest(job: Job, found: Assessment, config: Config) -> Manifest:

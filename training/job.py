@@ -15,6 +15,7 @@ from features.snapshots import CODE_VERSION
 from features.store import FeatureClient
 from features.workspace import Workspace
 from training.assess import window_days
+from training.commit import git_commit
 from training.data import TrainingData
 from training.models import config_class
 
@@ -45,6 +46,17 @@ class Job:
         asked = [self.model, self.config.model_dump(mode="json"), self.seed, self.code]
         text = json.dumps([*asked, self.as_of.isoformat(), self.data_digest], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What this work is made of, as tags of its MLflow run."""
+        return {
+            "model": self.model,
+            "as_of": self.as_of.isoformat(),
+            "data_digest": self.data_digest,
+            "git_commit": git_commit(),
+            "seed": str(self.seed),
+        }
 
     @property
     def checkpoints(self) -> Path:

@@ -31,11 +31,10 @@ from training.data import TrainingData
 from training.grids import Grid
 from training.inputs import NotEnoughData, Products, Queries
 from training.intervals import Estimate
-from training.models import UnknownModel, model_class, spec
+from training.models import model_class, spec
 from training.ranking import BATCH, pairs
 from training.recommender import Recommender
-from training.rolling import Progress
-from training.run import Device, Run
+from training.run import Device, Progress, Run
 
 ACTIVE_DAYS: Final = 90
 """Judged are customers with an order in so many days before the cut."""
@@ -110,8 +109,7 @@ def known_answers(
     for what is no recommender, NotEnoughData where too little was known half a year before.
     """
     for name in models:
-        if spec(name).registered != "recommender":
-            raise UnknownModel(f"model {name!r}: not a recommender")
+        spec(name, registered="recommender")
     world = World.open(ws)
     snapshots.build(ws, as_of=as_of, progress=progress.on_build)
     client = FeatureClient(ws)

@@ -96,14 +96,16 @@ class UnknownModel(UserError, ValueError):
     """A model name that nobody knows; the message lists the known ones."""
 
 
-def spec(name: str) -> ModelSpec:
-    """Return the entry of model `name`. Raises UnknownModel.
+def spec(name: str, *, registered: str | None = None) -> ModelSpec:
+    """Return the entry of model `name`. Raises UnknownModel, also if it is no `registered` model.
 
     >>> spec("churn").baselines
     ('recency', 'logistic_regression')
     """
     if name not in MODELS:
         raise UnknownModel(f"model {name!r}: known are {', '.join(MODELS)}")
+    if registered not in (None, MODELS[name].registered):
+        raise UnknownModel(f"model {name!r}: not a {registered} model")
     return MODELS[name]
 
 

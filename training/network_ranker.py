@@ -116,7 +116,6 @@ class NetworkRanker:
             seed=seed,
             run=run,
         )
-        net.train()
         train(learner, epochs=config.epochs, run=run)
         return model
 

@@ -57,16 +57,18 @@ def pair_reader(products: Products) -> PairReader:
     """
     price = products.features[:, _LOG_PRICE].astype(np.float64)
     vectors = content_vectors(products)
-    lengths: Numbers = (
-        vectors.power(2).sum(axis=1).astype(np.float64)
-    )  # 1, or 0 where nothing is known
+    by_token = csr_array(vectors.T)
+    known = (vectors.power(2).sum(axis=1) > 0).astype(np.float64)  # 0: nothing to be like
 
     def read(queries: Queries, pairs: Pairs) -> FloatArray:
         history = _History.of(queries, width=max(len(products), 1))
+        found = history.find(pairs)
+        left = history.by_key(history.left(_ALIKE_DAYS))
+        own = history.at(found, left) * known[pairs.columns]
         columns = [
-            *_of_product(history, pairs),
+            *_of_product(history, pairs, found),
             *_of_price(history, pairs, price),
-            *_of_likeness(history, pairs, vectors, lengths),
+            *_of_likeness(history, pairs, own, vectors, by_token),
             *(values[pairs.rows] for values in _of_history(history)),
         ]
         return np.stack(columns, axis=1).astype(np.float32)
@@ -140,30 +142,30 @@ class _History:
         found = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
         return np.where(self.keys[found] == wanted, found, -1)
 
+    def at(self, found: IntArray, values: Numbers, *, missing: float = 0.0) -> Numbers:
+        """Return of `values` (K,) those of the pairs' keys as `find` gives them."""
+        return np.where(found >= 0, values[found] if len(values) else missing, missing)
 
-def _of_product(history: _History, pairs: Pairs) -> list[Numbers]:
+
+def _of_product(history: _History, pairs: Pairs, found: IntArray) -> list[Numbers]:
     """Return the columns from `times_bought` to `share_of_orders`: the product in the history."""
-    found = history.find(pairs)
-    bought = found >= 0
-
-    def of_pairs(values: Numbers, missing: float) -> Numbers:
-        return np.where(bought, values[found] if len(values) else missing, missing)
-
-    times = history.by_key()
+    by_key = history.by_key()
     newest, oldest = history.least_by_key(history.days), -history.least_by_key(-history.days)
-    between = np.where(times > 1, (oldest - newest) / np.maximum(times - 1, 1), SINGLE_GAP_DAYS)
-    since = of_pairs(newest, NEVER_DAYS)
-    rhythm = of_pairs(between, SINGLE_GAP_DAYS)
-    orders_since = of_pairs(history.least_by_key(history.orders_since), NO_ORDERS_SINCE)
+    between = np.where(by_key > 1, (oldest - newest) / np.maximum(by_key - 1, 1), SINGLE_GAP_DAYS)
+    times = history.at(found, by_key)
+    since = history.at(found, newest, missing=NEVER_DAYS)
+    rhythm = history.at(found, between, missing=SINGLE_GAP_DAYS)
+    least = history.least_by_key(history.orders_since)
+    orders_since = history.at(found, least, missing=NO_ORDERS_SINCE)
     return [
-        of_pairs(times, 0.0),
-        *(of_pairs(history.by_key(history.left(days)), 0.0) for days in HALF_LIVES),
+        times,
+        *(history.at(found, history.by_key(history.left(days))) for days in HALF_LIVES),
         since,
         rhythm,
         since / np.maximum(rhythm, 1.0),
         (orders_since == 0).astype(np.float64),
         orders_since,
-        of_pairs(times, 0.0) / np.maximum(history.orders(), 1)[pairs.rows],
+        times / np.maximum(history.orders(), 1)[pairs.rows],
     ]
 
 
@@ -176,14 +178,17 @@ def _of_price(history: _History, pairs: Pairs, price: Numbers) -> list[Numbers]:
 
 
 def _of_likeness(
-    history: _History, pairs: Pairs, vectors: csr_array, lengths: Numbers
+    history: _History, pairs: Pairs, own: Numbers, vectors: csr_array, by_token: csr_array
 ) -> list[Numbers]:
-    """Return `alike` and `alike_mean`: of the product and all others in the history."""
+    """Return `alike` and `alike_mean`: of the product and all others in the history.
+
+    `own` (N,) is how like the product is to its own purchases; `by_token` are the products'
+    `vectors` (C, D), transposed.
+    """
     left = history.left(_ALIKE_DAYS)
     shape = (history.count, vectors.shape[0])
     profile = csr_array((left, (history.rows, history.places)), shape=shape)
-    cosines = ((profile @ vectors) @ vectors.T).toarray()[pairs.rows, pairs.columns]
-    own = profile.toarray()[pairs.rows, pairs.columns] * lengths[pairs.columns]
+    cosines = ((profile @ vectors) @ by_token).toarray()[pairs.rows, pairs.columns]
     alike = np.maximum(cosines - own, 0.0)
     return [alike, alike / np.maximum(history.by_row(left), 1e-6)[pairs.rows]]
 

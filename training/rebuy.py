@@ -41,14 +41,10 @@ class Rebuy:
         days = bought.assign(day=day).groupby(["product_id", "customer_id"])["day"].nunique()
         again = pd.DataFrame({"buyers": 1.0, "share": days > 1, "days": days - 1.0})
         counts = again.groupby("product_id").sum()
-        buyers = counts["buyers"].to_numpy(np.float64)
-        mean = counts[["share", "days"]].sum() / max(buyers.sum(), 1)
-        rates = pd.DataFrame(
-            {
-                name: (counts[column] + _DOUBT * mean[column]) / (buyers + _DOUBT)
-                for name, column in zip(REBUY_INPUTS, ("share", "days"), strict=False)
-            }
-        ).assign(log_buyers=np.log1p(buyers))
+        buyers = counts.pop("buyers")
+        mean = counts.sum() / max(buyers.sum(), 1)
+        doubted = (counts + _DOUBT * mean).div(buyers + _DOUBT, axis=0)
+        rates = doubted.set_axis(list(REBUY_INPUTS[:2]), axis=1).assign(log_buyers=np.log1p(buyers))
         return cls(rates, unknown=[float(mean["share"]), float(mean["days"]), 0.0])
 
     def inputs(self, products: Products) -> FloatArray:

@@ -6,7 +6,7 @@ their number is chosen there too.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,8 +19,8 @@ from training.commit import code_digest, git_commit
 from training.intervals import Comparison, Sample, compare
 from training.job import Job, prepare
 from training.kept import answer
-from training.models import MODELS, UnknownModel, config_class, spec
-from training.run import Device
+from training.models import MODELS, config_class, spec
+from training.run import Device, Progress
 from training.segments import Part, look
 from training.tracking import Tracking
 
@@ -70,17 +70,6 @@ class Evaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
-    """Whom an evaluation tells how far it is."""
-
-    on_epoch: Callable[[str, int, Metrics], None] = lambda *_: None
-    """Told the model and window, the epoch (from 1) and its metrics."""
-    on_model: Callable[[int, int], None] = lambda *_: None
-    """Told how many models have answered, over all windows, and how many are asked."""
-    on_build: Callable[[int, int], None] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Measured:
     """A window and every model's figures in it, by customer."""
 
@@ -120,7 +109,9 @@ def evaluate(
         tracking = Tracking(ws)
         key = _digest(newest.key, code_digest(), windows, names)
         tracking.fail_stale(keep=key)
-        run_id = tracking.start(key=key, name=f"evaluate {model}", tags=_tags(newest))
+        run_id = tracking.start(
+            key=key, name=f"evaluate {model}", tags={"kind": "evaluation", **newest.tags}
+        )
         with tracking.ending(run_id):
             measured: list[_Measured] = []
             for number in range(windows):
@@ -148,10 +139,9 @@ def evaluate(
 
 def _baselines(model: str, asked: Baselines) -> tuple[str, ...]:
     """Return the names of the models that `model` stands beside."""
-    if spec(model).registered != "recommender":
-        raise UnknownModel(f"model {model!r}: not a recommender")
+    own = spec(model, registered="recommender")
     known = [name for name, entry in MODELS.items() if entry.registered == "recommender"]
-    named = known if asked == "all" else spec(model).baselines
+    named = known if asked == "all" else own.baselines
     return tuple(name for name in named if name != model)
 
 
@@ -196,17 +186,6 @@ def _compare(
             seed=seed,
         )
         for part in first
-    }
-
-
-def _tags(job: Job) -> dict[str, str]:
-    return {
-        "kind": "evaluation",
-        "model": job.model,
-        "as_of": job.as_of.isoformat(),
-        "data_digest": job.data_digest,
-        "git_commit": git_commit(),
-        "seed": str(job.seed),
     }
 
 

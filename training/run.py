@@ -47,3 +47,14 @@ class Run:
         if self.device == "cuda" and not found:
             raise ConfigError("device = 'cuda': this machine has no usable GPU; take cpu or auto")
         return "gpu" if found and self.device != "cpu" else "cpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Whom a measurement of several trainings tells how far it is."""
+
+    on_epoch: Callable[[str, int, dict[str, float]], None] = _silent_part
+    """Told the phase (model and window), the epoch (from 1) and its metrics."""
+    on_model: Callable[[int, int], None] = lambda *_: None
+    """Told how many models have answered, over all windows, and how many are asked."""
+    on_build: Callable[[int, int], None] | None = None

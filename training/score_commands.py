@@ -88,10 +88,9 @@ def _fitted(
     from training.data import TrainingData
     from training.display import show
     from training.fit import fit
-    from training.models import UnknownModel, config_class, spec
+    from training.models import config_class, spec
 
-    if spec(model).registered != registered:
-        raise UnknownModel(f"model {model!r}: not a {registered} model")
+    spec(model, registered=registered)
     ws = Workspace.open(home)
     cut = cut_of(ws, as_of)
     config = config_class(model)(**(settings or {}))

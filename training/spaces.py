@@ -1,10 +1,11 @@
 """What `tune` searches, by model, and how a draw changes a config."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Final
 
-from configs.loader import Config
+from configs.loader import Config, put
 
 Space = dict[str, "Range | tuple[Any, ...]"]
 """By key of the config, dotted where it lies in a part's own config: numbers or options."""
@@ -86,11 +87,7 @@ def changed(values: dict[str, Any], drawn: dict[str, Any]) -> dict[str, Any]:
     >>> changed({"k": 1, "part": {"lr": 1, "size": 2}}, {"part.lr": 3, "other.lr": 4})
     {'k': 1, 'part': {'lr': 3, 'size': 2}, 'other': {'lr': 4}}
     """
-    found = dict(values)
+    found = deepcopy(values)
     for key, value in drawn.items():
-        parent, _, leaf = key.rpartition(".")
-        if parent:
-            found[parent] = {**found.get(parent, {}), leaf: value}
-        else:
-            found[key] = value
+        put(found, key, value)
     return found

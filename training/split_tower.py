@@ -130,7 +130,6 @@ class SplitTower:
             seed=seed,
             run=run,
         )
-        model._net.train()
         train(learner, epochs=config.epochs, run=run)
         return model
 

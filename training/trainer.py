@@ -94,6 +94,7 @@ def train(learner: Learner, *, epochs: int, run: Run) -> None:
     Afterwards its network is on the CPU, in evaluation mode.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    learner.net.train()
     folder = run.checkpoints
     callbacks = []
     if folder is not None:

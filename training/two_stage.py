@@ -48,7 +48,7 @@ class TwoStageConfig(Config):
     per_source: int = pydantic.Field(60, ge=1, description="products that a source nominates")
     windows: int = pydantic.Field(4, ge=1, description="earlier windows of 28 days to learn from")
     customers: int = pydantic.Field(
-        5000, ge=1, description="customers of a window to learn from, at most"
+        2000, ge=1, description="customers of a window to learn from, at most"
     )
     rankers: tuple[Literal["network", "trees"], ...] = pydantic.Field(
         ("network", "trees"), min_length=1, description="whose scores add up"

@@ -148,7 +148,6 @@ class TwoTower:
             seed=seed,
             run=run,
         )
-        net.train()
         train(learner, epochs=config.epochs, run=run)
         return model
 

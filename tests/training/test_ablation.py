@@ -15,7 +15,7 @@ from training.__main__ import app
 from training.ablation import FILE, PARTS, WHOLE, Ablation, ablate, grid
 from training.evaluate import recommender_judge
 from training.models import UnknownModel, config_class
-from training.rolling import Progress
+from training.run import Progress
 from training.tracking import Tracking
 from training.two_tower import TwoTower, TwoTowerConfig
 

@@ -124,5 +124,16 @@ def test_help_is_quick_and_teaches() -> None:
         env={**os.environ, "COLUMNS": "200"},
     )
     assert "loaded []" in done.stdout
-    for verb in ("fit", "tune", "evaluate", "promote", "export", "compare", "score"):
+    for verb in (
+        "fit",
+        "tune",
+        "evaluate",
+        "ablate",
+        "diversity",
+        "benchmark",
+        "promote",
+        "export",
+        "compare",
+        "score",
+    ):
         assert f" {verb} " in done.stdout

@@ -85,5 +85,5 @@ def test_the_command_shows_table_and_plot(shop: Shop) -> None:
 
 
 def test_what_is_no_recommender_has_no_lists(shop: Shop) -> None:
-    with pytest.raises(UnknownModel, match="'recency': not a recommender"):
+    with pytest.raises(UnknownModel, match="'recency': not a recommender model"):
         price(shop.ws, "recency", as_of=shop.full.as_of)

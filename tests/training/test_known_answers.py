@@ -205,7 +205,7 @@ class TestTruth:
     ("arguments", "message"),
     [
         ([], "holds no simulated shop: run `python -m features simulate`"),
-        (["--model", "churn"], "model 'churn': not a recommender"),
+        (["--model", "churn"], "model 'churn': not a recommender model"),
         (["--model", "popularity", "--model", "gpt"], "model 'gpt': known are two_stage"),
         (["epochs=0"], "epochs = 0"),
     ],

@@ -20,7 +20,7 @@ CUSTOMERS, EACH = 300, 12
 def made(seed: int) -> RankerExamples:
     """Each customer buys the candidate whose first input is highest; the second says nothing.
 
-    A third input, alike for a customer's candidates, is larger the more the customer buys.
+    A third input is alike for all candidates of a customer, and says nothing either.
     """
     rng = np.random.default_rng(seed)
     inputs = rng.normal(size=(CUSTOMERS, EACH, 3)).astype(np.float32)

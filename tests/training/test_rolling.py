@@ -14,7 +14,8 @@ from training.commit import code_digest
 from training.evaluate import recommender_judge
 from training.models import UnknownModel
 from training.report import FILE
-from training.rolling import Evaluation, Progress, evaluate
+from training.rolling import Evaluation, evaluate
+from training.run import Progress
 from training.segments import EVERYONE, Part
 from training.tracking import Tracking
 from training.two_tower import TwoTowerConfig
@@ -141,7 +142,7 @@ def test_the_lists_are_those_of_the_best_epoch_and_a_cut_off_training_goes_on(sh
 
 
 def test_only_recommenders_are_ranked(shop: Shop) -> None:
-    with pytest.raises(UnknownModel, match="'churn': not a recommender"):
+    with pytest.raises(UnknownModel, match="'churn': not a recommender model"):
         evaluate(shop.ws, "churn", as_of=shop.full.as_of)
 
 

@@ -89,7 +89,7 @@ def test_the_command_names_what_it_does_not_know(shop: Shop, tmp_path: Path) -> 
     asked += ["--output", str(tmp_path / "x.parquet")]
     for wrong, says in (
         (["--lists", "old"], "lists = 'old': known are all, new"),
-        (["--model", "churn"], "model 'churn': not a recommender"),
+        (["--model", "churn"], "model 'churn': not a recommender model"),
         (["--model", "nothing"], "model 'nothing': known are"),
     ):
         result = CliRunner().invoke(app, [*asked, *wrong])
