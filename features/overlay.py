@@ -37,7 +37,7 @@ def overlay(row: Mapping[str, Any], events: Sequence[Event], *, at: pd.Timestamp
         new[name] = float(_number(row.get(name)))
     history = _history(row)
     year_ago = microseconds(at - 365 * _DAY)
-    recent = {product for time, product in history if time >= year_ago}
+    recent = {product for time, product, _ in history if time >= year_ago}
     for event in events:
         age = (at - event.event_timestamp) / _DAY
         priced = [item for item in event.items if item.quantity * item.unit_price > 0]
@@ -46,15 +46,16 @@ def overlay(row: Mapping[str, Any], events: Sequence[Event], *, at: pd.Timestamp
         elif event.type == "order_completed" and priced:
             _count_order(new, event, age)
             time = microseconds(event.event_timestamp)
-            bought = {item.product_id for item in priced}
-            history.extend((time, product) for product in bought)
+            bought = {item.product_id: item.quantity * item.unit_price for item in priced}
+            history.extend((time, product, value) for product, value in bought.items())
             if age <= 365:
                 new["units_365d"] += sum(item.quantity for item in priced)
-                new["products_365d"] += len(bought - recent)
-                recent |= bought
+                new["products_365d"] += len(bought.keys() - recent)
+                recent |= bought.keys()
     history = sorted(history, key=lambda entry: (-entry[0], entry[1]))[:HISTORY_LENGTH]
-    new["recent_timestamps"] = [time for time, _ in history]
-    new["recent_products"] = [product for _, product in history]
+    new["recent_timestamps"] = [time for time, _, _ in history]
+    new["recent_products"] = [product for _, product, _ in history]
+    new["recent_values"] = [value for _, _, value in history]
     return new
 
 
@@ -70,11 +71,13 @@ def _count_order(new: dict[str, Any], event: Event, age: float) -> None:
         new[name] = time if pd.isna(stored) else choose(time, stored)
 
 
-def _history(row: Mapping[str, Any]) -> list[tuple[int, str]]:
-    times, products = row.get("recent_timestamps"), row.get("recent_products")
-    if times is None or products is None or isinstance(times, float):
+def _history(row: Mapping[str, Any]) -> list[tuple[int, str, float]]:
+    """Return the purchases of `row`: time (microseconds since 1970), product, value."""
+    products = row.get("recent_products")
+    if products is None or isinstance(products, float):
         return []
-    return [(int(time), str(product)) for time, product in zip(times, products, strict=True)]
+    stored = zip(row["recent_timestamps"], products, row["recent_values"], strict=True)
+    return [(int(time), str(product), float(value)) for time, product, value in stored]
 
 
 def _number(value: Any) -> float:

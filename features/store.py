@@ -16,7 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features import snapshots
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS, SALES_TIMES
+from features.schema import (
+    ACTIVITY_COUNTS,
+    ACTIVITY_TIMES,
+    HISTORY_LISTS,
+    SALES_COUNTS,
+    SALES_TIMES,
+)
 from features.workspace import Workspace, WorkspaceError, write_json
 
 PROJECT: Final = "regulars"
@@ -150,7 +156,7 @@ class FeatureClient:
         if row["recent_timestamps"]:
             end = row["snapshot_timestamp"].value // 1000
             newer = sum(time >= end for time in row["recent_timestamps"])
-            for name in ("recent_timestamps", "recent_products"):
+            for name in HISTORY_LISTS:
                 row[name] = row[name][newer:] or None
         return row
 

@@ -61,9 +61,9 @@ def customer_activity(order_lines: Table, cuts: Table, *, customers: Table | Non
 def customer_history(order_lines: Table, cuts: Table) -> Table:
     """Return the last HISTORY_LENGTH purchases of every customer who bought before a cut.
 
-    A purchase is a (customer, order, product) with a positive sale line, at the time of its last
-    line. `recent_products` and `recent_timestamps` (microseconds since 1970) stand newest first,
-    ties by product id.
+    A purchase is a (customer, order, product) with a positive sale line, at the time and the value
+    of its last line. `recent_products`, `recent_timestamps` (microseconds since 1970) and
+    `recent_values` (in the shop's currency) stand newest first, ties by product id.
     """
     order = [_.event_timestamp.desc(), _.product_id, _.order_id]
     bought = _sold(order_lines).filter(_.customer_id.notnull())
@@ -74,6 +74,7 @@ def customer_history(order_lines: Table, cuts: Table) -> Table:
         "position": ibis.row_number().over(newest),
         "product_id": _.product_id,
         "micros": _.happened,
+        "value": _.value.cast("float64"),
     }
     bought = bought.mutate(
         purchase=ibis.struct(purchase),
@@ -90,6 +91,7 @@ def customer_history(order_lines: Table, cuts: Table) -> Table:
             "cut",
             recent_products=_.purchases.map(lambda purchase: purchase.product_id),
             recent_timestamps=_.purchases.map(lambda purchase: purchase.micros),
+            recent_values=_.purchases.map(lambda purchase: purchase.value),
         )
     )
 

@@ -10,10 +10,12 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from experiments.assignment import assign
 from experiments.exposures import Exposure, ExposureLog
+from features.ages import PRODUCT_INPUTS
 from features.events import EventLog, microseconds
 from serving.lists import Draft, items, policy_of
 from serving.models import Catalogue, Models, Ranker, Served
@@ -36,6 +38,7 @@ from training.inputs import Queries, encode_queries
 from training.slates import Policy, Strategy
 
 logger = logging.getLogger(__name__)
+_LOG_PRICE = PRODUCT_INPUTS.index("log_price")
 
 
 class Recommendations:
@@ -189,10 +192,14 @@ def _of_session(
     ]
     if not seen or served.champion is None:
         return None
-    times = [microseconds(now)] * len(seen)
+    places = catalogue.products.places.get_indexer(pd.Index(seen, dtype=object))
+    bought = {
+        "recent_products": seen,
+        "recent_timestamps": [microseconds(now)] * len(seen),
+        "recent_values": np.exp(catalogue.products.features[places, _LOG_PRICE]).tolist(),
+    }
     known, stored = ({}, None) if customer is None else (customer.row, customer.stored)
-    row = {**known, "recent_products": seen, "recent_timestamps": times}
-    queries = encode_queries(frame([row], [""]), catalogue.products, now)
+    queries = encode_queries(frame([{**known, **bought}], [""]), catalogue.products, now)
     age = age_s(now, stored, catalogue.as_of)
     draft = replace(_popular(catalogue, now), session=tuple(seen), age_s=age)
     return _scored(draft, served.rankers[served.champion], queries)

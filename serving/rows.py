@@ -10,13 +10,12 @@ import pandas as pd
 
 from features.events import EventLog
 from features.overlay import overlay
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, TIME
+from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, HISTORY_LISTS, TIME
 from serving.schemas import FallbackReason
 
 Row = Mapping[str, Any]
 STALE: Final = pd.Timedelta(days=8)
 """Snapshots are weekly: a stored row older than this has missed one."""
-_LISTS: Final = ("recent_products", "recent_timestamps")
 
 
 class OnlineStore(Protocol):
@@ -98,7 +97,7 @@ def frame(rows: Sequence[Row], customer_ids: Sequence[str]) -> pd.DataFrame:
         table[name] = np.array([row.get(name) for row in rows], dtype=np.float64)
     for name in ACTIVITY_TIMES:
         table[name] = pd.DatetimeIndex([row.get(name) for row in rows], dtype=str(TIME))
-    for name in _LISTS:
+    for name in HISTORY_LISTS:
         lists = np.empty(len(rows), dtype=object)
         lists[:] = [row.get(name) for row in rows]
         table[name] = lists

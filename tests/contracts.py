@@ -70,6 +70,7 @@ class RecommenderContract:
             queries,
             history=np.pad(queries.history, ((0, 0), (0, 7)), constant_values=-1),
             history_days=np.pad(queries.history_days, ((0, 0), (0, 7))),
+            history_values=np.pad(queries.history_values, ((0, 0), (0, 7))),
         )
         scorer = fitted.scorer(products)
         np.testing.assert_allclose(scorer(queries), scorer(padded), rtol=0, atol=1e-5)

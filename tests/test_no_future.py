@@ -180,8 +180,8 @@ def test_what_models_learn_from_is_the_same(past: Trained, everything: Trained) 
     assert one.customers(T).tolist() == other.customers(T).tolist()
     pd.testing.assert_frame_equal(one.orders(one.start, T), other.orders(other.start, T))
     for mine, theirs in zip(
-        examples(one, weeks=100, history_length=9),
-        examples(other, weeks=100, history_length=9),
+        examples(one, weeks=100),
+        examples(other, weeks=100),
         strict=True,
     ):
         assert mine.products.titles == theirs.products.titles

@@ -93,10 +93,14 @@ def read_manifest(folder: Path) -> Manifest:
 def load_bundle(folder: Path) -> Bundle:
     """Read the bundle at `folder`.
 
-    Raises BundleError where it cannot be read, or its model reads other inputs than today's.
+    Raises BundleError where it cannot be read, or its model reads other inputs than today's or has
+    other settings.
     """
     manifest = read_manifest(folder)
-    model = model_class(manifest.model).load(folder / "model")
+    try:
+        model = model_class(manifest.model).load(folder / "model")
+    except pydantic.ValidationError as error:
+        raise BundleError(f"{folder}: not today's settings; fit it again: {error}") from error
     return Bundle(model=model, manifest=manifest, folder=folder)
 
 

@@ -9,7 +9,6 @@ import pandas as pd
 
 from features import snapshots
 from features.ages import customer_inputs
-from features.schema import HISTORY_LENGTH
 from features.store import FeatureClient
 from features.workspace import Workspace
 from training.inputs import FloatArray, Products, Queries, encode_products, encode_queries
@@ -71,20 +70,11 @@ class TrainingData:
         return self.queries_at({at: customer_ids})[at]
 
     def queries_at(
-        self,
-        customers: Mapping[pd.Timestamp, Sequence[str] | Ids],
-        *,
-        history_length: int = HISTORY_LENGTH,
+        self, customers: Mapping[pd.Timestamp, Sequence[str] | Ids]
     ) -> dict[pd.Timestamp, Queries]:
-        """Return for each time its customers as they were then, read from the features at once.
-
-        Of each history the newest `history_length` purchases are kept.
-        """
+        """Return for each time its customers as they were then, read from the features at once."""
         rows = self._rows(customers, service="recommender_v1")
-        return {
-            at: encode_queries(rows[at], self.products(at), at).newest(history_length)
-            for at in customers
-        }
+        return {at: encode_queries(rows[at], self.products(at), at) for at in customers}
 
     def activity_at(
         self, customers: Mapping[pd.Timestamp, Sequence[str] | Ids]

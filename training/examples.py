@@ -32,12 +32,11 @@ class Examples:
         return places, self.bought.columns[np.repeat(begins, counts) + within]
 
 
-def examples(data: TrainingData, *, weeks: int, history_length: int) -> list[Examples]:
+def examples(data: TrainingData, *, weeks: int) -> list[Examples]:
     """Return the examples of the last `weeks` snapshots, oldest first.
 
-    Customers have their newest `history_length` purchases. A snapshot at T is followed for 28 days,
-    or to `data.as_of`, of at least 7. Raises
-    NotEnoughData where nobody bought a known product after any snapshot.
+    A snapshot at T is followed for 28 days, or to `data.as_of`, of at least 7. Raises NotEnoughData
+    where nobody bought a known product after any snapshot.
     """
     times = [at for at in data.times if at + SHORTEST_WINDOW <= data.as_of][-weeks:]
     bought = {}
@@ -54,7 +53,7 @@ def examples(data: TrainingData, *, weeks: int, history_length: int) -> list[Exa
         at: np.array(sorted(set(window["customer_id"])), dtype=object)
         for at, window in bought.items()
     }
-    queries = data.queries_at(customers, history_length=history_length)
+    queries = data.queries_at(customers)
     return [
         Examples(
             products=data.products(at),

@@ -3,7 +3,7 @@
 Built from feature rows by the same functions in training, scoring and serving.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -50,6 +50,7 @@ class Queries:
     activity: FloatArray  # (B, F), columns as `features.ages.CUSTOMER_INPUTS`
     history: IntArray  # (B, L) index of the product, newest first; -1 where padded or unknown
     history_days: FloatArray  # (B, L) days from the purchase to `at`
+    history_values: FloatArray  # (B, L) what was paid for it, in the shop's currency
 
     def __len__(self) -> int:
         return len(self.customer_ids)
@@ -61,12 +62,8 @@ class Queries:
             activity=self.activity[rows],
             history=self.history[rows],
             history_days=self.history_days[rows],
+            history_values=self.history_values[rows],
         )
-
-    def newest(self, count: int) -> "Queries":
-        """Return the same customers with the newest `count` purchases of each alone."""
-        history, days = self.history[:, :count], self.history_days[:, :count]
-        return replace(self, history=history.copy(), history_days=days.copy())
 
 
 def encode_products(frame: pd.DataFrame, at: pd.Timestamp) -> Products:
@@ -95,6 +92,7 @@ def encode_queries(
     filled = np.arange(max(1, lengths.max(initial=0))) < lengths[:, None]
     history = np.full(filled.shape, -1, dtype=np.int64)
     days = np.zeros(filled.shape, dtype=np.float32)
+    values = np.zeros(filled.shape, dtype=np.float32)
     if lengths.any():
         times = np.concatenate(
             [np.asarray(row, dtype=np.int64) for row in frame["recent_timestamps"][lengths > 0]]
@@ -103,12 +101,14 @@ def encode_queries(
         history[filled] = products.places.get_indexer(pd.Index(names, dtype=object))
         moment = to_datetime64(at).astype(np.int64)
         days[filled] = np.maximum((moment - times) / 86_400e6, 0)
+        values[filled] = np.concatenate(list(frame["recent_values"][lengths > 0]))
     return Queries(
         customer_ids=frame["customer_id"].to_numpy(object),
         at=np.full(len(frame), to_datetime64(at)),
         activity=customer_inputs(frame, at),
         history=history,
         history_days=days,
+        history_values=values,
     )
 
 

@@ -30,6 +30,11 @@ PAIR_INPUTS: Final = (
     "in_last_order",
     "orders_since_bought",
     "share_of_orders",  # purchases of this product to orders
+    "log_value",  # of what was paid for this product
+    "log_last_value",  # of what was paid for it at last
+    "last_value_to_usual",  # its log less that of the mean purchase's
+    "percent_of_value",  # of what was paid for all
+    "percent_of_value_60d",  # the same, decayed
     "price_to_usual",  # log price less the mean log price of the history
     "alike",  # cosines with the other purchases, decayed by _ALIKE_DAYS, added up
     "alike_mean",  # the same over the weight of all purchases
@@ -43,6 +48,7 @@ PAIR_INPUTS: Final = (
 )
 _LOG_PRICE: Final = PRODUCT_INPUTS.index("log_price")
 _ALIKE_DAYS: Final = 60.0
+_VALUE_DAYS: Final = 60.0
 
 Numbers = npt.NDArray[np.float64]
 PairReader = Callable[[Queries, Pairs], FloatArray]
@@ -67,6 +73,7 @@ def pair_reader(products: Products) -> PairReader:
         own = history.at(found, left) * known[pairs.columns]
         columns = [
             *_of_product(history, pairs, found),
+            *_of_value(history, pairs, found),
             *_of_price(history, pairs, price),
             *_of_likeness(history, pairs, own, vectors, by_token),
             *(values[pairs.rows] for values in _of_history(history)),
@@ -85,9 +92,11 @@ class _History:
     rows: IntArray  # (M,) ascending
     places: IntArray  # (M,)
     days: Numbers  # (M,) since the purchase, ascending within a row
+    values: Numbers  # (M,) what was paid
     orders_since: IntArray  # (M,) orders of the row that are newer
     keys: IntArray  # (K,) row * width + place, ascending
     group: IntArray  # (M,) which of the keys
+    newest: IntArray  # (K,) which of the purchases is the key's newest
 
     @classmethod
     def of(cls, queries: Queries, *, width: int) -> Self:
@@ -97,16 +106,20 @@ class _History:
         first = np.ones(len(rows), dtype=np.bool_)  # purchases of one order have one time
         first[1:] = (rows[1:] != rows[:-1]) | (days[1:] != days[:-1])
         number = np.cumsum(first)
-        keys, group = np.unique(rows * width + places, return_inverse=True)
+        keys, newest, group = np.unique(
+            rows * width + places, return_index=True, return_inverse=True
+        )
         return cls(
             count=len(queries),
             width=width,
             rows=rows,
             places=places,
             days=days,
+            values=queries.history_values[rows, slots].astype(np.float64),
             orders_since=number - number[np.searchsorted(rows, rows)],
             keys=keys,
             group=group,
+            newest=newest,
         )
 
     def by_row(self, weights: Numbers | None = None) -> Numbers:
@@ -150,7 +163,7 @@ class _History:
 def _of_product(history: _History, pairs: Pairs, found: IntArray) -> list[Numbers]:
     """Return the columns from `times_bought` to `share_of_orders`: the product in the history."""
     by_key = history.by_key()
-    newest, oldest = history.least_by_key(history.days), -history.least_by_key(-history.days)
+    newest, oldest = history.days[history.newest], -history.least_by_key(-history.days)
     between = np.where(by_key > 1, (oldest - newest) / np.maximum(by_key - 1, 1), SINGLE_GAP_DAYS)
     times = history.at(found, by_key)
     since = history.at(found, newest, missing=NEVER_DAYS)
@@ -166,6 +179,22 @@ def _of_product(history: _History, pairs: Pairs, found: IntArray) -> list[Number
         (orders_since == 0).astype(np.float64),
         orders_since,
         times / np.maximum(history.orders(), 1)[pairs.rows],
+    ]
+
+
+def _of_value(history: _History, pairs: Pairs, found: IntArray) -> list[Numbers]:
+    """Return the columns from `log_value` to `percent_of_value_60d`: what was paid; else 0."""
+    last = np.log1p(history.values[history.newest])
+    usual = np.log1p(history.by_row(history.values) / np.maximum(history.by_row(), 1))
+    percents = []
+    for paid in (history.values, history.values * history.left(_VALUE_DAYS)):
+        total = np.maximum(history.by_row(paid), 1e-6)[pairs.rows]
+        percents.append(100 * history.at(found, history.by_key(paid)) / total)
+    return [
+        history.at(found, np.log1p(history.by_key(history.values))),
+        history.at(found, last),
+        history.at(found, last - usual[history.keys // history.width]),
+        *percents,
     ]
 
 

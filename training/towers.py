@@ -162,13 +162,16 @@ class RepeatPath(nn.Module):
         self.log_rate = nn.Parameter(torch.log(math.log(2) / torch.tensor(half_lives)))
         self.weight = nn.Parameter(torch.full((len(half_lives),), 0.5))
 
-    def forward(self, visitors: Visitors) -> Tensor:
-        """Return what each purchase adds (B, L); the purchases of one product share its sum."""
-        history = visitors.history
-        same = (history.unsqueeze(2) == history.unsqueeze(1)) & (history >= 0).unsqueeze(2)
-        same = same.to(visitors.days.dtype)  # (B, L, L)
-        counts = torch.bmm(same, _decay(visitors, self.log_rate))  # (B, L, H)
-        return torch.log1p(4 * counts) @ self.weight / same.sum(2).clamp(min=1)
+    def forward(self, visitors: Visitors, scores: Tensor) -> Tensor:
+        """Return `scores` (B, C) with what purchases add to those of their products."""
+        bought = visitors.history >= 0
+        row, slot = bought.nonzero(as_tuple=True)  # (N,) purchases
+        cell = row * scores.shape[1] + visitors.history[row, slot]
+        cells, group = torch.unique(cell, return_inverse=True)
+        left = _decay(visitors, self.log_rate)[row, slot]  # (N, H)
+        counts = left.new_zeros(len(cells), left.shape[1]).index_add(0, group, left)
+        added = torch.log1p(4 * counts) @ self.weight
+        return scores.flatten().index_add(0, cells, added).view_as(scores)
 
 
 class TwoTowerNet(nn.Module):
@@ -202,10 +205,7 @@ class TwoTowerNet(nn.Module):
         if self._cosine:
             query, current = functional.normalize(query), functional.normalize(current)
         scores = query @ current.T / self.log_temperature.exp() + candidates.demand
-        history = visitors.history.clamp(min=0)
-        query_rows = torch.arange(len(history), device=history.device).unsqueeze(1)
-        index = (query_rows.expand_as(history), history)
-        total: Tensor = scores.index_put(index, self.repeat(visitors), accumulate=True)
+        total: Tensor = self.repeat(visitors, scores)
         return total
 
 

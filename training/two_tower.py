@@ -57,9 +57,6 @@ class TwoTowerConfig(Config):
         0.5, ge=0, description="of the loss over what is not in the history, beside that over all"
     )
     batch_size: int = pydantic.Field(256, ge=1, description="customers in a step, about")
-    history_length: int = pydantic.Field(
-        100, ge=1, description="newest purchases of a customer that are read"
-    )
     weeks: int = pydantic.Field(100, ge=1, description="snapshots to learn from, at most")
     full_softmax_products: int = pydantic.Field(
         100_000, ge=1, description="products of a catalogue above which the softmax samples them"
@@ -112,7 +109,7 @@ class TwoTower:
         from training.examples import examples
         from training.trainer import Learner, train
 
-        seen = examples(data, weeks=config.weeks, history_length=config.history_length)
+        seen = examples(data, weeks=config.weeks)
         known = seen[-1].products  # a product that came later has no trained row: it is unknown
         with torch.random.fork_rng():
             torch.manual_seed(seed)
@@ -161,8 +158,7 @@ class TwoTower:
 
         def score(queries: Queries) -> FloatArray:
             with torch.inference_mode():
-                asked = visitors_of(queries.newest(self.config.history_length))
-                visitors = Visitors(*(part.to(device) for part in asked))
+                visitors = Visitors(*(part.to(device) for part in visitors_of(queries)))
                 scores: FloatArray = net(visitors, candidates).cpu().numpy()
             return scores
 

@@ -7,7 +7,13 @@ from typing import Any, Final
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
 from feast.types import Array, FeastType, Float64, Int64, String
 
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS, SALES_TIMES
+from features.schema import (
+    ACTIVITY_COUNTS,
+    ACTIVITY_TIMES,
+    HISTORY_LISTS,
+    SALES_COUNTS,
+    SALES_TIMES,
+)
 
 TTL: Final = timedelta(days=8)
 """Snapshots are weekly: an older row has missed one."""
@@ -47,7 +53,7 @@ def build(home: Path) -> list[Any]:
     customer_history = view(
         "customer_history",
         customer,
-        {"recent_products": Array(String), "recent_timestamps": Array(Int64)},
+        dict(zip(HISTORY_LISTS, (Array(String), Array(Int64), Array(Float64)), strict=True)),
         online=True,
     )
     product_sales = view(

@@ -12,7 +12,7 @@ import pytest
 
 from features.events import Event, EventLog, Item
 from features.overlay import overlay
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, HISTORY_LENGTH
+from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, HISTORY_LENGTH, HISTORY_LISTS
 from features.transforms import customer_activity, customer_history
 
 MIDNIGHT = pd.Timestamp("2024-03-01T00:00:00Z").as_unit("us")
@@ -41,8 +41,8 @@ def same(found: dict[str, Any], expected: dict[str, Any]) -> None:
         assert found[name] == pytest.approx(expected[name], abs=1e-6), name
     for name in ACTIVITY_TIMES:
         assert (pd.isna(found[name]) and pd.isna(expected[name])) or found[name] == expected[name]
-    assert list(found["recent_products"]) == list(expected["recent_products"])
-    assert list(found["recent_timestamps"]) == list(expected["recent_timestamps"])
+    for name in HISTORY_LISTS:
+        assert list(found[name]) == list(expected[name]), name
 
 
 def shopping(rng: np.random.Generator, number: int, time: pd.Timestamp) -> Event:
@@ -129,6 +129,11 @@ def test_views_change_nothing() -> None:
         product_id="p",
         event_timestamp=MIDNIGHT,
     )
-    stored = {"orders_total": 3.0, "recent_products": ["a"], "recent_timestamps": [1]}
+    stored = {
+        "orders_total": 3.0,
+        "recent_products": ["a"],
+        "recent_timestamps": [1],
+        "recent_values": [2.5],
+    }
     row = overlay(stored, [view], at=MORNING)
     assert (row["orders_total"], row["recent_products"]) == (3.0, ["a"])

@@ -132,8 +132,8 @@ def test_history_by_hand() -> None:
         transforms.customer_history,
         line("o1", "A", "q", "2011-06-20"),
         line("o1", "A", "p", "2011-06-20", number=2),
-        line("o1", "A", "p", "2011-06-20", number=3),  # the same purchase
-        line("o2", "A", "p", "2011-06-21"),
+        line("o1", "A", "p", "2011-06-20", number=3, quantity=2, price=1.5),  # the same purchase
+        line("o2", "A", "p", "2011-06-21", price=0.1),
         line("o3", "A", "r", CUT),  # not before the cut
         line("o4", "A", "s", "2011-06-22", kind="return", quantity=-1),
         line("o5", "A", None, "2011-06-22", kind="fee"),
@@ -141,6 +141,7 @@ def test_history_by_hand() -> None:
     assert list(made["recent_products"]) == ["p", "p", "q"]
     first, second = 1_308_614_400_000_000, 1_308_528_000_000_000
     assert list(made["recent_timestamps"]) == [first, second, second]
+    assert list(made["recent_values"]) == [0.1, 3.0, 1.0]
 
 
 def test_history_keeps_the_newest() -> None:

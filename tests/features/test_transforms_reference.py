@@ -105,15 +105,16 @@ def _customer(rows: pd.DataFrame, at: pd.Timestamp) -> dict[str, Any]:
 
 
 def _history(rows: pd.DataFrame, _at: pd.Timestamp) -> dict[str, Any] | None:
-    bought = _money(rows, "sale").groupby(["order_id", "product_id"])["event_timestamp"].max()
-    if bought.empty:
+    sold = _money(rows, "sale").sort_values(["event_timestamp", "line_number"])
+    newest = sold.groupby(["order_id", "product_id"], as_index=False).last()
+    if newest.empty:
         return None
-    newest = bought.rename("at").reset_index()
-    newest["age"] = -newest["at"].astype("int64")
+    newest["age"] = -newest["event_timestamp"].astype("int64")
     newest = newest.sort_values(["age", "product_id", "order_id"]).head(HISTORY_LENGTH)
     return {
         "recent_products": newest["product_id"].tolist(),
         "recent_timestamps": (-newest["age"]).tolist(),
+        "recent_values": (newest["quantity"] * newest["unit_price"]).round(6).tolist(),
     }
 
 

@@ -51,6 +51,7 @@ def customers(count: int) -> Queries:
         .astype(np.float32),
         history=np.full((count, 1), -1),
         history_days=np.zeros((count, 1), dtype=np.float32),
+        history_values=np.ones((count, 1), dtype=np.float32),
     )
 
 

@@ -32,6 +32,8 @@ def _customers(histories: list[object], ages: list[object]) -> pd.DataFrame:
     frame["recent_products"] = pd.Series(histories, dtype=object)
     stamps = [a if a is None else [moment - int(d * DAY) for d in a] for a in ages]  # type: ignore[attr-defined]
     frame["recent_timestamps"] = pd.Series(stamps, dtype=object)
+    paid = [a if a is None else [2.0 * d for d in a] for a in ages]  # type: ignore[attr-defined]
+    frame["recent_values"] = pd.Series(paid, dtype=object)
     return frame
 
 
@@ -50,6 +52,7 @@ def test_histories_index_the_products_newest_first() -> None:
     queries = encode_queries(frame, products)
     assert queries.history.tolist() == [[1, -1, 0], [-1, -1, -1], [0, -1, -1], [-1, -1, -1]]
     assert queries.history_days.tolist() == [[1, 2.5, 3], [0, 0, 0], [0, 0, 0], [0, 0, 0]]
+    assert queries.history_values.tolist() == [[2, 5, 6], [0, 0, 0], [-2, 0, 0], [0, 0, 0]]
     assert queries.activity.shape == (4, len(CUSTOMER_INPUTS))
     assert queries.at.tolist() == [AT.to_pydatetime().replace(tzinfo=None)] * 4
     later = encode_queries(frame, products, AT + pd.Timedelta(days=2))

@@ -87,3 +87,17 @@ def test_what_is_like_the_other_purchases_is_told() -> None:
     np.testing.assert_allclose(alike, [0, 0.5, 0, 0], atol=1e-6)  # a purchase is not like itself
     mean = rows[:, PAIR_INPUTS.index("alike_mean")]
     np.testing.assert_allclose(mean, [0, 0.5, 0, 0], atol=1e-6)  # of a weight of .5 + .5
+
+
+def test_what_was_paid_is_told() -> None:
+    """p0 brought 2 and, 60 days before, 6; p1 brought 8 at the first time."""
+    bought = queries([(0, 0.0), (1, 60.0), (0, 60.0)])
+    asked = replace(bought, history_values=np.array([[2, 8, 6]], dtype=np.float32))
+    of_0, of_1, of_2 = (named(row) for row in read(asked, (0, 0), (0, 1), (0, 2)))
+    assert of_0["log_value"] == of_1["log_value"] == pytest.approx(np.log1p(8))
+    assert of_0["log_last_value"] == pytest.approx(np.log1p(2))
+    assert of_1["last_value_to_usual"] == pytest.approx(np.log1p(8) - np.log1p(16 / 3))
+    assert (of_0["percent_of_value"], of_1["percent_of_value"]) == (50, 50)
+    assert of_0["percent_of_value_60d"] == pytest.approx(100 * 5 / 9)
+    for name in ("log_value", "last_value_to_usual", "percent_of_value"):
+        assert of_2[name] == 0

@@ -69,6 +69,7 @@ def test_rank_goes_through_all_batches_with_each_rows_own_exclusions() -> None:
         activity=wish,
         history=np.full((count, 1), -1),
         history_days=np.zeros((count, 1), dtype=np.float32),
+        history_values=np.ones((count, 1), dtype=np.float32),
     )
 
     def scorer(asked: Queries) -> FloatArray:

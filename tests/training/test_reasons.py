@@ -40,6 +40,7 @@ def customer(*bought: tuple[int, float]) -> Queries:
         activity=np.zeros((1, 1), dtype=np.float32),
         history=np.array([[place for place, _ in bought] + [-1]]),
         history_days=np.array([[days for _, days in bought] + [0]], dtype=np.float32),
+        history_values=np.ones((1, len(bought) + 1), dtype=np.float32),
     )
 
 

@@ -38,6 +38,7 @@ def customer(bought: dict[int, float]) -> Queries:
         activity=np.zeros((1, 1), dtype=np.float32),
         history=np.array([[*bought, -1]]),
         history_days=np.array([[*bought.values(), 1.0]], dtype=np.float32),
+        history_values=np.ones((1, len(bought) + 1), dtype=np.float32),
     )
 
 

@@ -87,11 +87,9 @@ def test_repeat_path_counts_each_purchase_once() -> None:
         history=torch.tensor([[3, 5, 3, -1]]),
         days=torch.tensor([[0.0, 10.0, 20.0, 0.0]]),
     )
-    added = path(visitors).detach().numpy()[0]
-    twice = 2 * np.log(1 + 4 * (1 + 1 / 4))
-    np.testing.assert_allclose(
-        added, [twice / 2, 2 * np.log(1 + 4 / 2), twice / 2, 0], rtol=1e-5, atol=1e-6
-    )
+    scores = path(visitors, torch.ones(1, 6)).detach().numpy()[0]
+    twice, once = 2 * np.log(1 + 4 * (1 + 1 / 4)), 2 * np.log(1 + 4 / 2)
+    np.testing.assert_allclose(scores, [1, 1, 1, 1 + twice, 1, 1 + once], rtol=1e-5)
 
 
 def test_a_bought_product_gains(shop: Shop) -> None:
@@ -129,7 +127,7 @@ def test_a_model_of_before_a_setting_came_is_read(tmp_path: Path) -> None:
     TwoTower(CONFIG, product_ids=words, title_tokens=words).save(tmp_path)
     file = tmp_path / "two_tower.json"
     settings = json.loads(file.read_text())
-    for later in ("without", "full_softmax_products", "negatives", "history_length"):
+    for later in ("without", "full_softmax_products", "negatives"):
         del settings["config"][later]
     file.write_text(json.dumps(settings))
     assert TwoTower.load(tmp_path).config == CONFIG
@@ -156,7 +154,7 @@ def test_what_is_left_out_changes_no_score(shop: Shop, part: Part, tmp_path: Pat
     with torch.inference_mode():
         candidates = model._net.candidate(model._catalogue(products))
         visitors = visitors_of(queries)
-        repeats = model._net.repeat(visitors)
+        repeats = model._net.repeat(visitors, torch.zeros(len(queries), len(products)))
         longer = model._net(visitors, candidates._replace(current=3 * candidates.current))
     assert (len(np.unique(candidates.demand)) == 1) == (part in ("demand", "inputs"))
     assert bool((repeats == 0).all()) == (part == "repeats")

@@ -30,7 +30,10 @@ def products(count: int, **inputs: Sequence[float]) -> Products:
 
 
 def queries(*histories: Sequence[tuple[int, float]]) -> Queries:
-    """Return customers whose history is pairs (index of a product, days ago), newest first."""
+    """Return customers whose history is pairs (index of a product, days ago), newest first.
+
+    Each purchase brought 1.
+    """
     length = max(1, *(len(history) for history in histories))
     history = np.full((len(histories), length), -1, dtype=np.int64)
     days = np.zeros((len(histories), length), dtype=np.float32)
@@ -43,4 +46,5 @@ def queries(*histories: Sequence[tuple[int, float]]) -> Queries:
         activity=np.zeros((len(histories), len(CUSTOMER_INPUTS)), dtype=np.float32),
         history=history,
         history_days=days,
+        history_values=(history >= 0).astype(np.float32),
     )
