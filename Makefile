@@ -94,7 +94,7 @@ test: install ## The default suite (under 6 minutes on 2 cores)
 test-slow: install ## The long tests
 	$(BIN)/pytest -n 2 --dist loadfile -m slow
 
-bench-scale: install ## Time and memory at 1, 4 and 16 times the demo's shop
+bench-scale: install ## Time and memory of all stages at 1, 4 and 16 times a simulated shop
 	$(BIN)/python -m training benchmark scale --sizes 1,4,16 --output .regulars-bench/scale.csv
 
 clean: ## Remove caches; a workspace goes by deleting its directory

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 
 from features.events import Event, microseconds
-from features.schema import ACTIVITY_COUNTS, HISTORY_LENGTH
+from features.schema import ACTIVITY_COUNTS, HISTORY_LENGTH, RETURN_DAYS
 
 _DAY: Final = pd.Timedelta(days=1)
 _FOREVER: Final = 10**6
@@ -35,7 +35,7 @@ def overlay(row: Mapping[str, Any], events: Sequence[Event], *, at: pd.Timestamp
     new = dict(row)
     for name in ACTIVITY_COUNTS:
         new[name] = float(_number(row.get(name)))
-    history = _history(row)
+    history, returned = _history(row), _returned(row)
     year_ago = microseconds(at - 365 * _DAY)
     recent = {product for time, product, _ in history if time >= year_ago}
     for event in events:
@@ -43,6 +43,9 @@ def overlay(row: Mapping[str, Any], events: Sequence[Event], *, at: pd.Timestamp
         priced = [item for item in event.items if item.quantity * item.unit_price > 0]
         if event.type == "order_refunded":
             new["returns_365d"] += len(priced) if age <= 365 else 0
+            time = microseconds(event.event_timestamp)
+            for item in priced:
+                returned[item.product_id] = max(time, returned.get(item.product_id, time))
         elif event.type == "order_completed" and priced:
             _count_order(new, event, age)
             time = microseconds(event.event_timestamp)
@@ -56,6 +59,10 @@ def overlay(row: Mapping[str, Any], events: Sequence[Event], *, at: pd.Timestamp
     new["recent_timestamps"] = [time for time, _, _ in history]
     new["recent_products"] = [product for _, product, _ in history]
     new["recent_values"] = [value for _, _, value in history]
+    oldest = microseconds(at - RETURN_DAYS * _DAY)
+    returns = sorted((-time, product) for product, time in returned.items() if time >= oldest)
+    new["returned_timestamps"] = [-time for time, _ in returns]
+    new["returned_products"] = [product for _, product in returns]
     return new
 
 
@@ -73,11 +80,23 @@ def _count_order(new: dict[str, Any], event: Event, age: float) -> None:
 
 def _history(row: Mapping[str, Any]) -> list[tuple[int, str, float]]:
     """Return the purchases of `row`: time (microseconds since 1970), product, value."""
-    products = row.get("recent_products")
-    if products is None or isinstance(products, float):
+    if not _is_list(row.get("recent_products")):
         return []
-    stored = zip(row["recent_timestamps"], products, row["recent_values"], strict=True)
+    stored = zip(
+        row["recent_timestamps"], row["recent_products"], row["recent_values"], strict=True
+    )
     return [(int(time), str(product), float(value)) for time, product, value in stored]
+
+
+def _returned(row: Mapping[str, Any]) -> dict[str, int]:
+    """Return when each product of `row` was returned last (microseconds since 1970)."""
+    if not _is_list(row.get("returned_products")):
+        return {}
+    return dict(zip(row["returned_products"], row["returned_timestamps"], strict=True))
+
+
+def _is_list(value: Any) -> bool:
+    return value is not None and not isinstance(value, float)
 
 
 def _number(value: Any) -> float:

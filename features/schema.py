@@ -118,6 +118,8 @@ ACTIVITY_COUNTS: Final = (
 ACTIVITY_TIMES: Final = ("first_order_timestamp", "last_order_timestamp")
 HISTORY_LENGTH: Final = 400  # purchases (customer, order, product), newest first
 HISTORY_LISTS: Final = ("recent_products", "recent_timestamps", "recent_values")
+RETURN_LISTS: Final = ("returned_products", "returned_timestamps")
+RETURN_DAYS: Final = 365
 SALES_COUNTS: Final = (
     *(f"units_{days}d" for days in (3, 7, 28, 90)),
     *(f"buyers_{days}d" for days in (3, 7, 28, 90)),

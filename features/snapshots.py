@@ -34,7 +34,8 @@ VIEWS: Final = {
 }
 """The name of each view and of the id of its rows."""
 _READ: Final = ("order_lines", "customers", "products")
-_CUTS_AT_ONCE: Final = 53  # bounds the memory of one expression
+_CUTS_AT_ONCE: Final = 53
+_LINES_AT_ONCE: Final = 15_000_000  # lines times cuts: bounds the memory of one expression
 
 Paths = Mapping[str, Path]
 """The Parquet file of each canonical table."""
@@ -123,9 +124,11 @@ def build(
             missing[view] = [time for time in times if time not in current]
         total = len(times) * len(VIEWS)
         done = total - sum(len(cuts) for cuts in missing.values())
+        lines = pq.read_metadata(paths["order_lines"]).num_rows
+        at_once = min(max(_LINES_AT_ONCE // max(lines, 1), 1), _CUTS_AT_ONCE)
         for view, cuts in missing.items():
-            for start in range(0, len(cuts), _CUTS_AT_ONCE):
-                for time, rows in _compute(paths, view, cuts[start : start + _CUTS_AT_ONCE]):
+            for start in range(0, len(cuts), at_once):
+                for time, rows in _compute(paths, view, cuts[start : start + at_once]):
                     origin = {"digest": digests[time], "code": CODE_VERSION}
                     path = ws.snapshots / view / f"{stamp(time)}.parquet"
                     write_parquet(path, rows.replace_schema_metadata(origin))

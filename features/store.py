@@ -20,6 +20,7 @@ from features.schema import (
     ACTIVITY_COUNTS,
     ACTIVITY_TIMES,
     HISTORY_LISTS,
+    RETURN_LISTS,
     SALES_COUNTS,
     SALES_TIMES,
 )
@@ -153,11 +154,14 @@ class FeatureClient:
             if row[name] is not None:
                 row[name] = pd.Timestamp(row[name], unit="us", tz="UTC")
         row["event_timestamp"] = row["snapshot_timestamp"]
-        if row["recent_timestamps"]:
-            end = row["snapshot_timestamp"].value // 1000
-            newer = sum(time >= end for time in row["recent_timestamps"])
-            for name in HISTORY_LISTS:
-                row[name] = row[name][newer:] or None
+        end = row["snapshot_timestamp"].value // 1000
+        for times, lists in (
+            ("recent_timestamps", HISTORY_LISTS),
+            ("returned_timestamps", RETURN_LISTS),
+        ):
+            newer = sum(time >= end for time in row[times] or ())
+            for name in lists:
+                row[name] = (row[name] or [])[newer:] or None
         return row
 
     def _refs(self, service: str, views: tuple[str, ...]) -> list[str]:

@@ -12,7 +12,7 @@ import ibis
 from ibis import _
 from ibis.expr.types import Column, Table
 
-from features.schema import HISTORY_LENGTH
+from features.schema import HISTORY_LENGTH, RETURN_DAYS
 
 _EPOCH: Final = ibis.timestamp("1970-01-01", timezone="UTC")
 _DAY: Final = 24 * 60 * 60 * 1_000_000  # microseconds
@@ -63,8 +63,10 @@ def customer_history(order_lines: Table, cuts: Table) -> Table:
 
     A purchase is a (customer, order, product) with a positive sale line, at the time and the value
     of its last line. `recent_products`, `recent_timestamps` (microseconds since 1970) and
-    `recent_values` (in the shop's currency) stand newest first, ties by product id.
+    `recent_values` (in the shop's currency) stand newest first, ties by product id. So do
+    `returned_products` and `returned_timestamps`: the last return of each product in RETURN_DAYS.
     """
+    key = ["customer_id", "cut"]
     order = [_.event_timestamp.desc(), _.product_id, _.order_id]
     bought = _sold(order_lines).filter(_.customer_id.notnull())
     bought = _latest(bought, ["customer_id", "order_id", "product_id"])
@@ -83,15 +85,24 @@ def customer_history(order_lines: Table, cuts: Table) -> Table:
     )
     # Only for speed: a line leaves the list once HISTORY_LENGTH newer purchases are known.
     bought = bought.mutate(replaced=ibis.coalesce(_.replaced, _.full.ifelse(_.newer_known, None)))
-    lists = _seen(bought, cuts).group_by(["customer_id", "cut"])
+    lists = _seen(bought, cuts).group_by(key)
     lists = lists.agg(purchases=_.purchase.collect().sort()[:HISTORY_LENGTH])
+    returned = _knowable(order_lines).filter(
+        _.line_type == "return", _.customer_id.notnull(), _.product_id.notnull()
+    )
+    returned = _seen(_latest(returned, ["customer_id", "product_id"]), cuts, days=RETURN_DAYS)
+    returned = returned.mutate(
+        line=ibis.struct({"age": -_.happened, "product_id": _.product_id}),
+    )
+    lists = lists.left_join(returned.group_by(key).agg(returns=_.line.collect().sort()), key)
     return _stamped(
         lists.select(
-            "customer_id",
-            "cut",
+            *key,
             recent_products=_.purchases.map(lambda purchase: purchase.product_id),
             recent_timestamps=_.purchases.map(lambda purchase: purchase.micros),
             recent_values=_.purchases.map(lambda purchase: purchase.value),
+            returned_products=_.returns.map(lambda line: line.product_id),
+            returned_timestamps=_.returns.map(lambda line: -line.age),
         )
     )
 

@@ -23,7 +23,7 @@ def run(
         typer.Option(
             envvar="REGULARS_POLICY",
             help="A YAML of what every list is to be where its request does not say: k, strategy, "
-            "bought_within_days, max_per_category, diversity, explore, pool.",
+            "bought_within_days, returned_within_days, max_per_category, diversity, explore, pool.",
         ),
     ] = None,
 ) -> None:

@@ -35,7 +35,7 @@ from serving.schemas import (
     RecommendationRequest,
 )
 from training.inputs import Queries, encode_queries
-from training.slates import Policy, Strategy
+from training.slates import Policy
 
 logger = logging.getLogger(__name__)
 _LOG_PRICE = PRODUCT_INPUTS.index("log_price")
@@ -71,7 +71,7 @@ class Recommendations:
         now, served = self._clock(), self._models.served
         unit_id = request.customer_id if request.personalized else None
         policy, recommendation_id = policy_of(request, self._policy), uuid.uuid4().hex
-        draft = self._draft(served, request, policy.strategy, now)
+        draft = self._draft(served, request, policy, now)
         listed = items(draft, request, policy=policy, recommendation_id=recommendation_id)
         shown = Exposure(
             recommendation_id=recommendation_id,
@@ -88,7 +88,7 @@ class Recommendations:
             if draft.experiments or policy.explore:
                 served = replace(served, experiments=())
                 policy = policy.model_copy(update={"explore": 0})
-                draft = self._draft(served, request, policy.strategy, now)
+                draft = self._draft(served, request, policy, now)
                 listed = items(draft, request, policy=policy, recommendation_id=recommendation_id)
             draft = replace(draft, reason="exposure_log_unavailable")
         return RecommendationAnswer(
@@ -115,21 +115,23 @@ class Recommendations:
         self,
         served: Served,
         request: RecommendationRequest,
-        strategy: Strategy,
+        policy: Policy,
         now: pd.Timestamp,
     ) -> Draft:
         catalogue = served.catalogue
         if catalogue is None:
             return Draft(reason="model_unavailable")
         popular = _popular(catalogue, now)
-        if strategy == "trending":
+        if policy.strategy == "trending":
             return popular
         if not request.personalized:
             return replace(popular, reason="not_personalized")
         customer, reason = self._customer(served, catalogue, request.customer_id, now)
         if customer is not None and customer.bought:
-            return _of_customer(served, catalogue, customer, str(request.customer_id), now)
-        looked_at = [] if strategy == "buy_again" else request.session_product_ids
+            returned = customer.returned(since=now - pd.Timedelta(days=policy.returned_within_days))
+            draft = _of_customer(served, catalogue, customer, str(request.customer_id), now)
+            return replace(draft, unlisted=returned)
+        looked_at = [] if policy.strategy == "buy_again" else request.session_product_ids
         session = _of_session(served, catalogue, customer, looked_at, now)
         if session is None:
             return replace(popular, reason=reason)
@@ -185,7 +187,8 @@ def _of_session(
 ) -> Draft | None:
     """Return what the champion says to a history of `product_ids`, newest last, bought just now.
 
-    `customer` has no purchases. None without a champion or a known product.
+    The visitor knows these, so they are not listed. `customer` has no purchases. None without a
+    champion or a known product.
     """
     seen = [
         name for name in dict.fromkeys(reversed(product_ids)) if name in catalogue.products.places
@@ -201,7 +204,7 @@ def _of_session(
     known, stored = ({}, None) if customer is None else (customer.row, customer.stored)
     queries = encode_queries(frame([{**known, **bought}], [""]), catalogue.products, now)
     age = age_s(now, stored, catalogue.as_of)
-    draft = replace(_popular(catalogue, now), session=tuple(seen), age_s=age)
+    draft = replace(_popular(catalogue, now), unlisted=tuple(seen), age_s=age)
     return _scored(draft, served.rankers[served.champion], queries)
 
 

@@ -35,8 +35,8 @@ class Draft:
     """(C,) of the catalogue's products; None without a catalogue."""
     customer: Queries | None = None
     """(1,) what the customer bought; None where nothing of it is known, or was read."""
-    session: tuple[str, ...] = ()
-    """The products that stood in for a history: the visitor knows them, so they are not listed."""
+    unlisted: tuple[str, ...] = ()
+    """Products that this visitor is not to see: of the session, or returned of late."""
     related: Related | None = None
     """What is bought along with what, as the model that made the scores knows it."""
     source: str = POPULARITY
@@ -76,7 +76,7 @@ def items(
         shelf,
         policy=policy,
         query=draft.customer,
-        exclude=_excluded(draft.catalogue, draft.session, request),
+        exclude=_excluded(draft.catalogue, draft.unlisted, request),
         rng=np.random.default_rng(int(recommendation_id, 16)) if policy.explore else None,
     )
     told: list[list[str] | None] = [None] * len(slate.places)
@@ -101,12 +101,12 @@ def items(
 
 
 def _excluded(
-    catalogue: Catalogue, session: tuple[str, ...], request: RecommendationRequest
+    catalogue: Catalogue, unlisted: tuple[str, ...], request: RecommendationRequest
 ) -> BoolArray:
-    """Return (C,), True at what the request, its filter or the session leaves out."""
+    """Return (C,), True at what is `unlisted`, or what the request or its filter leaves out."""
     products, asked = catalogue.products, request.filter
     excluded = np.zeros(len(products), dtype=np.bool_)
-    named = pd.Index([*request.exclude_product_ids, *session], dtype=object)
+    named = pd.Index([*request.exclude_product_ids, *unlisted], dtype=object)
     found = products.places.get_indexer(named)
     excluded[found[found >= 0]] = True
     if asked is None:

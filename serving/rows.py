@@ -8,9 +8,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 import pandas as pd
 
-from features.events import EventLog
+from features.events import EventLog, microseconds
 from features.overlay import overlay
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, HISTORY_LISTS, TIME
+from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, HISTORY_LISTS, RETURN_LISTS, TIME
 from serving.schemas import FallbackReason
 
 Row = Mapping[str, Any]
@@ -45,6 +45,14 @@ class Customer:
         """Whether any purchase is known."""
         products = self.row.get("recent_products")
         return products is not None and len(products) > 0
+
+    def returned(self, *, since: pd.Timestamp) -> tuple[str, ...]:
+        """Return the products that were returned after `since`, as far as the row goes back."""
+        products, times = (self.row.get(name) for name in RETURN_LISTS)
+        if not products or not times:
+            return ()
+        first = microseconds(since)
+        return tuple(name for name, at in zip(products, times, strict=True) if at > first)
 
 
 def read_customer(

@@ -101,7 +101,7 @@ def truth(
 def scale(
     *,
     sizes: Annotated[
-        str, typer.Option(help="Multiples of 5,000 customers, parted by commas.")
+        str, typer.Option(help="Multiples of 1,250 customers, parted by commas.")
     ] = "1,4,16",
     output: Annotated[Path, typer.Option(help="The CSV file to write.")],
     work: Annotated[
@@ -110,9 +110,10 @@ def scale(
 ) -> None:
     """Measure time and memory from a simulated shop's orders to lists for all its customers.
 
-    A size has so many times the demo's customers and order lines, and the square root of it times
-    its products; size 1 takes minutes. Every stage runs in a process of its own: simulate, build
-    (snapshots), train (a two-tower, one epoch and what it reads), epoch (one more), score (lists
+    A size has so many times 1,250 customers and their order lines, and the square root of it times
+    500 products; size 4 is the demo's shop, size 16 takes a quarter of an hour. Every stage runs in
+    a process of its own: simulate, build (snapshots), train (a two-tower, one epoch and what it
+    reads), epoch (one more), score (lists
     of 10). Example: python -m training benchmark scale --sizes 1,4 --output scale.csv
     """
     with user_errors():

@@ -14,6 +14,7 @@ import pydantic
 from scipy.sparse import csr_array
 
 from configs.loader import Config
+from features.schema import RETURN_DAYS
 from training.diversity import category_numbers, content_vectors, likeness, mmr, pool_size
 from training.inputs import FloatArray, IntArray, Products, Queries
 from training.ranking import top_k
@@ -33,6 +34,9 @@ class Policy(Config):
     )
     bought_within_days: float = pydantic.Field(
         0.0, ge=0, description="days in which a bought product is not listed again"
+    )
+    returned_within_days: float = pydantic.Field(
+        0.0, ge=0, le=RETURN_DAYS, description="the same of a product that was returned"
     )
     max_per_category: int | None = pydantic.Field(
         None, ge=1, description="products of one category; those without category are not counted"

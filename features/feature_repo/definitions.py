@@ -11,6 +11,7 @@ from features.schema import (
     ACTIVITY_COUNTS,
     ACTIVITY_TIMES,
     HISTORY_LISTS,
+    RETURN_LISTS,
     SALES_COUNTS,
     SALES_TIMES,
 )
@@ -53,7 +54,13 @@ def build(home: Path) -> list[Any]:
     customer_history = view(
         "customer_history",
         customer,
-        dict(zip(HISTORY_LISTS, (Array(String), Array(Int64), Array(Float64)), strict=True)),
+        dict(
+            zip(
+                (*HISTORY_LISTS, *RETURN_LISTS),
+                (Array(String), Array(Int64), Array(Float64), Array(String), Array(Int64)),
+                strict=True,
+            )
+        ),
         online=True,
     )
     product_sales = view(

@@ -12,7 +12,13 @@ import pytest
 
 from features.events import Event, EventLog, Item
 from features.overlay import overlay
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, HISTORY_LENGTH, HISTORY_LISTS
+from features.schema import (
+    ACTIVITY_COUNTS,
+    ACTIVITY_TIMES,
+    HISTORY_LENGTH,
+    HISTORY_LISTS,
+    RETURN_LISTS,
+)
 from features.transforms import customer_activity, customer_history
 
 MIDNIGHT = pd.Timestamp("2024-03-01T00:00:00Z").as_unit("us")
@@ -43,6 +49,9 @@ def same(found: dict[str, Any], expected: dict[str, Any]) -> None:
         assert (pd.isna(found[name]) and pd.isna(expected[name])) or found[name] == expected[name]
     for name in HISTORY_LISTS:
         assert list(found[name]) == list(expected[name]), name
+    for name in RETURN_LISTS:
+        there = expected[name] is not None and not isinstance(expected[name], float)
+        assert list(found[name]) == (list(expected[name]) if there else []), name
 
 
 def shopping(rng: np.random.Generator, number: int, time: pd.Timestamp) -> Event:

@@ -142,6 +142,29 @@ def test_history_by_hand() -> None:
     first, second = 1_308_614_400_000_000, 1_308_528_000_000_000
     assert list(made["recent_timestamps"]) == [first, second, second]
     assert list(made["recent_values"]) == [0.1, 3.0, 1.0]
+    assert list(made["returned_products"]) == ["s"]
+    assert list(made["returned_timestamps"]) == [first + 86_400_000_000]
+
+
+def test_returns_by_hand() -> None:
+    def back(order: str, product: str | None, day: str) -> dict[str, object]:
+        return line(order, "A", product, day, kind="return", quantity=-1)
+
+    made = one(
+        transforms.customer_history,
+        line("o1", "A", "q", "2010-06-20"),
+        back("o2", "p", "2011-05-01"),
+        back("o3", "p", "2011-05-03"),  # the last one counts
+        back("o4", "q", "2011-05-03"),
+        back("o5", "r", "2010-07-01"),  # T - 365 days
+        back("o6", "s", "2010-06-30"),  # too old
+        back("o7", "t", CUT),  # not before the cut
+        back("o8", None, "2011-05-05"),
+    )
+    assert list(made["returned_products"]) == ["p", "q", "r"]
+    assert list(made["returned_timestamps"]) == [
+        time(day).value // 1000 for day in ("2011-05-03", "2011-05-03", "2010-07-01")
+    ]
 
 
 def test_history_keeps_the_newest() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from features import transforms
-from features.schema import HISTORY_LENGTH, SALES_TIMES
+from features.schema import HISTORY_LENGTH, RETURN_DAYS, SALES_TIMES
 from tests.features.shop import line, lines, time
 from tests.features.test_transforms import CUT, rows_at
 
@@ -104,17 +104,27 @@ def _customer(rows: pd.DataFrame, at: pd.Timestamp) -> dict[str, Any]:
     return made
 
 
-def _history(rows: pd.DataFrame, _at: pd.Timestamp) -> dict[str, Any] | None:
+def _history(rows: pd.DataFrame, at: pd.Timestamp) -> dict[str, Any] | None:
     sold = _money(rows, "sale").sort_values(["event_timestamp", "line_number"])
     newest = sold.groupby(["order_id", "product_id"], as_index=False).last()
     if newest.empty:
         return None
     newest["age"] = -newest["event_timestamp"].astype("int64")
+    back = _between(rows[rows["line_type"] == "return"], at, RETURN_DAYS).dropna(
+        subset=["product_id"]
+    )
+    returned = -back.groupby("product_id")["event_timestamp"].max().astype("int64")
+    returns = returned.reset_index().sort_values(["event_timestamp", "product_id"])
+    lists = {
+        "returned_products": returns["product_id"].tolist(),
+        "returned_timestamps": (-returns["event_timestamp"]).tolist(),
+    }
     newest = newest.sort_values(["age", "product_id", "order_id"]).head(HISTORY_LENGTH)
     return {
         "recent_products": newest["product_id"].tolist(),
         "recent_timestamps": (-newest["age"]).tolist(),
         "recent_values": (newest["quantity"] * newest["unit_price"]).round(6).tolist(),
+        **{name: found or None for name, found in lists.items()},
     }
 
 

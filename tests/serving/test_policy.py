@@ -14,7 +14,7 @@ from features.workspace import Workspace
 from serving.backend import Places
 from serving.lists import policy_of
 from serving.schemas import RecommendationRequest
-from tests.serving.conftest import serving
+from tests.serving.conftest import DAY, NOW, serving
 from tests.serving.test_answers import ask, products, start_experiment
 from training.slates import Policy
 
@@ -57,6 +57,28 @@ def test_what_was_bought_within_the_days_is_not_listed(ws: Workspace) -> None:
         assert products(ask(client, customer_id="ben")) == ["tea", "cup", "mug", "pot", "茶/1"]
         again = ask(client, customer_id="anna", strategy="buy_again")
         assert products(again) == ["pot"]
+
+
+def test_what_was_returned_within_the_days_is_not_listed(ws: Workspace) -> None:
+    back = {
+        "event_id": "r1",
+        "type": "order_refunded",
+        "customer_id": "anna",
+        "order_id": "o0",
+        "currency": "GBP",
+        "time": (NOW - 3 * DAY).isoformat(),
+        "items": [{"product_id": "tea", "quantity": 1, "unit_price": 2.0}],
+    }
+    with served(ws, "returned_within_days: 4") as client:
+        assert products(ask(client, customer_id="anna"))[0] == "tea"
+        answer = client.post("/v1/events", json={"events": [back]})
+        assert answer.json()["accepted"] == 1, answer.text
+        assert products(ask(client, customer_id="anna")) == ["pot", "cup", "mug", "茶/1"]
+        assert products(ask(client, customer_id="ben"))[0] == "tea"
+        trending = ask(client, customer_id="anna", strategy="trending")
+        assert "tea" in products(trending)  # no look at the customer
+    with served(ws, "returned_within_days: 3") as client:  # three days ago exactly
+        assert products(ask(client, customer_id="anna"))[0] == "tea"
 
 
 def test_drawn_positions_are_told_and_logged(ws: Workspace) -> None:
