@@ -7,14 +7,7 @@ from typing import Any, Final
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
 from feast.types import Array, FeastType, Float64, Int64, String
 
-from features.schema import (
-    ACTIVITY_COUNTS,
-    ACTIVITY_TIMES,
-    HISTORY_LISTS,
-    RETURN_LISTS,
-    SALES_COUNTS,
-    SALES_TIMES,
-)
+from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS, SALES_TIMES
 
 TTL: Final = timedelta(days=8)
 """Snapshots are weekly: an older row has missed one."""
@@ -54,13 +47,13 @@ def build(home: Path) -> list[Any]:
     customer_history = view(
         "customer_history",
         customer,
-        dict(
-            zip(
-                (*HISTORY_LISTS, *RETURN_LISTS),
-                (Array(String), Array(Int64), Array(Float64), Array(String), Array(Int64)),
-                strict=True,
-            )
-        ),
+        {
+            "recent_products": Array(String),
+            "recent_timestamps": Array(Int64),
+            "recent_values": Array(Float64),
+            "returned_products": Array(String),
+            "returned_timestamps": Array(Int64),
+        },
         online=True,
     )
     product_sales = view(
