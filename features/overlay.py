@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from features.events import Event, microseconds
+from features.events import Event, Item, microseconds
 from features.schema import ACTIVITY_COUNTS, HISTORY_LENGTH, RETURN_DAYS
 
 _DAY: Final = pd.Timedelta(days=1)
@@ -30,7 +30,8 @@ def overlay(row: Mapping[str, Any], events: Sequence[Event], *, at: pd.Timestamp
     `events` are those that the row's snapshot lacks (`EventLog.since`). The result equals what a
     snapshot at `at` would hold as long as no stored purchase left a window since the row's
     snapshot; `products_365d` takes a product for new when it stands nowhere in the stored history
-    of at most HISTORY_LENGTH purchases of the last 365 days.
+    of at most HISTORY_LENGTH purchases of the last 365 days. A snapshot holds the returns of those
+    alone who bought, and of purchases of one product at one moment tells apart the orders.
     """
     new = dict(row)
     for name in ACTIVITY_COUNTS:
@@ -49,7 +50,7 @@ def overlay(row: Mapping[str, Any], events: Sequence[Event], *, at: pd.Timestamp
         elif event.type == "order_completed" and priced:
             _count_order(new, event, age)
             time = microseconds(event.event_timestamp)
-            bought = {item.product_id: item.quantity * item.unit_price for item in priced}
+            bought = {item.product_id: _value(item) for item in priced}
             history.extend((time, product, value) for product, value in bought.items())
             if age <= 365:
                 new["units_365d"] += sum(item.quantity for item in priced)
@@ -93,6 +94,10 @@ def _returned(row: Mapping[str, Any]) -> dict[str, int]:
     if not _is_list(row.get("returned_products")):
         return {}
     return dict(zip(row["returned_products"], row["returned_timestamps"], strict=True))
+
+
+def _value(item: Item) -> float:
+    return round(item.quantity * item.unit_price, 6)  # as the snapshots' decimals
 
 
 def _is_list(value: Any) -> bool:

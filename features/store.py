@@ -139,6 +139,8 @@ class FeatureClient:
         The views are written in two steps, history first, and read in two, history last: it is
         never older than the activity. What it knows beyond that is left out, so that the row is
         one snapshot's, even after a writer was killed; who reads on from there misses nothing.
+        (Only a product's last return is stored: one that was returned again in between has none.)
+        Raises WorkspaceError for a row that other code wrote.
         """
         if not customer_id:
             raise ValueError(f"customer_id = {customer_id!r}: a customer has a non-empty id")
@@ -150,6 +152,11 @@ class FeatureClient:
         row = {name: values[0] for name, values in answer.items()}
         if row["snapshot_timestamp"] is None:
             return None
+        unknown = {*HISTORY_LISTS, *RETURN_LISTS} - row.keys()
+        if unknown or (row["recent_products"] and not row["recent_values"]):
+            raise WorkspaceError(
+                f"{self.ws.feast}: other code wrote the rows; run `python -m features materialize`"
+            )
         for name in ("snapshot_timestamp", *ACTIVITY_TIMES):
             if row[name] is not None:
                 row[name] = pd.Timestamp(row[name], unit="us", tz="UTC")

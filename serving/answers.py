@@ -15,7 +15,6 @@ import pandas as pd
 
 from experiments.assignment import assign
 from experiments.exposures import Exposure, ExposureLog
-from features.ages import PRODUCT_INPUTS
 from features.events import EventLog, microseconds
 from serving.lists import Draft, items, policy_of
 from serving.models import Catalogue, Models, Ranker, Served
@@ -38,7 +37,6 @@ from training.inputs import Queries, encode_queries
 from training.slates import Policy
 
 logger = logging.getLogger(__name__)
-_LOG_PRICE = PRODUCT_INPUTS.index("log_price")
 
 
 class Recommendations:
@@ -127,15 +125,20 @@ class Recommendations:
         if not request.personalized:
             return replace(popular, reason="not_personalized")
         customer, reason = self._customer(served, catalogue, request.customer_id, now)
+        since = now - pd.Timedelta(days=policy.returned_within_days)
+        returned = () if customer is None else customer.returned(since=since)
         if customer is not None and customer.bought:
-            returned = customer.returned(since=now - pd.Timedelta(days=policy.returned_within_days))
             draft = _of_customer(served, catalogue, customer, str(request.customer_id), now)
             return replace(draft, unlisted=returned)
         looked_at = [] if policy.strategy == "buy_again" else request.session_product_ids
         session = _of_session(served, catalogue, customer, looked_at, now)
         if session is None:
-            return replace(popular, reason=reason)
-        return replace(session, reason=None if request.customer_id is None else reason)
+            return replace(popular, unlisted=returned, reason=reason)
+        return replace(
+            session,
+            unlisted=session.unlisted + returned,
+            reason=None if request.customer_id is None else reason,
+        )
 
     def _customer(
         self, served: Served, catalogue: Catalogue, customer_id: str | None, now: pd.Timestamp
@@ -185,7 +188,8 @@ def _of_session(
     product_ids: Sequence[str],
     now: pd.Timestamp,
 ) -> Draft | None:
-    """Return what the champion says to a history of `product_ids`, newest last, bought just now.
+    """Return what the champion says to a history of `product_ids`, newest last, one of each bought
+    just now.
 
     The visitor knows these, so they are not listed. `customer` has no purchases. None without a
     champion or a known product.
@@ -199,7 +203,7 @@ def _of_session(
     bought = {
         "recent_products": seen,
         "recent_timestamps": [microseconds(now)] * len(seen),
-        "recent_values": np.exp(catalogue.products.features[places, _LOG_PRICE]).tolist(),
+        "recent_values": np.nan_to_num(catalogue.prices[places]).tolist(),
     }
     known, stored = ({}, None) if customer is None else (customer.row, customer.stored)
     queries = encode_queries(frame([{**known, **bought}], [""]), catalogue.products, now)

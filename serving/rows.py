@@ -49,7 +49,7 @@ class Customer:
     def returned(self, *, since: pd.Timestamp) -> tuple[str, ...]:
         """Return the products that were returned after `since`, as far as the row goes back."""
         products, times = (self.row.get(name) for name in RETURN_LISTS)
-        if not products or not times:
+        if products is None or times is None:
             return ()
         first = microseconds(since)
         return tuple(name for name, at in zip(products, times, strict=True) if at > first)

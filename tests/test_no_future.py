@@ -188,6 +188,7 @@ def test_what_models_learn_from_is_the_same(past: Trained, everything: Trained) 
         assert mine.products.features.tobytes() == theirs.products.features.tobytes()
         assert mine.queries.activity.tobytes() == theirs.queries.activity.tobytes()
         assert mine.queries.history.tobytes() == theirs.queries.history.tobytes()
+        assert mine.queries.history_values.tobytes() == theirs.queries.history_values.tobytes()
     rows = [churn_examples(data, horizon_days=28) for data in (one, other)]
     assert rows[0].inputs.tobytes() == rows[1].inputs.tobytes()
     assert rows[0].churned.tobytes() == rows[1].churned.tobytes()

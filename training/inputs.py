@@ -50,7 +50,7 @@ class Queries:
     activity: FloatArray  # (B, F), columns as `features.ages.CUSTOMER_INPUTS`
     history: IntArray  # (B, L) index of the product, newest first; -1 where padded or unknown
     history_days: FloatArray  # (B, L) days from the purchase to `at`
-    history_values: FloatArray  # (B, L) what was paid for it, in the shop's currency
+    history_values: FloatArray  # (B, L) value of its last line, in the shop's currency
 
     def __len__(self) -> int:
         return len(self.customer_ids)

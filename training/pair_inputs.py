@@ -30,7 +30,7 @@ PAIR_INPUTS: Final = (
     "in_last_order",
     "orders_since_bought",
     "share_of_orders",  # purchases of this product to orders
-    "log_value",  # of what was paid for this product
+    "log_value",  # of what was paid for this product: its purchases' last lines
     "log_last_value",  # of what was paid for it at last
     "last_value_to_usual",  # its log less that of the mean purchase's
     "percent_of_value",  # of what was paid for all

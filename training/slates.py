@@ -36,7 +36,10 @@ class Policy(Config):
         0.0, ge=0, description="days in which a bought product is not listed again"
     )
     returned_within_days: float = pydantic.Field(
-        0.0, ge=0, le=RETURN_DAYS, description="the same of a product that was returned"
+        0.0,
+        ge=0,
+        le=RETURN_DAYS,
+        description="days in which a returned product is not listed again",
     )
     max_per_category: int | None = pydantic.Field(
         None, ge=1, description="products of one category; those without category are not counted"

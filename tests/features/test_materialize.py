@@ -48,6 +48,16 @@ def test_products_for_serving_equal_the_offline_ones(client: FeatureClient) -> N
     pd.testing.assert_frame_equal(rows, client.products(AS_OF), check_exact=True)
 
 
+def test_rows_of_other_code_are_refused(own: FeatureClient) -> None:
+    """The registry knows the new features as soon as a model is fitted, the rows do not."""
+    with closing(sqlite3.connect(own.ws.feast / "online.db")) as database, database:
+        database.execute(
+            "DELETE FROM regulars_customer_history WHERE feature_name = 'recent_values'"
+        )
+    with pytest.raises(WorkspaceError, match="other code wrote the rows; run `python -m features"):
+        FeatureClient(own.ws).online_customer("A")
+
+
 def test_nothing_materialized_is_said(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="run `python -m features materialize` first"):
         online_products(workspace(tmp_path, lines()))

@@ -53,6 +53,16 @@ def test_times_are_the_mondays_with_a_known_line_and_the_cut(ws: Workspace) -> N
     assert snapshots.snapshot_times(ws, as_of=time("2011-03-14"))[-2:] == times[:2]
 
 
+def test_cuts_one_by_one_give_the_same_files(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshots.build(ws, as_of=AS_OF)
+    other = shop(tmp_path / "other")
+    monkeypatch.setattr(snapshots, "_LINES_AT_ONCE", 1)
+    snapshots.build(other, as_of=AS_OF)
+    assert files(other) == files(ws)
+
+
 def test_mondays_begin_at_the_shops_midnight(tmp_path: Path) -> None:
     shop = workspace(tmp_path, lines(line("o1", "A", "p", "2011-03-20")), timezone="Europe/London")
     times = snapshots.snapshot_times(shop, as_of=time("2011-04-05"))

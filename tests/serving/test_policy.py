@@ -71,8 +71,12 @@ def test_what_was_returned_within_the_days_is_not_listed(ws: Workspace) -> None:
     }
     with served(ws, "returned_within_days: 4") as client:
         assert products(ask(client, customer_id="anna"))[0] == "tea"
-        answer = client.post("/v1/events", json={"events": [back]})
-        assert answer.json()["accepted"] == 1, answer.text
+        bought_elsewhere = back | {"event_id": "r2", "customer_id": "zoe", "order_id": "o99"}
+        answer = client.post("/v1/events", json={"events": [back, bought_elsewhere]})
+        assert answer.json()["accepted"] == 2, answer.text
+        stranger = ask(client, customer_id="zoe")
+        assert stranger["fallback_reason"] == "no_history"
+        assert "tea" not in products(stranger)
         assert products(ask(client, customer_id="anna")) == ["pot", "cup", "mug", "茶/1"]
         assert products(ask(client, customer_id="ben"))[0] == "tea"
         trending = ask(client, customer_id="anna", strategy="trending")

@@ -114,6 +114,14 @@ def test_what_is_no_bundle_is_named(tmp_path: Path) -> None:
         load_bundle(tmp_path)
 
 
+def test_a_model_of_other_settings_is_refused(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "b", churn(), MANIFEST.model_copy(update={"model": "churn"}))
+    file = tmp_path / "b" / "model" / "churn.json"
+    file.write_text(file.read_text().replace('"hidden"', '"history_length"'))
+    with pytest.raises(BundleError, match="not today's settings; fit it again"):
+        load_bundle(tmp_path / "b")
+
+
 def test_a_model_of_other_inputs_is_refused(tmp_path: Path) -> None:
     write_bundle(tmp_path / "b", churn(), MANIFEST.model_copy(update={"model": "churn"}))
     file = tmp_path / "b" / "model" / "churn.json"

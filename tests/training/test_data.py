@@ -88,6 +88,7 @@ def test_products_and_queries_stand_at_their_time(past: TrainingData) -> None:
     assert found[CUT].history_days.tolist() == [[0, 0, 0], [12, 28, 28]]
     assert found[monday].history.tolist() == [[0, 1]]
     assert found[monday].history_days.tolist() == [[13, 13]]
+    assert found[CUT].history_values.tolist() == [[0, 0, 0], [1, 1, 3]]
 
 
 def test_what_reaches_past_the_cut_is_refused(past: TrainingData) -> None:

@@ -83,13 +83,16 @@ def test_repeat_path_counts_each_purchase_once() -> None:
     with torch.no_grad():
         path.weight.fill_(2.0)
     visitors = Visitors(
-        activity=torch.zeros(1, 0),
-        history=torch.tensor([[3, 5, 3, -1]]),
-        days=torch.tensor([[0.0, 10.0, 20.0, 0.0]]),
+        activity=torch.zeros(3, 0),
+        history=torch.tensor([[3, 5, 3, -1], [-1, -1, -1, -1], [5, -1, -1, -1]]),
+        days=torch.tensor([[0.0, 10.0, 20.0, 0.0], [0.0] * 4, [10.0, 0.0, 0.0, 0.0]]),
     )
-    scores = path(visitors, torch.ones(1, 6)).detach().numpy()[0]
+    scores = path(visitors, torch.ones(3, 6)).detach().numpy()
     twice, once = 2 * np.log(1 + 4 * (1 + 1 / 4)), 2 * np.log(1 + 4 / 2)
-    np.testing.assert_allclose(scores, [1, 1, 1, 1 + twice, 1, 1 + once], rtol=1e-5)
+    expected = [[1, 1, 1, 1 + twice, 1, 1 + once], [1] * 6, [1, 1, 1, 1, 1, 1 + once]]
+    np.testing.assert_allclose(scores, expected, rtol=1e-5)
+    nobody = Visitors(*(part[1:2] for part in visitors))
+    np.testing.assert_array_equal(path(nobody, torch.ones(1, 6)).detach().numpy(), np.ones((1, 6)))
 
 
 def test_a_bought_product_gains(shop: Shop) -> None:
