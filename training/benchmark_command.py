@@ -111,7 +111,7 @@ def scale(
     """Measure time and memory from a simulated shop's orders to lists for all its customers.
 
     A size has so many times 1,250 customers and their order lines, and the square root of it times
-    500 products; size 4 is the demo's shop, size 16 takes a quarter of an hour. Every stage runs in
+    500 products; size 4 is the demo's shop, size 16 takes about ten minutes. Every stage runs in
     a process of its own: simulate, build (snapshots), train (a two-tower, one epoch and what it
     reads), epoch (one more), score (lists of 10). Example: python -m training benchmark scale
     --sizes 1,4 --output scale.csv
