@@ -26,13 +26,8 @@ from serving.rows import (
     read_customer,
     staleness,
 )
-from serving.schemas import (
-    Assigned,
-    FallbackReason,
-    Model,
-    RecommendationAnswer,
-    RecommendationRequest,
-)
+from serving.schemas.base import Assigned, FallbackReason, Model
+from serving.schemas.recommendations import RecommendationAnswer, RecommendationRequest
 from training.inputs import Queries, encode_queries
 from training.slates import Policy
 

@@ -10,14 +10,8 @@ import pandas as pd
 
 from features.events import EPOCH, Event, EventLog, Item
 from serving.problems import Problem, decode
-from serving.schemas import (
-    AnyEvent,
-    EventParts,
-    EventsAnswer,
-    FieldError,
-    OrderEvent,
-    RejectedEvent,
-)
+from serving.schemas.base import FieldError
+from serving.schemas.events import AnyEvent, EventParts, EventsAnswer, OrderEvent, RejectedEvent
 
 _DECODER: Final = msgspec.json.Decoder(AnyEvent)
 

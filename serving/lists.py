@@ -8,13 +8,8 @@ import pandas as pd
 from msgspec import UNSET
 
 from serving.models import Catalogue
-from serving.schemas import (
-    Assigned,
-    FallbackReason,
-    Model,
-    RecommendationRequest,
-    RecommendedItem,
-)
+from serving.schemas.base import Assigned, FallbackReason, Model
+from serving.schemas.recommendations import RecommendationRequest, RecommendedItem
 from training.inputs import FloatArray, Queries
 from training.reasons import reasons
 from training.recommender import Related

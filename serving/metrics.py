@@ -8,7 +8,9 @@ import prometheus_client
 from prometheus_client import Counter, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from serving.schemas import Answer, EventsAnswer, PredictionAnswer
+from serving.schemas.base import Answer
+from serving.schemas.events import EventsAnswer
+from serving.schemas.predictions import PredictionAnswer
 
 _SHARED: Final = "PROMETHEUS_MULTIPROC_DIR" in os.environ  # as prometheus_client saw it
 CONTENT_TYPE: Final = prometheus_client.CONTENT_TYPE_LATEST

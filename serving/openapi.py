@@ -1,49 +1,14 @@
-"""The endpoints of v1, and the OpenAPI document and the page made from them."""
+"""The OpenAPI document of v1, made from its endpoints, and the page that shows it."""
 
-from dataclasses import dataclass
+import re
 from typing import Any, Final
 
 import msgspec
 
-from serving import schemas
+from serving.endpoints import ENDPOINTS, Endpoint
 from serving.problems import CODES
+from serving.schemas.base import Health, ProblemDetails
 
-
-@dataclass(frozen=True, kw_only=True)
-class Endpoint:
-    """A POST of v1."""
-
-    path: str
-    summary: str
-    request: type[schemas.Request]
-    answer: type[msgspec.Struct]
-    status: int = 200
-    creates: bool = False
-    """Takes `Idempotency-Key`: the same key and body give the same answer again."""
-
-
-RECOMMENDATIONS: Final = Endpoint(
-    path="/v1/recommendations",
-    summary="What a customer will want next",
-    request=schemas.RecommendationRequest,
-    answer=schemas.RecommendationAnswer,
-    creates=True,
-)
-CHURN: Final = Endpoint(
-    path="/v1/predictions/churn",
-    summary="Who will not come back within the horizon",
-    request=schemas.ChurnRequest,
-    answer=schemas.PredictionAnswer,
-)
-EVENTS: Final = Endpoint(
-    path="/v1/events",
-    summary="What customers did; orders count in the next answer",
-    request=schemas.EventsRequest,
-    answer=schemas.EventsAnswer,
-    status=202,
-    creates=True,
-)
-ENDPOINTS: Final = (RECOMMENDATIONS, CHURN, EVENTS)
 _REF: Final = "#/components/schemas/{name}"
 _PROBLEMS: Final = (400, 413, 422, 503)
 _KEY: Final = {
@@ -57,9 +22,9 @@ _KEY: Final = {
 
 def document() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of v1."""
-    types = [t for e in ENDPOINTS for t in (e.request, e.answer)]
+    types = [t for e in ENDPOINTS for t in (e.request, e.answer) if t is not None]
     _, components = msgspec.json.schema_components(
-        [*types, schemas.ProblemDetails, schemas.Health], ref_template=_REF
+        [*types, ProblemDetails, Health], ref_template=_REF
     )
     health = _content("Health")
     gets: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
@@ -67,7 +32,9 @@ def document() -> dict[str, Any]:
         "/readyz": ("Whether models and features are loaded", {"200": health, "503": {}}),
         "/metrics": ("Prometheus metrics", {"200": {}}),
     }
-    paths: dict[str, Any] = {e.path: {"post": _operation(e)} for e in ENDPOINTS}
+    paths: dict[str, Any] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     for path, (summary, contents) in gets.items():
         answers = {code: {"description": summary} | content for code, content in contents.items()}
         paths[path] = {"get": {"summary": summary, "responses": answers}}
@@ -89,13 +56,22 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         codes = ", ".join(code for code, (number, _) in CODES.items() if number == status)
         problem = _content("ProblemDetails", media_type="application/problem+json")
         answers[str(status)] = {"description": codes, **problem}
-    return {
+    words = re.findall(r"[a-z]+", endpoint.path.removeprefix("/v1/"))
+    named = re.findall(r"{([a-z_]+)}", endpoint.path)
+    in_path = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in named
+    ]
+    operation = {
         "summary": endpoint.summary,
-        "operationId": endpoint.path.removeprefix("/v1/").replace("/", "_"),
-        "parameters": [_KEY] if endpoint.creates else [],
-        "requestBody": {"required": True, **_content(endpoint.request.__name__)},
+        "operationId": "_".join([endpoint.method.lower(), *words]),
+        "parameters": in_path + ([_KEY] if endpoint.creates else []),
         "responses": answers,
     }
+    if endpoint.request is not None:
+        body = {"required": True, **_content(endpoint.request.__name__)}
+        operation["requestBody"] = body
+    return operation
 
 
 def _content(name: str, media_type: str = "application/json") -> dict[str, Any]:

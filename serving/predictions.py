@@ -20,7 +20,8 @@ from serving.rows import (
     read_customer,
     staleness,
 )
-from serving.schemas import ChurnRequest, Model, Prediction, PredictionAnswer
+from serving.schemas.base import Model
+from serving.schemas.predictions import ChurnRequest, Prediction, PredictionAnswer
 from training.bundle import Bundle
 from training.inputs import encode_queries
 

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import msgspec
 from starlette.responses import Response
 
-from serving.schemas import FieldError, ProblemDetails
+from serving.schemas.base import FieldError, ProblemDetails
 
 T = TypeVar("T")
 # Code -> (status, title).

@@ -11,7 +11,7 @@ import pandas as pd
 from features.events import EventLog, microseconds
 from features.overlay import overlay
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, HISTORY_LISTS, RETURN_LISTS, TIME
-from serving.schemas import FallbackReason
+from serving.schemas.base import FallbackReason
 
 Row = Mapping[str, Any]
 STALE: Final = pd.Timedelta(days=8)

@@ -9,7 +9,7 @@ import pytest
 
 from serving.lists import Draft, items, policy_of
 from serving.models import Catalogue
-from serving.schemas import RecommendationRequest
+from serving.schemas.recommendations import RecommendationRequest
 from tests.serving.conftest import NOW
 from training.inputs import Products
 from training.slates import Policy, Shelf

@@ -13,7 +13,7 @@ from experiments.exposures import DATABASE, read
 from features.workspace import Workspace
 from serving.backend import Places
 from serving.lists import policy_of
-from serving.schemas import RecommendationRequest
+from serving.schemas.recommendations import RecommendationRequest
 from tests.serving.conftest import DAY, NOW, serving
 from tests.serving.test_answers import ask, products, start_experiment
 from training.slates import Policy

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from features.events import EventLog
 from features.workspace import Workspace
-from serving.app import LARGEST_BODY
+from serving.calls import LARGEST_BODY
 from tests.serving.conftest import serving
 
 RECOMMENDATIONS, CHURN, EVENTS = "/v1/recommendations", "/v1/predictions/churn", "/v1/events"

@@ -1,0 +1,68 @@
+"""The endpoints of v1, an entry each: routes, checks and the OpenAPI document follow from it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+
+from serving.backend import Backend
+from serving.schemas.events import EventParts, EventsAnswer, EventsRequest
+from serving.schemas.predictions import ChurnRequest, PredictionAnswer
+from serving.schemas.recommendations import RecommendationAnswer, RecommendationRequest
+
+Handler = Callable[..., Awaitable[msgspec.Struct]]
+"""Takes the decoded body, if there is one, and by keyword `request_id` and what the path names."""
+Scope = Literal["predict", "events", "experiments", "admin"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A method on a path of v1."""
+
+    path: str
+    summary: str
+    scope: Scope
+    """What a key must be allowed to."""
+    handler: Callable[[Backend], Handler]
+    answer: type[msgspec.Struct]
+    method: Literal["GET", "POST", "PUT"] = "POST"
+    request: type[msgspec.Struct] | None = None
+    """The body; None takes none."""
+    decoded: type[msgspec.Struct] | None = None
+    """What the body is decoded to instead, where its parts are checked one by one."""
+    status: int = 200
+    creates: bool = False
+    """Takes `Idempotency-Key`: the same key and body give the same answer again."""
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        path="/v1/recommendations",
+        summary="What a customer will want next",
+        scope="predict",
+        handler=lambda backend: backend.recommendations.answer,
+        request=RecommendationRequest,
+        answer=RecommendationAnswer,
+        creates=True,
+    ),
+    Endpoint(
+        path="/v1/predictions/churn",
+        summary="Who will not come back within the horizon",
+        scope="predict",
+        handler=lambda backend: backend.predictions.churn,
+        request=ChurnRequest,
+        answer=PredictionAnswer,
+    ),
+    Endpoint(
+        path="/v1/events",
+        summary="What customers did; orders count in the next answer",
+        scope="events",
+        handler=lambda backend: backend.intake.take,
+        request=EventsRequest,
+        decoded=EventParts,
+        answer=EventsAnswer,
+        status=202,
+        creates=True,
+    ),
+)

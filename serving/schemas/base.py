@@ -1,0 +1,82 @@
+"""What all requests, answers and errors of v1 share."""
+
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+_NO_CONTROL: Final = r"^[^\x00-\x1f\x7f-\x9f]*(?![\s\S])"
+_text = Meta(min_length=1, max_length=128, pattern=_NO_CONTROL)
+Id = Annotated[str, _text, Meta(description="1-128 characters without control characters.")]
+Label = Annotated[str, _text]
+Time = Annotated[datetime, Meta(tz=True, description="RFC 3339, with its offset from UTC.")]
+Positive = Annotated[float, Meta(gt=0, lt=1e12)]
+NotNegative = Annotated[float, Meta(ge=0, lt=1e12)]
+Category = Annotated[str, Meta(min_length=1, max_length=1_000)]
+FallbackReason = Literal[
+    "unknown_customer",
+    "no_history",
+    "not_personalized",
+    "stale_features",
+    "store_unavailable",
+    "model_unavailable",
+    "exposure_log_unavailable",
+]
+
+
+class Request(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A request body; an unknown field is an error."""
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """Who answered."""
+
+    name: str
+    """`recommender`, `churn`, or the name of a fallback."""
+    version: str | None
+    """None for a fallback."""
+
+
+class Assigned(Struct, frozen=True, kw_only=True):
+    """The variant of an experiment that made this answer."""
+
+    key: str
+    variant: str
+
+
+class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every answer says."""
+
+    request_id: str
+    model: Model
+    experiments: list[Assigned]
+    """Empty when the customer is in none."""
+    feature_age_s: float | None
+    """Seconds since the snapshot of the oldest stored features that were read; null without any."""
+    fallback_reason: FallbackReason | None = None
+
+
+class FieldError(Struct, frozen=True, kw_only=True):
+    """What is wrong, and where: `pointer` is a JSON Pointer (RFC 6901) into the body."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemDetails(Struct, frozen=True, kw_only=True):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    errors: list[FieldError]
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """What `/livez` and `/readyz` say."""
+
+    status: Literal["ok", "loading"]
