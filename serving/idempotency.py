@@ -1,21 +1,23 @@
-"""Answers by `Idempotency-Key`: who asks twice gets the first answer again."""
+"""Answers by `Idempotency-Key`: who asks twice gets the first answer again, even meanwhile."""
 
 import hashlib
 import sqlite3
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-import pandas as pd
-
-from features.events import microseconds
-
-KEPT: Final = pd.Timedelta(days=1)
+KEPT_S: Final = 24 * 3600
+CLAIM_S: Final = 60
+"""Seconds after which whoever claimed a name, and has neither kept nor freed it, was killed."""
 _CREATE: Final = """
-CREATE TABLE IF NOT EXISTS answers (
-  key TEXT PRIMARY KEY, body BLOB NOT NULL, status INTEGER NOT NULL, answer BLOB NOT NULL,
-  recorded_us INTEGER NOT NULL) STRICT, WITHOUT ROWID
+DROP TABLE IF EXISTS answers;
+CREATE TABLE IF NOT EXISTS kept (
+  caller TEXT NOT NULL, path TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,
+  status INTEGER, answer BLOB,  -- NULL while the answer is being made
+  recorded_us INTEGER NOT NULL, PRIMARY KEY (caller, path, key)) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS kept_by_time ON kept (recorded_us);
 """
 
 
@@ -31,48 +33,86 @@ class Kept:
     answer: bytes
 
 
-class Answered:
-    """The answers of the last day in SQLite, on disk before they leave; any thread may call."""
+@dataclass(frozen=True, kw_only=True)
+class Name:
+    """What an answer is kept under: nobody meets the answers of another caller, or path."""
 
-    def __init__(self, path: Path) -> None:
+    caller: str
+    path: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to make the answer of a name, since `at_us`."""
+
+    name: Name
+    at_us: int
+
+
+class Answered:
+    """The answers of the last day in SQLite, on disk before they leave; any thread may call.
+
+    `clock` gives Unix seconds. It is the system's, not the shop's: a demo's clock stands still, and
+    nothing would ever be forgotten.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._clock = clock
         self._connection = sqlite3.connect(
             path, timeout=5, isolation_level=None, check_same_thread=False
         )
         self._lock = threading.Lock()
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute(_CREATE)
+        self._connection.executescript(_CREATE)
 
     def close(self) -> None:
         """Close the database."""
         with self._lock:
             self._connection.close()
 
-    def find(self, key: str, body: bytes) -> Kept | None:
-        """Return what was answered to `key` and `body`. KeyReused if the body was another."""
-        with self._lock:
-            query = "SELECT body, status, answer FROM answers WHERE key = ?"
-            row = self._connection.execute(query, (key,)).fetchone()
-        if row is None:
-            return None
-        digest, status, answer = row
-        if digest != _digest(body):
-            raise KeyReused(f"Idempotency-Key {key!r} came with another body before")
-        return Kept(status=status, answer=answer)
+    def claim(self, name: Name, body: bytes) -> Kept | Claim | Literal["being_made"]:
+        """Return what was answered under `name`, or the right to answer, which one caller gets.
 
-    def keep(self, key: str, body: bytes, kept: Kept, *, now: pd.Timestamp) -> Kept:
-        """Store the answer and return it; the one that stands where another call was faster."""
+        `being_made` while another has it. Raises KeyReused if the body was another.
+        """
+        digest, now = hashlib.sha256(body).digest(), self._now()
         with self._lock, self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            old = microseconds(now - KEPT)
-            self._connection.execute("DELETE FROM answers WHERE recorded_us < ?", (old,))
+            old, dead = now - KEPT_S * 1_000_000, now - CLAIM_S * 1_000_000
+            self._connection.execute("DELETE FROM kept WHERE recorded_us < ?", (old,))
+            row = self._connection.execute(
+                "SELECT body, status, answer, recorded_us FROM kept "
+                "WHERE (caller, path, key) = (?, ?, ?)",
+                (name.caller, name.path, name.key),
+            ).fetchone()
+            if row is not None and (row[1] is not None or row[3] >= dead):
+                if row[0] != digest:
+                    raise KeyReused("the Idempotency-Key came with another body before")
+                return "being_made" if row[1] is None else Kept(status=row[1], answer=row[2])
             self._connection.execute(
-                "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)",
-                (key, _digest(body), kept.status, kept.answer, microseconds(now)),
+                "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, NULL, NULL, ?)",
+                (name.caller, name.path, name.key, digest, now),
             )
-        return self.find(key, body) or kept
+        return Claim(name=name, at_us=now)
 
+    def keep(self, claim: Claim, kept: Kept) -> None:
+        """Store the answer of `claim`."""
+        self._change("UPDATE kept SET status = ?, answer = ?", (kept.status, kept.answer), claim)
 
-def _digest(body: bytes) -> bytes:
-    return hashlib.sha256(body).digest()
+    def free(self, claim: Claim) -> None:
+        """Give `claim` back: there is no answer to keep."""
+        self._change("DELETE FROM kept", (), claim)
+
+    def _change(self, change: str, values: tuple[object, ...], claim: Claim) -> None:
+        where = "WHERE (caller, path, key) = (?, ?, ?) AND status IS NULL AND recorded_us = ?"
+        name = claim.name
+        with self._lock:
+            self._connection.execute(
+                f"{change} {where}", (*values, name.caller, name.path, name.key, claim.at_us)
+            )
+
+    def _now(self) -> int:
+        return int(self._clock() * 1e6)

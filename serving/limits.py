@@ -1,0 +1,69 @@
+"""How much a worker process takes on: answers at a time, time an answer takes, requests a key."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from serving.problems import Problem
+
+IN_FLIGHT: Final = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The bounds of one worker process."""
+
+    in_flight: int = IN_FLIGHT
+    """Answers being made at a time; more are refused at once, so that these are still in time."""
+    body_s: float = 10
+    """Seconds until a body has arrived."""
+    answer_s: float = 20
+    """Seconds from the body to the answer."""
+
+
+class Load:
+    """The answers that are being made: `with load:` around each one. Belongs to the event loop."""
+
+    def __init__(self, bound: int) -> None:
+        self.bound, self.in_flight = bound, 0
+
+    def check(self) -> None:
+        """Raise Problem where no more answers are begun."""
+        if self.in_flight >= self.bound:
+            raise Problem("overloaded", f"{self.bound} answers are being made; ask again")
+
+    def __enter__(self) -> None:
+        """Begin an answer. Raises Problem where no more are begun."""
+        self.check()
+        self.in_flight += 1
+
+    def __exit__(self, *_: object) -> None:
+        """End an answer."""
+        self.in_flight -= 1
+
+
+class Bucket:
+    """A token bucket that holds one second's tokens, and one at least; a request takes one.
+
+    Kept as the time at which it will be full again (the generic cell rate algorithm, ITU-T I.371,
+    1996): nothing needs to fill it.
+
+    >>> bucket = Bucket(2)
+    >>> [bucket.take(now) for now in (0.0, 0.0, 0.0, 0.5, 0.5)]
+    [0, 0, 0.5, 0, 0.5]
+    """
+
+    def __init__(self, per_second: float) -> None:
+        self.per_second = per_second
+        self._gap = 1 / per_second
+        self._slack = max(1.0, per_second) * self._gap - self._gap
+        self._full = -math.inf
+
+    def take(self, now: float) -> float:
+        """Take a token at `now` (seconds) and return 0; without one, the seconds until there is."""
+        full = max(self._full, now)
+        wait = full - now - self._slack
+        if wait > 1e-9:
+            return wait
+        self._full = full + self._gap
+        return 0
