@@ -32,9 +32,11 @@ def create_app(open_backend: Callable[[], Backend]) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.backend = backend = open_backend()
         backend.start()
+        sweeper = asyncio.create_task(backend.deadlines.sweep())
         try:
             yield
         finally:
+            sweeper.cancel()
             await asyncio.to_thread(backend.close)
 
     calls = [Calls(endpoint) for endpoint in ENDPOINTS]

@@ -24,7 +24,7 @@ from serving.access import Access
 from serving.answers import Recommendations
 from serving.idempotency import Answered
 from serving.intake import Intake
-from serving.limits import IN_FLIGHT, Limits, Load
+from serving.limits import IN_FLIGHT, Deadlines, Limits, Load
 from serving.models import Models
 from serving.predictions import Predictions
 from serving.vitals import Vitals
@@ -95,7 +95,8 @@ class Backend:
         self.predictions = Predictions(self.models, self._events, clock=ws.now)
         self.intake = Intake(self._events, clock=ws.now, currency=ws.currency)
         self.access = Access(stores.home if stores else None)
-        self.limits, self.load = places.limits, Load(places.limits.in_flight)
+        self.limits, self.deadlines = places.limits, Deadlines()
+        self.load = Load(places.limits.in_flight)
         vitals = Vitals(ws, stores, models=self.models, load=self.load, answered=answered)
         self._stop = threading.Event()
         follow = {

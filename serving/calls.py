@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
+import os
 import re
 import sqlite3
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +19,7 @@ from serving.access import ANYONE
 from serving.backend import Backend
 from serving.endpoints import Endpoint
 from serving.idempotency import Claim, Kept, KeyReused, Name
+from serving.limits import Limits
 from serving.problems import Problem, decode
 from serving.schemas.base import Answer
 
@@ -60,18 +61,19 @@ class Calls:
         backend: Backend = request.app.state.backend
         told.key_id = backend.access.admit(request.scope, self.endpoint.scope)
         backend.load.check()
+        limits, task = backend.limits, asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a request is answered by a task")
         body = None
+        backend.deadlines.set(task, limits.body_s)
         try:
-            async with asyncio.timeout(backend.limits.body_s) as deadline:
-                body = await _body(request)
-                deadline.reschedule(asyncio.get_running_loop().time() + backend.limits.answer_s)
-                with backend.load:
-                    return await self._once(request, body, told)
-        except TimeoutError as error:
-            if body is None:
-                limit = f"the body must arrive within {backend.limits.body_s:g} s"
-                raise Problem("body_timeout", limit, headers={"Connection": "close"}) from error
-            raise Problem("timed_out", "the answer was given up; ask again") from error
+            body = await _body(request)
+            backend.deadlines.set(task, limits.answer_s)
+            with backend.load:
+                return await self._once(request, body, told)
+        finally:
+            if backend.deadlines.clear(task):
+                raise _late(limits, body)
 
     async def _once(self, request: Request, body: bytes, told: Told) -> Kept:
         """Return the new answer, or the one that was given to this Idempotency-Key."""
@@ -169,7 +171,7 @@ def _log(
 
 def _request_id(request: Request) -> str:
     given: str | None = request.headers.get("x-request-id")
-    return given if given and _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if given and _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
 
 
 async def _body(request: Request) -> bytes:
@@ -184,6 +186,13 @@ async def _body(request: Request) -> bytes:
     except ClientDisconnect as error:
         raise Problem("malformed_json", "the body ended early") from error
     return b"".join(parts)
+
+
+def _late(limits: Limits, body: bytes | None) -> Problem:
+    if body is None:
+        rule = f"the body must arrive within {limits.body_s:g} s"
+        return Problem("body_timeout", rule, headers={"Connection": "close"})
+    return Problem("timed_out", f"there was no answer within {limits.answer_s:g} s; ask again")
 
 
 def _key(request: Request) -> str | None:
