@@ -124,8 +124,15 @@ def ws(shop: Path, tmp_path: Path) -> Workspace:
 @contextmanager
 def serving(**environment: str) -> Iterator[TestClient]:
     """Run the application in this process, as the environment says; wait until it is ready."""
-    app = create_app(lambda: Backend(Places.of(environment)))
-    with TestClient(app, LOCAL, raise_server_exceptions=False) as client:
+    with serving_at(Places.of(environment)) as client:
+        yield client
+
+
+@contextmanager
+def serving_at(places: Places, url: str = LOCAL) -> Iterator[TestClient]:
+    """Run the application of `places`, asked under `url`; wait until it is ready."""
+    app = create_app(lambda: Backend(places))
+    with TestClient(app, url, raise_server_exceptions=False) as client:
         until(lambda: client.get("/readyz").status_code == 200)
         yield client
 

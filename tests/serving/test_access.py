@@ -18,11 +18,10 @@ from features.workspace import Workspace
 from serving import keys
 from serving.__main__ import app as command
 from serving.access import Access
-from serving.app import create_app
-from serving.backend import Backend, Places
+from serving.backend import Places
 from serving.endpoints import ENDPOINTS, Endpoint
 from serving.keys import KeysError, Scope
-from tests.serving.conftest import LOCAL, serving, until
+from tests.serving.conftest import LOCAL, serving, serving_at, until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PATH = "/v1/recommendations"
@@ -211,9 +210,7 @@ def test_a_service_that_starts_on_spoilt_keys_lets_in_nobody(tmp_path: Path) -> 
 def test_without_keys_only_this_machine_is_answered(ws: Workspace, url: str, status: int) -> None:
     """The address is the connection's own end, whatever a proxy's headers say of the other."""
     places = Places(workspace=ws, stores=None)  # a packaged service that was given no stores
-    app = create_app(lambda: Backend(places))
-    with TestClient(app, url, raise_server_exceptions=False) as client:
-        until(lambda: client.get("/readyz").status_code == 200)
+    with serving_at(places, url) as client:
         answer = client.post(PATH, json={}, headers={"X-Forwarded-For": "127.0.0.1"})
         assert answer.status_code == status
 
@@ -224,9 +221,7 @@ def test_a_packaged_service_takes_the_keys_of_its_stores(ws: Workspace, tmp_path
     (stores / "workspace.json").unlink()
     _, text = keys.create(stores, "x", scopes=["predict"], now=NOW)
     places = Places(workspace=ws, stores=replace(ws, home=stores))
-    app = create_app(lambda: Backend(places))
-    with TestClient(app, "http://192.0.2.1", raise_server_exceptions=False) as client:
-        until(lambda: client.get("/readyz").status_code == 200)
+    with serving_at(places, "http://192.0.2.1") as client:
         assert client.post(PATH, json={}).status_code == 401
         assert client.post(PATH, json={}, headers=bearer(text)).status_code == 200
 
