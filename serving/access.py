@@ -19,15 +19,20 @@ from serving.problems import Problem
 
 logger = logging.getLogger(__name__)
 POLL_S: Final = 0.25
-ANYONE: Final = ""
-"""Who asks where there are no keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Holder:
-    key: Key
-    digest: bytes
-    bucket: Bucket | None
+class Caller:
+    """Who asks: a key's holder, or ANYONE."""
+
+    id: str
+    """The key's; empty where there are no keys."""
+    key: Key | None = None
+    digest: bytes = b""
+    bucket: Bucket | None = None
+
+
+ANYONE: Final = Caller(id="")
 
 
 class Access:
@@ -40,7 +45,7 @@ class Access:
     def __init__(self, home: Path | None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._home, self._clock = home, clock
         self._stamp: object = None
-        self._holders: Mapping[str, _Holder] = {}
+        self._callers: Mapping[str, Caller] = {}
         self._asks = self._closed = False
         self.refresh()
 
@@ -60,7 +65,7 @@ class Access:
                 logger.error("nobody is let in: %s", error)
             self._closed = True
             return
-        self._holders = {key.id: self._holder(key) for key in found if key.revoked is None}
+        self._callers = {key.id: self._caller(key) for key in found if key.revoked is None}
         self._stamp, self._asks, self._closed = stamp, bool(found), False
 
     def follow(self, stop: threading.Event) -> None:
@@ -68,45 +73,46 @@ class Access:
         while not stop.wait(POLL_S):
             self.refresh()
 
-    def admit(self, asked: Mapping[str, Any], needs: Scope | None) -> str:
-        """Return the id of the key of the request `asked` (an ASGI scope), or ANYONE.
-
-        Raises Problem without a key that stands, without the scope `needs`, or above its rate.
-        """
+    def caller(self, asked: Mapping[str, Any]) -> Caller:
+        """Return who asks, by the ASGI scope `asked`. Raises Problem without a key that stands."""
         if self._closed:
             raise Problem("store_unavailable", "the keys cannot be read, so nobody is let in")
         if not self._asks:
             return _anyone(asked.get("server"))
-        holder = self._of(asked["headers"])
-        if needs is not None and not holder.key.may(needs):
-            may = ", ".join(holder.key.scopes)
+        return self._holder(asked["headers"])
+
+    def check(self, caller: Caller, needs: Scope | None) -> None:
+        """Raise Problem where the caller's key lacks the scope `needs`, or asks too often."""
+        if caller.key is None:
+            return
+        if needs is not None and not caller.key.may(needs):
+            may = ", ".join(caller.key.scopes)
             raise Problem("forbidden", f"this needs the scope {needs}; the key has {may}")
-        if holder.bucket is not None and (wait := holder.bucket.take(self._clock())):
-            detail = f"this key may ask {holder.bucket.per_second:g} times a second"
+        if caller.bucket is not None and (wait := caller.bucket.take(self._clock())):
+            detail = f"this key may ask {caller.bucket.per_second:g} times a second"
             raise Problem("rate_limited", detail, headers={"Retry-After": str(math.ceil(wait))})
-        return holder.key.id
 
-    def _holder(self, key: Key) -> _Holder:
-        stood = self._holders.get(key.id)
+    def _caller(self, key: Key) -> Caller:
+        stood = self._callers.get(key.id)
         if stood is not None and stood.key == key:
-            return stood
+            return stood  # with what is in its bucket
         bucket = None if key.per_second is None else Bucket(key.per_second)
-        return _Holder(key=key, digest=bytes.fromhex(key.digest), bucket=bucket)
+        return Caller(id=key.id, key=key, digest=bytes.fromhex(key.digest), bucket=bucket)
 
-    def _of(self, headers: Iterable[tuple[bytes, bytes]]) -> _Holder:
+    def _holder(self, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
         shown = next((value for name, value in headers if name == b"authorization"), None)
         if shown is None:
             raise _unauthorized("send the header `Authorization: Bearer KEY`")
         scheme, _, text = shown.decode("latin-1").partition(" ")
         parts = keys.parts(text.strip()) if scheme.lower() == "bearer" else None
         if parts is not None:
-            holder = self._holders.get(parts[0])
+            holder = self._callers.get(parts[0])
             if holder is not None and compare_digest(holder.digest, keys.digest(parts[1])):
                 return holder
         raise _unauthorized("the key is unknown or revoked")
 
 
-def _anyone(server: tuple[str, int | None] | None) -> str:
+def _anyone(server: tuple[str, int | None] | None) -> Caller:
     """Return ANYONE where the connection came in on this machine's own address.
 
     `server` is the connection's own end, which no header can change, unlike the client's.

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from serving import metrics, openapi
 from serving.backend import Backend
-from serving.calls import PRIVATE, Calls, Told, respond
+from serving.calls import PRIVATE, Calls, Told, admit, respond
 from serving.endpoints import ENDPOINTS
 from serving.idempotency import Kept
 from serving.problems import RETRY_AFTER_S, Problem
@@ -72,7 +72,7 @@ class _Elsewhere:
     async def _refuse(self, request: Request, told: Told) -> Kept:
         path = request.scope["path"]
         if path.startswith("/v1/"):
-            told.key_id = request.app.state.backend.access.admit(request.scope, None)
+            admit(request, None, told)
         allowed: set[str] = set()
         for route in self.routes:
             if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:

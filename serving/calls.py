@@ -15,10 +15,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from serving import logs, metrics
-from serving.access import ANYONE
+from serving.access import Access
 from serving.backend import Backend
 from serving.endpoints import Endpoint
 from serving.idempotency import Claim, Kept, KeyReused, Name
+from serving.keys import Scope
 from serving.limits import Limits
 from serving.problems import Problem, decode
 from serving.schemas.base import Answer
@@ -36,7 +37,7 @@ class Told:
     """What becomes known of a request, for its log line."""
 
     request_id: str
-    key_id: str = ANYONE
+    key_id: str = ""
     code: str | None = None
     answer: msgspec.Struct | None = None
 
@@ -59,7 +60,7 @@ class Calls:
     async def _kept(self, request: Request, told: Told) -> Kept:
         """Return the answer, of a request that is let in before its body is read."""
         backend: Backend = request.app.state.backend
-        told.key_id = backend.access.admit(request.scope, self.endpoint.scope)
+        admit(request, self.endpoint.scope, told)
         backend.load.check()
         limits, task = backend.limits, asyncio.current_task()
         if task is None:
@@ -111,6 +112,14 @@ class Calls:
         told.answer = answer
         self._tally.answer(answer)
         return Kept(status=self.endpoint.status, answer=msgspec.json.encode(answer))
+
+
+def admit(request: Request, needs: Scope | None, told: Told) -> None:
+    """Note in `told` who asks. Raises Problem without a key of the scope `needs` (None: any)."""
+    access: Access = request.app.state.backend.access
+    caller = access.caller(request.scope)
+    told.key_id = caller.id
+    access.check(caller, needs)
 
 
 async def respond(

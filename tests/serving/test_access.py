@@ -244,12 +244,8 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     text = said.splitlines()[-1]
     key_id = text.split("_")[1]
     assert status == 0
-    assert (
-        Access(tmp_path).admit(
-            {"headers": [(b"authorization", b"Bearer " + text.encode())]}, "predict"
-        )
-        == key_id
-    )
+    asked = {"headers": [(b"authorization", b"Bearer " + text.encode())]}
+    assert Access(tmp_path).caller(asked).id == key_id
     _, listed, _ = run("list")
     assert key_id in listed
     assert "predict  web site, 5/s a worker" in listed
