@@ -102,12 +102,16 @@ class Vitals:
 
 
 def writable(path: Path) -> bool:
-    """Return whether the SQLite database at `path` takes a writer within a second."""
+    """Return whether the SQLite database at `path` takes a writer within a second.
+
+    One that does not stand yet is made, as its first writer would.
+    """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path, timeout=1, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
-    except sqlite3.Error:
+    except (sqlite3.Error, OSError):
         return False
     return True
 
