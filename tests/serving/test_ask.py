@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from serving.__main__ import app
 
+KEY = "rgl_key"
 TEXTS = {"/readyz": "", "/metrics": "# HELP requests\nrequests 3\n", "/v1/x": '{"k": 1}'}
 
 
@@ -16,6 +17,10 @@ class Answers(BaseHTTPRequestHandler):
     """Gives each path its text; hangs up where it has none."""
 
     def do_GET(self) -> None:
+        if self.path == "/v1/key":
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(str(self.headers["authorization"]).encode())
         if self.path in TEXTS:
             self.send_response(200)
             self.end_headers()
@@ -58,6 +63,17 @@ def test_a_lost_connection_ends_as_one_line(url: str) -> None:
     assert done.exit_code == 2
     assert done.stderr.startswith(f"error: {url}/v1/lost does not answer: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_key_is_sent_where_there_is_one(url: str) -> None:
+    asked = ["ask", "/v1/key", "--url", url]
+    for arguments, variables, shown in (
+        ([], {}, "None\n"),
+        (["--key", KEY], {}, f"Bearer {KEY}\n"),
+        ([], {"REGULARS_KEY": KEY}, f"Bearer {KEY}\n"),
+    ):
+        done = CliRunner().invoke(app, [*asked, *arguments], env=variables)
+        assert (done.exit_code, done.stdout) == (0, shown)
 
 
 def test_no_service_is_said() -> None:

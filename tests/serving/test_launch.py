@@ -6,8 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from features.workspace import Workspace
+from serving import keys
 from serving.__main__ import app
-from serving.launch import Options, environment
+from serving.launch import LaunchError, Options, check, environment
+from tests.serving.test_server import free_port
 
 RUNNER = CliRunner()
 
@@ -34,6 +36,22 @@ def test_a_wrong_policy_starts_nothing(tmp_path: Path, policy: str | None, messa
         assert done.exit_code == 2
         assert message in done.stderr
         assert done.stderr.strip().count("\n") == 0
+
+
+def test_others_are_listened_to_once_there_are_keys() -> None:
+    port = free_port()
+    with pytest.raises(LaunchError, match=r"--host 0\.0\.0\.0: without keys"):
+        check("0.0.0.0", port, asks=False)
+    check("0.0.0.0", port, asks=True)
+    check("127.0.0.1", port, asks=False)
+
+
+def test_a_service_does_not_start_on_spoilt_keys(tmp_path: Path) -> None:
+    home = Workspace.create(tmp_path / "shop").home
+    keys.place(home).write_text("{}")
+    done = RUNNER.invoke(app, ["run", "--home", str(home)])
+    assert done.exit_code == 2
+    assert "keys.json: cannot be read" in done.stderr
 
 
 def test_the_service_is_told_where_its_policy_lies(
