@@ -100,7 +100,7 @@ def microseconds(time: pd.Timestamp) -> int:
     >>> microseconds(pd.Timestamp("1970-01-01T00:00:01Z"))
     1000000
     """
-    return int((time - EPOCH) // pd.Timedelta(microseconds=1))
+    return int(time.as_unit("us").asm8.view("i8"))
 
 
 def timestamp(unix_microseconds: int) -> pd.Timestamp:
@@ -185,8 +185,11 @@ class EventLog:
             ],
         )
 
-    def since(self, customer_id: str, after: pd.Timestamp) -> list[Event]:
-        """Return the customer's events that a snapshot at `after` (UTC) lacks, as they arrived."""
+    def since(self, customer_id: str, snapshot_us: int) -> list[Event]:
+        """Return the customer's events that a snapshot lacks, as they arrived.
+
+        `snapshot_us` is its time, in microseconds since 1970.
+        """
         columns = ", ".join(f"e.{name}" for name in ("sequence", *_FIELDS))
         query = (
             f"SELECT {columns}, e.event_us, e.recorded_us, l.product_id, l.quantity, l.unit_price "
@@ -194,7 +197,7 @@ class EventLog:
             "WHERE e.customer_id = ? AND e.recorded_us >= ? ORDER BY e.sequence, l.line_number"
         )
         with self._reading:
-            rows = self._reader.execute(query, (customer_id, microseconds(after))).fetchall()
+            rows = self._reader.execute(query, (customer_id, snapshot_us)).fetchall()
         events: dict[int, Event] = {}
         for sequence, *fields, happened, recorded, product_id, quantity, unit_price in rows:
             event = events.get(sequence) or Event(

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from msgspec import UNSET
 
 from serving.models import Catalogue
@@ -101,9 +100,9 @@ def _excluded(
     """Return (C,), True at what is `unlisted`, or what the request or its filter leaves out."""
     products, asked = catalogue.products, request.filter
     excluded = np.zeros(len(products), dtype=np.bool_)
-    named = pd.Index([*request.exclude_product_ids, *unlisted], dtype=object)
-    found = products.places.get_indexer(named)
-    excluded[found[found >= 0]] = True
+    for name in (*request.exclude_product_ids, *unlisted):
+        if (place := products.places.get(name)) is not None:
+            excluded[place] = True
     if asked is None:
         return excluded
     if asked.categories:

@@ -15,9 +15,9 @@ import pandas as pd
 
 from experiments.definition import Experiment, running
 from features.workspace import Workspace
-from serving.rows import OnlineStore, frame
+from serving.rows import OnlineStore
 from training.bundle import Bundle, load_bundle
-from training.inputs import Products, encode_products, encode_queries
+from training.inputs import Products, encode_products, encode_rows
 from training.recommender import Predictor, Recommender, Related, Relates, Scorer
 from training.slates import Shelf
 
@@ -191,7 +191,7 @@ class Models:
             model, products = cast(Recommender, bundle.model), catalogue.products
             score = model.scorer(products)
             related = model.related(products) if isinstance(model, Relates) else None
-            scores = score(encode_queries(frame([{}], ["warm-up"]), products))
+            scores = score(encode_rows([{}], ["warm-up"], products, catalogue.as_of))
             if scores.shape != (1, len(products)) or not np.isfinite(scores).all():
                 raise ValueError(f"{name}: {scores.shape} scores, or not all of them finite")
         except Exception:  # one broken version must not stop the others from answering

@@ -97,7 +97,9 @@ class IALS:
         A product that was not learned is found by its own purchases and its popularity alone.
         """
         config = self.config
-        places = pd.Index(self._product_ids, dtype=object).get_indexer(products.places)
+        places = pd.Index(self._product_ids, dtype=object).get_indexer(
+            pd.Index(products.product_ids, dtype=object)
+        )
         vectors = np.where(places[:, None] >= 0, self._vectors[places], 0)
         gram = gram_matrix(vectors, penalty=config.penalty)
         popular = config.popularity_weight * products.features[:, _RECENT_BUYERS]

@@ -159,7 +159,9 @@ class ItemToItem(ABC, Generic[C]):
         A product that was not learned is found by its own purchases and its popularity alone.
         """
         width = len(products)
-        places = pd.Index(self._product_ids, dtype=object).get_indexer(products.places)
+        places = pd.Index(self._product_ids, dtype=object).get_indexer(
+            pd.Index(products.product_ids, dtype=object)
+        )
         known = np.flatnonzero(places >= 0)
         chosen = csr_array(
             (np.ones(len(known), dtype=np.float32), (known, places[known])),
@@ -179,7 +181,9 @@ class ItemToItem(ABC, Generic[C]):
 
     def related(self, products: Products) -> Related:
         """Return the weights from bought products to others; 0 where one was not learned."""
-        learned = pd.Index(self._product_ids, dtype=object).get_indexer(products.places)
+        learned = pd.Index(self._product_ids, dtype=object).get_indexer(
+            pd.Index(products.product_ids, dtype=object)
+        )
 
         def weights(bought: IntArray, others: IntArray) -> FloatArray:
             rows, columns = learned[bought], learned[others]
