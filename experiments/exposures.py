@@ -6,11 +6,14 @@ import sqlite3
 import threading
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final, Self
 
 import pandas as pd
+
+from configs.database import Database
+from features.events import microseconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,16 +48,19 @@ CREATE TABLE IF NOT EXISTS exposures (
   exposed_timestamp INTEGER NOT NULL  -- UTC, microseconds
 ) STRICT"""
 _INSERT: Final = f"INSERT INTO exposures VALUES ({', '.join('?' * len(COLUMNS))})"
+_PRODUCTS, _PROPENSITIES, _TIME = (
+    COLUMNS.index(name) for name in ("product_ids", "propensities", "exposed_timestamp")
+)
 _Row = tuple[object, ...]
 _Item = tuple[_Row, "Future[None]"]
 
 
 def _row(exposure: Exposure) -> _Row:
-    values = asdict(exposure)
-    values["product_ids"] = json.dumps(exposure.product_ids, ensure_ascii=False)
-    values["propensities"] = json.dumps(exposure.propensities)
-    values["exposed_timestamp"] = exposure.exposed_timestamp.value // 1_000
-    return tuple(values[name] for name in COLUMNS)
+    values = [getattr(exposure, name) for name in COLUMNS]
+    values[_PRODUCTS] = json.dumps(exposure.product_ids, ensure_ascii=False)
+    values[_PROPENSITIES] = json.dumps(exposure.propensities)
+    values[_TIME] = microseconds(exposure.exposed_timestamp)
+    return tuple(values)
 
 
 class ExposureLog:
@@ -68,8 +74,7 @@ class ExposureLog:
 
     def __init__(self, path: Path, *, busy_timeout_s: float = 1.0) -> None:
         self.path = path
-        self._busy_timeout_s = busy_timeout_s
-        self._connection: sqlite3.Connection | None = None
+        self._database = Database(path, _CREATE, timeout_s=busy_timeout_s)
         self._items: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._write, name="exposures", daemon=True)
@@ -114,33 +119,15 @@ class ExposureLog:
             if not group:
                 continue
             try:
-                self._commit([row for row, _ in group])
+                with self._database.writing() as exposures:
+                    exposures.executemany(_INSERT, [row for row, _ in group])
             except Exception as error:  # whatever it is, those who wait must hear of it
-                self._disconnect()
                 for _, future in group:
                     future.set_exception(error)
             else:
                 for _, future in group:
                     future.set_result(None)
-        self._disconnect()
-
-    def _commit(self, rows: list[_Row]) -> None:
-        if self._connection is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                self.path, timeout=self._busy_timeout_s, isolation_level=None
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute(_CREATE)
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany(_INSERT, rows)
-        self._connection.execute("COMMIT")
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._database.close()
 
 
 def read(path: Path, experiment: str | None = None) -> pd.DataFrame:

@@ -115,7 +115,8 @@ def test_since_gives_what_a_snapshot_lacks(log: EventLog) -> None:
 
 def test_since_is_one_indexed_read(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
-    with closing(EventLog(path)), closing(sqlite3.connect(path)) as connection:
+    with closing(EventLog(path)) as log, closing(sqlite3.connect(path)) as connection:
+        assert log.since("nobody", 0) == []
         plan = connection.execute(
             "EXPLAIN QUERY PLAN SELECT * FROM events e LEFT JOIN lines l "
             "ON l.sequence = e.sequence WHERE e.customer_id = '' AND e.recorded_us >= 0"
