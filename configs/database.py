@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,8 @@ class Database:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
+        with suppress(sqlite3.Error):  # whoever uses it is told
+            self._connected()
 
     def close(self) -> None:
         """Close the connection; the next use opens another."""
@@ -62,7 +64,7 @@ class Database:
             return self._connection
         self._disconnect()
         if self._opened is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
         elif self._found() is None:
             raise sqlite3.OperationalError(f"{self.path.name} is gone")
         connection = sqlite3.connect(
@@ -77,6 +79,12 @@ class Database:
             raise
         self._connection, self._opened = connection, self._found()
         return connection
+
+    def _make_folder(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise sqlite3.OperationalError(f"{self.path.name}: {error}") from error
 
     def _found(self) -> tuple[int, int] | None:
         try:
