@@ -80,7 +80,7 @@ def test_a_failure_reaches_the_caller_and_the_log_recovers(tmp_path: Path) -> No
 def test_a_folder_that_is_a_file_fails_the_append(tmp_path: Path) -> None:
     (tmp_path / "experiments").write_text("")
     path = tmp_path / "experiments" / "exposures.db"
-    with ExposureLog(path) as log, pytest.raises(FileExistsError):
+    with ExposureLog(path) as log, pytest.raises(sqlite3.OperationalError):
         log.append(exposure(1)).result(5)
 
 
