@@ -3,7 +3,6 @@
 A degraded answer is still an answer; `fallback_reason` says what was missing.
 """
 
-import asyncio
 import logging
 import sqlite3
 import uuid
@@ -15,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from experiments.assignment import assign
-from experiments.exposures import Exposure, ExposureLog
+from experiments.exposures import Exposure
 from features.events import EventLog, microseconds
+from serving.group_commit import GroupCommit
 from serving.lists import Draft, items, policy_of
 from serving.models import Catalogue, Models, Ranker, Served
 from serving.rows import (
@@ -45,7 +45,7 @@ class Recommendations:
         self,
         models: Models,
         events: EventLog | None,
-        exposures: ExposureLog | None,
+        exposures: GroupCommit[Exposure] | None,
         *,
         clock: Callable[[], pd.Timestamp],
         policy: Policy | None = None,
@@ -99,8 +99,8 @@ class Recommendations:
         if self._exposures is None:
             return False
         try:
-            await asyncio.wrap_future(self._exposures.append(exposure))
-        except (sqlite3.Error, OSError, ValueError) as error:
+            await self._exposures.add(exposure)
+        except (sqlite3.Error, OSError) as error:
             logger.warning("exposure log: %s", error)
             return False
         return True
