@@ -43,6 +43,11 @@ class Products:
         """A product's index by its id."""
         return {product_id: place for place, product_id in enumerate(self.product_ids)}
 
+    def among(self, product_ids: Sequence[str]) -> IntArray:
+        """Return (C,) where each product stands in `product_ids`; -1 where it does not."""
+        names = pd.Index(product_ids, dtype=object)
+        return names.get_indexer(pd.Index(self.product_ids, dtype=object)).astype(np.int64)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Queries:
