@@ -45,8 +45,8 @@ class Products:
 
     def among(self, product_ids: Sequence[str]) -> IntArray:
         """Return (C,) where each product stands in `product_ids`; -1 where it does not."""
-        names = pd.Index(product_ids, dtype=object)
-        return names.get_indexer(pd.Index(self.product_ids, dtype=object)).astype(np.int64)
+        found = {product_id: place for place, product_id in enumerate(product_ids)}
+        return np.array([found.get(name, -1) for name in self.product_ids], dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
