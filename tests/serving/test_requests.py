@@ -14,6 +14,8 @@ from serving.calls import LARGEST_BODY
 from tests.serving.conftest import serving
 
 RECOMMENDATIONS, CHURN, EVENTS = "/v1/recommendations", "/v1/predictions/churn", "/v1/events"
+RECOMMENDATIONS_BATCH = "/v1/recommendations:batch"
+SIMILAR, PRODUCTS = "/v1/products:similar", "/v1/products:batch"
 VIEW: dict[str, Any] = {
     "event_id": "v1",
     "type": "product_viewed",
@@ -70,6 +72,8 @@ BAD: list[tuple[str, Any, int, str | None]] = [
     (RECOMMENDATIONS, b'{"k": NaN}', 400, None),
     (RECOMMENDATIONS, b"<xml/>", 400, None),
     (CHURN, b"customer_ids=1", 400, None),
+    (SIMILAR, b"{", 400, None),
+    (RECOMMENDATIONS_BATCH, b'{"requests": [{]}', 400, None),
     # JSON of another shape
     (RECOMMENDATIONS, b"null", 422, ""),
     (RECOMMENDATIONS, b"[]", 422, ""),
@@ -78,13 +82,17 @@ BAD: list[tuple[str, Any, int, str | None]] = [
     (EVENTS, b"[]", 422, ""),
     # unknown fields, the not yet supported ones among them
     (RECOMMENDATIONS, {"user_id": "1"}, 422, "/user_id"),
-    (RECOMMENDATIONS, {"filter": {"in_stock": True}}, 422, "/filter/in_stock"),
+    (RECOMMENDATIONS, {"filter": {"available": True}}, 422, "/filter/available"),
     (RECOMMENDATIONS, {"a/b~c": 1}, 422, "/a~1b~0c"),
     (CHURN, {"customer_ids": ["1"], "explain": True}, 422, "/explain"),
     (EVENTS, {"validate_only": True, "events": [VIEW]}, 422, "/validate_only"),
     (EVENTS, order(coupon="x"), 422, "/events/0/coupon"),
     (EVENTS, item(discount=1), 422, "/events/0/items/0/discount"),
+    (SIMILAR, {"product_id": "tea", "customer_id": "anna"}, 422, "/customer_id"),
     # ids
+    (SIMILAR, {}, 422, "/product_id"),
+    (SIMILAR, {"product_id": ""}, 422, "/product_id"),
+    (SIMILAR, {"product_id": "a", "exclude_product_ids": ["a\n"]}, 422, "/exclude_product_ids/0"),
     (RECOMMENDATIONS, {"customer_id": ""}, 422, "/customer_id"),
     (RECOMMENDATIONS, {"customer_id": "x" * 129}, 422, "/customer_id"),
     (RECOMMENDATIONS, {"customer_id": "a\n"}, 422, "/customer_id"),
@@ -106,8 +114,20 @@ BAD: list[tuple[str, Any, int, str | None]] = [
     (RECOMMENDATIONS, b'{"k": 1e400}', 422, "/k"),
     (RECOMMENDATIONS, b'{"k": 123456789012345678901234567890}', 422, "/k"),
     (RECOMMENDATIONS, {"k": None}, 422, "/k"),
+    (RECOMMENDATIONS, {"filter": {"in_stock": 1}}, 422, "/filter/in_stock"),
     (RECOMMENDATIONS, {"personalized": "yes"}, 422, "/personalized"),
     # how many
+    (SIMILAR, {"product_id": "tea", "k": 101}, 422, "/k"),
+    (
+        SIMILAR,
+        {"product_id": "tea", "exclude_product_ids": ["a"] * 1001},
+        422,
+        "/exclude_product_ids",
+    ),
+    (RECOMMENDATIONS_BATCH, {}, 422, "/requests"),
+    (RECOMMENDATIONS_BATCH, {"requests": []}, 422, "/requests"),
+    (RECOMMENDATIONS_BATCH, {"requests": [{}] * 101}, 422, "/requests"),
+    (RECOMMENDATIONS_BATCH, {"requests": [{}], "k": 5}, 422, "/k"),
     (CHURN, {}, 422, "/customer_ids"),
     (CHURN, {"customer_ids": []}, 422, "/customer_ids"),
     (CHURN, {"customer_ids": ["a"] * 1001}, 422, "/customer_ids"),
@@ -277,6 +297,9 @@ def test_the_openapi_document_names_what_is_there(api: TestClient) -> None:
     document = api.get("/openapi.json").json()
     assert {path for path in document["paths"] if path.startswith("/v1")} == {
         RECOMMENDATIONS,
+        RECOMMENDATIONS_BATCH,
+        SIMILAR,
+        PRODUCTS,
         CHURN,
         EVENTS,
     }
