@@ -25,7 +25,7 @@ CODES: Final = {
 }
 RETRY_AFTER_S: Final = 1
 _HEADERS: Final = {"Cache-Control": "private, no-store"}
-_PATH: Final = re.compile(r"^(?P<text>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
+_PATH: Final = re.compile(r"^(?P<text>.*?)(?: - at (?:`key` in )?`\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _FIELD: Final = re.compile(r"(?:unknown|required) field `(?P<name>.*)`$", re.DOTALL)
 _STEP: Final = re.compile(r"\.([^.\[]+)|\[([^\]]*)\]")
 
@@ -90,6 +90,8 @@ def field_error(error: msgspec.ValidationError) -> FieldError:
 
     >>> field_error(msgspec.ValidationError("Expected `int` <= 100 - at `$.k`"))
     FieldError(pointer='/k', detail='Expected `int` <= 100')
+    >>> field_error(msgspec.ValidationError("Expected `str` - at `key` in `$.stock`")).pointer
+    '/stock'
     >>> field_error(msgspec.ValidationError("Object contains unknown field `a/b`")).pointer
     '/a~1b'
     """

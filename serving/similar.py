@@ -31,9 +31,10 @@ class Similar:
     async def answer(self, request: SimilarRequest, *, request_id: str) -> SimilarAnswer:
         """Return the list. Raises Problem (`unknown_product`) where no such product is known.
 
-        A product scores its likeness by content (the cosine of titles and categories) plus how
-        much it is bought along, as the champion knows it: 1 is what the mean product's closest
-        companion has, and no more counts. What has neither is filled in by recent demand.
+        A product scores its likeness by content, the cosine of titles and categories, plus how
+        much it is bought along, as the champion knows it: 1 for the closest companion, less where
+        even that is not as close as the mean product's. What has neither is filled in by recent
+        demand.
         """
         served, now = self._models.served, self._clock()
         catalogue = served.catalogue
@@ -99,5 +100,6 @@ def _along(width: int, place: int, ranker: Ranker | None) -> FloatArray:
     if ranker is None or ranker.related is None:
         return np.zeros(width, dtype=np.float32)
     weights = ranker.related(np.array([place]), np.arange(width, dtype=np.int64))[0]
-    along: FloatArray = np.clip(weights, 0, 1)
+    weights[place] = 0
+    along: FloatArray = np.maximum(weights, 0) / max(1.0, weights.max(initial=0))
     return along
