@@ -9,9 +9,12 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 from starlette.testclient import TestClient
 
+from features.ingest import ingest
 from features.product_changes import ProductChange, ProductChanges
+from features.schema import RetailDataset, empty
 from features.store import FeatureClient
 from features.workspace import Workspace
 from serving.backend import Backend, Places
@@ -72,6 +75,23 @@ def test_changes_survive_materialize(ws: Workspace) -> None:
             cheap = ask(api, strategy="trending", filter={"price_min": 7, "price_max": 7})
             assert products(cheap) == ["new"]
             assert "cup" not in products(ask(api, strategy="trending"))
+
+
+def test_a_file_told_later_replaces_what_was_said(ws: Workspace) -> None:
+    with closing(ProductChanges(ws.product_changes_db)) as log:
+        said = ProductChange(product_id="pot", title="SAID", category="said")
+        log.record([said], clock=replace(ws, clock=f"fixed:{(NOW + DAY).isoformat()}").now)
+    later = replace(ws, clock=f"fixed:{(NOW + 4 * DAY).isoformat()}")
+    frame = empty("products")
+    row = {"product_id": "pot", "valid_from": NOW + 2 * DAY, "title": "FILED", "category": "filed"}
+    filed = pd.DataFrame([{**row, "parent_product_id": None}])[frame.columns].astype(frame.dtypes)
+    lines = empty("order_lines")
+    told = {"source": "f", "order_lines": lines, "read": 0, "kept": {}, "dropped": {}}
+    ingest(later, RetailDataset(products=filed, **told))  # type: ignore[arg-type]
+    FeatureClient(later).materialize(NOW + 3 * DAY)
+    with serving(REGULARS_HOME=str(ws.home)) as client:
+        listed = ask(client, strategy="trending", filter={"categories": ["filed"]})
+        assert products(listed) == ["pot"]
 
 
 def test_materialize_while_serving_keeps_what_was_said(ws: Workspace, client: TestClient) -> None:
