@@ -46,7 +46,7 @@ class Endpoint:
     """What the body is decoded to instead, where its parts are checked one by one."""
     status: int = 200
     problems: tuple[int, ...] = ()
-    """Statuses of problems beside those that every endpoint may answer."""
+    """Statuses of errors beside those of every endpoint."""
     creates: bool = False
     """Takes `Idempotency-Key`: the same key and body give the same answer again."""
 
