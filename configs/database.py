@@ -17,11 +17,15 @@ class Database:
     It is made with `schema` where it does not stand; afterwards a file that is gone is an error
     until it is back, and one that was replaced is opened anew, as after every failure: nothing is
     written to a file that nobody will read. Raises sqlite3.Error.
+
+    `immutable`: a copy that nobody writes, on whatever disk.
     """
 
-    def __init__(self, path: Path, schema: str, *, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, path: Path, schema: str, *, timeout_s: float = 5.0, immutable: bool = False
+    ) -> None:
         self.path = path
-        self._schema, self._timeout_s = schema, timeout_s
+        self._schema, self._timeout_s, self._immutable = schema, timeout_s, immutable
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
@@ -67,13 +71,18 @@ class Database:
             self._make_folder()
         elif self._found() is None:
             raise sqlite3.OperationalError(f"{self.path.name} is gone")
+        options = "?mode=ro&immutable=1" if self._immutable else ""
         connection = sqlite3.connect(
-            self.path, timeout=self._timeout_s, isolation_level=None, check_same_thread=False
+            f"{self.path.absolute().as_uri()}{options}",
+            uri=True,
+            timeout=self._timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
         )
         try:
-            for pragma in _PRAGMAS:
+            for pragma in () if self._immutable else _PRAGMAS:
                 connection.execute(pragma)
-            connection.executescript(self._schema)
+            connection.executescript("" if self._immutable else self._schema)
         except sqlite3.Error:
             connection.close()
             raise

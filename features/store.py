@@ -96,16 +96,17 @@ class FeatureClient:
     def materialize(self, as_of: pd.Timestamp) -> None:
         """Put the customers and products as of `as_of` (UTC) where serving reads them.
 
-        Takes in the event log and builds the snapshots first. The same cut of the same rows
-        changes nothing; a cut before the one that stands, or after `ws.now()`, raises
-        WorkspaceError.
+        Takes in the event log and what was said of products, and builds the snapshots first. The
+        same cut of the same rows changes nothing; a cut before the one that stands, or after
+        `ws.now()`, raises WorkspaceError.
         """
-        from features.events import absorb
+        from features import events, product_changes
 
         ws = self.ws
         if as_of > ws.now():
             raise WorkspaceError(f"as_of = {as_of}: the workspace's clock stands at {ws.now()}")
-        absorb(ws)
+        events.absorb(ws)
+        product_changes.absorb(ws)
         snapshots.build(ws, as_of=as_of)
         self.apply()
         with ws.lock("online"):

@@ -183,6 +183,11 @@ class Workspace:
         return self.home / "events.db"
 
     @property
+    def product_changes_db(self) -> Path:
+        """What was said of products (features.product_changes)."""
+        return self.home / "product_changes.db"
+
+    @property
     def experiments(self) -> Path:
         """Definitions, state and exposures of experiments (experiments)."""
         return self.home / "experiments"

@@ -53,7 +53,8 @@ def package(
 @app.command()
 def ask(
     path: Annotated[str, typer.Argument(help="Such as /v1/recommendations or /readyz.")],
-    body: Annotated[str | None, typer.Argument(help="JSON to post; without it, a GET.")] = None,
+    body: Annotated[str | None, typer.Argument(help="JSON to send; without it, a GET.")] = None,
+    method: Annotated[str, typer.Option(help="How the body is sent: POST or PUT.")] = "POST",
     url: Annotated[str, typer.Option(help="The running service.")] = "http://127.0.0.1:3000",
     patience: Annotated[float, typer.Option(help="Seconds to wait for it to be ready.")] = 60,
 ) -> None:
@@ -63,7 +64,7 @@ def ask(
 
         from serving.ask import ask as get
 
-        answer = get(url, path, body, patience_s=patience)
+        answer = get(url, path, body, method=method, patience_s=patience)
         try:
             print_json(answer)
         except ValueError:  # no JSON: metrics and health are plain text

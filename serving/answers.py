@@ -16,9 +16,10 @@ import pandas as pd
 from experiments.assignment import assign
 from experiments.exposures import Exposure
 from features.events import EventLog, microseconds
+from serving.catalogue import Catalogue
 from serving.group_commit import GroupCommit
 from serving.lists import Draft, items, policy_of
-from serving.models import Catalogue, Models, Ranker, Served
+from serving.models import Models, Ranker, Served
 from serving.rows import (
     Customer,
     StoreUnavailable,

@@ -7,8 +7,8 @@ import httpx
 from serving.launch import LaunchError
 
 
-def ask(url: str, path: str, body: str | None, *, patience_s: float) -> str:
-    """Return the text that `path` answers to `body` (a POST; without one a GET), errors included.
+def ask(url: str, path: str, body: str | None, *, method: str = "POST", patience_s: float) -> str:
+    """Return the text that `path` answers to `body` (by `method`; without one a GET), or its error.
 
     Waits up to `patience_s` seconds until the service at `url` is ready. Raises LaunchError when
     it is not, or when it does not answer.
@@ -25,7 +25,7 @@ def ask(url: str, path: str, body: str | None, *, patience_s: float) -> str:
             if body is None:
                 return client.get(path).text
             headers = {"Content-Type": "application/json"}
-            return client.post(path, content=body, headers=headers).text
+            return client.request(method, path, content=body, headers=headers).text
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise LaunchError(f"{url}{path} does not answer: {error}") from error
 

@@ -9,7 +9,20 @@ import msgspec
 from serving.backend import Backend
 from serving.schemas.events import EventParts, EventsAnswer, EventsRequest
 from serving.schemas.predictions import ChurnRequest, PredictionAnswer
-from serving.schemas.recommendations import RecommendationAnswer, RecommendationRequest
+from serving.schemas.products import (
+    ProductParts,
+    ProductsAnswer,
+    ProductsRequest,
+    SimilarAnswer,
+    SimilarRequest,
+)
+from serving.schemas.recommendations import (
+    RecommendationAnswer,
+    RecommendationParts,
+    RecommendationRequest,
+    RecommendationsAnswer,
+    RecommendationsRequest,
+)
 
 Handler = Callable[..., Awaitable[msgspec.Struct]]
 """Takes the decoded body, if there is one, and by keyword `request_id` and what the path names."""
@@ -32,6 +45,8 @@ class Endpoint:
     decoded: type[msgspec.Struct] | None = None
     """What the body is decoded to instead, where its parts are checked one by one."""
     status: int = 200
+    problems: tuple[int, ...] = ()
+    """Statuses of errors beside those of every endpoint."""
     creates: bool = False
     """Takes `Idempotency-Key`: the same key and body give the same answer again."""
 
@@ -45,6 +60,35 @@ ENDPOINTS: Final = (
         request=RecommendationRequest,
         answer=RecommendationAnswer,
         creates=True,
+    ),
+    Endpoint(
+        path="/v1/recommendations:batch",
+        summary="The same for up to 100 customers",
+        scope="predict",
+        handler=lambda backend: backend.batches.answer,
+        request=RecommendationsRequest,
+        decoded=RecommendationParts,
+        answer=RecommendationsAnswer,
+        creates=True,
+    ),
+    Endpoint(
+        path="/v1/products:similar",
+        summary="What is like a product, or bought along with it",
+        scope="predict",
+        handler=lambda backend: backend.similar.answer,
+        request=SimilarRequest,
+        answer=SimilarAnswer,
+        problems=(404,),
+    ),
+    Endpoint(
+        path="/v1/products:batch",
+        summary="What is new about products; every worker heeds it within seconds",
+        scope="events",
+        handler=lambda backend: backend.products.take,
+        method="PUT",
+        request=ProductsRequest,
+        decoded=ProductParts,
+        answer=ProductsAnswer,
     ),
     Endpoint(
         path="/v1/predictions/churn",

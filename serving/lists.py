@@ -6,8 +6,9 @@ from typing import Final
 import numpy as np
 from msgspec import UNSET
 
-from serving.models import Catalogue
+from serving.catalogue import Catalogue
 from serving.schemas.base import Assigned, FallbackReason, Model
+from serving.schemas.products import SimilarRequest
 from serving.schemas.recommendations import RecommendationRequest, RecommendedItem
 from training.inputs import FloatArray, Queries
 from training.reasons import reasons
@@ -70,7 +71,7 @@ def items(
         shelf,
         policy=policy,
         query=draft.customer,
-        exclude=_excluded(draft.catalogue, draft.unlisted, request),
+        exclude=excluded(draft.catalogue, draft.unlisted, request),
         rng=np.random.default_rng(int(recommendation_id, 16)) if policy.explore else None,
     )
     told: list[list[str] | None] = [None] * len(slate.places)
@@ -94,22 +95,27 @@ def items(
     return found
 
 
-def _excluded(
-    catalogue: Catalogue, unlisted: tuple[str, ...], request: RecommendationRequest
+def excluded(
+    catalogue: Catalogue,
+    unlisted: tuple[str, ...],
+    request: RecommendationRequest | SimilarRequest,
 ) -> BoolArray:
-    """Return (C,), True at what is `unlisted`, or what the request or its filter leaves out."""
-    products, asked = catalogue.products, request.filter
-    excluded = np.zeros(len(products), dtype=np.bool_)
+    """Return (C,), True at what is `unlisted` or unavailable, or what the request leaves out."""
+    left_out, asked = catalogue.unavailable.copy(), request.filter
     for name in (*request.exclude_product_ids, *unlisted):
-        if (place := products.places.get(name)) is not None:
-            excluded[place] = True
+        if (place := catalogue.products.places.get(name)) is not None:
+            left_out[place] = True
     if asked is None:
-        return excluded
+        return left_out
     if asked.categories:
-        wanted = set(asked.categories)
-        excluded |= np.array([name not in wanted for name in products.categories], dtype=np.bool_)
+        wanted = np.zeros(len(catalogue.categories) + 1, dtype=np.bool_)  # the last one: -1, none
+        wanted[[catalogue.categories.get(name, -1) for name in asked.categories]] = True
+        wanted[-1] = False
+        left_out |= ~wanted[catalogue.shelf.categories]
+    if asked.in_stock:
+        left_out |= catalogue.sold_out
     if asked.price_min is not None:
-        excluded |= ~(catalogue.prices >= asked.price_min)  # an unknown price is NaN: left out
+        left_out |= ~(catalogue.prices >= asked.price_min)  # an unknown price is NaN: left out
     if asked.price_max is not None:
-        excluded |= ~(catalogue.prices <= asked.price_max)
-    return excluded
+        left_out |= ~(catalogue.prices <= asked.price_max)
+    return left_out

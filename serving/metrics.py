@@ -11,6 +11,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from serving.schemas.base import Answer
 from serving.schemas.events import EventsAnswer
 from serving.schemas.predictions import PredictionAnswer
+from serving.schemas.recommendations import RecommendationsAnswer
 
 _SHARED: Final = "PROMETHEUS_MULTIPROC_DIR" in os.environ  # as prometheus_client saw it
 CONTENT_TYPE: Final = prometheus_client.CONTENT_TYPE_LATEST
@@ -35,12 +36,16 @@ def count(endpoint: str, answer: msgspec.Struct) -> None:
         for result in ("accepted", "duplicates"):
             EVENTS.labels(result).inc(getattr(answer, result))
         EVENTS.labels("rejected").inc(len(answer.rejected))
+    elif isinstance(answer, RecommendationsAnswer):
+        for part in answer.results:
+            if part.answer is not None:
+                count(endpoint, part.answer)
     elif isinstance(answer, Answer):
         version = f"{answer.model.name}@{answer.model.version}"
         version = version if answer.model.version else answer.model.name
-        parts = answer.predictions if isinstance(answer, PredictionAnswer) else [answer]
-        for part in parts:
-            ANSWERS.labels(endpoint, version, part.fallback_reason or "none").inc()
+        given = answer.predictions if isinstance(answer, PredictionAnswer) else [answer]
+        for one in given:
+            ANSWERS.labels(endpoint, version, one.fallback_reason or "none").inc()
 
 
 def page() -> bytes:

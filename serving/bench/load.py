@@ -110,12 +110,10 @@ def _wrk(url: str, bodies: Path, *, connections: int, seconds: int) -> dict[str,
 
 
 def _processes(url: str) -> list[psutil.Process]:
-    """Return the process that listens at `url`'s port with its parent's other children, or alone."""
-    port = int(url.rpartition(":")[2])
-    own = psutil.Process().children(recursive=True)
-    return [p for p in own if str(port) in p.cmdline()] + [
-        child for p in own if str(port) in p.cmdline() for child in p.children(recursive=True)
-    ]
+    """Return the server's processes: the one that was started for `url`'s port, and its own."""
+    port = url.rpartition(":")[2]
+    (started,) = (p for p in psutil.Process().children() if port in p.cmdline())
+    return [started, *started.children(recursive=True)]
 
 
 def _cpu_s(processes: Sequence[psutil.Process]) -> float:

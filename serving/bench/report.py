@@ -1,4 +1,4 @@
-"""The measurement as a whole: our service beside the bare endpoint, in turns, and what it printed."""
+"""The measurement as a whole: our service and the bare endpoint in turns, and the tables."""
 
 import json
 import tempfile
