@@ -19,6 +19,7 @@ from experiments.exposures import DATABASE, ExposureLog
 from features.events import EventLog
 from features.workspace import Workspace, WorkspaceError
 from serving.answers import Recommendations
+from serving.cards import Cards
 from serving.idempotency import Answered
 from serving.intake import Intake
 from serving.models import Models
@@ -77,6 +78,7 @@ class Backend:
             self.models, self._events, self._exposures, clock=ws.now, policy=places.policy
         )
         self.predictions = Predictions(self.models, self._events, clock=ws.now)
+        self.cards = Cards(self.models, self._events, clock=ws.now)
         self.intake = Intake(self._events, clock=ws.now, currency=ws.currency)
         self._stop = threading.Event()
         self._thread = threading.Thread(

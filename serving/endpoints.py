@@ -8,7 +8,7 @@ import msgspec
 
 from serving.backend import Backend
 from serving.schemas.events import EventParts, EventsAnswer, EventsRequest
-from serving.schemas.predictions import ChurnRequest, PredictionAnswer
+from serving.schemas.predictions import CardRequest, ChurnRequest, CustomerCard, PredictionAnswer
 from serving.schemas.recommendations import RecommendationAnswer, RecommendationRequest
 
 Handler = Callable[..., Awaitable[msgspec.Struct]]
@@ -53,6 +53,14 @@ ENDPOINTS: Final = (
         handler=lambda backend: backend.predictions.churn,
         request=ChurnRequest,
         answer=PredictionAnswer,
+    ),
+    Endpoint(
+        path="/v1/customers:predictions",
+        summary="One customer: what was, and what is predicted",
+        scope="predict",
+        handler=lambda backend: backend.cards.answer,
+        request=CardRequest,
+        answer=CustomerCard,
     ),
     Endpoint(
         path="/v1/events",

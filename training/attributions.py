@@ -9,7 +9,7 @@ FEATURES: a coalition's features have the customer's values, all others those of
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import factorial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +65,12 @@ def typical(rows: pd.DataFrame, at: pd.Timestamp) -> dict[str, float]:
     if rows.empty:
         return {}
     return {name: float(np.nanmedian(_plain(rows, name, at))) for name in _STORED}
+
+
+def typical_row(typical: Mapping[str, float], at: pd.Timestamp) -> dict[str, Any]:
+    """Return the typical customer as it would be stored at `at` (UTC)."""
+    ages = {name: at - pd.Timedelta(days=typical[name]) for name in ACTIVITY_TIMES}
+    return {**typical, **ages}
 
 
 def typical_customer(data: "TrainingData") -> dict[str, float]:
@@ -154,7 +160,8 @@ def shapley_weights(coalitions: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64
     players = coalitions.shape[1]
     others = coalitions.sum(1)[None] - coalitions.T  # (M, 2^M): |S| without the player
     share = [factorial(s) * factorial(players - s - 1) / factorial(players) for s in range(players)]
-    return np.where(coalitions.T, 1.0, -1.0) * np.array(share)[others]
+    weights: npt.NDArray[np.float64] = np.where(coalitions.T, 1.0, -1.0) * np.array(share)[others]
+    return weights
 
 
 _TIMES: Final = frozenset(ACTIVITY_TIMES)

@@ -12,7 +12,15 @@ from features.ages import CUSTOMER_INPUTS, customer_inputs
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from tests.contracts import RUN
 from tests.training.conftest import Shop
-from training.attributions import FEATURES, SHOWN, explain, impacts, typical, typical_customer
+from training.attributions import (
+    FEATURES,
+    SHOWN,
+    explain,
+    impacts,
+    typical,
+    typical_customer,
+    typical_row,
+)
 from training.churn import Churn, ChurnConfig
 from training.churn_examples import ACTIVE_DAYS
 from training.customer_baselines import Recency, RecencyConfig
@@ -23,7 +31,7 @@ AT = pd.Timestamp("2024-03-01T00:00:00Z").as_unit("us")
 PLAYERS = list(FEATURES)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Known:
     """A model whose answer is plain: returns + 10 orders of last year's season, or their product.
 
@@ -127,15 +135,16 @@ def test_impacts_add_up_to_the_difference_from_the_typical_customer(
     at, middle = shop.past.as_of, typical_customer(shop.past)
     assert middle == typical(active, at)
     own = queries_of(active, at)
-    row = {n: at - pd.Timedelta(days=v) if n in ACTIVITY_TIMES else v for n, v in middle.items()}
-    (base,) = fitted.predict(queries_of(pd.DataFrame([row]), at))
+    (base,) = fitted.predict(queries_of(pd.DataFrame([typical_row(middle, at)]), at))
     found = impacts(fitted, active, own, at=at, typical=middle)
     np.testing.assert_allclose(found.sum(1), fitted.predict(own) - base, atol=1e-5)
     assert (np.abs(found).max(0) > 1e-4).sum() >= 5  # nearly everything counts for somebody
 
 
 def test_a_model_of_recency_has_one_reason(shop: Shop, active: pd.DataFrame) -> None:
-    model: Predictor = Recency.fit(shop.past, config=RecencyConfig(horizon_days=28), seed=0, run=RUN)
+    model: Predictor = Recency.fit(
+        shop.past, config=RecencyConfig(horizon_days=28), seed=0, run=RUN
+    )
     at, middle = shop.past.as_of, typical_customer(shop.past)
     told = explain(model, active, queries_of(active, at), at=at, typical=middle)
     assert {reason.feature for one in told for reason in one} == {"days_since_last_order"}
