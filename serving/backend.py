@@ -20,6 +20,7 @@ from features.events import EventLog
 from features.workspace import Workspace, WorkspaceError
 from serving.answers import Recommendations
 from serving.cards import Cards
+from serving.experiments import Experiments
 from serving.idempotency import Answered
 from serving.intake import Intake
 from serving.models import Models
@@ -80,6 +81,7 @@ class Backend:
         self.predictions = Predictions(self.models, self._events, clock=ws.now)
         self.cards = Cards(self.models, self._events, clock=ws.now)
         self.intake = Intake(self._events, clock=ws.now, currency=ws.currency)
+        self.experiments = Experiments(stores)
         self._stop = threading.Event()
         self._thread = threading.Thread(
             target=self.models.follow, args=(self._stop,), name="models", daemon=True

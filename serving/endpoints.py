@@ -8,6 +8,15 @@ import msgspec
 
 from serving.backend import Backend
 from serving.schemas.events import EventParts, EventsAnswer, EventsRequest
+from serving.schemas.experiments import (
+    ExperimentAnswer,
+    ExperimentsAnswer,
+    KillRequest,
+    RampRequest,
+    ResultsAnswer,
+    StartRequest,
+    StopRequest,
+)
 from serving.schemas.predictions import CardRequest, ChurnRequest, CustomerCard, PredictionAnswer
 from serving.schemas.recommendations import RecommendationAnswer, RecommendationRequest
 
@@ -34,6 +43,8 @@ class Endpoint:
     status: int = 200
     creates: bool = False
     """Takes `Idempotency-Key`: the same key and body give the same answer again."""
+    problems: tuple[int, ...] = ()
+    """Statuses of errors beside those of every endpoint."""
 
 
 ENDPOINTS: Final = (
@@ -72,5 +83,62 @@ ENDPOINTS: Final = (
         answer=EventsAnswer,
         status=202,
         creates=True,
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/experiments",
+        summary="Every experiment ever started, and where it stands",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.states,
+        answer=ExperimentsAnswer,
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/experiments/{key}/results",
+        summary="What an experiment says so far",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.results,
+        answer=ResultsAnswer,
+        problems=(404,),
+    ),
+    Endpoint(
+        path="/v1/experiments/{key}:start",
+        summary="Begin to assign customers to variants",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.start,
+        request=StartRequest,
+        answer=ExperimentAnswer,
+        creates=True,
+        problems=(409,),
+    ),
+    Endpoint(
+        path="/v1/experiments/{key}:ramp",
+        summary="Let a larger share of customers take part",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.ramp,
+        request=RampRequest,
+        answer=ExperimentAnswer,
+        creates=True,
+        problems=(404, 409),
+    ),
+    Endpoint(
+        path="/v1/experiments/{key}:stop",
+        summary="End an experiment as planned",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.stop,
+        request=StopRequest,
+        answer=ExperimentAnswer,
+        creates=True,
+        problems=(404, 409),
+    ),
+    Endpoint(
+        path="/v1/experiments/{key}:kill",
+        summary="End an experiment because of harm",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.kill,
+        request=KillRequest,
+        answer=ExperimentAnswer,
+        creates=True,
+        problems=(404, 409),
     ),
 )

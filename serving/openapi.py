@@ -54,7 +54,7 @@ def document() -> dict[str, Any]:
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     answers = {str(endpoint.status): {"description": "Done", **_content(endpoint.answer.__name__)}}
-    for status in _PROBLEMS:
+    for status in (*_PROBLEMS, *endpoint.problems):
         codes = ", ".join(code for code, (number, _) in CODES.items() if number == status)
         problem = _content("ProblemDetails", media_type="application/problem+json")
         answers[str(status)] = {"description": codes, **problem}
