@@ -54,13 +54,12 @@ class Calls:
             return await self._new(request, body, request_id)
         if backend.answered is None:
             raise Problem("store_unavailable", "without stores no Idempotency-Key can be kept")
-        asked = b"%s\n%s" % (request.url.path.encode(), body)
         try:
-            kept = await asyncio.to_thread(backend.answered.find, key, asked)
+            kept = await asyncio.to_thread(backend.answered.find, key, body)
             if kept is None:
                 kept = await self._new(request, body, request_id)
                 kept = await asyncio.to_thread(
-                    backend.answered.keep, key, asked, kept, now=backend.now()
+                    backend.answered.keep, key, body, kept, now=backend.now()
                 )
         except KeyReused as error:
             raise Problem("idempotency_key_reused", str(error)) from error
