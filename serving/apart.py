@@ -17,21 +17,21 @@ class CommandFailed(RuntimeError):
     """The command gave no answer; the message is what it said."""
 
 
-async def run(*words: str, stdin: str = "", limit_s: float = LIMIT_S) -> bytes:
-    """Return the last line that `python -m experiments WORDS` prints, given `stdin`.
+async def run(*words: str, limit_s: float = LIMIT_S) -> bytes:
+    """Return the last line that `python -m experiments WORDS` prints.
 
     Raises CommandFailed where it prints nothing, or not within `limit_s` seconds.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "experiments", *words),
         cwd=ROOT,
-        stdin=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
         async with asyncio.timeout(limit_s):
-            printed, said = await process.communicate(stdin.encode())
+            printed, said = await process.communicate()
     except TimeoutError:
         raise CommandFailed(f"experiments {words[0]}: took more than {limit_s:g} s") from None
     finally:

@@ -1,6 +1,8 @@
 """Experiments over HTTP: what runs, what it says, and what starts and ends it."""
 
 import asyncio
+import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,8 +29,8 @@ from serving.schemas.experiments import (
     StopRequest,
 )
 
-PATIENCE_S: Final = 20.0
-"""Seconds that a request waits for an analysis, which goes on: BentoML gives up after 30."""
+PATIENCE_S: Final = 15.0
+"""Seconds that a request waits for an analysis, which goes on after it."""
 FRESH_S: Final = 10.0
 """Seconds for which an analysis is given again."""
 
@@ -54,6 +56,7 @@ class Experiments:
     def __init__(self, ws: Workspace | None, *, patience_s: float = PATIENCE_S) -> None:
         self._ws, self._patience_s = ws, patience_s
         self._analyses: dict[str, _Analysis] = {}
+        self._begun: set[asyncio.Task[State]] = set()
         self._one_at_a_time = asyncio.Lock()
 
     async def states(self, *, request_id: str) -> ExperimentsAnswer:
@@ -66,14 +69,21 @@ class Experiments:
         wanted = _definition(key, request)
         state = await self._do(definition.standing, wanted)
         if state is None:
-            home, given = str(self._stores.home), wanted.model_dump_json()
-            words = ("start", "/dev/stdin", "--json", "--home", home)
+            begun = asyncio.create_task(self._begin(wanted))
+            self._begun.add(begun)
+            begun.add_done_callback(self._begun.discard)
             try:
-                state = State.model_validate_json(await apart.run(*words, stdin=given))
+                state = await asyncio.shield(begun)  # goes on without who asked
             except CommandFailed as error:
                 await self._do(definition.standing, wanted)  # another one was faster
                 raise Problem("validation_failed", str(error)) from error
         return ExperimentAnswer(request_id=request_id, experiment=_shown(state))
+
+    async def _begin(self, wanted: definition.Experiment) -> State:
+        values = [f"{k}={json.dumps(v)}" for k, v in wanted.model_dump(mode="json").items()]
+        home = str(self._stores.home)
+        printed = await apart.run("start", os.devnull, *values, "--json", "--home", home)
+        return State.model_validate_json(printed)
 
     async def ramp(self, request: RampRequest, *, request_id: str, key: str) -> ExperimentAnswer:
         """Let a larger share of customers take part."""
