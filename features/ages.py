@@ -130,7 +130,8 @@ def _count(frame: pd.DataFrame, name: str) -> Numbers:
 
 def _age_days(frame: pd.DataFrame, name: str, at: pd.Timestamp, *, missing: float) -> Numbers:
     """Return the days from the times in column `name` to `at`, at least 0; null as `missing`."""
-    times = pd.to_datetime(frame[name], utc=True).dt.tz_localize(None).to_numpy("datetime64[us]")
+    column = pd.to_datetime(frame[name], utc=True, cache=False)  # looking for repeats costs more
+    times = column.dt.tz_localize(None).to_numpy("datetime64[us]")
     now = at.tz_convert("UTC").tz_localize(None).to_datetime64()
     days = (now - times).astype("timedelta64[us]").astype(np.float64) / _DAY_US
     return np.where(np.isnat(times), missing, np.maximum(days, 0.0))

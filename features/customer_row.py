@@ -4,7 +4,7 @@ Feast answers one value several times faster than the same features apart, and a
 whole whatever happens to its writer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -87,6 +87,16 @@ def unpack(value: bytes, *, code: str) -> dict[str, Any]:
     lists = (returned, np.frombuffer(return_times, "i8"))
     row.update(zip(RETURN_LISTS, lists if returned else (None,) * 2, strict=True))
     return row
+
+
+def activity_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return the counts and times of `rows` as training frames hold them."""
+    counts = {name: [row.get(name) for row in rows] for name in ACTIVITY_COUNTS}
+    frame = pd.DataFrame(counts, dtype="float64")
+    for name in ACTIVITY_TIMES:
+        times = pd.array([row.get(name) for row in rows], dtype="Int64")
+        frame[name] = pd.to_datetime(times, unit="us", utc=True)
+    return frame
 
 
 def _known(column: pd.Series) -> list[Any]:

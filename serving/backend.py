@@ -25,6 +25,8 @@ from features.workspace import Workspace, WorkspaceError
 from serving.access import Access
 from serving.answers import Recommendations
 from serving.batches import Batches
+from serving.cards import Cards
+from serving.experiments import Experiments
 from serving.group_commit import GroupCommit
 from serving.idempotency import Answered
 from serving.intake import Intake
@@ -103,6 +105,8 @@ class Backend:
             self.models, self._events, self._exposing, clock=ws.now, policy=places.policy
         )
         self.predictions = Predictions(self.models, self._events, clock=ws.now)
+        self.cards = Cards(self.models, self._events, clock=ws.now)
+        self.experiments = Experiments(stores)
         self.similar = Similar(self.models, clock=ws.now)
         self.batches = Batches(self.recommendations)
         self.products = ProductIntake(self._changes if stores else None, clock=ws.now)

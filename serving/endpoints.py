@@ -9,7 +9,16 @@ import msgspec
 from serving.backend import Backend
 from serving.keys import Scope
 from serving.schemas.events import EventParts, EventsAnswer, EventsRequest
-from serving.schemas.predictions import ChurnRequest, PredictionAnswer
+from serving.schemas.experiments import (
+    ExperimentAnswer,
+    ExperimentsAnswer,
+    KillRequest,
+    RampRequest,
+    ResultsAnswer,
+    StartRequest,
+    StopRequest,
+)
+from serving.schemas.predictions import CardRequest, ChurnRequest, CustomerCard, PredictionAnswer
 from serving.schemas.products import (
     ProductParts,
     ProductsAnswer,
@@ -99,6 +108,14 @@ ENDPOINTS: Final = (
         answer=PredictionAnswer,
     ),
     Endpoint(
+        path="/v1/customers:predictions",
+        summary="One customer: what was, and what is predicted",
+        scope="predict",
+        handler=lambda backend: backend.cards.answer,
+        request=CardRequest,
+        answer=CustomerCard,
+    ),
+    Endpoint(
         path="/v1/events",
         summary="What customers did; orders count in the next answer",
         scope="events",
@@ -108,5 +125,62 @@ ENDPOINTS: Final = (
         answer=EventsAnswer,
         status=202,
         creates=True,
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/experiments",
+        summary="Every experiment ever started, and where it stands",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.states,
+        answer=ExperimentsAnswer,
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/experiments/{key}/results",
+        summary="What an experiment says so far",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.results,
+        answer=ResultsAnswer,
+        problems=(404,),
+    ),
+    Endpoint(
+        path="/v1/experiments/{key}:start",
+        summary="Begin to assign customers to variants",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.start,
+        request=StartRequest,
+        answer=ExperimentAnswer,
+        creates=True,
+        problems=(409,),
+    ),
+    Endpoint(
+        path="/v1/experiments/{key}:ramp",
+        summary="Let a larger share of customers take part",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.ramp,
+        request=RampRequest,
+        answer=ExperimentAnswer,
+        creates=True,
+        problems=(404, 409),
+    ),
+    Endpoint(
+        path="/v1/experiments/{key}:stop",
+        summary="End an experiment as planned",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.stop,
+        request=StopRequest,
+        answer=ExperimentAnswer,
+        creates=True,
+        problems=(404, 409),
+    ),
+    Endpoint(
+        path="/v1/experiments/{key}:kill",
+        summary="End an experiment because of harm",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.kill,
+        request=KillRequest,
+        answer=ExperimentAnswer,
+        creates=True,
+        problems=(404, 409),
     ),
 )

@@ -145,7 +145,7 @@ from starlette.testclient import TestClient
 from serving.app import create_app
 from serving.backend import Backend, Places
 app = create_app(lambda: Backend(Places.of({"REGULARS_HOME": sys.argv[1]})))
-with TestClient(app) as client:
+with TestClient(app, "http://127.0.0.1") as client:
     while client.get("/readyz").status_code != 200:
         pass
     part = {"product_id": "tea", "available": False, "title": "X"}

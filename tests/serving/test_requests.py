@@ -81,7 +81,7 @@ BAD: list[tuple[str, Any, int, str | None]] = [
     (RECOMMENDATIONS, {"user_id": "1"}, 422, "/user_id"),
     (RECOMMENDATIONS, {"filter": {"available": True}}, 422, "/filter/available"),
     (RECOMMENDATIONS, {"a/b~c": 1}, 422, "/a~1b~0c"),
-    (CHURN, {"customer_ids": ["1"], "explain": True}, 422, "/explain"),
+    (CHURN, {"customer_ids": ["1"], "interval": True}, 422, "/interval"),
     (EVENTS, {"validate_only": True, "events": [VIEW]}, 422, "/validate_only"),
     (EVENTS, order(coupon="x"), 422, "/events/0/coupon"),
     (EVENTS, item(discount=1), 422, "/events/0/items/0/discount"),
