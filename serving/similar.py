@@ -102,6 +102,7 @@ def _along(width: int, place: int, ranker: Ranker | None) -> FloatArray:
     if ranker is None or ranker.related is None:
         return np.zeros(width, dtype=np.float32)
     weights = ranker.related(np.array([place]), np.arange(width, dtype=np.int64))[0]
-    weights[place] = 0
-    along: FloatArray = np.maximum(weights, 0) / max(1.0, weights.max(initial=0))
+    along: FloatArray = np.maximum(weights, 0)
+    along[place] = 0
+    along /= max(1.0, along.max())
     return along
