@@ -4,13 +4,15 @@ Rows hold counts and timestamps; here counts become logarithms and timestamps ag
 is the models' own job.
 """
 
+import math
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.schema import ACTIVITY_COUNTS, SALES_COUNTS
+from features.customer_row import Row
+from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS
 
 FloatArray = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.float64]
@@ -20,6 +22,12 @@ NEVER_DAYS: Final = 3650.0
 SINGLE_GAP_DAYS: Final = 365.0
 """The days between orders of a customer with fewer than two."""
 
+_DAY_US: Final = 86_400e6
+_MISSING_DAYS: Final = (0.0, NEVER_DAYS)  # the age of ACTIVITY_TIMES, first and last order
+_ORDERS, _SPEND, _QUARTER, _YEAR = (
+    ACTIVITY_COUNTS.index(name)
+    for name in ("orders_total", "spend_total", "orders_90d", "orders_365d")
+)
 _SALES: Final = tuple(name for name in SALES_COUNTS if name.startswith(("units_", "buyers_")))
 CUSTOMER_INPUTS: Final = (
     *(f"log_{name}" for name in ACTIVITY_COUNTS),
@@ -53,25 +61,42 @@ def customer_inputs(frame: pd.DataFrame, at: pd.Timestamp) -> FloatArray:
 
     A customer that is not known has an all-null row: counts 0, recency NEVER_DAYS. Without NaN.
     """
-    counts = {name: _count(frame, name) for name in ACTIVITY_COUNTS}
-    orders = counts["orders_total"]
-    recency = _age_days(frame, "last_order_timestamp", at, missing=NEVER_DAYS)
-    tenure = _age_days(frame, "first_order_timestamp", at, missing=0.0)
+    counts = np.stack([_count(frame, name) for name in ACTIVITY_COUNTS], axis=1)
+    ages = [
+        _age_days(frame, name, at, missing=missing)
+        for name, missing in zip(ACTIVITY_TIMES, _MISSING_DAYS, strict=True)
+    ]
+    return _activity_inputs(counts, np.stack(ages, axis=1), at)
+
+
+def customer_inputs_of(row: Row, at: pd.Timestamp) -> FloatArray:
+    """Return (1, F): what `customer_inputs` says of one online row; an empty one is not known."""
+    counts = np.array([[row.get(name) or 0.0 for name in ACTIVITY_COUNTS]], dtype=np.float64)
+    now = at.value // 1000
+    ages = [
+        missing if (time := row.get(name)) is None else max((now - time) / _DAY_US, 0.0)
+        for name, missing in zip(ACTIVITY_TIMES, _MISSING_DAYS, strict=True)
+    ]
+    return _activity_inputs(np.maximum(counts, 0.0), np.array([ages]), at)
+
+
+def _activity_inputs(counts: Numbers, ages: Numbers, at: pd.Timestamp) -> FloatArray:
+    """Return (B, F) from `counts` (B, ACTIVITY_COUNTS) and the days since ACTIVITY_TIMES (B, 2)."""
+    tenure, recency = ages[:, 0], ages[:, 1]
+    orders, spend = counts[:, _ORDERS], counts[:, _SPEND]
     gap = np.where(orders > 1, (tenure - recency) / np.maximum(orders - 1, 1), SINGLE_GAP_DAYS)
     gap = np.maximum(gap, 0.0)
     season = 2 * np.pi * (at.dayofyear - 1) / 365.25
-    columns = [
-        *(np.log1p(counts[name]) for name in ACTIVITY_COUNTS),
-        (orders > 0).astype(np.float64),
-        np.log1p(recency),
-        np.log1p(tenure),
-        np.log1p(gap),
-        np.log1p(recency / np.maximum(gap, 1.0)),
-        np.log1p(counts["spend_total"] / np.maximum(orders, 1)),
-        np.log1p(counts["orders_90d"]) - np.log1p(counts["orders_365d"] * 90 / 365),
-        *(np.full(len(frame), value) for value in _circle(season)),
-    ]
-    return np.stack(columns, axis=1).astype(np.float32)
+    inputs = np.empty((len(counts), len(CUSTOMER_INPUTS)), dtype=np.float32)
+    width = counts.shape[1]
+    inputs[:, :width] = np.log1p(counts)
+    inputs[:, width] = orders > 0
+    logs = (recency, tenure, gap, recency / np.maximum(gap, 1.0), spend / np.maximum(orders, 1))
+    inputs[:, width + 1 : width + 6] = np.log1p(np.stack(logs, axis=1))
+    quarter, year = counts[:, _QUARTER], counts[:, _YEAR]
+    inputs[:, width + 6] = np.log1p(quarter) - np.log1p(year * 90 / 365)
+    inputs[:, width + 7 :] = _circle(season)
+    return inputs
 
 
 def product_inputs(frame: pd.DataFrame, at: pd.Timestamp) -> FloatArray:
@@ -107,9 +132,9 @@ def _age_days(frame: pd.DataFrame, name: str, at: pd.Timestamp, *, missing: floa
     """Return the days from the times in column `name` to `at`, at least 0; null as `missing`."""
     times = pd.to_datetime(frame[name], utc=True).dt.tz_localize(None).to_numpy("datetime64[us]")
     now = at.tz_convert("UTC").tz_localize(None).to_datetime64()
-    days = (now - times).astype("timedelta64[us]").astype(np.float64) / 86_400e6
+    days = (now - times).astype("timedelta64[us]").astype(np.float64) / _DAY_US
     return np.where(np.isnat(times), missing, np.maximum(days, 0.0))
 
 
 def _circle(angle: float) -> tuple[float, float, float, float]:
-    return np.sin(angle), np.cos(angle), np.sin(2 * angle), np.cos(2 * angle)
+    return math.sin(angle), math.cos(angle), math.sin(2 * angle), math.cos(2 * angle)

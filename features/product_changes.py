@@ -6,16 +6,15 @@ snapshot are in it (`absorb`), those recorded at or after it are read here, on t
 """
 
 import json
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
+from configs.database import Database
 from features.events import microseconds
 from features.ingest import ingest
 from features.schema import TIME, RetailDataset, empty
@@ -93,22 +92,13 @@ class ProductChanges:
     """
 
     def __init__(self, path: Path, *, carried: bool = False) -> None:
-        if carried:
-            self._writer, self._reader = (_connect(path, "?mode=ro&immutable=1") for _ in range(2))
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer, self._reader = _connect(path), _connect(path)
-            for connection in (self._writer, self._reader):
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-            self._writer.executescript(_SCHEMA)
-        self._writing, self._reading = threading.Lock(), threading.Lock()
+        self._writer = Database(path, _SCHEMA, immutable=carried)
+        self._reader = Database(path, _SCHEMA, immutable=carried)
 
     def close(self) -> None:
         """Close both connections."""
-        with self._writing, self._reading:
-            self._writer.close()
-            self._reader.close()
+        self._writer.close()
+        self._reader.close()
 
     def record(
         self, changes: Sequence[ProductChange], *, clock: Callable[[], pd.Timestamp]
@@ -117,21 +107,21 @@ class ProductChanges:
 
         All are recorded at `clock()` (UTC), read while no other process writes, or, where that
         has not moved on, a microsecond after the last: no two calls share a time. Raises
-        sqlite3.OperationalError when the log cannot be written.
+        sqlite3.Error when the log cannot be written.
         """
-        with self._transaction():
-            (last,) = self._writer.execute("SELECT MAX(recorded_us) FROM changes").fetchone()
+        with self._writer.writing() as log:
+            (last,) = log.execute("SELECT MAX(recorded_us) FROM changes").fetchone()
             recorded = microseconds(clock())
             recorded = recorded if last is None else max(recorded, last + 1)
             for name in FIELDS:
                 said = [(c.product_id, name, _stored(getattr(c, name))) for c in changes]
                 rows = [row for row in said if row[2] is not None]
                 if name not in TEXTS:
-                    self._writer.executemany(
+                    log.executemany(
                         "DELETE FROM changes WHERE product_id = ? AND field = ?",
                         [row[:2] for row in rows],
                     )
-                self._writer.executemany(
+                log.executemany(
                     "INSERT OR REPLACE INTO changes (product_id, field, value, recorded_us) "
                     "VALUES (?, ?, ?, ?)",
                     [(*row, recorded) for row in rows],
@@ -139,8 +129,8 @@ class ProductChanges:
 
     def sequence(self) -> int:
         """Return what grows with every change, by one look at an index; -1 where none was made."""
-        with self._reading:
-            (last,) = self._reader.execute("SELECT MAX(recorded_us) FROM changes").fetchone()
+        with self._reader.reading() as log:
+            (last,) = log.execute("SELECT MAX(recorded_us) FROM changes").fetchone()
         return -1 if last is None else int(last)
 
     def since(self, sequence: int = -1) -> Told:
@@ -149,8 +139,8 @@ class ProductChanges:
             "SELECT field, product_id, value, recorded_us FROM changes "
             "WHERE recorded_us > ? ORDER BY recorded_us"
         )
-        with self._reading:
-            rows = self._reader.execute(query, (sequence,)).fetchall()
+        with self._reader.reading() as log:
+            rows = log.execute(query, (sequence,)).fetchall()
         said: dict[str, dict[str, tuple[Any, int]]] = {name: {} for name in FIELDS}
         for name, product_id, value, recorded in rows:
             said[name][product_id] = (value, recorded)
@@ -181,16 +171,16 @@ class ProductChanges:
             "MAX(value) FILTER (WHERE field = 'category') FROM changes WHERE recorded_us <= ? "
             "GROUP BY product_id, recorded_us"
         )
-        with self._transaction():
-            rows = self._writer.execute(query, (microseconds(until),)).fetchall()
+        with self._writer.writing() as log:
+            rows = log.execute(query, (microseconds(until),)).fetchall()
         frame = pd.DataFrame(rows, columns=["product_id", "valid_from", *TEXTS])
         times = pd.to_datetime(frame["valid_from"].astype("int64"), unit="us", utc=True)
         return frame.assign(valid_from=times.astype(TIME))
 
     def forget(self, until: pd.Timestamp) -> None:
         """Remove the titles and categories that were replaced up to `until` (UTC)."""
-        with self._transaction():
-            self._writer.execute(
+        with self._writer.writing() as log:
+            log.execute(
                 "DELETE FROM changes AS old WHERE field IN ('title', 'category') "
                 "AND recorded_us < (SELECT MAX(recorded_us) FROM changes "
                 "WHERE product_id = old.product_id AND field = old.field AND recorded_us <= ?)",
@@ -199,14 +189,8 @@ class ProductChanges:
 
     def copy(self, path: Path) -> None:
         """Write all that stands to the new file `path`, to be `carried`."""
-        with self._reading:
-            self._reader.execute("VACUUM INTO ?", (str(path),))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._writing, self._writer:
-            self._writer.execute("BEGIN IMMEDIATE")
-            yield
+        with self._reader.reading() as log:
+            log.execute("VACUUM INTO ?", (str(path),))
 
 
 def absorb(ws: Workspace) -> int:
@@ -253,13 +237,3 @@ def _fresh(told: pd.DataFrame, stands: pd.DataFrame) -> pd.DataFrame:
 
 def _stored(value: object) -> object:
     return json.dumps(value) if isinstance(value, Mapping) else value
-
-
-def _connect(path: Path, options: str = "") -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}{options}",
-        uri=True,
-        timeout=5,
-        isolation_level=None,
-        check_same_thread=False,
-    )

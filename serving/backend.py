@@ -22,6 +22,7 @@ from features.product_changes import ProductChanges
 from features.workspace import Workspace, WorkspaceError
 from serving.answers import Recommendations
 from serving.batches import Batches
+from serving.group_commit import GroupCommit
 from serving.idempotency import Answered
 from serving.intake import Intake
 from serving.models import Models
@@ -78,9 +79,12 @@ class Backend:
         self.models = Models(ws, stores=stores, changes=self._changes)
         self._events = EventLog(stores.events_db) if stores else None
         self._exposures = ExposureLog(stores.experiments / DATABASE) if stores else None
+        self._exposing = (
+            GroupCommit(self._exposures.append, name="exposures") if self._exposures else None
+        )
         self.answered = Answered(stores.home / "answered.db") if stores else None
         self.recommendations = Recommendations(
-            self.models, self._events, self._exposures, clock=ws.now, policy=places.policy
+            self.models, self._events, self._exposing, clock=ws.now, policy=places.policy
         )
         self.predictions = Predictions(self.models, self._events, clock=ws.now)
         self.similar = Similar(self.models, clock=ws.now)
@@ -101,7 +105,13 @@ class Backend:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
-        for log in (self._exposures, self._events, self._changes, self.answered):
+        for log in (
+            self._exposing,
+            self._exposures,
+            self._events,
+            self._changes,
+            self.answered,
+        ):
             if log is not None:
                 log.close()
         gc.unfreeze()  # what the models froze may be collected again

@@ -11,7 +11,7 @@ import pandas as pd
 from features.ages import NEVER_DAYS, PRODUCT_INPUTS
 from features.events import microseconds
 from features.product_changes import Text, Told
-from training.inputs import IntArray, Products, encode_products
+from training.inputs import Products, encode_products
 from training.slates import BoolArray, Shelf
 
 POPULARITY: Final = "buyers_28d"
@@ -92,9 +92,8 @@ def restocked(catalogue: Catalogue, told: Told) -> Catalogue:
 def holds(catalogue: Catalogue, told: Told) -> bool:
     """Return whether what models read of the products is as it was `told`."""
     products, since = catalogue.products, microseconds(catalogue.as_of)
-    ids = [*told.product_ids]
-    places = dict(zip(ids, _find(products.places, ids).tolist(), strict=True))
-    if -1 in places.values():
+    places = products.places
+    if not told.product_ids <= places.keys():
         return False
     for texts, news in ((products.titles, told.titles), (products.categories, told.categories)):
         for product_id, text in news.items():
@@ -142,15 +141,11 @@ def _same(one: Products, other: Products) -> bool:
 
 
 def _put(
-    array: npt.NDArray[Scalar], places: "pd.Index[str]", values: Mapping[str, object]
+    array: npt.NDArray[Scalar], places: Mapping[str, int], values: Mapping[str, float]
 ) -> npt.NDArray[Scalar]:
     """Return `array` with `values` put at the places of their products; unknown ones are left."""
-    found = _find(places, [*values])
     changed = array.copy()
-    changed[found[found >= 0]] = np.array([*values.values()], dtype=array.dtype)[found >= 0]
+    for product_id, value in values.items():
+        if product_id in places:
+            changed[places[product_id]] = value
     return changed
-
-
-def _find(places: "pd.Index[str]", product_ids: list[str]) -> IntArray:
-    found: IntArray = places.get_indexer(pd.Index(product_ids, dtype=object)).astype(np.int64)
-    return found

@@ -1,14 +1,13 @@
 """Answers by `Idempotency-Key`: who asks twice gets the first answer again."""
 
 import hashlib
-import sqlite3
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
+from configs.database import Database
 from features.events import microseconds
 
 KEPT: Final = pd.Timedelta(days=1)
@@ -35,25 +34,17 @@ class Answered:
     """The answers of the last day in SQLite, on disk before they leave; any thread may call."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(
-            path, timeout=5, isolation_level=None, check_same_thread=False
-        )
-        self._lock = threading.Lock()
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute(_CREATE)
+        self._database = Database(path, _CREATE)
 
     def close(self) -> None:
         """Close the database."""
-        with self._lock:
-            self._connection.close()
+        self._database.close()
 
     def find(self, key: str, body: bytes) -> Kept | None:
         """Return what was answered to `key` and `body`. KeyReused if the body was another."""
-        with self._lock:
+        with self._database.reading() as answers:
             query = "SELECT body, status, answer FROM answers WHERE key = ?"
-            row = self._connection.execute(query, (key,)).fetchone()
+            row = answers.execute(query, (key,)).fetchone()
         if row is None:
             return None
         digest, status, answer = row
@@ -63,11 +54,10 @@ class Answered:
 
     def keep(self, key: str, body: bytes, kept: Kept, *, now: pd.Timestamp) -> Kept:
         """Store the answer and return it; the one that stands where another call was faster."""
-        with self._lock, self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._database.writing() as answers:
             old = microseconds(now - KEPT)
-            self._connection.execute("DELETE FROM answers WHERE recorded_us < ?", (old,))
-            self._connection.execute(
+            answers.execute("DELETE FROM answers WHERE recorded_us < ?", (old,))
+            answers.execute(
                 "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)",
                 (key, _digest(body), kept.status, kept.answer, microseconds(now)),
             )

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from msgspec import UNSET
 
 from serving.catalogue import Catalogue
@@ -103,9 +102,9 @@ def excluded(
 ) -> BoolArray:
     """Return (C,), True at what is `unlisted` or unavailable, or what the request leaves out."""
     left_out, asked = catalogue.unavailable.copy(), request.filter
-    named = pd.Index([*request.exclude_product_ids, *unlisted], dtype=object)
-    found = catalogue.products.places.get_indexer(named)
-    left_out[found[found >= 0]] = True
+    for name in (*request.exclude_product_ids, *unlisted):
+        if (place := catalogue.products.places.get(name)) is not None:
+            left_out[place] = True
     if asked is None:
         return left_out
     if asked.categories:

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Final, cast
 
 import numpy as np
+import pandas as pd
 
 from experiments.definition import Experiment, running
 from features.product_changes import ProductChanges, Told
 from features.workspace import Workspace
 from serving.catalogue import Catalogue, catalogue_of, holds, restocked
-from serving.rows import OnlineStore, frame
+from serving.rows import OnlineStore
 from training.bundle import Bundle, load_bundle
-from training.inputs import Products, encode_queries
+from training.inputs import Products, encode_rows
 from training.recommender import Predictor, Recommender, Related, Relates, Scorer
 
 logger = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class Models:
                 self.refresh()
                 pause = POLL_S
             except Exception:  # the thread must outlive whatever a file holds; requests go on
-                pause = min(60.0, 2 * pause)
+                pause = min(5.0, 2 * pause)
                 self._stamp = None
                 logger.exception("cannot load, again in %s s; what was served goes on", pause)
             if stop.wait(pause):
@@ -201,7 +202,8 @@ class Models:
             model = cast(Recommender, bundle.model)
             score = model.scorer(products)
             related = model.related(products) if isinstance(model, Relates) else None
-            scores = score(encode_queries(frame([{}], ["warm-up"]), products))
+            at = pd.Timestamp(products.at, tz="UTC")
+            scores = score(encode_rows([{}], ["warm-up"], products, at))
             if scores.shape != (1, len(products)) or not np.isfinite(scores).all():
                 raise ValueError(f"{name}: {scores.shape} scores, or not all of them finite")
         except Exception:  # one broken version must not stop the others from answering

@@ -9,21 +9,20 @@ from typing import Final
 import pandas as pd
 from msgspec.structs import replace
 
+from features.customer_row import Row
 from features.events import EventLog
 from serving.models import Models, predictor
 from serving.rows import (
     OnlineStore,
-    Row,
     StoreUnavailable,
     age_s,
-    frame,
     read_customer,
     staleness,
 )
 from serving.schemas.base import Model
 from serving.schemas.predictions import ChurnRequest, Prediction, PredictionAnswer
 from training.bundle import Bundle
-from training.inputs import encode_queries
+from training.inputs import encode_rows
 
 logger = logging.getLogger(__name__)
 TURN: Final = 32
@@ -65,7 +64,7 @@ class Predictions:
             manifest, horizon = bundle.manifest, predictor(bundle).horizon_days
             model = Model(name=manifest.name, version=manifest.version)
             ids = [request.customer_ids[place] for place in rows]
-            queries = encode_queries(frame(list(rows.values()), ids), catalogue.products, now)
+            queries = encode_rows(list(rows.values()), ids, catalogue.products, now)
             for place, value in zip(rows, predictor(bundle).predict(queries), strict=True):
                 predictions[place] = replace(predictions[place], value=float(value))
         return PredictionAnswer(
@@ -90,7 +89,7 @@ class Predictions:
             return replace(blank, fallback_reason="store_unavailable"), None
         if customer is None:
             return replace(blank, fallback_reason="unknown_customer"), None
-        blank = replace(blank, feature_age_s=age_s(now, customer.stored))
+        blank = replace(blank, feature_age_s=age_s(now, customer.stored_us))
         if not customer.bought:
             return replace(blank, fallback_reason="no_history"), None
         return replace(blank, fallback_reason=staleness(customer, now)), customer.row

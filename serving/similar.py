@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from features.events import microseconds
 from serving.catalogue import Catalogue
 from serving.lists import POPULARITY, excluded
 from serving.models import Models, Ranker
@@ -50,7 +51,7 @@ class Similar:
             request_id=request_id,
             model=model,
             experiments=[],
-            feature_age_s=None if catalogue is None else age_s(now, catalogue.as_of),
+            feature_age_s=None if catalogue is None else age_s(now, microseconds(catalogue.as_of)),
             items=items,
             fallback_reason=None if catalogue and ranker else "model_unavailable",
         )
@@ -60,8 +61,8 @@ def _items(
     catalogue: Catalogue, ranker: Ranker | None, request: SimilarRequest
 ) -> list[SimilarItem]:
     products, shelf = catalogue.products, catalogue.shelf
-    place = int(products.places.get_indexer(pd.Index([request.product_id], dtype=object))[0])
-    if place < 0:
+    place = products.places.get(request.product_id)
+    if place is None:
         raise Problem("unknown_product", f"product_id {request.product_id!r}: not known here")
     alike = _alike(catalogue, place)
     along = _along(len(products), place, ranker)
