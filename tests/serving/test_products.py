@@ -228,7 +228,7 @@ def test_the_price_of_what_was_never_sold_is_what_models_read(client: TestClient
 
     def log_price() -> float:
         known = models.served.catalogue.products
-        place, column = known.places.get_loc("new"), PRODUCT_INPUTS.index("log_price")
+        place, column = known.places["new"], PRODUCT_INPUTS.index("log_price")
         return float(known.features[place, column])
 
     put(client, {"product_id": "new", "unit_price": 1})
