@@ -1,5 +1,6 @@
 """Writing so that a reader sees the old content or the new, whole, whatever is killed meanwhile."""
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -10,8 +11,8 @@ from typing import BinaryIO
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write; then it is synced and takes the place of `path`.
+def replacing(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """Give a file to write; then it is synced and takes the place of `path`, open as `mode` says.
 
     Where the block raises, `path` stands as before.
     """
@@ -23,7 +24,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        aside.chmod(0o644)
+        aside.chmod(mode)
         aside.replace(path)
     except BaseException:
         aside.unlink(missing_ok=True)
@@ -51,6 +52,15 @@ def placing(folder: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
         raise
     sync(folder.parent)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the inter-process lock that the file `path` stands for; a killed holder frees it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def sync(path: Path) -> None:

@@ -1,6 +1,5 @@
 """The workspace: one directory per shop that holds everything that is made, and its clock."""
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
-from configs.durable import replacing
+from configs.durable import locked, replacing
 from configs.errors import UserError
 
 SCHEMA_VERSION: Final = 1
@@ -151,9 +150,7 @@ class Workspace:
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Hold the inter-process lock `name`; a killed holder frees it."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        with (self.home / f".{name}.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with locked(self.home / f".{name}.lock"):
             yield
 
     # Where things lie. Each has one writer, named behind it.

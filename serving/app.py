@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from starlette.types import Receive, Scope, Send
 
 from serving import metrics, openapi
 from serving.backend import Backend
-from serving.calls import PRIVATE, Calls
+from serving.calls import PRIVATE, Calls, Told, admit, respond
 from serving.endpoints import ENDPOINTS
+from serving.idempotency import Kept
 from serving.problems import RETRY_AFTER_S, Problem
 from serving.schemas.base import Health
 
@@ -31,9 +32,11 @@ def create_app(open_backend: Callable[[], Backend]) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.backend = backend = open_backend()
         backend.start()
+        sweeper = asyncio.create_task(backend.deadlines.sweep())
         try:
             yield
         finally:
+            sweeper.cancel()
             await asyncio.to_thread(backend.close)
 
     calls = [Calls(endpoint) for endpoint in ENDPOINTS]
@@ -56,29 +59,33 @@ def create_app(open_backend: Callable[[], Backend]) -> Starlette:
 
 @dataclass(frozen=True)
 class _Elsewhere:
-    """Answers what no route takes: 405 on a known path, else 404."""
+    """Answers what no route takes: 405 on a known path, else 404; below /v1 to a key alone."""
 
     routes: tuple[BaseRoute, ...]
+    tally: metrics.Tally = field(default_factory=lambda: metrics.Tally("other"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
+        request = Request(scope, receive, send)
+        response = await respond(request, self._refuse, path="other", tally=self.tally)
+        await response(scope, receive, send)
+
+    async def _refuse(self, request: Request, told: Told) -> Kept:
+        path = request.scope["path"]
+        if path.startswith("/v1/"):
+            admit(request, None, told)
         allowed: set[str] = set()
         for route in self.routes:
-            if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
+            if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
                 allowed |= route.methods or set()
         if allowed:
             allow = {"Allow": ", ".join(sorted(allowed))}
-            problem = Problem("method_not_allowed", f"{path} takes {allow['Allow']}", headers=allow)
-        else:
-            problem = Problem("not_found", "the paths are listed in /openapi.json")
-        metrics.REQUESTS.labels("other", problem.status).inc()
-        response = problem.response(request_id=uuid.uuid4().hex, instance=path)
-        await response(scope, receive, send)
+            raise Problem("method_not_allowed", f"{path} takes {allow['Allow']}", headers=allow)
+        raise Problem("not_found", "the paths are listed in /openapi.json")
 
 
 async def _failed(request: Request, _: Exception) -> Response:
-    """Answer what nobody foresaw; Starlette raises the error again, for the server's log."""
-    metrics.REQUESTS.labels("failed", 500).inc()
+    """Answer what fails outside of /v1; Starlette raises the error again, for the server's log."""
+    metrics.PROBLEMS.labels("other", "internal_error").inc()
     problem = Problem("internal_error", "this is our fault; the server's log says more")
     return problem.response(request_id=uuid.uuid4().hex, instance=request.url.path)
 

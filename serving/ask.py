@@ -7,14 +7,23 @@ import httpx
 from serving.launch import LaunchError
 
 
-def ask(url: str, path: str, body: str | None, *, method: str = "POST", patience_s: float) -> str:
+def ask(
+    url: str,
+    path: str,
+    body: str | None,
+    *,
+    method: str = "POST",
+    key: str | None = None,
+    patience_s: float,
+) -> str:
     """Return the text that `path` answers to `body` (by `method`; without one a GET), or its error.
 
-    Waits up to `patience_s` seconds until the service at `url` is ready. Raises LaunchError when
-    it is not, or when it does not answer.
+    `key` is sent where there is one. Waits up to `patience_s` seconds until the service at `url` is
+    ready. Raises LaunchError when it is not, or when it does not answer.
     """
     deadline = time.monotonic() + patience_s
-    with httpx.Client(base_url=url, timeout=30) as client:
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
         while not _ready(client):
             if time.monotonic() > deadline:
                 raise LaunchError(
@@ -24,8 +33,8 @@ def ask(url: str, path: str, body: str | None, *, method: str = "POST", patience
         try:
             if body is None:
                 return client.get(path).text
-            headers = {"Content-Type": "application/json"}
-            return client.request(method, path, content=body, headers=headers).text
+            json = {"Content-Type": "application/json"}
+            return client.request(method, path, content=body, headers=json).text
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise LaunchError(f"{url}{path} does not answer: {error}") from error
 

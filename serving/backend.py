@@ -3,32 +3,37 @@
 `REGULARS_HOME` names a workspace, from which everything is read and to which everything is
 written. A packaged service carries models and products with it, and takes only its stores from
 elsewhere: `REGULARS_STORES` names a folder laid out like a workspace, of which it uses `feast/`,
-`online/`, `experiments/`, `events.db` and `product_changes.db`. Without either it answers with
-fallbacks.
-`REGULARS_POLICY` names a YAML of what every list is to be where its request does not say.
+`online/`, `experiments/`, `events.db`, `product_changes.db` and `keys.json`. Without either it
+answers with fallbacks.
+`REGULARS_POLICY` names a YAML of what every list is to be where its request does not say,
+`REGULARS_IN_FLIGHT` the number of answers that a worker makes at a time.
 """
 
 import gc
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
-from configs.loader import load_config
+from configs.loader import ConfigError, load_config
 from experiments.exposures import DATABASE, ExposureLog
 from features.events import EventLog
 from features.product_changes import ProductChanges
 from features.workspace import Workspace, WorkspaceError
+from serving.access import Access
 from serving.answers import Recommendations
 from serving.batches import Batches
 from serving.group_commit import GroupCommit
 from serving.idempotency import Answered
 from serving.intake import Intake
+from serving.limits import IN_FLIGHT, Deadlines, Limits, Load
 from serving.models import Models
 from serving.predictions import Predictions
 from serving.product_intake import ProductIntake
 from serving.similar import Similar
+from serving.vitals import Vitals
 from training.slates import Policy
 
 PACKAGED: Final = Path(__file__).resolve().parent.parent / "packaged"
@@ -45,18 +50,20 @@ class Places:
     """Customer rows, events, experiments and exposures; None: there are none."""
     policy: Policy = field(default_factory=Policy)
     """What a list is to be where its request does not say."""
+    limits: Limits = field(default_factory=Limits)
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:
         """Return what the environment names.
 
-        Raises WorkspaceError when it names nothing, ConfigError where the policy is none.
+        Raises WorkspaceError when it names nothing, ConfigError where policy or limits are none.
         """
         file = environment.get("REGULARS_POLICY")
         policy = load_config(Policy, Path(file) if file else None)
+        limits = _limits(environment)
         if home := environment.get("REGULARS_HOME"):
             workspace = Workspace.open(Path(home))
-            return cls(workspace=workspace, stores=workspace, policy=policy)
+            return cls(workspace=workspace, stores=workspace, policy=policy, limits=limits)
         if not PACKAGED.exists():
             raise WorkspaceError("REGULARS_HOME is not set: name the workspace to serve")
         workspace = Workspace.open(PACKAGED)
@@ -66,7 +73,15 @@ class Places:
             workspace=workspace,
             stores=replace(workspace, home=home_of_stores) if home_of_stores else None,
             policy=policy,
+            limits=limits,
         )
+
+
+def _limits(environment: Mapping[str, str]) -> Limits:
+    text = environment.get("REGULARS_IN_FLIGHT", str(IN_FLIGHT))
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError(f"REGULARS_IN_FLIGHT = {text!r}: a number of answers, 1 or more")
+    return Limits(in_flight=int(text))
 
 
 class Backend:
@@ -82,7 +97,8 @@ class Backend:
         self._exposing = (
             GroupCommit(self._exposures.append, name="exposures") if self._exposures else None
         )
-        self.answered = Answered(stores.home / "answered.db") if stores else None
+        answered = (stores or ws).home / "answered.db"
+        self.answered = Answered(answered, clock=time.time) if stores else None
         self.recommendations = Recommendations(
             self.models, self._events, self._exposing, clock=ws.now, policy=places.policy
         )
@@ -91,20 +107,32 @@ class Backend:
         self.batches = Batches(self.recommendations)
         self.products = ProductIntake(self._changes if stores else None, clock=ws.now)
         self.intake = Intake(self._events, clock=ws.now, currency=ws.currency)
+        self.access = Access(stores.home if stores else None)
+        self.limits, self.deadlines = places.limits, Deadlines()
+        self.load = Load(places.limits.in_flight)
+        vitals = Vitals(ws, stores, models=self.models, load=self.load, answered=answered)
         self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=self.models.follow, args=(self._stop,), name="models", daemon=True
-        )
+        follow = {
+            "models": self.models.follow,
+            "keys": self.access.follow,
+            "vitals": vitals.follow,
+        }
+        self._threads = [
+            threading.Thread(target=target, args=(self._stop,), name=name, daemon=True)
+            for name, target in follow.items()
+        ]
 
     def start(self) -> None:
-        """Load the models and follow their changes, on a thread."""
-        self._thread.start()
+        """Load the models; follow their changes and those of the keys; measure. On threads."""
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
         """Stop following, write out what is queued, close the logs."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
         for log in (
             self._exposing,
             self._exposures,

@@ -7,6 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from serving.backend import Backend
+from serving.keys import Scope
 from serving.schemas.events import EventParts, EventsAnswer, EventsRequest
 from serving.schemas.predictions import ChurnRequest, PredictionAnswer
 from serving.schemas.products import (
@@ -26,7 +27,6 @@ from serving.schemas.recommendations import (
 
 Handler = Callable[..., Awaitable[msgspec.Struct]]
 """Takes the decoded body, if there is one, and by keyword `request_id` and what the path names."""
-Scope = Literal["predict", "events", "experiments", "admin"]
 
 
 @dataclass(frozen=True, kw_only=True)

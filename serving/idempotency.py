@@ -1,20 +1,22 @@
-"""Answers by `Idempotency-Key`: who asks twice gets the first answer again."""
+"""Answers by `Idempotency-Key`: who asks twice gets the first answer again, even meanwhile."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-import pandas as pd
+from typing import Final, Literal
 
 from configs.database import Database
-from features.events import microseconds
 
-KEPT: Final = pd.Timedelta(days=1)
+KEPT_S: Final = 24 * 3600
+CLAIM_S: Final = 60
+"""Seconds after which whoever claimed a name, and has neither kept nor freed it, was killed."""
 _CREATE: Final = """
-CREATE TABLE IF NOT EXISTS answers (
-  key TEXT PRIMARY KEY, body BLOB NOT NULL, status INTEGER NOT NULL, answer BLOB NOT NULL,
-  recorded_us INTEGER NOT NULL) STRICT, WITHOUT ROWID
+CREATE TABLE IF NOT EXISTS kept (
+  caller TEXT NOT NULL, path TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,
+  status INTEGER, answer BLOB,  -- NULL while the answer is being made
+  recorded_us INTEGER NOT NULL, PRIMARY KEY (caller, path, key)) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS kept_by_time ON kept (recorded_us);
 """
 
 
@@ -30,39 +32,77 @@ class Kept:
     answer: bytes
 
 
-class Answered:
-    """The answers of the last day in SQLite, on disk before they leave; any thread may call."""
+@dataclass(frozen=True, kw_only=True)
+class Name:
+    """What an answer is kept under: nobody meets the answers of another caller, or path."""
 
-    def __init__(self, path: Path) -> None:
+    caller: str
+    path: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to make the answer of a name, since `at_us`."""
+
+    name: Name
+    at_us: int
+
+
+class Answered:
+    """The answers of the last day in SQLite, on disk before they leave; any thread may call.
+
+    `clock` gives Unix seconds. It is the system's, not the shop's: a demo's clock stands still, and
+    nothing would ever be forgotten.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._database = Database(path, _CREATE)
 
     def close(self) -> None:
         """Close the database."""
         self._database.close()
 
-    def find(self, key: str, body: bytes) -> Kept | None:
-        """Return what was answered to `key` and `body`. KeyReused if the body was another."""
-        with self._database.reading() as answers:
-            query = "SELECT body, status, answer FROM answers WHERE key = ?"
-            row = answers.execute(query, (key,)).fetchone()
-        if row is None:
-            return None
-        digest, status, answer = row
-        if digest != _digest(body):
-            raise KeyReused(f"Idempotency-Key {key!r} came with another body before")
-        return Kept(status=status, answer=answer)
+    def claim(self, name: Name, body: bytes) -> Kept | Claim | Literal["being_made"]:
+        """Return what was answered under `name`, or the right to answer, which one caller gets.
 
-    def keep(self, key: str, body: bytes, kept: Kept, *, now: pd.Timestamp) -> Kept:
-        """Store the answer and return it; the one that stands where another call was faster."""
-        with self._database.writing() as answers:
-            old = microseconds(now - KEPT)
-            answers.execute("DELETE FROM answers WHERE recorded_us < ?", (old,))
-            answers.execute(
-                "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)",
-                (key, _digest(body), kept.status, kept.answer, microseconds(now)),
+        `being_made` while another has it. Raises KeyReused if the body was another.
+        """
+        digest, now = hashlib.sha256(body).digest(), self._now()
+        with self._database.writing() as kept:
+            old, dead = now - KEPT_S * 1_000_000, now - CLAIM_S * 1_000_000
+            kept.execute("DELETE FROM kept WHERE recorded_us < ?", (old,))
+            row = kept.execute(
+                "SELECT body, status, answer, recorded_us FROM kept "
+                "WHERE (caller, path, key) = (?, ?, ?)",
+                (name.caller, name.path, name.key),
+            ).fetchone()
+            if row is not None and (row[1] is not None or row[3] >= dead):
+                if row[0] != digest:
+                    raise KeyReused("the Idempotency-Key came with another body before")
+                return "being_made" if row[1] is None else Kept(status=row[1], answer=row[2])
+            kept.execute(
+                "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, NULL, NULL, ?)",
+                (name.caller, name.path, name.key, digest, now),
             )
-        return self.find(key, body) or kept
+        return Claim(name=name, at_us=now)
 
+    def keep(self, claim: Claim, kept: Kept) -> None:
+        """Store the answer of `claim`."""
+        self._change("UPDATE kept SET status = ?, answer = ?", (kept.status, kept.answer), claim)
 
-def _digest(body: bytes) -> bytes:
-    return hashlib.sha256(body).digest()
+    def free(self, claim: Claim) -> None:
+        """Give `claim` back: there is no answer to keep."""
+        self._change("DELETE FROM kept", (), claim)
+
+    def _change(self, change: str, values: tuple[object, ...], claim: Claim) -> None:
+        where = "WHERE (caller, path, key) = (?, ?, ?) AND status IS NULL AND recorded_us = ?"
+        name = claim.name
+        with self._database.writing() as kept:
+            kept.execute(
+                f"{change} {where}", (*values, name.caller, name.path, name.key, claim.at_us)
+            )
+
+    def _now(self) -> int:
+        return int(self._clock() * 1e6)

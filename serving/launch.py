@@ -5,12 +5,15 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
 from configs.errors import UserError
 from configs.loader import load_config
 from features.workspace import Workspace
+from serving import keys
+from serving.limits import IN_FLIGHT
 from training.slates import Policy
 
 LOCAL: Final = "127.0.0.1"
@@ -21,19 +24,32 @@ class LaunchError(UserError, RuntimeError):
     """The service cannot be started as asked; the message says why."""
 
 
-def launch(
-    home: Path, *, host: str, port: int, workers: int, policy: Path | None = None
-) -> NoReturn:
-    """Serve the workspace at `home`, lists by the YAML `policy`; never returns.
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a workspace is served."""
 
-    Raises LaunchError, WorkspaceError, or ConfigError where the policy is none.
+    workers: int = 1
+    policy: Path | None = None
+    """A YAML of what lists are to be."""
+    in_flight: int = IN_FLIGHT
+    """Answers that a worker makes at a time."""
+    log_requests: bool = False
+    """Whether every request gets a line."""
+
+
+def launch(home: Path, *, host: str, port: int, options: Options) -> NoReturn:
+    """Serve the workspace at `home`; never returns.
+
+    Raises LaunchError, WorkspaceError, KeysError, or ConfigError where the policy is none.
     """
     workspace = Workspace.open(home)
-    load_config(Policy, policy)
-    check(host, port)
+    load_config(Policy, options.policy)
+    asks = bool(keys.read(workspace.home))
+    check(host, port, asks=asks)
+    who = "to who has a key" if asks else "without keys, for this machine only"
     print(
-        f"serving {workspace.home} on http://{host}:{port} without keys, for this machine only; "
-        f"open http://{host}:{port}/docs",
+        f"serving {workspace.home} on http://{host}:{port} {who}; "
+        f"open http://{LOCAL if host == '0.0.0.0' else host}:{port}/docs",
         flush=True,
     )
     command = ["-m", "bentoml", "serve", SERVICE, "--host", host, "--port", str(port)]
@@ -41,16 +57,17 @@ def launch(
     os.execve(
         sys.executable,
         [sys.executable, *command],
-        environment(workspace.home, workers=workers, policy=policy, outside=os.environ),
+        environment(workspace.home, options, outside=os.environ),
     )
 
 
-def check(host: str, port: int) -> None:
-    """Raise LaunchError where `host` is open to others, or `port` is taken."""
-    if host != LOCAL:
+def check(host: str, port: int, *, asks: bool) -> None:
+    """Raise LaunchError where `port` is taken, or `host` open to others though nothing `asks`
+    for a key."""
+    if host != LOCAL and not asks:
         raise LaunchError(
             f"--host {host}: without keys the service listens on {LOCAL} only; "
-            "put a proxy that authenticates in front of it"
+            "make one by `python -m serving keys create NAME`"
         )
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -61,16 +78,17 @@ def check(host: str, port: int) -> None:
             raise LaunchError(f"--port {port}: {reason}; name another") from error
 
 
-def environment(
-    home: Path, *, workers: int, policy: Path | None = None, outside: Mapping[str, str]
-) -> dict[str, str]:
+def environment(home: Path, options: Options, *, outside: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of the service: quiet, and with everything it makes in `home`."""
+    policy = options.policy
     return {
+        "OTEL_SDK_DISABLED": "true",
         **outside,
         **({} if policy is None else {"REGULARS_POLICY": str(policy.resolve())}),
         "REGULARS_HOME": str(home),
-        "REGULARS_WORKERS": str(workers),
+        "REGULARS_WORKERS": str(options.workers),
+        "REGULARS_IN_FLIGHT": str(options.in_flight),
+        "REGULARS_LOG_REQUESTS": "1" if options.log_requests else "0",
         "BENTOML_HOME": str(home / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "True",
-        "OTEL_SDK_DISABLED": "true",
     }

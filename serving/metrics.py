@@ -1,19 +1,26 @@
-"""What Prometheus reads from `/metrics`, over all workers of one service."""
+"""What Prometheus reads from `/metrics`, over all workers of one service.
+
+What a request counts is looked up by label once and kept: in a service with workers, where each
+number lies in a mapped file, that is most of its cost.
+"""
 
 import os
+from collections import Counter as Counted
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import msgspec
 import prometheus_client
-from prometheus_client import Counter, Histogram
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from serving.schemas.base import Answer
 from serving.schemas.events import EventsAnswer
 from serving.schemas.predictions import PredictionAnswer
 from serving.schemas.recommendations import RecommendationsAnswer
 
-_SHARED: Final = "PROMETHEUS_MULTIPROC_DIR" in os.environ  # as prometheus_client saw it
+_SHARED: Final = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # as prometheus_client saw it
 CONTENT_TYPE: Final = prometheus_client.CONTENT_TYPE_LATEST
 REQUESTS: Final = Counter("regulars_requests_total", "HTTP answers", ["endpoint", "status"])
 SECONDS: Final = Histogram(
@@ -22,36 +29,131 @@ SECONDS: Final = Histogram(
     ["endpoint"],
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0),
 )
+PROBLEMS: Final = Counter(
+    "regulars_problems_total",
+    "Requests that were refused or failed, by their problem's code: overloaded is load shed",
+    ["endpoint", "code"],
+)
 ANSWERS: Final = Counter(
     "regulars_answers_total",
-    "Recommendation lists and predictions by who made them and why not the model",
-    ["endpoint", "model_version", "fallback_reason"],
+    "Lists and predictions by who made them, in which variant, and why not the model",
+    ["endpoint", "model_version", "variant", "fallback_reason"],
 )
 EVENTS: Final = Counter("regulars_events_total", "Posted events by what became of them", ["result"])
+LINES_DROPPED: Final = Counter("regulars_log_lines_dropped_total", "Log lines not written")
+CPU_SECONDS: Final = Counter("regulars_cpu_seconds_total", "CPU time of the workers")
+MEMORY: Final = Gauge(
+    "regulars_memory_bytes", "Resident memory of the workers", multiprocess_mode="livesum"
+)
+WORKERS: Final = Gauge("regulars_workers", "Worker processes", multiprocess_mode="livesum")
+IN_FLIGHT: Final = Gauge(
+    "regulars_in_flight", "Answers being made, once a second", multiprocess_mode="livesum"
+)
+READY: Final = Gauge(
+    "regulars_ready", "1 when every worker has loaded", multiprocess_mode="livemin"
+)
+UP: Final = Gauge(
+    "regulars_up",
+    "1 while every worker can use it: a store, or the champion",
+    ["dependency"],
+    multiprocess_mode="livemin",
+)
+FEATURE_AGE: Final = Gauge(
+    "regulars_feature_age_seconds",
+    "Seconds since the snapshot that is served, by the workspace's clock",
+    ["of"],
+    multiprocess_mode="livemax",
+)
+PRODUCTS: Final = Gauge(
+    "regulars_catalogue_products", "Products that lists are made from", multiprocess_mode="livemin"
+)
+LOAD_FAILED: Final = Gauge(
+    "regulars_load_failed_timestamp_seconds",
+    "When something could last not be loaded (Unix time; 0: never)",
+    multiprocess_mode="max",
+)
 
 
-def count(endpoint: str, answer: msgspec.Struct) -> None:
-    """Count what `answer` says."""
-    if isinstance(answer, EventsAnswer):
-        for result in ("accepted", "duplicates"):
-            EVENTS.labels(result).inc(getattr(answer, result))
-        EVENTS.labels("rejected").inc(len(answer.rejected))
-    elif isinstance(answer, RecommendationsAnswer):
-        for part in answer.results:
-            if part.answer is not None:
-                count(endpoint, part.answer)
-    elif isinstance(answer, Answer):
-        version = f"{answer.model.name}@{answer.model.version}"
-        version = version if answer.model.version else answer.model.name
-        given = answer.predictions if isinstance(answer, PredictionAnswer) else [answer]
-        for one in given:
-            ANSWERS.labels(endpoint, version, one.fallback_reason or "none").inc()
+class Tally:
+    """The numbers of one endpoint. Belongs to the event loop."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._seconds = SECONDS.labels(endpoint)
+        self._requests: dict[int, Counter] = {}
+        self._answers: dict[tuple[str, str, str], Counter] = {}
+
+    def request(self, status: int, seconds: float) -> None:
+        """Count an HTTP answer."""
+        found = self._requests.get(status)
+        if found is None:
+            found = self._requests[status] = REQUESTS.labels(self._endpoint, status)
+        found.inc()
+        self._seconds.observe(seconds)
+
+    def problem(self, code: str) -> None:
+        """Count a problem."""
+        PROBLEMS.labels(self._endpoint, code).inc()
+
+    def answer(self, answer: msgspec.Struct) -> None:
+        """Count what `answer` says."""
+        if isinstance(answer, EventsAnswer):
+            _EVENTS["accepted"].inc(answer.accepted)
+            _EVENTS["duplicates"].inc(answer.duplicates)
+            _EVENTS["rejected"].inc(len(answer.rejected))
+        elif isinstance(answer, PredictionAnswer):
+            reasons = Counted(part.fallback_reason or "none" for part in answer.predictions)
+            for reason, count in reasons.items():
+                self._answered(answer, reason, count)
+        elif isinstance(answer, RecommendationsAnswer):
+            for result in answer.results:
+                if result.answer is not None:
+                    self.answer(result.answer)
+        elif isinstance(answer, Answer):
+            self._answered(answer, answer.fallback_reason or "none", 1)
+
+    def _answered(self, answer: Answer, reason: str, count: int) -> None:
+        key = made_by(answer), variant(answer), reason
+        found = self._answers.get(key)
+        if found is None:
+            found = self._answers[key] = ANSWERS.labels(self._endpoint, *key)
+        found.inc(count)
+
+
+_EVENTS: Final = {
+    result: EVENTS.labels(result) for result in ("accepted", "duplicates", "rejected")
+}
+
+
+def made_by(answer: Answer) -> str:
+    """Return who made `answer`: `recommender@3`, or the name of a fallback."""
+    model = answer.model
+    return f"{model.name}@{model.version}" if model.version else model.name
+
+
+def variant(answer: Answer) -> str:
+    """Return the experiment and variant of `answer`, as `key/variant`; none outside."""
+    assigned = answer.experiments[0] if answer.experiments else None  # one at most runs at a time
+    return f"{assigned.key}/{assigned.variant}" if assigned else "none"
 
 
 def page() -> bytes:
     """Return the metrics in Prometheus's text format."""
     if not _SHARED:
         return prometheus_client.generate_latest()
+    _forget_the_dead(Path(_SHARED))
     registry = prometheus_client.CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return prometheus_client.generate_latest(registry)
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Drop the gauges of workers that are no more: whoever is killed cannot do it himself."""
+    for pid in {path.stem.rpartition("_")[2] for path in folder.glob("gauge_live*.db")}:
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            with suppress(FileNotFoundError):  # another worker was faster
+                mark_process_dead(pid)  # type: ignore[no-untyped-call]
+        except PermissionError:  # it lives
+            pass

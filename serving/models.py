@@ -16,6 +16,7 @@ import pandas as pd
 from experiments.definition import Experiment, running
 from features.product_changes import ProductChanges, Told
 from features.workspace import Workspace
+from serving import metrics
 from serving.catalogue import Catalogue, catalogue_of, holds, restocked
 from serving.rows import OnlineStore
 from training.bundle import Bundle, load_bundle
@@ -94,6 +95,7 @@ class Models:
             except Exception:  # the thread must outlive whatever a file holds; requests go on
                 pause = min(5.0, 2 * pause)
                 self._stamp = None
+                metrics.LOAD_FAILED.set_to_current_time()
                 logger.exception("cannot load, again in %s s; what was served goes on", pause)
             if stop.wait(pause):
                 return
@@ -160,6 +162,7 @@ class Models:
         try:
             return load_bundle(folder)
         except Exception:  # one broken version must not stop the others from answering
+            metrics.LOAD_FAILED.set_to_current_time()
             logger.exception("cannot load %s", folder)
             return None
 
@@ -180,6 +183,7 @@ class Models:
         try:
             client.online_customer("warm-up")  # the first read imports every store Feast knows
         except Exception:  # each request tries again; what needs no store is answered
+            metrics.LOAD_FAILED.set_to_current_time()
             logger.exception("cannot read the online store in %s", self._stores.feast)
         return client
 
@@ -207,6 +211,7 @@ class Models:
             if scores.shape != (1, len(products)) or not np.isfinite(scores).all():
                 raise ValueError(f"{name}: {scores.shape} scores, or not all of them finite")
         except Exception:  # one broken version must not stop the others from answering
+            metrics.LOAD_FAILED.set_to_current_time()
             logger.exception("cannot score with %s", name)
             return None
         return Ranker(bundle=bundle, products=products, score=score, related=related)

@@ -10,13 +10,25 @@ from serving.problems import CODES
 from serving.schemas.base import Health, ProblemDetails
 
 _REF: Final = "#/components/schemas/{name}"
-_PROBLEMS: Final = (400, 413, 422, 503)
+_PROBLEMS: Final = (400, 401, 403, 408, 413, 422, 429, 503)
 _KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 128},
     "description": "The same key and body: the same answer. The same key, another body: 422.",
+}
+_SECURITY: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key, whose scopes are to hold the operation's, or `admin`. A service without "
+    "any key answers its own machine alone.",
+}
+_RETRY_AFTER: Final = {
+    "Retry-After": {
+        "description": "Seconds until it is worth asking",
+        "schema": {"type": "integer"},
+    }
 }
 
 
@@ -46,7 +58,7 @@ def document() -> dict[str, Any]:
             "description": "What each customer will want next, and who is about to leave.",
         },
         "paths": paths,
-        "components": {"schemas": components},
+        "components": {"schemas": components, "securitySchemes": {"key": _SECURITY}},
     }
 
 
@@ -56,6 +68,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         codes = ", ".join(code for code, (number, _) in CODES.items() if number == status)
         problem = _content("ProblemDetails", media_type="application/problem+json")
         answers[str(status)] = {"description": codes, **problem}
+        if status in {429, 503}:
+            answers[str(status)]["headers"] = _RETRY_AFTER
     words = re.findall(r"[a-z]+", endpoint.path.removeprefix("/v1/"))
     named = re.findall(r"{([a-z_]+)}", endpoint.path)
     in_path = [
@@ -65,6 +79,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     operation = {
         "summary": endpoint.summary,
         "operationId": "_".join([endpoint.method.lower(), *words]),
+        "security": [{"key": [endpoint.scope]}],
         "parameters": in_path + ([_KEY] if endpoint.creates else []),
         "responses": answers,
     }

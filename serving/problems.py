@@ -13,15 +13,21 @@ T = TypeVar("T")
 # Code -> (status, title).
 CODES: Final = {
     "malformed_json": (400, "The body is not JSON"),
+    "unauthorized": (401, "The request needs a key that stands"),
+    "forbidden": (403, "The key does not open this path"),
     "not_found": (404, "There is nothing at this path"),
     "unknown_product": (404, "No such product is known"),
     "method_not_allowed": (405, "This path takes another method"),
+    "body_timeout": (408, "The body did not arrive in time"),
     "body_too_large": (413, "The body is too large"),
     "validation_failed": (422, "The body breaks the schema"),
     "idempotency_key_reused": (422, "This Idempotency-Key came with another body"),
+    "rate_limited": (429, "The key asks too often"),
     "internal_error": (500, "The server failed"),
     "store_unavailable": (503, "A store cannot be reached"),
     "not_ready": (503, "The server is still loading"),
+    "overloaded": (503, "The server has too much to do"),
+    "timed_out": (503, "The answer took too long"),
 }
 RETRY_AFTER_S: Final = 1
 _HEADERS: Final = {"Cache-Control": "private, no-store"}
@@ -62,9 +68,9 @@ class Problem(Exception):
 
     def response(self, *, request_id: str, instance: str) -> Response:
         """Return the HTTP answer; `instance` is the path that was asked."""
-        headers = _HEADERS | self.headers
+        headers = _HEADERS | {"X-Request-Id": request_id} | self.headers
         if self.status == 503:
-            headers["Retry-After"] = str(RETRY_AFTER_S)
+            headers.setdefault("Retry-After", str(RETRY_AFTER_S))
         return Response(
             msgspec.json.encode(self.details(request_id=request_id, instance=instance)),
             status_code=self.status,

@@ -1,6 +1,7 @@
 """The BentoML service that carries the API. `python -m serving run` starts it.
 
-Environment: see `serving.backend`. `REGULARS_WORKERS` is the number of worker processes (1).
+Environment: see `serving.backend`. `REGULARS_WORKERS` is the number of worker processes (1);
+`REGULARS_LOG_REQUESTS=1` logs every request, not the refused, failed and slow ones alone.
 """
 
 import logging
@@ -12,6 +13,7 @@ import time
 import bentoml
 import torch
 
+from serving import logs
 from serving.app import create_app
 from serving.backend import Backend, Places
 
@@ -20,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 def open_backend() -> Backend:
     """Return the backend that the environment names; this process then ends with its parent."""
+    logs.start(all_requests=os.environ.get("REGULARS_LOG_REQUESTS") == "1")
     torch.set_num_threads(1)  # workers share the cores
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     return Backend(Places.of(os.environ))
@@ -39,7 +42,7 @@ API = create_app(open_backend)
 @bentoml.service(
     name="regulars",
     workers=int(os.environ.get("REGULARS_WORKERS", "1")),
-    traffic={"timeout": 30},
+    traffic={"timeout": 60},  # beyond our own (serving.limits), which answer with a problem
     metrics={"enabled": False},  # serving.metrics answers /metrics, with labels of bounded number
     logging={"access": {"enabled": False}},
     http={"host": "127.0.0.1"},

@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from rich.table import Table
 from features.customer_row import ONLINE_VIEW
 from features.workspace import Workspace
 from serving.bench.load import BenchError, Measured, measure, server
-from serving.launch import SERVICE, environment
+from serving.launch import SERVICE, Options, environment
 
 CONNECTIONS: Final = (1, 8, 32)
 BODIES: Final = 5_000
@@ -52,9 +53,11 @@ def bench(home: Path, *, seconds: int, workers: int, console: Console) -> None:
         console.print(line)
 
 
-def _ours(ws: Workspace, *, workers: int):  # type: ignore[no-untyped-def]
+def _ours(ws: Workspace, *, workers: int) -> AbstractContextManager[str]:
     command = ("bentoml", "serve", SERVICE, "--host", "127.0.0.1", "--port")
-    return server(command, environment(ws.home, workers=workers, outside={}), ready="/readyz")
+    return server(
+        command, environment(ws.home, Options(workers=workers), outside={}), ready="/readyz"
+    )
 
 
 def _bodies(ws: Workspace) -> Iterator[str]:

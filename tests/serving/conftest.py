@@ -25,6 +25,8 @@ from training.recommender import Predictor, Recommender
 NOW = pd.Timestamp("2024-03-01T00:00:00Z").as_unit("us")
 DAY = pd.Timedelta(days=1)
 CHURN_RATE = 0.375
+LOCAL = "http://127.0.0.1"
+"""As the service sees a request from its own machine."""
 OWN_PURCHASES = OwnPurchasesConfig(half_life_days=200, popularity_weight=0.1)
 Serve = Callable[..., AbstractContextManager[TestClient]]
 # Customer (None: a guest), days ago, product, quantity, type. Buyers of 28 days: tea 3, cup 2,
@@ -122,8 +124,15 @@ def ws(shop: Path, tmp_path: Path) -> Workspace:
 @contextmanager
 def serving(**environment: str) -> Iterator[TestClient]:
     """Run the application in this process, as the environment says; wait until it is ready."""
-    app = create_app(lambda: Backend(Places.of(environment)))
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with serving_at(Places.of(environment)) as client:
+        yield client
+
+
+@contextmanager
+def serving_at(places: Places, url: str = LOCAL) -> Iterator[TestClient]:
+    """Run the application of `places`, asked under `url`; wait until it is ready."""
+    app = create_app(lambda: Backend(places))
+    with TestClient(app, url, raise_server_exceptions=False) as client:
         until(lambda: client.get("/readyz").status_code == 200)
         yield client
 

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from features.workspace import Workspace
 from serving.__main__ import app
-from serving.launch import environment
+from serving.launch import Options, environment
 
 RUNNER = CliRunner()
 
@@ -41,6 +41,6 @@ def test_the_service_is_told_where_its_policy_lies(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     outside = {"PATH": "/bin"}
-    told = environment(tmp_path, workers=1, policy=Path("policy.yaml"), outside=outside)
+    told = environment(tmp_path, Options(policy=Path("policy.yaml")), outside=outside)
     assert told["REGULARS_POLICY"] == str(tmp_path / "policy.yaml")
-    assert "REGULARS_POLICY" not in environment(tmp_path, workers=1, outside=outside)
+    assert "REGULARS_POLICY" not in environment(tmp_path, Options(), outside=outside)

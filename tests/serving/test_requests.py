@@ -264,7 +264,7 @@ def test_health_metrics_and_docs(api: TestClient) -> None:
     text = api.get("/metrics").text
     assert (
         'regulars_answers_total{endpoint="/v1/recommendations",'
-        'fallback_reason="model_unavailable",model_version="popularity"}'
+        'fallback_reason="model_unavailable",model_version="popularity",variant="none"}'
     ) in text
     assert 'regulars_requests_total{endpoint="/v1/recommendations",status="200"}' in text
     page = api.get("/docs")

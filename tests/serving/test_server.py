@@ -116,7 +116,7 @@ def test_what_was_acknowledged_survives_kill_9(ws: Workspace, tmp_path: Path) ->
         bad = http.post("/v1/recommendations", json={"k": 0})
         assert bad.headers["content-type"] == "application/problem+json"
         metrics = http.get("/metrics").text
-        assert 'model_version="recommender@1"} 2.0' in metrics
+        assert 'model_version="recommender@1",variant="none"} 2.0' in metrics
         assert "bentoml_service_request" not in metrics  # its labels hold any path that is asked
         os.kill(running.process.pid, signal.SIGSTOP)  # it would start the worker again
         workers = running.workers()

@@ -1,0 +1,144 @@
+"""API keys, who may ask for what: made, listed and revoked in `keys.json`.
+
+A key is `rgl_ID_SECRET`. The id is no secret: it names the key in lists and logs. Of the secret
+only the SHA-256 is stored. It has 256 random bits, so nobody finds it by trying, and a slow hash,
+which protects what people choose, would only cost each request.
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from configs.durable import locked, replacing
+from configs.errors import UserError
+
+Scope = Literal["predict", "events", "experiments", "admin"]
+_MARK: Final = "rgl"
+_TEXT: Final = re.compile(rf"{_MARK}_([0-9a-f]{{8}})_([A-Za-z0-9_-]{{43}})")
+
+
+class KeysError(UserError, ValueError):
+    """No such key, or no such file of keys; the message says which."""
+
+
+class Key(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key as it is stored: without its secret."""
+
+    id: Annotated[str, Meta(pattern="^[0-9a-f]{8}$")]
+    name: Annotated[str, Meta(min_length=1, max_length=128)]
+    """Who holds it."""
+    scopes: Annotated[list[Scope], Meta(min_length=1)]
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    """SHA-256 of the secret, in hexadecimal."""
+    per_second: Annotated[float, Meta(gt=0)] | None = None
+    """Requests that a worker process takes from it; None: any number."""
+    created: datetime
+    revoked: datetime | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """Return whether it opens `scope`; `admin` opens all."""
+        return scope in self.scopes or "admin" in self.scopes
+
+
+class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    schema_version: Literal[1] = 1
+    keys: list[Key]
+
+
+def place(home: Path) -> Path:
+    """Return where the keys of the workspace, or folder of stores, at `home` lie."""
+    return home / "keys.json"
+
+
+def read(home: Path) -> list[Key]:
+    """Return all keys, the revoked ones too, oldest first; none where no file stands.
+
+    Raises KeysError where the file cannot be read or is not as `create` writes it.
+    """
+    path = place(home)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_File).keys
+    except FileNotFoundError:
+        return []
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise KeysError(f"{path}: cannot be read ({error}); restore it, or remove it") from error
+
+
+def create(
+    home: Path,
+    name: str,
+    *,
+    scopes: Iterable[str],
+    per_second: float | None = None,
+    now: datetime,
+) -> tuple[Key, str]:
+    """Store a new key and return it with its text, which nothing can show again.
+
+    Raises KeysError where `home` is no folder, or an argument breaks a rule of Key.
+    """
+    secret = secrets.token_urlsafe(32)
+    made = {
+        "id": secrets.token_hex(4),
+        "name": name.strip(),
+        "scopes": sorted(set(scopes)),
+        "digest": digest(secret).hex(),
+        "per_second": per_second,
+        "created": now,
+    }
+    try:
+        key = msgspec.convert(made, Key)
+    except msgspec.ValidationError as error:
+        raise KeysError(f"a key named {name!r}: {error}") from error
+    with _changing(home):
+        _write(home, [*read(home), key])
+    return key, f"{_MARK}_{key.id}_{secret}"
+
+
+def revoke(home: Path, prefix: str, *, now: datetime) -> Key:
+    """Close the key whose id begins with `prefix`, for good, and return it.
+
+    Raises KeysError unless exactly one key that is not revoked has it.
+    """
+    with _changing(home):
+        keys = read(home)
+        found = [key for key in keys if key.id.startswith(prefix) and key.revoked is None]
+        if len(found) != 1 or not prefix:
+            raise KeysError(f"key {prefix!r}: {len(found)} open keys begin so, it must be one")
+        closed = msgspec.structs.replace(found[0], revoked=now)
+        _write(home, [closed if key is found[0] else key for key in keys])
+    return closed
+
+
+def parts(text: str) -> tuple[str, str] | None:
+    """Return the id and the secret of a key's text; None where it is no key's.
+
+    >>> parts("rgl_0123abcd_" + 43 * "_")
+    ('0123abcd', '___________________________________________')
+    >>> parts("secret")
+    """
+    match = _TEXT.fullmatch(text)
+    return None if match is None else (match[1], match[2])
+
+
+def digest(secret: str) -> bytes:
+    """Return what is stored of `secret`."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _changing(home: Path) -> AbstractContextManager[None]:
+    if not home.is_dir():
+        raise KeysError(f"--home {home}: no such folder")
+    return locked(home / ".keys.lock")
+
+
+def _write(home: Path, keys: list[Key]) -> None:
+    with replacing(place(home), mode=0o600) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(_File(keys=keys))))
