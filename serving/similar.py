@@ -20,6 +20,7 @@ from training.slates import Policy, compose
 
 CONTENT: Final = "content"
 CO_PURCHASE: Final = "co_purchase"
+_OF_EQUALS: Final = np.float32(1e-4)
 _CONTENT: Final = Model(name=CONTENT, version=None)
 
 
@@ -34,8 +35,8 @@ class Similar:
 
         A product scores its likeness by content, the cosine of titles and categories, plus how
         much it is bought along, as the champion knows it: 1 for the closest companion, less where
-        even that is not as close as the mean product's. What has neither is filled in by recent
-        demand.
+        even that is not as close as the mean product's. Of equals the one with more recent buyers
+        comes first; what has neither is filled in by recent demand.
         """
         served, now = self._models.served, self._clock()
         catalogue = served.catalogue
@@ -66,8 +67,9 @@ def _items(
     alike = _alike(catalogue, place)
     along = _along(len(products), place, ranker)
     total = alike + along
+    demand = shelf.popularity / max(1.0, shelf.popularity.max(initial=0))
     slate = compose(
-        np.where(total > 0, total, -np.inf),
+        np.where(total > 0, total + _OF_EQUALS * demand, -np.inf),
         shelf,
         policy=Policy(k=request.k),
         exclude=excluded(catalogue, (request.product_id,), request),
@@ -101,6 +103,7 @@ def _along(width: int, place: int, ranker: Ranker | None) -> FloatArray:
     if ranker is None or ranker.related is None:
         return np.zeros(width, dtype=np.float32)
     weights = ranker.related(np.array([place]), np.arange(width, dtype=np.int64))[0]
-    weights[place] = 0
-    along: FloatArray = np.maximum(weights, 0) / max(1.0, weights.max(initial=0))
+    along: FloatArray = np.maximum(weights, 0)
+    along[place] = 0
+    along /= max(1.0, along.max())
     return along

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from scipy.sparse import csr_array
 from starlette.testclient import TestClient
 
 from experiments.exposures import DATABASE, read
+from features.product_changes import ProductChange, ProductChanges
 from features.workspace import Workspace, write_json
 from tests.serving.conftest import NOW, put_bundle, put_champions, serving
 from tests.serving.test_answers import products, save_clock
@@ -78,6 +80,17 @@ def test_the_answer_says_what_every_answer_says(api: TestClient) -> None:
 def test_a_title_in_another_script_is_alike_by_its_category(api: TestClient) -> None:
     assert products(similar(api, "茶/1"))[0] == "tea"
     assert products(similar(api, "tea"))[0] == "茶/1"
+
+
+def test_of_equals_the_one_that_sells_comes_first(stocked: Path, tmp_path: Path) -> None:
+    ws = Workspace.open(Path(shutil.copytree(stocked, tmp_path / "shop")))
+    with closing(ProductChanges(ws.product_changes_db)) as log:
+        coffee = ProductChange(product_id="a", title="COFFEE", category="drinks")
+        log.record([coffee, ProductChange(product_id="b", category="drinks")], clock=ws.now)
+    with serving(REGULARS_HOME=str(ws.home)) as client:
+        items = similar(client, "b", k=3)["items"]
+    assert [item["product_id"] for item in items] == ["tea", "a", "茶/1"]
+    assert {round(item["score"], 5) for item in items} == {0.70711}
 
 
 def test_a_product_of_which_nothing_is_alike_gets_what_sells(api: TestClient) -> None:
