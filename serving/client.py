@@ -24,21 +24,22 @@ LONGEST_WAIT_S: Final = 30.0
 
 
 class Client(Endpoints):
-    """Asks the service at `url`, with `key` or that of the environment's REGULARS_KEY, if any.
+    """Asks the service at `url` with `key`; not given, REGULARS_URL and REGULARS_KEY say which.
 
-    Tries again, up to `retries` times, where the service cannot be reached, or answers 429 or 503,
-    after the time that it names. Raises ProblemError, or httpx.TransportError.
+    Without these it asks this machine's service, without a key. Tries again, up to `retries` times,
+    where the service cannot be reached, or answers 429 or 503, after the time that it names. Raises
+    ProblemError, or httpx.TransportError.
     """
 
     def __init__(
         self,
         key: str | None = None,
         *,
-        url: str = URL,
+        url: str | None = None,
         timeout_s: float = 30,
         retries: int = 2,
     ) -> None:
-        self._http = httpx.Client(base_url=url, timeout=timeout_s, headers=_headers(key))
+        self._http = httpx.Client(base_url=_url(url), timeout=timeout_s, headers=_headers(key))
         self._retries = retries
 
     def send(self, call: Call[..., A], *asked: Any) -> A:
@@ -78,11 +79,11 @@ class AsyncClient(Endpoints):
         self,
         key: str | None = None,
         *,
-        url: str = URL,
+        url: str | None = None,
         timeout_s: float = 30,
         retries: int = 2,
     ) -> None:
-        self._http = httpx.AsyncClient(base_url=url, timeout=timeout_s, headers=_headers(key))
+        self._http = httpx.AsyncClient(base_url=_url(url), timeout=timeout_s, headers=_headers(key))
         self._retries = retries
 
     async def send(self, call: Call[..., A], *asked: Any) -> A:
@@ -113,6 +114,10 @@ class AsyncClient(Endpoints):
     async def __aexit__(self, *_: object) -> None:
         """Close the connections."""
         await self.close()
+
+
+def _url(url: str | None) -> str:
+    return url or os.environ.get("REGULARS_URL", URL)
 
 
 def _headers(key: str | None) -> dict[str, str]:
