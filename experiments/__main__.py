@@ -220,6 +220,9 @@ def simulate(
     key: Key,
     *,
     url: Annotated[str, typer.Option(help="The running service.")] = "http://127.0.0.1:3000",
+    api_key: Annotated[
+        str | None, typer.Option(envvar="REGULARS_KEY", help="The service's key, if it needs one.")
+    ] = None,
     customers: Annotated[
         int, typer.Option(min=1, help="At most so many; each comes once.")
     ] = 2_000,
@@ -247,6 +250,7 @@ def simulate(
                 ws,
                 key,
                 url=url,
+                api_key=api_key,
                 customers=customers,
                 days=days,
                 seed=seed,

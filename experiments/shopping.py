@@ -144,6 +144,7 @@ def shop(
     key: str,
     *,
     url: str,
+    api_key: str | None = None,
     customers: int,
     days: int,
     seed: int,
@@ -172,7 +173,8 @@ def shop(
     part = assigned(experiment, visits)
     seen: list[_Day] = []
     done = 0
-    client = httpx.Client(base_url=url, timeout=30)
+    headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+    client = httpx.Client(base_url=url, headers=headers, timeout=30)
     with client, closing(VariantLists(ws, experiment)) as lists:
         service = Service(client, currency=ws.currency)
         for at in part["time"].drop_duplicates():

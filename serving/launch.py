@@ -82,7 +82,6 @@ def environment(home: Path, options: Options, *, outside: Mapping[str, str]) -> 
     """Return the environment of the service: quiet, and with everything it makes in `home`."""
     policy = options.policy
     return {
-        "OTEL_SDK_DISABLED": "true",
         **outside,
         **({} if policy is None else {"REGULARS_POLICY": str(policy.resolve())}),
         "REGULARS_HOME": str(home),
@@ -91,4 +90,5 @@ def environment(home: Path, options: Options, *, outside: Mapping[str, str]) -> 
         "REGULARS_LOG_REQUESTS": "1" if options.log_requests else "0",
         "BENTOML_HOME": str(home / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "True",
+        "OTEL_SDK_DISABLED": "true",
     }

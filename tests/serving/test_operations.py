@@ -1,0 +1,116 @@
+"""Two worker processes, as an operator runs them for others: keys, slow senders, numbers, lines."""
+
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from serving import keys
+from serving.limits import Limits
+from tests.serving.conftest import until
+from tests.serving.test_limits import PATH, posted
+from tests.serving.test_server import Server, started
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def home(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop, with one key."""
+    home = Path(shutil.copytree(shop, tmp_path_factory.mktemp("operations") / "shop"))
+    keys.create(home, "operator", scopes=["admin"], now=NOW)
+    return home
+
+
+@pytest.fixture(scope="module")
+def running(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of two workers that listens to others."""
+    command = [sys.executable, "-m", "serving", "run", "--home", str(home), "--workers", "2"]
+    command += ["--host", "0.0.0.0", "--log-requests", "--port"]
+    log = tmp_path_factory.mktemp("log") / "log"
+    with started(lambda port: [*command, str(port)], log) as server:
+        until(lambda: number(server, "regulars_workers") == 2)
+        yield server
+
+
+def asked(running: Server, text: str, **body: object) -> int:
+    """Return the status of a request on a connection of its own, which any worker may take."""
+    headers = {"Authorization": f"Bearer {text}", "Connection": "close"}
+    return running.http.post(PATH, json=body, headers=headers).status_code
+
+
+def number(running: Server, name: str, **labels: str) -> float:
+    with suppress(httpx.TransportError):
+        page = running.http.get("/metrics").text
+        for family in text_string_to_metric_families(page):
+            for sample in family.samples:
+                if sample.name == name and sample.labels == labels:
+                    return sample.value
+    return -1
+
+
+def by_all(true: Callable[[], bool]) -> Callable[[], bool]:
+    """Return whether it is true of 12 requests in a row: of both workers."""
+    return lambda: all(true() for _ in range(12))
+
+
+def test_all_workers_see_a_key_come_and_go_within_a_second(running: Server, home: Path) -> None:
+    key, text = keys.create(home, "shop", scopes=["predict"], now=NOW)
+    until(by_all(lambda: asked(running, text) == 200), seconds=1.5)
+    keys.revoke(home, key.id, now=NOW)
+    until(by_all(lambda: asked(running, text) == 401), seconds=1.5)
+
+
+def test_numbers_and_lines_of_both_workers_meet(running: Server, home: Path) -> None:
+    key, text = keys.create(home, "numbers", scopes=["predict"], now=NOW)
+    until(by_all(lambda: asked(running, text) == 200), seconds=5)
+    labels = {"endpoint": PATH, "status": "200"}
+    before = number(running, "regulars_requests_total", **labels)
+    for _ in range(30):
+        assert asked(running, text, customer_id="anna") == 200
+    assert number(running, "regulars_requests_total", **labels) == before + 30
+    assert number(running, "regulars_ready") == 1
+    assert number(running, "regulars_up", dependency="champion") == 1
+    assert number(running, "regulars_catalogue_products") == 5
+    until(lambda: running.log.read_text().count(key.id) >= 30, seconds=5)
+    lines = [json.loads(line) for line in running.log.read_text().splitlines() if line[:1] == "{"]
+    of_key = [line for line in lines if line.get("key_id") == key.id and line["status"] == 200]
+    assert len(of_key) >= 30
+    assert {line["model_version"] for line in of_key[-30:]} == {"recommender@1"}
+    said = running.log.read_text()
+    assert "to who has a key" in said
+    assert "anna" not in said
+    assert text not in said
+
+
+@pytest.mark.slow
+def test_a_stranger_is_refused_before_the_body_and_a_slow_sender_in_time(
+    running: Server, home: Path
+) -> None:
+    said, seconds = posted(running.port, b"{")
+    assert said.startswith(b"HTTP/1.1 401 ")
+    assert seconds < 1
+    _, text = keys.create(home, "slow", scopes=["predict"], now=NOW)
+    until(by_all(lambda: asked(running, text) == 200), seconds=5)
+    said, seconds = posted(running.port, b"{", f"Authorization: Bearer {text}")
+    assert said.startswith(b"HTTP/1.1 408 ")
+    assert seconds < Limits().body_s + 2
+
+
+@pytest.mark.slow
+def test_a_killed_worker_leaves_its_counts_and_no_gauges(running: Server) -> None:
+    before = number(running, "regulars_requests_total", endpoint=PATH, status="200")
+    os.kill(running.workers()[0], signal.SIGKILL)
+    until(lambda: number(running, "regulars_workers") == 1)
+    assert number(running, "regulars_requests_total", endpoint=PATH, status="200") == before
+    until(lambda: number(running, "regulars_workers") == 2)  # the supervisor started another
+    until(lambda: number(running, "regulars_ready") == 1)
