@@ -30,7 +30,18 @@ from serving.schemas.experiments import (
     StopRequest,
 )
 from serving.schemas.predictions import CardRequest, ChurnRequest, CustomerCard, PredictionAnswer
-from serving.schemas.recommendations import RecommendationAnswer, RecommendationRequest
+from serving.schemas.products import (
+    ProductsAnswer,
+    ProductsRequest,
+    SimilarAnswer,
+    SimilarRequest,
+)
+from serving.schemas.recommendations import (
+    RecommendationAnswer,
+    RecommendationRequest,
+    RecommendationsAnswer,
+    RecommendationsRequest,
+)
 
 if TYPE_CHECKING:
     from serving.client import AsyncClient, Client
@@ -137,6 +148,15 @@ class Endpoints:
         RecommendationAnswer,
         creates=True,
     )
+    recommend_batch = Call(
+        "POST",
+        "/v1/recommendations:batch",
+        _body(RecommendationsRequest),
+        RecommendationsAnswer,
+        creates=True,
+    )
+    similar = Call("POST", "/v1/products:similar", _body(SimilarRequest), SimilarAnswer)
+    put_products = Call("PUT", "/v1/products:batch", _body(ProductsRequest), ProductsAnswer)
     predict_churn = Call("POST", "/v1/predictions/churn", _body(ChurnRequest), PredictionAnswer)
     card = Call("POST", "/v1/customers:predictions", _body(CardRequest), CustomerCard)
     post_events = Call("POST", "/v1/events", _body(EventsRequest), EventsAnswer, creates=True)
