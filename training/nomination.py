@@ -1,5 +1,7 @@
 """Which products the sources nominate for each customer, and what is told of them."""
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -7,8 +9,11 @@ from training.compiled import compiled
 from training.inputs import FloatArray, IntArray
 
 BoolArray = npt.NDArray[np.bool_]
-_STRIDE = 64  # scores that are passed over at once where none is good enough
-_NOMINATED, _OWNED = 1, 2
+Keys = npt.NDArray[np.uint32]
+_LANES: Final = 256  # of a long row of keys, whose best tell about how good the best of all are
+_STRIDE: Final = 64  # keys that are passed over at once where none is good enough
+_NOMINATED: Final = 1
+_OWNED: Final = 2
 
 
 @compiled
@@ -26,17 +31,18 @@ def nominate(
     columns = np.empty(customers * most, dtype=np.int64)
     new = np.empty(customers * most, dtype=np.bool_)
     marks = np.zeros((width + 7) // 8 * 8, dtype=np.uint8)
-    best, heap = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.int64)
+    keys = np.empty(width, dtype=np.uint32)
     found = 0
     for row in range(customers):
+        for source in range(len(scores)):
+            _order(scores[source][row], keys)
+            for place in history[row]:
+                if place >= 0:
+                    keys[place] = 0
+            _mark_best(keys, count, marks)
         for place in history[row]:
             if place >= 0:
                 marks[place] = _OWNED
-        for source in range(len(scores)):
-            _find_best(scores[source][row], marks, best, heap)
-            for place in heap:
-                if place >= 0:
-                    marks[place] = _NOMINATED
         eights = marks.view(np.uint64)
         for number in range(len(eights)):
             if eights[number]:
@@ -50,43 +56,73 @@ def nominate(
 
 
 @compiled
-def _find_best(
-    scores: FloatArray, marks: npt.NDArray[np.uint8], best: FloatArray, heap: IntArray
-) -> None:
-    """Put the places of the best finite `scores` (C,) that are not owned into `heap`, else -1.
-
-    A heap whose worst stands first: the lowest in `best`, of equals the last in the catalogue.
-    """
-    heap[:], best[:] = -1, -np.inf
-    if not len(heap):
-        return
-    for start in range(0, len(scores), _STRIDE):
-        some, better = scores[start : start + _STRIDE], 0
-        for score in some:
-            better |= score > best[0]
-        if better:
-            for place in range(start, start + len(some)):
-                score = scores[place]
-                if score > best[0] and marks[place] != _OWNED and np.isfinite(score):
-                    _replace_worst(best, heap, score, place)
+def _order(scores: FloatArray, keys: Keys) -> None:
+    """Write `keys` (C,) that are ordered as the `scores` (C,) are; 0 where one is not finite."""
+    bits = (scores + np.float32(0)).view(np.int32)  # -0 is 0
+    infinite = np.int32(0x7F800000)
+    for place in range(len(keys)):
+        flipped = bits[place] >> np.int32(31) | np.int32(-(2**31))  # all bits below 0, else one
+        key = np.uint32(bits[place] ^ flipped)
+        keys[place] = np.uint32(0) if bits[place] & infinite == infinite else key
 
 
 @compiled
-def _replace_worst(best: FloatArray, heap: IntArray, score: np.float32, place: int) -> None:
-    """Put `score` at `place`, which comes after all in the `heap`, instead of the heap's worst."""
-    at, count = 0, len(heap)
-    while 2 * at + 1 < count:
-        child = 2 * at + 1
-        other = child + 1
-        if other < count and (
-            best[other] < best[child] or (best[other] == best[child] and heap[other] > heap[child])
-        ):
-            child = other
-        if best[child] >= score:
+def _mark_best(keys: Keys, count: int, marks: npt.NDArray[np.uint8]) -> None:
+    """Mark the places of the `count` best of `keys` (C,) above 0, the first of equals.
+
+    At least `count` keys are not below the `count`-th of the lanes' best, and few more.
+    """
+    enough = np.uint32(1)
+    if len(keys) > 2 * _LANES and count <= _LANES:
+        best = np.zeros(_LANES, dtype=np.uint32)
+        for start in range(0, len(keys) - _LANES + 1, _LANES):
+            some = keys[start : start + _LANES]
+            for lane in range(_LANES):
+                best[lane] = max(best[lane], some[lane])
+        enough = max(enough, _nth(best, count))
+    places, chosen = np.empty(len(keys), dtype=np.int64), np.empty(len(keys), dtype=np.uint32)
+    found = 0
+    for start in range(0, len(keys), _STRIDE):
+        some, better = keys[start : start + _STRIDE], 0
+        for key in some:
+            better |= key >= enough
+        if better:
+            for lane in range(len(some)):
+                if some[lane] >= enough:
+                    places[found], chosen[found] = start + lane, some[lane]
+                    found += 1
+    if found > count:
+        least = _nth(chosen[:found], count)
+        room = count
+        for key in chosen[:found]:
+            room -= key > least
+    else:
+        least, room = np.uint32(0), 0
+    for number in range(found):
+        if chosen[number] > least:
+            marks[places[number]] = _NOMINATED
+        elif chosen[number] == least and room > 0:
+            marks[places[number]] = _NOMINATED
+            room -= 1
+
+
+@compiled
+def _nth(keys: Keys, count: int) -> np.uint32:
+    """Return the greatest bound that `count` of `keys` reach, or a lower one that no more do.
+
+    There are as many keys at least; the bound is found bit by bit.
+    """
+    found = np.uint32(0)
+    for bit in range(31, -1, -1):
+        more = np.uint32(found | np.uint32(1 << bit))
+        reached = np.int32(0)
+        for key in keys:
+            reached = np.int32(reached + (key >= more))
+        if reached >= count:
+            found = more
+        if reached == count:
             break
-        best[at], heap[at] = best[child], heap[child]
-        at = child
-    best[at], heap[at] = score, place
+    return found
 
 
 @compiled
