@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from configs.compiled import compiled
 from features.customer_row import Row
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS
 
@@ -66,37 +67,53 @@ def customer_inputs(frame: pd.DataFrame, at: pd.Timestamp) -> FloatArray:
         _age_days(frame, name, at, missing=missing)
         for name, missing in zip(ACTIVITY_TIMES, _MISSING_DAYS, strict=True)
     ]
-    return _activity_inputs(counts, np.stack(ages, axis=1), at)
+    inputs = np.empty((len(frame), len(CUSTOMER_INPUTS)), dtype=np.float32)
+    _tell_activity(counts, np.stack(ages, axis=1), _season(at), inputs)
+    return inputs
 
 
 def customer_inputs_of(row: Row, at: pd.Timestamp) -> FloatArray:
     """Return (1, F): what `customer_inputs` says of one online row; an empty one is not known."""
-    counts = np.array([[row.get(name) or 0.0 for name in ACTIVITY_COUNTS]], dtype=np.float64)
+    counts = np.array([[row.get(name) or 0.0 for name in ACTIVITY_COUNTS]])
     now = at.value // 1000
     ages = [
         missing if (time := row.get(name)) is None else max((now - time) / _DAY_US, 0.0)
         for name, missing in zip(ACTIVITY_TIMES, _MISSING_DAYS, strict=True)
     ]
-    return _activity_inputs(np.maximum(counts, 0.0), np.array([ages]), at)
-
-
-def _activity_inputs(counts: Numbers, ages: Numbers, at: pd.Timestamp) -> FloatArray:
-    """Return (B, F) from `counts` (B, ACTIVITY_COUNTS) and the days since ACTIVITY_TIMES (B, 2)."""
-    tenure, recency = ages[:, 0], ages[:, 1]
-    orders, spend = counts[:, _ORDERS], counts[:, _SPEND]
-    gap = np.where(orders > 1, (tenure - recency) / np.maximum(orders - 1, 1), SINGLE_GAP_DAYS)
-    gap = np.maximum(gap, 0.0)
-    season = 2 * np.pi * (at.dayofyear - 1) / 365.25
-    inputs = np.empty((len(counts), len(CUSTOMER_INPUTS)), dtype=np.float32)
-    width = counts.shape[1]
-    inputs[:, :width] = np.log1p(counts)
-    inputs[:, width] = orders > 0
-    logs = (recency, tenure, gap, recency / np.maximum(gap, 1.0), spend / np.maximum(orders, 1))
-    inputs[:, width + 1 : width + 6] = np.log1p(np.stack(logs, axis=1))
-    quarter, year = counts[:, _QUARTER], counts[:, _YEAR]
-    inputs[:, width + 6] = np.log1p(quarter) - np.log1p(year * 90 / 365)
-    inputs[:, width + 7 :] = _circle(season)
+    inputs = np.empty((1, len(CUSTOMER_INPUTS)), dtype=np.float32)
+    _tell_activity(counts, np.array([ages]), _season(at), inputs)
     return inputs
+
+
+@compiled
+def _tell_activity(counts: Numbers, ages: Numbers, season: Numbers, out: FloatArray) -> None:
+    """Write CUSTOMER_INPUTS into `out` (B, F).
+
+    They come from `counts` (B, ACTIVITY_COUNTS), not negative, and the days `ages` since
+    ACTIVITY_TIMES (B, 2).
+    """
+    width = counts.shape[1]
+    for row in range(len(counts)):
+        own, tenure, recency = counts[row], ages[row, 0], ages[row, 1]
+        orders, gap = own[_ORDERS], SINGLE_GAP_DAYS
+        if orders > 1:
+            gap = max((tenure - recency) / (orders - 1), 0.0)
+        for number in range(width):
+            out[row, number] = np.log1p(own[number])
+        out[row, width] = orders > 0
+        out[row, width + 1] = np.log1p(recency)
+        out[row, width + 2] = np.log1p(tenure)
+        out[row, width + 3] = np.log1p(gap)
+        out[row, width + 4] = np.log1p(recency / max(gap, 1.0))
+        out[row, width + 5] = np.log1p(own[_SPEND] / max(orders, 1.0))
+        out[row, width + 6] = np.log1p(own[_QUARTER]) - np.log1p(own[_YEAR] * 90 / 365)
+        out[row, width + 7 :] = season
+
+
+def _season(at: pd.Timestamp) -> Numbers:
+    """Return where in the year `at` stands, on a circle gone round once, and one twice."""
+    angle = 2 * np.pi * (at.dayofyear - 1) / 365.25
+    return np.array([math.sin(angle), math.cos(angle), math.sin(2 * angle), math.cos(2 * angle)])
 
 
 def product_inputs(frame: pd.DataFrame, at: pd.Timestamp) -> FloatArray:
@@ -135,7 +152,3 @@ def _age_days(frame: pd.DataFrame, name: str, at: pd.Timestamp, *, missing: floa
     now = at.tz_convert("UTC").tz_localize(None).to_datetime64()
     days = (now - times).astype("timedelta64[us]").astype(np.float64) / _DAY_US
     return np.where(np.isnat(times), missing, np.maximum(days, 0.0))
-
-
-def _circle(angle: float) -> tuple[float, float, float, float]:
-    return math.sin(angle), math.cos(angle), math.sin(2 * angle), math.cos(2 * angle)

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from training.compiled import compiled
+from configs.compiled import compiled
 from training.inputs import FloatArray
 
 _ROOT_BITS: Final = 0x3F3504F3  # of sqrt(1/2)

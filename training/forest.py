@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from training.compiled import compiled
+from configs.compiled import compiled
 from training.inputs import FloatArray, IntArray
 
 WORD_LEAVES: Final = 31

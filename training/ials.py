@@ -10,10 +10,10 @@ from safetensors.numpy import load_file, save_file
 from scipy.linalg import solve_triangular
 from scipy.sparse import csr_matrix
 
+from configs.compiled import compiled
 from configs.loader import Config
 from features.ages import PRODUCT_INPUTS
 from features.workspace import write_json
-from training.compiled import compiled
 from training.inputs import FloatArray, Products, Queries
 from training.interactions import interactions
 from training.item_to_item import LearningHalfLife

@@ -21,6 +21,9 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
 
+_DAY_US = 86_400e6
+
+
 class NotEnoughData(UserError, ValueError):
     """There is nothing to learn from; the message says what is missing."""
 
@@ -130,18 +133,19 @@ def _queries(
     at: pd.Timestamp,
 ) -> Queries:
     """Return B queries from their history `lists`: products, times (microseconds), values."""
-    lengths = np.array([len(names) for names, _, _ in lists], dtype=np.int64)
-    filled = np.arange(max(1, lengths.max(initial=0))) < lengths[:, None]
-    history = np.full(filled.shape, -1, dtype=np.int64)
-    days = np.zeros(filled.shape, dtype=np.float32)
-    values = np.zeros(filled.shape, dtype=np.float32)
-    moment = to_datetime64(at)
-    if lengths.any():
-        places = products.places
-        history[filled] = [places.get(name, -1) for names, _, _ in lists for name in names]
-        times = np.concatenate([np.asarray(row, dtype=np.int64) for _, row, _ in lists])
-        days[filled] = np.maximum((moment.astype(np.int64) - times) / 86_400e6, 0)
-        values[filled] = np.concatenate([row for _, _, row in lists])
+    longest = max([len(names) for names, _, _ in lists], default=0)
+    shape = (len(lists), max(1, longest))
+    history = np.full(shape, -1, dtype=np.int64)
+    days = np.zeros(shape, dtype=np.float32)
+    values = np.zeros(shape, dtype=np.float32)
+    moment, places = to_datetime64(at), products.places
+    now = int(moment.view("i8"))
+    for row, (names, times, worth) in enumerate(lists):
+        count = len(names)
+        if count:
+            history[row, :count] = [places.get(name, -1) for name in names]
+            days[row, :count] = np.maximum((now - np.asarray(times)) / _DAY_US, 0)
+            values[row, :count] = worth
     return Queries(
         customer_ids=customer_ids,
         at=np.full(len(customer_ids), moment),

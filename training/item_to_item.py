@@ -25,10 +25,10 @@ import pydantic
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_array, diags_array, eye_array, vstack
 
+from configs.compiled import compiled
 from configs.loader import Config
 from features.ages import PRODUCT_INPUTS
 from features.workspace import write_json
-from training.compiled import compiled
 from training.inputs import FloatArray, IntArray, Products, Queries
 from training.interactions import interactions
 from training.purchases import Faded, faded_history

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from configs.compiled import compiled
 from training.activations import compressed, gelu_
-from training.compiled import compiled
 from training.inputs import FloatArray
 
 _COLUMNS: Final = 1024  # at a time: what is between two layers stays in a near cache

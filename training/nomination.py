@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from training.compiled import compiled
+from configs.compiled import compiled
 from training.inputs import FloatArray, IntArray
 
 BoolArray = npt.NDArray[np.bool_]

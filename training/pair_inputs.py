@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from configs.compiled import compiled
 from features.ages import NEVER_DAYS, PRODUCT_INPUTS, SINGLE_GAP_DAYS
 from features.schema import HISTORY_LENGTH
-from training.compiled import compiled
 from training.diversity import content_vectors
 from training.inputs import FloatArray, IntArray, Products, Queries
 from training.purchases import group

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from training.compiled import compiled
+from configs.compiled import compiled
 from training.inputs import FloatArray, IntArray, Queries
 
 

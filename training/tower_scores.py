@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from configs.compiled import compiled
 from training.activations import gelu_
-from training.compiled import compiled
 from training.inputs import FloatArray, IntArray, Queries
 from training.purchases import group
 from training.towers import Candidates, TwoTowerNet
