@@ -3,15 +3,16 @@
 A degraded answer is still an answer; `fallback_reason` says what was missing.
 """
 
+import dataclasses
 import logging
+import os
 import sqlite3
-import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import replace
 
 from experiments.assignment import assign
 from experiments.exposures import Exposure
@@ -65,7 +66,7 @@ class Recommendations:
         """
         now, served = self._clock(), self._models.served
         unit_id = request.customer_id if request.personalized else None
-        policy, recommendation_id = policy_of(request, self._policy), uuid.uuid4().hex
+        policy, recommendation_id = policy_of(request, self._policy), os.urandom(16).hex()
         draft = self._draft(served, request, policy, now)
         listed = items(draft, request, policy=policy, recommendation_id=recommendation_id)
         shown = Exposure(
@@ -81,7 +82,7 @@ class Recommendations:
         )
         if not await self._written(shown):
             if draft.experiments or policy.explore:
-                served = replace(served, experiments=())
+                served = dataclasses.replace(served, experiments=())
                 policy = policy.model_copy(update={"explore": 0})
                 draft = self._draft(served, request, policy, now)
                 listed = items(draft, request, policy=policy, recommendation_id=recommendation_id)
@@ -155,7 +156,7 @@ class Recommendations:
 
 def _popular(catalogue: Catalogue, now: pd.Timestamp) -> Draft:
     """Return recent demand, which knows nothing of the customer."""
-    age = age_s(now, microseconds(catalogue.as_of))
+    age = age_s(now, catalogue.as_of_us)
     return Draft(catalogue=catalogue, scores=catalogue.shelf.popularity, age_s=age)
 
 
@@ -172,7 +173,7 @@ def _of_customer(
     draft = replace(_popular(catalogue, now), customer=queries, reason=reason)
     if name is None:
         return draft
-    age = age_s(now, customer.stored_us, microseconds(catalogue.as_of))
+    age = age_s(now, customer.stored_us, catalogue.as_of_us)
     draft = _scored(draft, served.rankers[name], queries)
     return replace(draft, experiments=assigned, age_s=age)
 
@@ -203,7 +204,7 @@ def _of_session(
     }
     known, stored_us = ({}, None) if customer is None else (customer.row, customer.stored_us)
     queries = encode_rows([{**known, **bought}], [""], catalogue.products, now)
-    age = age_s(now, stored_us, microseconds(catalogue.as_of))
+    age = age_s(now, stored_us, catalogue.as_of_us)
     draft = replace(_popular(catalogue, now), unlisted=tuple(seen), age_s=age)
     return _scored(draft, served.rankers[served.champion], queries)
 

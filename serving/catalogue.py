@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final, TypeVar
 
 import numpy as np
@@ -40,6 +41,11 @@ class Catalogue:
     """(C,) True where the shop says so: never listed."""
     sold_out: BoolArray
     """(C,) True where the stock of all stores is known to be 0."""
+
+    @cached_property
+    def as_of_us(self) -> int:
+        """Time of the snapshot, in microseconds since 1970."""
+        return microseconds(self.as_of)
 
 
 def catalogue_of(

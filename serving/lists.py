@@ -1,10 +1,10 @@
 """From a draft to the items that are shown: the shop's and the request's rules, and the reasons."""
 
-from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 import numpy as np
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from serving.catalogue import Catalogue
 from serving.schemas.base import Assigned, FallbackReason, Model
@@ -21,8 +21,7 @@ _ASKED: Final = ("k", "strategy", "max_per_category", "diversity")
 """What a request may say of its list's policy."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Draft:
+class Draft(Struct, frozen=True, kw_only=True):
     """A list before it is cut to size and written down."""
 
     catalogue: Catalogue | None = None
@@ -48,7 +47,12 @@ def policy_of(request: RecommendationRequest, shop: Policy) -> Policy:
     The places that the shop's policy does not draw stay undrawn where the request's list is
     shorter: of `k` 10 and `explore` 2 a list of 9 draws one position, one of 8 none.
     """
-    given = {name: getattr(request, name) for name in _ASKED}
+    return _policy(shop, request.k, request.strategy, request.max_per_category, request.diversity)
+
+
+@lru_cache(maxsize=1_024)
+def _policy(shop: Policy, *asked: Any) -> Policy:
+    given = dict(zip(_ASKED, asked, strict=True))
     given = {name: value for name, value in given.items() if value is not UNSET}
     longer = given.get("k", shop.k) - shop.k
     explore = min(max(shop.explore + longer, 0), shop.explore)
@@ -77,22 +81,29 @@ def items(
     told: list[list[str] | None] = [None] * len(slate.places)
     if request.explain:
         told = [*reasons(products, draft.customer, slate.places, related=draft.related)]
-    found: list[RecommendedItem] = []
-    for place, filled, propensity, why in zip(
-        slate.places, slate.filled, slate.propensities, told, strict=True
-    ):
-        scored = bool(np.isfinite(draft.scores[place]))
-        item = RecommendedItem(
-            product_id=products.product_ids[place],
-            position=len(found) + 1,
-            score=float(draft.scores[place] if scored else shelf.popularity[place]),
-            source=draft.source if scored else POPULARITY,
-            propensity=float(propensity),
-            filled=bool(filled),
+    scores = draft.scores[slate.places]
+    scored = np.isfinite(scores)
+    shown = zip(
+        products.product_ids[slate.places].tolist(),
+        np.where(scored, scores, shelf.popularity[slate.places]).tolist(),
+        scored.tolist(),
+        slate.propensities.tolist(),
+        slate.filled.tolist(),
+        told,
+        strict=True,
+    )
+    return [
+        RecommendedItem(
+            product_id=product_id,
+            position=position,
+            score=score,
+            source=draft.source if known else POPULARITY,
+            propensity=propensity,
+            filled=filled,
             reasons=why,
         )
-        found.append(item)
-    return found
+        for position, (product_id, score, known, propensity, filled, why) in enumerate(shown, 1)
+    ]
 
 
 def excluded(

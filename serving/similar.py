@@ -6,7 +6,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.events import microseconds
 from serving.catalogue import Catalogue
 from serving.lists import POPULARITY, excluded
 from serving.models import Models, Ranker
@@ -51,7 +50,7 @@ class Similar:
             request_id=request_id,
             model=model,
             experiments=[],
-            feature_age_s=None if catalogue is None else age_s(now, microseconds(catalogue.as_of)),
+            feature_age_s=None if catalogue is None else age_s(now, catalogue.as_of_us),
             items=items,
             fallback_reason=None if catalogue and ranker else "model_unavailable",
         )
