@@ -21,6 +21,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
 Key = Annotated[str, typer.Argument(help="The experiment's key.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
 AsOf = Annotated[
     str | None, typer.Option(help="Local day (YYYY-MM-DD) at whose midnight; else now.")
 ]
@@ -60,7 +61,9 @@ def _tell(state: "State") -> None:
 
 
 @app.command()
-def start(definition: Definition, overrides: Overrides = None, home: Home = HOME) -> None:
+def start(
+    definition: Definition, overrides: Overrides = None, as_json: Json = False, home: Home = HOME
+) -> None:
     """Begin to assign customers to the variants of a definition.
 
     The champion and named models are pinned to their versions of now and exported for serving.
@@ -69,7 +72,8 @@ def start(definition: Definition, overrides: Overrides = None, home: Home = HOME
     with user_errors():
         from experiments.definition import start
 
-        _tell(start(_open(home), _load(definition, overrides)))
+        state = start(_open(home), _load(definition, overrides))
+        print(state.model_dump_json()) if as_json else _tell(state)
 
 
 @app.command()
@@ -164,6 +168,7 @@ def analyze(
     key: Key,
     as_of: AsOf = None,
     plot: Annotated[bool, typer.Option(help="Also draw the effects over time.")] = False,
+    as_json: Json = False,
     home: Home = HOME,
 ) -> None:
     """Check the sample ratio, then estimate every effect with intervals.
@@ -172,17 +177,22 @@ def analyze(
     customers whose window is over count. Exit code 1 says that the sample ratio is broken.
     """
     with user_errors():
+        import json
+
         from rich.console import Console
 
+        from experiments import report
         from experiments.definition import status
         from experiments.readout import read_out
-        from experiments.report import show
 
         ws = _open(home)
         experiment = status(ws, key).experiment
         analysis = read_out(ws, key, as_of=ws.cut(as_of), picture=plot)
-        Console().print(show(experiment, analysis))
-        if plot:
+        if as_json:
+            print(json.dumps(report.as_json(analysis)))
+        else:
+            Console().print(report.show(experiment, analysis))
+        if plot and not as_json:
             print(f"picture: {ws.experiments / key / 'effect.png'}")
     if not analysis.sample_ratio.ok:
         raise typer.Exit(1)

@@ -5,6 +5,7 @@ experiment starts once, its share of customers only grows, and it ends by stop o
 never used twice, because the exposures in the log carry it.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -17,10 +18,19 @@ from configs.loader import Config
 from features.workspace import Workspace, write_json
 
 CHAMPION: Final = "champion"
+KEY: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
 
 class ExperimentError(UserError, ValueError):
     """An experiment cannot do what was asked; the message says why and what can be done."""
+
+
+class UnknownExperiment(ExperimentError):
+    """No experiment has that key."""
+
+
+class WrongState(ExperimentError):
+    """The experiment, or another that runs, does not allow this now."""
 
 
 class Variant(Config):
@@ -36,7 +46,7 @@ class Variant(Config):
 class Experiment(Config):
     """What is compared, for whom, and by which window."""
 
-    key: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    key: Annotated[str, pydantic.Field(pattern=KEY)]
     salt: str = ""
     """What the assignment hashes with the unit's id; the key unless given."""
     variants: Annotated[dict[str, Variant], pydantic.Field(min_length=2)]
@@ -102,12 +112,16 @@ def _file(ws: Workspace, key: str) -> Path:
 
 
 def status(ws: Workspace, key: str) -> State:
-    """Return where experiment `key` stands. Raises ExperimentError for an unknown key."""
+    """Return where experiment `key` stands. Raises UnknownExperiment for an unknown key."""
     try:
+        if not re.fullmatch(KEY, key):
+            raise FileNotFoundError
         return State.model_validate_json(_file(ws, key).read_text(encoding="utf-8"))
     except FileNotFoundError:
         known = ", ".join(state.experiment.key for state in states(ws)) or "none"
-        raise ExperimentError(f"no experiment {key!r} was started here (known: {known})") from None
+        raise UnknownExperiment(
+            f"no experiment {key!r} was started here (known: {known})"
+        ) from None
 
 
 def states(ws: Workspace) -> list[State]:
@@ -170,26 +184,37 @@ def bundle_folder(ws: Workspace, model: str) -> Path:
     return ws.bundles / model.replace("@", "/")
 
 
+def standing(ws: Workspace, experiment: Experiment) -> State | None:
+    """Return the state of `experiment` if it runs just so; None if it can start.
+
+    Raises WrongState when the key was used for something else, has ended, or another experiment
+    runs: two at once would share answers.
+    """
+    for state in states(ws):
+        key = state.experiment.key
+        if key == experiment.key:
+            if state.status == "running" and state.defined == experiment:
+                return state
+            raise WrongState(
+                f"experiment {key!r} was {state.status} already: its exposures carry this "
+                "key, so name a new one"
+            )
+        if state.status == "running":
+            raise WrongState(
+                f"experiment {key!r} is running: stop it before {experiment.key!r} starts"
+            )
+    return None
+
+
 def start(ws: Workspace, experiment: Experiment) -> State:
     """Begin to assign customers; the same definition again changes nothing.
 
-    Exports the bundles of the versions that it names. Raises ExperimentError when the key was used
-    for something else, has ended, or another experiment runs: two at once would share answers.
+    Exports the bundles of the versions that it names. Raises WrongState as `standing` does, and
+    ExperimentError or RegistryError where a version cannot be had.
     """
     with ws.lock("experiments"):
-        for state in states(ws):
-            key = state.experiment.key
-            if key == experiment.key:
-                if state.status == "running" and state.defined == experiment:
-                    return state
-                raise ExperimentError(
-                    f"experiment {key!r} was {state.status} already: its exposures carry this "
-                    "key, so name a new one"
-                )
-            if state.status == "running":
-                raise ExperimentError(
-                    f"experiment {key!r} is running: stop it before {experiment.key!r} starts"
-                )
+        if stands := standing(ws, experiment):
+            return stands
         pinned = _pinned(ws, experiment)
         change = Change(
             at=ws.now().to_pydatetime(), verb="start", exposed_share=experiment.exposed_share
@@ -232,7 +257,7 @@ def kill(ws: Workspace, key: str, *, reason: str) -> State:
 def _running(ws: Workspace, key: str) -> State:
     state = status(ws, key)
     if state.status != "running":
-        raise ExperimentError(f"experiment {key!r} was {state.status} already")
+        raise WrongState(f"experiment {key!r} was {state.status} already")
     return state
 
 

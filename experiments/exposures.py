@@ -1,16 +1,17 @@
 """The exposure log: what was shown to whom, on disk before the answer leaves."""
 
 import json
-import queue
 import sqlite3
-import threading
-from concurrent.futures import Future
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final, Self
 
 import pandas as pd
+
+from configs.database import Database
+from features.events import microseconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,50 +46,39 @@ CREATE TABLE IF NOT EXISTS exposures (
   exposed_timestamp INTEGER NOT NULL  -- UTC, microseconds
 ) STRICT"""
 _INSERT: Final = f"INSERT INTO exposures VALUES ({', '.join('?' * len(COLUMNS))})"
+_PRODUCTS, _PROPENSITIES, _TIME = (
+    COLUMNS.index(name) for name in ("product_ids", "propensities", "exposed_timestamp")
+)
 _Row = tuple[object, ...]
-_Item = tuple[_Row, "Future[None]"]
 
 
 def _row(exposure: Exposure) -> _Row:
-    values = asdict(exposure)
-    values["product_ids"] = json.dumps(exposure.product_ids, ensure_ascii=False)
-    values["propensities"] = json.dumps(exposure.propensities)
-    values["exposed_timestamp"] = exposure.exposed_timestamp.value // 1_000
-    return tuple(values[name] for name in COLUMNS)
+    values = [getattr(exposure, name) for name in COLUMNS]
+    values[_PRODUCTS] = json.dumps(exposure.product_ids, ensure_ascii=False)
+    values[_PROPENSITIES] = json.dumps(exposure.propensities)
+    values[_TIME] = microseconds(exposure.exposed_timestamp)
+    return tuple(values)
 
 
 class ExposureLog:
-    """Append-only log in SQLite (WAL), safe with many processes; one writer thread commits groups.
-
-    `append` returns a Future that resolves when the exposure would survive a power loss
-    (`synchronous = FULL`); from asyncio: `await asyncio.wrap_future(log.append(exposure))`. If the
-    commit fails, the Future carries the sqlite3.Error, and the next append tries anew. A Future
-    that is cancelled before its group begins is not written.
-    """
+    """Append-only log in SQLite (WAL), safe with many threads and processes."""
 
     def __init__(self, path: Path, *, busy_timeout_s: float = 1.0) -> None:
         self.path = path
-        self._busy_timeout_s = busy_timeout_s
-        self._connection: sqlite3.Connection | None = None
-        self._items: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-        self._closed = False
-        self._thread = threading.Thread(target=self._write, name="exposures", daemon=True)
-        self._thread.start()
+        self._database = Database(path, _CREATE, timeout_s=busy_timeout_s)
 
-    def append(self, exposure: Exposure) -> "Future[None]":
-        """Queue `exposure` for the next group; resolves when it is durable."""
-        if self._closed:
-            raise ValueError(f"the exposure log {self.path} is closed")
-        future: Future[None] = Future()
-        self._items.put((_row(exposure), future))
-        return future
+    def append(self, exposures: Sequence[Exposure]) -> None:
+        """Write all `exposures` or none; on return they would survive a power loss.
+
+        Raises sqlite3.Error; the next append tries anew.
+        """
+        rows = [_row(exposure) for exposure in exposures]
+        with self._database.writing() as log:
+            log.executemany(_INSERT, rows)
 
     def close(self) -> None:
-        """Commit what is queued and end the writer."""
-        if not self._closed:
-            self._closed = True
-            self._items.put(None)
-            self._thread.join()
+        """Close the connection."""
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -96,55 +86,13 @@ class ExposureLog:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def read(self, experiment: str | None = None) -> pd.DataFrame:
-        """Return the exposures (of one experiment, or all) in the order they were written.
-
-        Columns as the fields of Exposure; `exposed_timestamp` in UTC, lists as lists.
-        """
-        return read(self.path, experiment)
-
-    def _write(self) -> None:
-        open_ = True
-        while open_:
-            items = [self._items.get()]
-            while not self._items.empty():
-                items.append(self._items.get())
-            open_ = None not in items
-            group = [item for item in items if item and item[1].set_running_or_notify_cancel()]
-            if not group:
-                continue
-            try:
-                self._commit([row for row, _ in group])
-            except Exception as error:  # whatever it is, those who wait must hear of it
-                self._disconnect()
-                for _, future in group:
-                    future.set_exception(error)
-            else:
-                for _, future in group:
-                    future.set_result(None)
-        self._disconnect()
-
-    def _commit(self, rows: list[_Row]) -> None:
-        if self._connection is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                self.path, timeout=self._busy_timeout_s, isolation_level=None
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute(_CREATE)
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany(_INSERT, rows)
-        self._connection.execute("COMMIT")
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
 
 def read(path: Path, experiment: str | None = None) -> pd.DataFrame:
-    """Return what `ExposureLog.read` does, without a log of one's own; empty where none stands."""
+    """Return the exposures (of one experiment, or all) in the order they were written.
+
+    Columns as the fields of Exposure; `exposed_timestamp` in UTC, lists as lists. Empty where no
+    log stands.
+    """
     where, values = ("", ()) if experiment is None else (" WHERE experiment = ?", (experiment,))
     query = f"SELECT {', '.join(COLUMNS)} FROM exposures{where} ORDER BY rowid"
     rows: list[_Row] = []

@@ -35,7 +35,7 @@ def outcomes(
     *,
     as_of: pd.Timestamp,
 ) -> Outcomes:
-    """Join `exposures` (as `ExposureLog.read`) to canonical `order_lines`, as it stands at `as_of`.
+    """Join `exposures` (as `exposures.read`) to canonical `order_lines`, as it stands at `as_of`.
 
     Only lines that happened and were recorded before `as_of` (UTC) are read. A unit's window
     begins with its first exposure and lasts `window_days`; a unit counts when its window is over,

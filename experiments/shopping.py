@@ -20,7 +20,7 @@ from features.simulator import World
 from features.store import FeatureClient, online_products
 from features.workspace import Workspace, write_json
 from training.bundle import load_bundle
-from training.inputs import encode_products, encode_queries
+from training.inputs import encode_products, encode_rows
 from training.ranking import top_k
 from training.recommender import Recommender
 
@@ -62,8 +62,7 @@ class VariantLists:
         rows = {customer_id: row for customer_id, row in found.items() if row is not None}
         if not rows:
             return {}
-        frame = pd.DataFrame([{**row, "customer_id": name} for name, row in rows.items()])
-        queries = encode_queries(frame, self._products, at)
+        queries = encode_rows(list(rows.values()), list(rows), self._products, at)
         tops = {name: top_k(score(queries), K) for name, score in self._scorers.items()}
         ids = self._products.product_ids
         return {
@@ -77,7 +76,7 @@ class VariantLists:
         row = self._client.online_customer(customer_id)
         if row is None or row["recent_products"] is None:
             return None
-        events = self._events.since(customer_id, pd.Timestamp(row["event_timestamp"]))
+        events = self._events.since(customer_id, row["snapshot_timestamp"])
         return overlay(row, events, at=at) if events else row
 
 

@@ -4,13 +4,16 @@ Rows hold counts and timestamps; here counts become logarithms and timestamps ag
 is the models' own job.
 """
 
+import math
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.schema import ACTIVITY_COUNTS, SALES_COUNTS
+from configs.compiled import compiled
+from features.customer_row import Row
+from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS
 
 FloatArray = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.float64]
@@ -20,6 +23,12 @@ NEVER_DAYS: Final = 3650.0
 SINGLE_GAP_DAYS: Final = 365.0
 """The days between orders of a customer with fewer than two."""
 
+_DAY_US: Final = 86_400e6
+_MISSING_DAYS: Final = (0.0, NEVER_DAYS)  # the age of ACTIVITY_TIMES, first and last order
+_ORDERS, _SPEND, _QUARTER, _YEAR = (
+    ACTIVITY_COUNTS.index(name)
+    for name in ("orders_total", "spend_total", "orders_90d", "orders_365d")
+)
 _SALES: Final = tuple(name for name in SALES_COUNTS if name.startswith(("units_", "buyers_")))
 CUSTOMER_INPUTS: Final = (
     *(f"log_{name}" for name in ACTIVITY_COUNTS),
@@ -53,25 +62,58 @@ def customer_inputs(frame: pd.DataFrame, at: pd.Timestamp) -> FloatArray:
 
     A customer that is not known has an all-null row: counts 0, recency NEVER_DAYS. Without NaN.
     """
-    counts = {name: _count(frame, name) for name in ACTIVITY_COUNTS}
-    orders = counts["orders_total"]
-    recency = _age_days(frame, "last_order_timestamp", at, missing=NEVER_DAYS)
-    tenure = _age_days(frame, "first_order_timestamp", at, missing=0.0)
-    gap = np.where(orders > 1, (tenure - recency) / np.maximum(orders - 1, 1), SINGLE_GAP_DAYS)
-    gap = np.maximum(gap, 0.0)
-    season = 2 * np.pi * (at.dayofyear - 1) / 365.25
-    columns = [
-        *(np.log1p(counts[name]) for name in ACTIVITY_COUNTS),
-        (orders > 0).astype(np.float64),
-        np.log1p(recency),
-        np.log1p(tenure),
-        np.log1p(gap),
-        np.log1p(recency / np.maximum(gap, 1.0)),
-        np.log1p(counts["spend_total"] / np.maximum(orders, 1)),
-        np.log1p(counts["orders_90d"]) - np.log1p(counts["orders_365d"] * 90 / 365),
-        *(np.full(len(frame), value) for value in _circle(season)),
+    counts = np.stack([_count(frame, name) for name in ACTIVITY_COUNTS], axis=1)
+    ages = [
+        _age_days(frame, name, at, missing=missing)
+        for name, missing in zip(ACTIVITY_TIMES, _MISSING_DAYS, strict=True)
     ]
-    return np.stack(columns, axis=1).astype(np.float32)
+    inputs = np.empty((len(frame), len(CUSTOMER_INPUTS)), dtype=np.float32)
+    _tell_activity(counts, np.stack(ages, axis=1), _season(at), inputs)
+    return inputs
+
+
+def customer_inputs_of(row: Row, at: pd.Timestamp) -> FloatArray:
+    """Return (1, F): what `customer_inputs` says of one online row; an empty one is not known."""
+    counts = np.array([[row.get(name) or 0.0 for name in ACTIVITY_COUNTS]])
+    now = at.value // 1000
+    ages = [
+        missing if (time := row.get(name)) is None else max((now - time) / _DAY_US, 0.0)
+        for name, missing in zip(ACTIVITY_TIMES, _MISSING_DAYS, strict=True)
+    ]
+    inputs = np.empty((1, len(CUSTOMER_INPUTS)), dtype=np.float32)
+    _tell_activity(counts, np.array([ages]), _season(at), inputs)
+    return inputs
+
+
+@compiled
+def _tell_activity(counts: Numbers, ages: Numbers, season: Numbers, out: FloatArray) -> None:
+    """Write CUSTOMER_INPUTS into `out` (B, F).
+
+    They come from `counts` (B, ACTIVITY_COUNTS), not negative, and the days `ages` since
+    ACTIVITY_TIMES (B, 2).
+    """
+    width = counts.shape[1]
+    for row in range(len(counts)):
+        own, tenure, recency = counts[row], ages[row, 0], ages[row, 1]
+        orders, gap = own[_ORDERS], SINGLE_GAP_DAYS
+        if orders > 1:
+            gap = max((tenure - recency) / (orders - 1), 0.0)
+        for number in range(width):
+            out[row, number] = np.log1p(own[number])
+        out[row, width] = orders > 0
+        out[row, width + 1] = np.log1p(recency)
+        out[row, width + 2] = np.log1p(tenure)
+        out[row, width + 3] = np.log1p(gap)
+        out[row, width + 4] = np.log1p(recency / max(gap, 1.0))
+        out[row, width + 5] = np.log1p(own[_SPEND] / max(orders, 1.0))
+        out[row, width + 6] = np.log1p(own[_QUARTER]) - np.log1p(own[_YEAR] * 90 / 365)
+        out[row, width + 7 :] = season
+
+
+def _season(at: pd.Timestamp) -> Numbers:
+    """Return where in the year `at` stands, on a circle gone round once, and one twice."""
+    angle = 2 * np.pi * (at.dayofyear - 1) / 365.25
+    return np.array([math.sin(angle), math.cos(angle), math.sin(2 * angle), math.cos(2 * angle)])
 
 
 def product_inputs(frame: pd.DataFrame, at: pd.Timestamp) -> FloatArray:
@@ -105,11 +147,8 @@ def _count(frame: pd.DataFrame, name: str) -> Numbers:
 
 def _age_days(frame: pd.DataFrame, name: str, at: pd.Timestamp, *, missing: float) -> Numbers:
     """Return the days from the times in column `name` to `at`, at least 0; null as `missing`."""
-    times = pd.to_datetime(frame[name], utc=True).dt.tz_localize(None).to_numpy("datetime64[us]")
+    column = pd.to_datetime(frame[name], utc=True, cache=False)  # looking for repeats costs more
+    times = column.dt.tz_localize(None).to_numpy("datetime64[us]")
     now = at.tz_convert("UTC").tz_localize(None).to_datetime64()
-    days = (now - times).astype("timedelta64[us]").astype(np.float64) / 86_400e6
+    days = (now - times).astype("timedelta64[us]").astype(np.float64) / _DAY_US
     return np.where(np.isnat(times), missing, np.maximum(days, 0.0))
-
-
-def _circle(angle: float) -> tuple[float, float, float, float]:
-    return np.sin(angle), np.cos(angle), np.sin(2 * angle), np.cos(2 * angle)

@@ -5,7 +5,6 @@ if and only if R < S, so that the events a stored row lacks are those recorded a
 """
 
 import sqlite3
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Final
 
 import pandas as pd
 
+from configs.database import Database
 from features.schema import RetailDataset, empty
 from features.tables import read_table
 from features.workspace import Workspace, WorkspaceError
@@ -44,6 +44,12 @@ CREATE INDEX IF NOT EXISTS lines_of_event ON lines (sequence);
 _FIELDS: Final = (
     *("event_id", "type", "customer_id", "product_id", "order_id", "recommendation_id"),
     *("position", "channel", "store_id"),
+)
+_SINCE: Final = (
+    f"SELECT {', '.join(f'e.{name}' for name in ('sequence', *_FIELDS))}, "
+    "e.event_us, e.recorded_us, l.product_id, l.quantity, l.unit_price "
+    "FROM events e LEFT JOIN lines l ON l.sequence = e.sequence "
+    "WHERE e.customer_id = ? AND e.recorded_us >= ? ORDER BY e.sequence, l.line_number"
 )
 
 
@@ -100,7 +106,7 @@ def microseconds(time: pd.Timestamp) -> int:
     >>> microseconds(pd.Timestamp("1970-01-01T00:00:01Z"))
     1000000
     """
-    return int((time - EPOCH) // pd.Timedelta(microseconds=1))
+    return int(time.as_unit("us").asm8.view("i8"))
 
 
 def timestamp(unix_microseconds: int) -> pd.Timestamp:
@@ -119,16 +125,13 @@ class EventLog:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer, self._reader = _connect(path), _connect(path)
-        self._writing, self._reading = threading.Lock(), threading.Lock()
-        self._writer.executescript(_SCHEMA)
+        self._writer = Database(path, _SCHEMA)
+        self._reader = Database(path, _SCHEMA, timeout_s=0.5)
 
     def close(self) -> None:
         """Close both connections."""
-        with self._writing, self._reading:
-            self._writer.close()
-            self._reader.close()
+        self._writer.close()
+        self._reader.close()
 
     def append(self, events: Sequence[Event], *, clock: Callable[[], pd.Timestamp]) -> AppendResult:
         """Write `events`, recorded at `clock()` (UTC), and sync them to disk before returning.
@@ -137,64 +140,34 @@ class EventLog:
         their recorded time: whoever waits for the writers (`absorb`) sees all that is older.
         An `event_id` that stands already is a duplicate, whatever else it says. Rejected are
         `future_time` (more than CLOCK_SKEW ahead) and `order_known` (another event completed that
-        order). Raises sqlite3.OperationalError when the log cannot be written.
+        order). Raises sqlite3.Error when the log cannot be written.
         """
         duplicates, rejected = 0, []
-        with self._writing, self._writer:
-            self._writer.execute("BEGIN IMMEDIATE")
+        with self._writer.writing() as log:
             recorded = clock()
             for index, event in enumerate(events):
-                if self._stands("event_id = ?", event.event_id):
+                if _stands(log, "event_id = ?", event.event_id):
                     duplicates += 1
                 elif event.event_timestamp > recorded + CLOCK_SKEW:
                     detail = f"time {event.event_timestamp.isoformat()} lies in the future"
                     rejected.append(Rejection(index=index, code="future_time", detail=detail))
-                elif event.type == "order_completed" and self._stands(
-                    "type = 'order_completed' AND order_id = ?", event.order_id
+                elif event.type == "order_completed" and _stands(
+                    log, "type = 'order_completed' AND order_id = ?", event.order_id
                 ):
                     detail = f"order_id {event.order_id!r} was completed by another event"
                     rejected.append(Rejection(index=index, code="order_known", detail=detail))
                 else:
-                    self._insert(event, recorded)
+                    _insert(log, event, recorded)
         accepted = len(events) - duplicates - len(rejected)
         return AppendResult(accepted=accepted, duplicates=duplicates, rejected=tuple(rejected))
 
-    def _stands(self, condition: str, value: str | None) -> bool:
-        query = f"SELECT 1 FROM events WHERE {condition}"
-        return self._writer.execute(query, (value,)).fetchone() is not None
+    def since(self, customer_id: str, snapshot_us: int) -> list[Event]:
+        """Return the customer's events that a snapshot lacks, as they arrived.
 
-    def _insert(self, event: Event, recorded: pd.Timestamp) -> None:
-        arrival = microseconds(recorded)
-        happened = min(microseconds(event.event_timestamp), arrival)
-        row = [getattr(event, name) for name in _FIELDS]
-        marks = ", ".join("?" * (len(row) + 2))
-        cursor = self._writer.execute(
-            f"INSERT INTO events ({', '.join(_FIELDS)}, event_us, recorded_us) VALUES ({marks})",
-            (*row, happened, arrival),
-        )
-        first = 1
-        if event.type == "order_refunded":
-            query = "SELECT MAX(line_number) FROM lines WHERE order_id = ? AND line_number >= ?"
-            (last,) = self._writer.execute(query, (event.order_id, FIRST_REFUND_LINE)).fetchone()
-            first = FIRST_REFUND_LINE if last is None else last + 1
-        self._writer.executemany(
-            "INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (cursor.lastrowid, event.order_id, number, i.product_id, i.quantity, i.unit_price)
-                for number, i in enumerate(event.items, start=first)
-            ],
-        )
-
-    def since(self, customer_id: str, after: pd.Timestamp) -> list[Event]:
-        """Return the customer's events that a snapshot at `after` (UTC) lacks, as they arrived."""
-        columns = ", ".join(f"e.{name}" for name in ("sequence", *_FIELDS))
-        query = (
-            f"SELECT {columns}, e.event_us, e.recorded_us, l.product_id, l.quantity, l.unit_price "
-            "FROM events e LEFT JOIN lines l ON l.sequence = e.sequence "
-            "WHERE e.customer_id = ? AND e.recorded_us >= ? ORDER BY e.sequence, l.line_number"
-        )
-        with self._reading:
-            rows = self._reader.execute(query, (customer_id, microseconds(after))).fetchall()
+        `snapshot_us` is its time, in microseconds since 1970.
+        """
+        with self._reader.reading() as log:
+            rows = log.execute(_SINCE, (customer_id, snapshot_us)).fetchall()
         events: dict[int, Event] = {}
         for sequence, *fields, happened, recorded, product_id, quantity, unit_price in rows:
             event = events.get(sequence) or Event(
@@ -235,7 +208,7 @@ class EventLog:
 
     def _frame(self, table: str, query: str, before: pd.Timestamp | None) -> pd.DataFrame:
         limit = 2**63 - 1 if before is None else microseconds(before)
-        with self._reading, closing(self._reader.execute(query, (limit,))) as cursor:
+        with self._reader.reading() as log, closing(log.execute(query, (limit,))) as cursor:
             names = [column[0] for column in cursor.description]
             frame = pd.DataFrame(cursor.fetchall(), columns=names)
         return frame.astype(empty(table).dtypes)
@@ -291,8 +264,29 @@ def unknown(lines: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
     return lines[~known_line & (refund | ~known_order)].reset_index(drop=True)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
+def _stands(log: sqlite3.Connection, condition: str, value: str | None) -> bool:
+    query = f"SELECT 1 FROM events WHERE {condition}"
+    return log.execute(query, (value,)).fetchone() is not None
+
+
+def _insert(log: sqlite3.Connection, event: Event, recorded: pd.Timestamp) -> None:
+    arrival = microseconds(recorded)
+    happened = min(microseconds(event.event_timestamp), arrival)
+    row = [getattr(event, name) for name in _FIELDS]
+    marks = ", ".join("?" * (len(row) + 2))
+    cursor = log.execute(
+        f"INSERT INTO events ({', '.join(_FIELDS)}, event_us, recorded_us) VALUES ({marks})",
+        (*row, happened, arrival),
+    )
+    first = 1
+    if event.type == "order_refunded":
+        query = "SELECT MAX(line_number) FROM lines WHERE order_id = ? AND line_number >= ?"
+        (last,) = log.execute(query, (event.order_id, FIRST_REFUND_LINE)).fetchone()
+        first = FIRST_REFUND_LINE if last is None else last + 1
+    log.executemany(
+        "INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (cursor.lastrowid, event.order_id, number, i.product_id, i.quantity, i.unit_price)
+            for number, i in enumerate(event.items, start=first)
+        ],
+    )

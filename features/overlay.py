@@ -3,11 +3,12 @@
 It follows the definitions of `features.transforms`; a test holds the two against each other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pandas as pd
 
+from features.customer_row import Row
 from features.events import Event, Item, microseconds
 from features.schema import ACTIVITY_COUNTS, HISTORY_LENGTH, RETURN_DAYS
 
@@ -24,8 +25,8 @@ _ORDERS: Final = {
 _SPEND: Final = {"spend_30d": 30, "spend_90d": 90, "spend_365d": 365, "spend_total": _FOREVER}
 
 
-def overlay(row: Mapping[str, Any], events: Sequence[Event], *, at: pd.Timestamp) -> dict[str, Any]:
-    """Return the customer's `row` (as stored; nulls or `{}` for a new customer) as it is at `at`.
+def overlay(row: Row, events: Sequence[Event], *, at: pd.Timestamp) -> dict[str, Any]:
+    """Return the customer's `row` (as stored; `{}` for a new customer) as it is at `at`.
 
     `events` are those that the row's snapshot lacks (`EventLog.since`). The result equals what a
     snapshot at `at` would hold as long as no stored purchase left a window since the row's
@@ -73,15 +74,15 @@ def _count_order(new: dict[str, Any], event: Event, age: float) -> None:
     value = sum(i.quantity * i.unit_price for i in event.items)
     for name, days in _SPEND.items():
         new[name] += value if age <= days else 0
-    time = event.event_timestamp
+    time = microseconds(event.event_timestamp)
     for name, choose in (("first_order_timestamp", min), ("last_order_timestamp", max)):
         stored = new.get(name)
-        new[name] = time if pd.isna(stored) else choose(time, stored)
+        new[name] = time if stored is None else choose(time, stored)
 
 
-def _history(row: Mapping[str, Any]) -> list[tuple[int, str, float]]:
+def _history(row: Row) -> list[tuple[int, str, float]]:
     """Return the purchases of `row`: time (microseconds since 1970), product, value."""
-    if not _is_list(row.get("recent_products")):
+    if row.get("recent_products") is None:
         return []
     stored = zip(
         row["recent_timestamps"], row["recent_products"], row["recent_values"], strict=True
@@ -89,9 +90,9 @@ def _history(row: Mapping[str, Any]) -> list[tuple[int, str, float]]:
     return [(int(time), str(product), float(value)) for time, product, value in stored]
 
 
-def _returned(row: Mapping[str, Any]) -> dict[str, int]:
+def _returned(row: Row) -> dict[str, int]:
     """Return when each product of `row` was returned last (microseconds since 1970)."""
-    if not _is_list(row.get("returned_products")):
+    if row.get("returned_products") is None:
         return {}
     return dict(zip(row["returned_products"], row["returned_timestamps"], strict=True))
 
@@ -100,9 +101,5 @@ def _value(item: Item) -> float:
     return round(item.quantity * item.unit_price, 6)  # as the snapshots' decimals
 
 
-def _is_list(value: Any) -> bool:
-    return value is not None and not isinstance(value, float)
-
-
 def _number(value: Any) -> float:
-    return 0.0 if value is None or pd.isna(value) else float(value)
+    return 0.0 if value is None else float(value)

@@ -126,7 +126,9 @@ def revoke(
 @app.command()
 def ask(
     path: Annotated[str, typer.Argument(help="Such as /v1/recommendations or /readyz.")],
-    body: Annotated[str | None, typer.Argument(help="JSON to post; without it, a GET.")] = None,
+    body: Annotated[str | None, typer.Argument(help="JSON to send; without it, a GET.")] = None,
+    *,
+    method: Annotated[str, typer.Option(help="How the body is sent: POST or PUT.")] = "POST",
     url: Annotated[str, typer.Option(help="The running service.")] = "http://127.0.0.1:3000",
     key: Annotated[
         str | None, typer.Option(envvar="REGULARS_KEY", help="The key, where one is needed.")
@@ -139,7 +141,7 @@ def ask(
 
         from serving.ask import ask as get
 
-        answer = get(url, path, body, key=key, patience_s=patience)
+        answer = get(url, path, body, method=method, key=key, patience_s=patience)
         try:
             print_json(answer)
         except ValueError:  # no JSON: metrics and health are plain text

@@ -3,35 +3,38 @@
 A degraded answer is still an answer; `fallback_reason` says what was missing.
 """
 
-import asyncio
+import dataclasses
 import logging
+import os
 import sqlite3
-import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import replace
 
 from experiments.assignment import assign
-from experiments.exposures import Exposure, ExposureLog
+from experiments.exposures import Exposure
 from features.events import EventLog, microseconds
+from serving.catalogue import Catalogue
+from serving.group_commit import GroupCommit
 from serving.lists import Draft, items, policy_of
-from serving.models import Catalogue, Models, Ranker, Served
+from serving.models import Models, Ranker, Served
 from serving.rows import (
     Customer,
     StoreUnavailable,
     age_s,
-    frame,
     read_customer,
     staleness,
 )
 from serving.schemas.base import Assigned, FallbackReason, Model
 from serving.schemas.recommendations import RecommendationAnswer, RecommendationRequest
-from training.inputs import Queries, encode_queries
+from training.inputs import Queries, encode_rows
 from training.slates import Policy
 
 logger = logging.getLogger(__name__)
+DAY_US: Final = 86_400_000_000
 
 
 class Recommendations:
@@ -44,7 +47,7 @@ class Recommendations:
         self,
         models: Models,
         events: EventLog | None,
-        exposures: ExposureLog | None,
+        exposures: GroupCommit[Exposure] | None,
         *,
         clock: Callable[[], pd.Timestamp],
         policy: Policy | None = None,
@@ -63,7 +66,7 @@ class Recommendations:
         """
         now, served = self._clock(), self._models.served
         unit_id = request.customer_id if request.personalized else None
-        policy, recommendation_id = policy_of(request, self._policy), uuid.uuid4().hex
+        policy, recommendation_id = policy_of(request, self._policy), os.urandom(16).hex()
         draft = self._draft(served, request, policy, now)
         listed = items(draft, request, policy=policy, recommendation_id=recommendation_id)
         shown = Exposure(
@@ -79,7 +82,7 @@ class Recommendations:
         )
         if not await self._written(shown):
             if draft.experiments or policy.explore:
-                served = replace(served, experiments=())
+                served = dataclasses.replace(served, experiments=())
                 policy = policy.model_copy(update={"explore": 0})
                 draft = self._draft(served, request, policy, now)
                 listed = items(draft, request, policy=policy, recommendation_id=recommendation_id)
@@ -98,8 +101,8 @@ class Recommendations:
         if self._exposures is None:
             return False
         try:
-            await asyncio.wrap_future(self._exposures.append(exposure))
-        except (sqlite3.Error, OSError, ValueError) as error:
+            await self._exposures.add(exposure)
+        except (sqlite3.Error, OSError) as error:
             logger.warning("exposure log: %s", error)
             return False
         return True
@@ -120,8 +123,8 @@ class Recommendations:
         if not request.personalized:
             return replace(popular, reason="not_personalized")
         customer, reason = self._customer(served, catalogue, request.customer_id, now)
-        since = now - pd.Timedelta(days=policy.returned_within_days)
-        returned = () if customer is None else customer.returned(since=since)
+        since_us = microseconds(now) - round(policy.returned_within_days * DAY_US)
+        returned = () if customer is None else customer.returned(since_us=since_us)
         if customer is not None and customer.bought:
             draft = _of_customer(served, catalogue, customer, str(request.customer_id), now)
             return replace(draft, unlisted=returned)
@@ -153,9 +156,8 @@ class Recommendations:
 
 def _popular(catalogue: Catalogue, now: pd.Timestamp) -> Draft:
     """Return recent demand, which knows nothing of the customer."""
-    return Draft(
-        catalogue=catalogue, scores=catalogue.shelf.popularity, age_s=age_s(now, catalogue.as_of)
-    )
+    age = age_s(now, catalogue.as_of_us)
+    return Draft(catalogue=catalogue, scores=catalogue.shelf.popularity, age_s=age)
 
 
 def _of_customer(
@@ -167,11 +169,11 @@ def _of_customer(
         reason = staleness(customer, now)
     else:
         name, assigned, reason = served.champion, (), "model_unavailable"
-    queries = encode_queries(frame([customer.row], [unit_id]), catalogue.products, now)
+    queries = encode_rows([customer.row], [unit_id], catalogue.products, now)
     draft = replace(_popular(catalogue, now), customer=queries, reason=reason)
     if name is None:
         return draft
-    age = age_s(now, customer.stored, catalogue.as_of)
+    age = age_s(now, customer.stored_us, catalogue.as_of_us)
     draft = _scored(draft, served.rankers[name], queries)
     return replace(draft, experiments=assigned, age_s=age)
 
@@ -194,15 +196,15 @@ def _of_session(
     ]
     if not seen or served.champion is None:
         return None
-    places = catalogue.products.places.get_indexer(pd.Index(seen, dtype=object))
+    places = [catalogue.products.places[name] for name in seen]
     bought = {
         "recent_products": seen,
         "recent_timestamps": [microseconds(now)] * len(seen),
         "recent_values": np.nan_to_num(catalogue.prices[places]).tolist(),
     }
-    known, stored = ({}, None) if customer is None else (customer.row, customer.stored)
-    queries = encode_queries(frame([{**known, **bought}], [""]), catalogue.products, now)
-    age = age_s(now, stored, catalogue.as_of)
+    known, stored_us = ({}, None) if customer is None else (customer.row, customer.stored_us)
+    queries = encode_rows([{**known, **bought}], [""], catalogue.products, now)
+    age = age_s(now, stored_us, catalogue.as_of_us)
     draft = replace(_popular(catalogue, now), unlisted=tuple(seen), age_s=age)
     return _scored(draft, served.rankers[served.champion], queries)
 

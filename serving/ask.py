@@ -7,8 +7,16 @@ import httpx
 from serving.launch import LaunchError
 
 
-def ask(url: str, path: str, body: str | None, *, key: str | None, patience_s: float) -> str:
-    """Return the text that `path` answers to `body` (a POST; without one a GET), errors included.
+def ask(
+    url: str,
+    path: str,
+    body: str | None,
+    *,
+    method: str = "POST",
+    key: str | None = None,
+    patience_s: float,
+) -> str:
+    """Return the text that `path` answers to `body` (by `method`; without one a GET), or its error.
 
     `key` is sent where there is one. Waits up to `patience_s` seconds until the service at `url` is
     ready. Raises LaunchError when it is not, or when it does not answer.
@@ -26,7 +34,7 @@ def ask(url: str, path: str, body: str | None, *, key: str | None, patience_s: f
             if body is None:
                 return client.get(path).text
             json = {"Content-Type": "application/json"}
-            return client.post(path, content=body, headers=json).text
+            return client.request(method, path, content=body, headers=json).text
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise LaunchError(f"{url}{path} does not answer: {error}") from error
 

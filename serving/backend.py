@@ -3,7 +3,8 @@
 `REGULARS_HOME` names a workspace, from which everything is read and to which everything is
 written. A packaged service carries models and products with it, and takes only its stores from
 elsewhere: `REGULARS_STORES` names a folder laid out like a workspace, of which it uses `feast/`,
-`online/`, `experiments/`, `events.db` and `keys.json`. Without either it answers with fallbacks.
+`online/`, `experiments/`, `events.db`, `product_changes.db` and `keys.json`. Without either it
+answers with fallbacks.
 `REGULARS_POLICY` names a YAML of what every list is to be where its request does not say,
 `REGULARS_IN_FLIGHT` the number of answers that a worker makes at a time.
 """
@@ -19,14 +20,21 @@ from typing import Final, Self
 from configs.loader import ConfigError, load_config
 from experiments.exposures import DATABASE, ExposureLog
 from features.events import EventLog
+from features.product_changes import ProductChanges
 from features.workspace import Workspace, WorkspaceError
 from serving.access import Access
 from serving.answers import Recommendations
+from serving.batches import Batches
+from serving.cards import Cards
+from serving.experiments import Experiments
+from serving.group_commit import GroupCommit
 from serving.idempotency import Answered
 from serving.intake import Intake
 from serving.limits import IN_FLIGHT, Deadlines, Limits, Load
 from serving.models import Models
 from serving.predictions import Predictions
+from serving.product_intake import ProductIntake
+from serving.similar import Similar
 from serving.vitals import Vitals
 from training.slates import Policy
 
@@ -84,15 +92,24 @@ class Backend:
     def __init__(self, places: Places) -> None:
         ws, stores = places.workspace, places.stores
         self.now = ws.now
-        self.models = Models(ws, stores=stores)
+        self._changes = _changes(ws, stores)
+        self.models = Models(ws, stores=stores, changes=self._changes)
         self._events = EventLog(stores.events_db) if stores else None
         self._exposures = ExposureLog(stores.experiments / DATABASE) if stores else None
+        self._exposing = (
+            GroupCommit(self._exposures.append, name="exposures") if self._exposures else None
+        )
         answered = (stores or ws).home / "answered.db"
         self.answered = Answered(answered, clock=time.time) if stores else None
         self.recommendations = Recommendations(
-            self.models, self._events, self._exposures, clock=ws.now, policy=places.policy
+            self.models, self._events, self._exposing, clock=ws.now, policy=places.policy
         )
         self.predictions = Predictions(self.models, self._events, clock=ws.now)
+        self.cards = Cards(self.models, self._events, clock=ws.now)
+        self.experiments = Experiments(stores)
+        self.similar = Similar(self.models, clock=ws.now)
+        self.batches = Batches(self.recommendations)
+        self.products = ProductIntake(self._changes if stores else None, clock=ws.now)
         self.intake = Intake(self._events, clock=ws.now, currency=ws.currency)
         self.access = Access(stores.home if stores else None)
         self.limits, self.deadlines = places.limits, Deadlines()
@@ -120,7 +137,21 @@ class Backend:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
-        for log in (self._exposures, self._events, self.answered):
+        for log in (
+            self._exposing,
+            self._exposures,
+            self._events,
+            self._changes,
+            self.answered,
+        ):
             if log is not None:
                 log.close()
         gc.unfreeze()  # what the models froze may be collected again
+
+
+def _changes(ws: Workspace, stores: Workspace | None) -> ProductChanges | None:
+    """Return what the shop says of its products: the stores' log, or what a Bento carries."""
+    if stores is not None:
+        return ProductChanges(stores.product_changes_db)
+    carried = ws.product_changes_db
+    return ProductChanges(carried, carried=True) if carried.exists() else None

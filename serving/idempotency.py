@@ -1,18 +1,17 @@
 """Answers by `Idempotency-Key`: who asks twice gets the first answer again, even meanwhile."""
 
 import hashlib
-import sqlite3
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from configs.database import Database
+
 KEPT_S: Final = 24 * 3600
 CLAIM_S: Final = 60
 """Seconds after which whoever claimed a name, and has neither kept nor freed it, was killed."""
 _CREATE: Final = """
-DROP TABLE IF EXISTS answers;
 CREATE TABLE IF NOT EXISTS kept (
   caller TEXT NOT NULL, path TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,
   status INTEGER, answer BLOB,  -- NULL while the answer is being made
@@ -58,20 +57,12 @@ class Answered:
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._clock = clock
-        self._connection = sqlite3.connect(
-            path, timeout=5, isolation_level=None, check_same_thread=False
-        )
-        self._lock = threading.Lock()
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.executescript(_CREATE)
+        self._database = Database(path, _CREATE)
 
     def close(self) -> None:
         """Close the database."""
-        with self._lock:
-            self._connection.close()
+        self._database.close()
 
     def claim(self, name: Name, body: bytes) -> Kept | Claim | Literal["being_made"]:
         """Return what was answered under `name`, or the right to answer, which one caller gets.
@@ -79,11 +70,10 @@ class Answered:
         `being_made` while another has it. Raises KeyReused if the body was another.
         """
         digest, now = hashlib.sha256(body).digest(), self._now()
-        with self._lock, self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._database.writing() as kept:
             old, dead = now - KEPT_S * 1_000_000, now - CLAIM_S * 1_000_000
-            self._connection.execute("DELETE FROM kept WHERE recorded_us < ?", (old,))
-            row = self._connection.execute(
+            kept.execute("DELETE FROM kept WHERE recorded_us < ?", (old,))
+            row = kept.execute(
                 "SELECT body, status, answer, recorded_us FROM kept "
                 "WHERE (caller, path, key) = (?, ?, ?)",
                 (name.caller, name.path, name.key),
@@ -92,7 +82,7 @@ class Answered:
                 if row[0] != digest:
                     raise KeyReused("the Idempotency-Key came with another body before")
                 return "being_made" if row[1] is None else Kept(status=row[1], answer=row[2])
-            self._connection.execute(
+            kept.execute(
                 "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, NULL, NULL, ?)",
                 (name.caller, name.path, name.key, digest, now),
             )
@@ -109,8 +99,8 @@ class Answered:
     def _change(self, change: str, values: tuple[object, ...], claim: Claim) -> None:
         where = "WHERE (caller, path, key) = (?, ?, ?) AND status IS NULL AND recorded_us = ?"
         name = claim.name
-        with self._lock:
-            self._connection.execute(
+        with self._database.writing() as kept:
+            kept.execute(
                 f"{change} {where}", (*values, name.caller, name.path, name.key, claim.at_us)
             )
 

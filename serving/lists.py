@@ -1,14 +1,14 @@
 """From a draft to the items that are shown: the shop's and the request's rules, and the reasons."""
 
-from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 import numpy as np
-import pandas as pd
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
-from serving.models import Catalogue
+from serving.catalogue import Catalogue
 from serving.schemas.base import Assigned, FallbackReason, Model
+from serving.schemas.products import SimilarRequest
 from serving.schemas.recommendations import RecommendationRequest, RecommendedItem
 from training.inputs import FloatArray, Queries
 from training.reasons import reasons
@@ -21,8 +21,7 @@ _ASKED: Final = ("k", "strategy", "max_per_category", "diversity")
 """What a request may say of its list's policy."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Draft:
+class Draft(Struct, frozen=True, kw_only=True):
     """A list before it is cut to size and written down."""
 
     catalogue: Catalogue | None = None
@@ -48,7 +47,12 @@ def policy_of(request: RecommendationRequest, shop: Policy) -> Policy:
     The places that the shop's policy does not draw stay undrawn where the request's list is
     shorter: of `k` 10 and `explore` 2 a list of 9 draws one position, one of 8 none.
     """
-    given = {name: getattr(request, name) for name in _ASKED}
+    return _policy(shop, request.k, request.strategy, request.max_per_category, request.diversity)
+
+
+@lru_cache(maxsize=1_024)
+def _policy(shop: Policy, *asked: Any) -> Policy:
+    given = dict(zip(_ASKED, asked, strict=True))
     given = {name: value for name, value in given.items() if value is not UNSET}
     longer = given.get("k", shop.k) - shop.k
     explore = min(max(shop.explore + longer, 0), shop.explore)
@@ -71,46 +75,58 @@ def items(
         shelf,
         policy=policy,
         query=draft.customer,
-        exclude=_excluded(draft.catalogue, draft.unlisted, request),
+        exclude=excluded(draft.catalogue, draft.unlisted, request),
         rng=np.random.default_rng(int(recommendation_id, 16)) if policy.explore else None,
     )
     told: list[list[str] | None] = [None] * len(slate.places)
     if request.explain:
         told = [*reasons(products, draft.customer, slate.places, related=draft.related)]
-    found: list[RecommendedItem] = []
-    for place, filled, propensity, why in zip(
-        slate.places, slate.filled, slate.propensities, told, strict=True
-    ):
-        scored = bool(np.isfinite(draft.scores[place]))
-        item = RecommendedItem(
-            product_id=products.product_ids[place],
-            position=len(found) + 1,
-            score=float(draft.scores[place] if scored else shelf.popularity[place]),
-            source=draft.source if scored else POPULARITY,
-            propensity=float(propensity),
-            filled=bool(filled),
+    scores = draft.scores[slate.places]
+    scored = np.isfinite(scores)
+    shown = zip(
+        products.product_ids[slate.places].tolist(),
+        np.where(scored, scores, shelf.popularity[slate.places]).tolist(),
+        scored.tolist(),
+        slate.propensities.tolist(),
+        slate.filled.tolist(),
+        told,
+        strict=True,
+    )
+    return [
+        RecommendedItem(
+            product_id=product_id,
+            position=position,
+            score=score,
+            source=draft.source if known else POPULARITY,
+            propensity=propensity,
+            filled=filled,
             reasons=why,
         )
-        found.append(item)
-    return found
+        for position, (product_id, score, known, propensity, filled, why) in enumerate(shown, 1)
+    ]
 
 
-def _excluded(
-    catalogue: Catalogue, unlisted: tuple[str, ...], request: RecommendationRequest
+def excluded(
+    catalogue: Catalogue,
+    unlisted: tuple[str, ...],
+    request: RecommendationRequest | SimilarRequest,
 ) -> BoolArray:
-    """Return (C,), True at what is `unlisted`, or what the request or its filter leaves out."""
-    products, asked = catalogue.products, request.filter
-    excluded = np.zeros(len(products), dtype=np.bool_)
-    named = pd.Index([*request.exclude_product_ids, *unlisted], dtype=object)
-    found = products.places.get_indexer(named)
-    excluded[found[found >= 0]] = True
+    """Return (C,), True at what is `unlisted` or unavailable, or what the request leaves out."""
+    left_out, asked = catalogue.unavailable.copy(), request.filter
+    for name in (*request.exclude_product_ids, *unlisted):
+        if (place := catalogue.products.places.get(name)) is not None:
+            left_out[place] = True
     if asked is None:
-        return excluded
+        return left_out
     if asked.categories:
-        wanted = set(asked.categories)
-        excluded |= np.array([name not in wanted for name in products.categories], dtype=np.bool_)
+        wanted = np.zeros(len(catalogue.categories) + 1, dtype=np.bool_)  # the last one: -1, none
+        wanted[[catalogue.categories.get(name, -1) for name in asked.categories]] = True
+        wanted[-1] = False
+        left_out |= ~wanted[catalogue.shelf.categories]
+    if asked.in_stock:
+        left_out |= catalogue.sold_out
     if asked.price_min is not None:
-        excluded |= ~(catalogue.prices >= asked.price_min)  # an unknown price is NaN: left out
+        left_out |= ~(catalogue.prices >= asked.price_min)  # an unknown price is NaN: left out
     if asked.price_max is not None:
-        excluded |= ~(catalogue.prices <= asked.price_max)
-    return excluded
+        left_out |= ~(catalogue.prices <= asked.price_max)
+    return left_out

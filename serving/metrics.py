@@ -18,6 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from serving.schemas.base import Answer
 from serving.schemas.events import EventsAnswer
 from serving.schemas.predictions import PredictionAnswer
+from serving.schemas.recommendations import RecommendationsAnswer
 
 _SHARED: Final = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # as prometheus_client saw it
 CONTENT_TYPE: Final = prometheus_client.CONTENT_TYPE_LATEST
@@ -104,6 +105,10 @@ class Tally:
             reasons = Counted(part.fallback_reason or "none" for part in answer.predictions)
             for reason, count in reasons.items():
                 self._answered(answer, reason, count)
+        elif isinstance(answer, RecommendationsAnswer):
+            for result in answer.results:
+                if result.answer is not None:
+                    self.answer(result.answer)
         elif isinstance(answer, Answer):
             self._answered(answer, answer.fallback_reason or "none", 1)
 

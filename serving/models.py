@@ -3,51 +3,36 @@
 import gc
 import json
 import logging
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, cast
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from experiments.definition import Experiment, running
+from features.product_changes import ProductChanges, Told
 from features.workspace import Workspace
 from serving import metrics
-from serving.rows import OnlineStore, frame
+from serving.catalogue import Catalogue, catalogue_of, holds, restocked
+from serving.rows import OnlineStore
 from training.bundle import Bundle, load_bundle
-from training.inputs import Products, encode_products, encode_queries
+from training.inputs import Products, encode_rows
 from training.recommender import Predictor, Recommender, Related, Relates, Scorer
-from training.slates import Shelf
 
 logger = logging.getLogger(__name__)
 POLL_S: Final = 0.5
-POPULARITY: Final = "buyers_28d"
-"""The product feature that orders the fallback list."""
-PRICE: Final = "unit_price"
-"""The product feature that filters read."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Catalogue:
-    """The product snapshot that lists are made from: C products."""
-
-    as_of: pd.Timestamp
-    products: Products
-    shelf: Shelf
-    """What lists are composed from; its popularity is the number of recent buyers."""
-    prices: npt.NDArray[np.float64]
-    """(C,) of the last sale, in the workspace's currency; NaN where unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ranker:
-    """A recommender version bound to a catalogue."""
+    """A recommender version bound to the products of a catalogue."""
 
     bundle: Bundle
-    catalogue: Catalogue
+    products: Products
     score: Scorer
     related: Related | None
     """What is bought along with what, where the model knows it."""
@@ -69,24 +54,29 @@ class Served:
 
 
 class Models:
-    """Follows a workspace: its champions, its product snapshot, its running experiments.
+    """Follows a workspace: champions, product snapshot, running experiments, changes of products.
 
     `served` is empty and `ready` false until the first load is done; with nothing to load it stays
     empty and ready. What cannot be loaded is logged and left out.
     """
 
-    def __init__(self, ws: Workspace, *, stores: Workspace | None) -> None:
+    def __init__(
+        self, ws: Workspace, *, stores: Workspace | None, changes: ProductChanges | None = None
+    ) -> None:
         self.served = Served()
         self.ready = False
         self._ws, self._stores = ws, stores
+        self._changes, self._told = changes, Told()
         self._bundles: dict[Path, Bundle] = {}
         self._stamp: object = None
 
     def refresh(self) -> bool:
-        """Load what changed on disk since the last call; return whether anything did."""
-        stamp = tuple(_stamps(self._watched()))
+        """Load what changed since the last call; return whether anything did."""
+        stamp, news = tuple(_stamps(self._watched())), self._news()
         if stamp == self._stamp:
-            return False
+            if news:
+                self._take(news)
+            return bool(news)
         self._stamp = stamp
         self.served = self._load()
         gc.unfreeze()
@@ -103,12 +93,39 @@ class Models:
                 self.refresh()
                 pause = POLL_S
             except Exception:  # the thread must outlive whatever a file holds; requests go on
-                pause = min(60.0, 2 * pause)
+                pause = min(5.0, 2 * pause)
                 self._stamp = None
                 metrics.LOAD_FAILED.set_to_current_time()
                 logger.exception("cannot load, again in %s s; what was served goes on", pause)
             if stop.wait(pause):
                 return
+
+    def _news(self) -> Told:
+        """Return what was said of products since the last call, as far as it can be read."""
+        if self._changes is None:
+            return Told()
+        try:
+            if self._changes.sequence() == self._told.sequence:
+                return Told()
+            news = self._changes.since(self._told.sequence)
+        except sqlite3.Error as error:
+            logger.warning("product changes: %s", error)
+            return Told()
+        self._told = self._told.then(news)
+        return news
+
+    def _take(self, news: Told) -> None:
+        """Serve `news`: prices and availability at once, texts and new products when bound."""
+        served, standing = self.served, self.served.catalogue
+        if standing is None:
+            return
+        self.served = replace(served, catalogue=restocked(standing, news))
+        if not holds(standing, news):
+            catalogue = self._catalogue()
+            bundles = {name: ranker.bundle for name, ranker in served.rankers.items()}
+            rankers = self._bound(bundles, catalogue)
+            champion = served.champion if served.champion in rankers else None
+            self.served = replace(served, catalogue=catalogue, rankers=rankers, champion=champion)
 
     def _watched(self) -> Iterator[Path]:
         yield self._ws.bundles / "current.json"
@@ -126,12 +143,7 @@ class Models:
         bundles = {name: self._bundle(name.replace("@", "/")) for name in sorted(names)}
         churn = self._bundle(current["churn"]) if "churn" in current else None
         catalogue = self._catalogue()
-        rankers: dict[str, Ranker] = {}
-        for name, bundle in bundles.items():
-            if bundle is not None and catalogue is not None:
-                ranker = self._ranker(name, bundle, catalogue)
-                if ranker is not None:
-                    rankers[name] = ranker
+        rankers = self._bound(bundles, catalogue)
         loaded = {b.folder: b for b in (*bundles.values(), churn) if b is not None}
         self._bundles = loaded
         return Served(
@@ -160,19 +172,7 @@ class Models:
         from features.store import online_products
 
         as_of, rows = online_products(self._ws)
-        products = encode_products(rows, as_of)
-        by_id = rows.set_index("product_id").reindex(products.product_ids)
-        prices = by_id[PRICE].to_numpy(np.float64)
-        standing = self.served.catalogue
-        if standing is not None and standing.as_of == as_of and _same(standing, products, prices):
-            return standing
-        buyers = by_id[POPULARITY].fillna(0).to_numpy(np.float32)
-        return Catalogue(
-            as_of=as_of,
-            products=products,
-            shelf=Shelf.of(products, popularity=buyers),
-            prices=prices,
-        )
+        return catalogue_of(rows, as_of, told=self._told, standing=self.served.catalogue)
 
     def _store(self) -> OnlineStore | None:
         if self._stores is None or not (self._stores.online / "current.json").exists():
@@ -187,33 +187,34 @@ class Models:
             logger.exception("cannot read the online store in %s", self._stores.feast)
         return client
 
-    def _ranker(self, name: str, bundle: Bundle, catalogue: Catalogue) -> Ranker | None:
+    def _bound(
+        self, bundles: Mapping[str, Bundle | None], catalogue: Catalogue | None
+    ) -> dict[str, Ranker]:
+        """Return the recommenders of `bundles` that can score the catalogue's products."""
+        found = {
+            name: self._ranker(name, bundle, catalogue.products)
+            for name, bundle in bundles.items()
+            if bundle is not None and catalogue is not None
+        }
+        return {name: ranker for name, ranker in found.items() if ranker is not None}
+
+    def _ranker(self, name: str, bundle: Bundle, products: Products) -> Ranker | None:
         standing = self.served.rankers.get(name)
-        if standing and standing.bundle is bundle and standing.catalogue is catalogue:
+        if standing and standing.bundle is bundle and standing.products is products:
             return standing
         try:
-            model, products = cast(Recommender, bundle.model), catalogue.products
+            model = cast(Recommender, bundle.model)
             score = model.scorer(products)
             related = model.related(products) if isinstance(model, Relates) else None
-            scores = score(encode_queries(frame([{}], ["warm-up"]), products))
+            at = pd.Timestamp(products.at, tz="UTC")
+            scores = score(encode_rows([{}], ["warm-up"], products, at))
             if scores.shape != (1, len(products)) or not np.isfinite(scores).all():
                 raise ValueError(f"{name}: {scores.shape} scores, or not all of them finite")
         except Exception:  # one broken version must not stop the others from answering
             metrics.LOAD_FAILED.set_to_current_time()
             logger.exception("cannot score with %s", name)
             return None
-        return Ranker(bundle=bundle, catalogue=catalogue, score=score, related=related)
-
-
-def _same(standing: Catalogue, products: Products, prices: npt.NDArray[np.float64]) -> bool:
-    """Return whether nothing that answers read differs from the `standing` catalogue."""
-    stood = standing.products
-    return (
-        np.array_equal(stood.product_ids, products.product_ids)
-        and np.array_equal(stood.features, products.features)
-        and np.array_equal(standing.prices, prices, equal_nan=True)
-        and (stood.titles, stood.categories) == (products.titles, products.categories)
-    )
+        return Ranker(bundle=bundle, products=products, score=score, related=related)
 
 
 def predictor(bundle: Bundle) -> Predictor:

@@ -7,6 +7,7 @@ import msgspec
 
 from serving.endpoints import ENDPOINTS, Endpoint
 from serving.problems import CODES
+from serving.schema_docs import describe
 from serving.schemas.base import Health, ProblemDetails
 
 _REF: Final = "#/components/schemas/{name}"
@@ -38,6 +39,7 @@ def document() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(
         [*types, ProblemDetails, Health], ref_template=_REF
     )
+    describe(components)
     health = _content("Health")
     gets: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         "/livez": ("Whether the process lives", {"200": health}),
@@ -64,7 +66,7 @@ def document() -> dict[str, Any]:
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     answers = {str(endpoint.status): {"description": "Done", **_content(endpoint.answer.__name__)}}
-    for status in _PROBLEMS:
+    for status in (*_PROBLEMS, *endpoint.problems):
         codes = ", ".join(code for code, (number, _) in CODES.items() if number == status)
         problem = _content("ProblemDetails", media_type="application/problem+json")
         answers[str(status)] = {"description": codes, **problem}

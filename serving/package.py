@@ -1,7 +1,8 @@
 """Make a Bento: code, model versions and product snapshot in one folder that runs anywhere.
 
 Customer rows, events and exposures stay outside: `REGULARS_STORES` names them where the Bento
-runs (`serving.backend`); without it the Bento answers with fallbacks. It carries the champions and
+runs (`serving.backend`), and what is said of products from then on; without it the Bento answers
+with fallbacks and knows of products what was said until it was made. It carries the champions and
 the versions that experiments compare now: one that starts later needs a new Bento.
 """
 
@@ -11,12 +12,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import yaml
 
 from experiments.definition import running
+from features.product_changes import ProductChanges
 from features.workspace import Workspace, write_json
 from serving.backend import PACKAGED
 from serving.launch import SERVICE, LaunchError
@@ -59,7 +62,8 @@ def _copy_code(context: Path) -> None:
 
 
 def copy_workspace(workspace: Workspace, packaged: Path) -> None:
-    """Copy to the new folder `packaged` what a Bento carries: settings, clock, models, products.
+    """Copy to the new folder `packaged` what a Bento carries: settings, clock, models, products
+    and what was said of them.
 
     Raises LaunchError when nothing was promoted or materialized.
     """
@@ -82,6 +86,9 @@ def copy_workspace(workspace: Workspace, packaged: Path) -> None:
     (packaged / "online").mkdir()
     shutil.copy2(workspace.online / online["products"], packaged / "online" / online["products"])
     write_json(packaged / "online" / "current.json", online)
+    if workspace.product_changes_db.exists():
+        with closing(ProductChanges(workspace.product_changes_db)) as changes:
+            changes.copy(packaged / workspace.product_changes_db.name)
 
 
 def _build(context: Path, *, store: Path) -> Path:

@@ -3,31 +3,91 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import pandas as pd
 from msgspec.structs import replace
 
+from features.customer_row import activity_frame
 from features.events import EventLog
-from serving.models import Models, predictor
-from serving.rows import (
-    OnlineStore,
-    Row,
-    StoreUnavailable,
-    age_s,
-    frame,
-    read_customer,
-    staleness,
-)
-from serving.schemas.base import Model
-from serving.schemas.predictions import ChurnRequest, Prediction, PredictionAnswer
+from serving.models import Models, Served, predictor
+from serving.rows import Customer, StoreUnavailable, age_s, read_customer, staleness
+from serving.schemas.base import FallbackReason, Model
+from serving.schemas.predictions import ChurnRequest, Prediction, PredictionAnswer, Reason
+from training import attributions
 from training.bundle import Bundle
-from training.inputs import encode_queries
+from training.inputs import encode_rows
 
 logger = logging.getLogger(__name__)
 TURN: Final = 32
 """Customers read before other requests get their turn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A customer that is asked about, and what is known of it."""
+
+    customer_id: str
+    customer: Customer | None
+    """None where it is unknown, or cannot be read."""
+    reason: FallbackReason | None
+    """Why the answer is not as good as it should be."""
+    age_s: float | None
+
+
+def read(served: Served, events: EventLog | None, customer_id: str, *, now: pd.Timestamp) -> Asked:
+    """Return what is known of the customer at `now`, fresh events included."""
+    since = served.catalogue.as_of if served.catalogue else now
+    customer: Customer | None = None
+    reason: FallbackReason | None = "unknown_customer"
+    try:
+        customer = read_customer(served.store, events, customer_id, at=now, since=since)
+    except StoreUnavailable as error:
+        logger.warning("online store: %s", error)
+        reason = "store_unavailable"
+    if customer is not None:
+        reason = staleness(customer, now) if customer.bought else "no_history"
+    age = None if customer is None else age_s(now, customer.stored_us)
+    return Asked(customer_id=customer_id, customer=customer, reason=reason, age_s=age)
+
+
+def who(served: Served) -> tuple[Model, int | None]:
+    """Return the churn model that answers, and its horizon in days; None without one."""
+    if served.churn is None or served.catalogue is None:
+        return Model(name="none", version=None), None
+    manifest, horizon = served.churn.manifest, predictor(served.churn).horizon_days
+    return Model(name=manifest.name, version=manifest.version), horizon
+
+
+def predict(
+    served: Served, asked: Sequence[Asked], *, now: pd.Timestamp, explain: bool = False
+) -> list[Prediction]:
+    """Return the probability of each customer that it places no order within the horizon.
+
+    Of whom no purchase is known, or cannot be read, it is the share of all customers who left in
+    the model's last test window; null without a model.
+    """
+    blank = Prediction(customer_id="", value=_rate(served.churn), feature_age_s=None)
+    found = [
+        replace(blank, customer_id=a.customer_id, feature_age_s=a.age_s, fallback_reason=a.reason)
+        for a in asked
+    ]
+    if served.churn is None or served.catalogue is None:
+        return [replace(p, fallback_reason="model_unavailable") for p in found]
+    bought = {p: a.customer.row for p, a in enumerate(asked) if a.customer and a.customer.bought}
+    rows, ids = list(bought.values()), [asked[place].customer_id for place in bought]
+    queries, model = encode_rows(rows, ids, served.catalogue.products, now), predictor(served.churn)
+    for place, value in zip(bought, model.predict(queries), strict=True):
+        found[place] = replace(found[place], value=float(value))
+    typical = served.churn.manifest.typical
+    if explain and typical and bought:
+        stored = activity_frame(rows)
+        told = attributions.explain(model, stored, queries, at=now, typical=typical)
+        for place, reasons in zip(bought, told, strict=True):
+            found[place] = replace(found[place], reasons=[Reason(**asdict(r)) for r in reasons])
+    return found
 
 
 class Predictions:
@@ -39,63 +99,40 @@ class Predictions:
         self._models, self._events, self._clock = models, events, clock
 
     async def churn(self, request: ChurnRequest, *, request_id: str) -> PredictionAnswer:
-        """Return for each customer the probability of no order within the horizon.
-
-        Of whom no purchase is known, or cannot be read, it is the share of all customers who left
-        in the model's last test window.
-        """
+        """Return for each customer the probability of no order within the horizon."""
         now, served = self._clock(), self._models.served
-        catalogue, bundle = served.catalogue, served.churn
-        since = catalogue.as_of if catalogue else now
-        rows: dict[int, Row] = {}
-        predictions: list[Prediction] = []
-        rate = _rate(bundle)
+        asked = []
         for place, customer_id in enumerate(request.customer_ids):
-            prediction, row = self._read(served.store, customer_id, now, since)
-            if row is not None:
-                rows[place] = row
-            predictions.append(replace(prediction, value=rate))
+            asked.append(read(served, self._events, customer_id, now=now))
             if place % TURN == TURN - 1:
                 await asyncio.sleep(0)
-        ages = [p.feature_age_s for p in predictions if p.feature_age_s is not None]
-        model, horizon = Model(name="none", version=None), None
-        if bundle is None or catalogue is None:
-            predictions = [replace(p, fallback_reason="model_unavailable") for p in predictions]
+        typical_value = None
+        if request.explain:  # 128 times the work
+            predictions = await asyncio.to_thread(predict, served, asked, now=now, explain=True)
+            typical_value = _typical_value(served, now)
         else:
-            manifest, horizon = bundle.manifest, predictor(bundle).horizon_days
-            model = Model(name=manifest.name, version=manifest.version)
-            ids = [request.customer_ids[place] for place in rows]
-            queries = encode_queries(frame(list(rows.values()), ids), catalogue.products, now)
-            for place, value in zip(rows, predictor(bundle).predict(queries), strict=True):
-                predictions[place] = replace(predictions[place], value=float(value))
+            predictions = predict(served, asked, now=now)
+        model, horizon = who(served)
         return PredictionAnswer(
             request_id=request_id,
             model=model,
             experiments=[],
-            feature_age_s=max(ages, default=None),
+            feature_age_s=max((a.age_s for a in asked if a.age_s is not None), default=None),
             horizon_days=horizon,
             predictions=predictions,
             fallback_reason="model_unavailable" if horizon is None else None,
+            typical_value=typical_value,
         )
-
-    def _read(
-        self, store: OnlineStore | None, customer_id: str, now: pd.Timestamp, since: pd.Timestamp
-    ) -> tuple[Prediction, Row | None]:
-        """Return the prediction without its value, and the row to predict from, if there is one."""
-        blank = Prediction(customer_id=customer_id, value=None, feature_age_s=None)
-        try:
-            customer = read_customer(store, self._events, customer_id, at=now, since=since)
-        except StoreUnavailable as error:
-            logger.warning("online store: %s", error)
-            return replace(blank, fallback_reason="store_unavailable"), None
-        if customer is None:
-            return replace(blank, fallback_reason="unknown_customer"), None
-        blank = replace(blank, feature_age_s=age_s(now, customer.stored))
-        if not customer.bought:
-            return replace(blank, fallback_reason="no_history"), None
-        return replace(blank, fallback_reason=staleness(customer, now)), customer.row
 
 
 def _rate(bundle: Bundle | None) -> float | None:
     rate = None if bundle is None else bundle.manifest.metrics.get("churn_rate")
     return None if rate is None or math.isnan(rate) else rate
+
+
+def _typical_value(served: Served, now: pd.Timestamp) -> float | None:
+    if served.churn is None or served.catalogue is None or not served.churn.manifest.typical:
+        return None
+    row = attributions.typical_row(served.churn.manifest.typical, now)
+    queries = encode_rows([row], [""], served.catalogue.products, now)
+    return float(predictor(served.churn).predict(queries)[0])

@@ -16,12 +16,16 @@ CODES: Final = {
     "unauthorized": (401, "The request needs a key that stands"),
     "forbidden": (403, "The key does not open this path"),
     "not_found": (404, "There is nothing at this path"),
+    "unknown_product": (404, "No such product is known"),
     "method_not_allowed": (405, "This path takes another method"),
     "body_timeout": (408, "The body did not arrive in time"),
     "body_too_large": (413, "The body is too large"),
     "validation_failed": (422, "The body breaks the schema"),
     "idempotency_key_reused": (422, "This Idempotency-Key came with another body"),
     "rate_limited": (429, "The key asks too often"),
+    "unknown_experiment": (404, "No experiment has this key"),
+    "experiment_conflict": (409, "The experiment does not allow this now"),
+    "analysis_unavailable": (503, "There is no analysis yet"),
     "internal_error": (500, "The server failed"),
     "store_unavailable": (503, "A store cannot be reached"),
     "not_ready": (503, "The server is still loading"),
@@ -30,7 +34,7 @@ CODES: Final = {
 }
 RETRY_AFTER_S: Final = 1
 _HEADERS: Final = {"Cache-Control": "private, no-store"}
-_PATH: Final = re.compile(r"^(?P<text>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
+_PATH: Final = re.compile(r"^(?P<text>.*?)(?: - at (?:`key` in )?`\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _FIELD: Final = re.compile(r"(?:unknown|required) field `(?P<name>.*)`$", re.DOTALL)
 _STEP: Final = re.compile(r"\.([^.\[]+)|\[([^\]]*)\]")
 
@@ -52,9 +56,9 @@ class Problem(Exception):
         self.errors = errors or []
         self.headers = dict(headers or {})
 
-    def response(self, *, request_id: str, instance: str) -> Response:
-        """Return the HTTP answer; `instance` is the path that was asked."""
-        body = ProblemDetails(
+    def details(self, *, request_id: str, instance: str) -> ProblemDetails:
+        """Return what a caller is told; `instance` is the path that was asked."""
+        return ProblemDetails(
             type=f"urn:regulars:problem:{self.code}",
             title=self.title,
             status=self.status,
@@ -64,11 +68,14 @@ class Problem(Exception):
             request_id=request_id,
             errors=self.errors,
         )
+
+    def response(self, *, request_id: str, instance: str) -> Response:
+        """Return the HTTP answer; `instance` is the path that was asked."""
         headers = _HEADERS | {"X-Request-Id": request_id} | self.headers
         if self.status == 503:
             headers.setdefault("Retry-After", str(RETRY_AFTER_S))
         return Response(
-            msgspec.json.encode(body),
+            msgspec.json.encode(self.details(request_id=request_id, instance=instance)),
             status_code=self.status,
             media_type="application/problem+json",
             headers=headers,
@@ -92,6 +99,8 @@ def field_error(error: msgspec.ValidationError) -> FieldError:
 
     >>> field_error(msgspec.ValidationError("Expected `int` <= 100 - at `$.k`"))
     FieldError(pointer='/k', detail='Expected `int` <= 100')
+    >>> field_error(msgspec.ValidationError("Expected `str` - at `key` in `$.stock`")).pointer
+    '/stock'
     >>> field_error(msgspec.ValidationError("Object contains unknown field `a/b`")).pointer
     '/a~1b'
     """

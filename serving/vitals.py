@@ -102,13 +102,10 @@ class Vitals:
 
 
 def writable(path: Path) -> bool:
-    """Return whether the SQLite database at `path` takes a writer within a second.
-
-    One that does not stand yet is made, as its first writer would.
-    """
+    """Return whether the SQLite database at `path` stands and takes a writer within a second."""
+    uri = f"{path.absolute().as_uri()}?mode=rw"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path, timeout=1, isolation_level=None)) as connection:
+        with closing(sqlite3.connect(uri, uri=True, timeout=1, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
     except (sqlite3.Error, OSError):

@@ -1,6 +1,6 @@
 """With the clock fixed at a snapshot, HTTP gives what is computed offline."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import httpx
@@ -8,18 +8,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.events import microseconds
 from features.simulator import World, WorldConfig
 from features.store import FeatureClient, online_products
 from features.tables import write_tables
 from features.workspace import Workspace
-from serving.rows import frame
+from tests.features.shop import stored
 from tests.serving.test_server import server
 from training import registry
 from training.bundle import load_bundle
 from training.churn import ChurnConfig
 from training.data import TrainingData
 from training.fit import fit
-from training.inputs import FloatArray, Products, Queries, encode_products, encode_queries
+from training.inputs import (
+    FloatArray,
+    Products,
+    Queries,
+    encode_products,
+    encode_queries,
+    encode_rows,
+)
 from training.network_ranker import NetworkConfig
 from training.ranking import top_k
 from training.score import churn_probabilities, recommendations, write_scores
@@ -131,14 +139,17 @@ def asked(http: httpx.Client, path: str, **request: Any) -> dict[str, Any]:
 def test_the_stored_features_are_the_trained_ones(shop: Shop) -> None:
     assert len(shop.rows) == CUSTOMERS
     client, customer_ids = FeatureClient(shop.ws), shop.rows["customer_id"].tolist()
-    stored = [client.online_customer(customer_id) for customer_id in customer_ids]
-    found = [row for row in stored if row is not None]
-    assert {row["event_timestamp"] for row in found} == {shop.as_of}
-    assert all(set(row) == set(shop.rows.columns) for row in found)
-    online = frame(found, customer_ids)
-    for name in online:
-        for one, other in zip(online[name], shop.rows[name], strict=True):
-            np.testing.assert_array_equal(one, other, err_msg=name)
+    rows = [client.online_customer(customer_id) for customer_id in customer_ids]
+    found = [row for row in rows if row is not None]
+    assert {row["snapshot_timestamp"] for row in found} == {microseconds(shop.as_of)}
+    for row, (_, offline) in zip(found, shop.rows.iterrows(), strict=True):
+        assert {name: stored(value) for name, value in row.items()} == {
+            name: stored(offline[name]) for name in row
+        }
+    online = encode_rows(found, customer_ids, shop.products, shop.as_of)
+    for field in fields(Queries):
+        one, other = (getattr(queries, field.name) for queries in (online, shop.queries))
+        np.testing.assert_array_equal(one, other, err_msg=field.name)
     as_of, products = online_products(shop.ws)
     assert as_of == shop.as_of
     pd.testing.assert_frame_equal(

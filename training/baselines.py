@@ -11,6 +11,7 @@ from configs.loader import Config
 from features.ages import PRODUCT_INPUTS
 from features.workspace import write_json
 from training.inputs import FloatArray, Products, Queries
+from training.purchases import add_left, faded_history
 from training.recommender import Scorer
 
 if TYPE_CHECKING:
@@ -98,10 +99,9 @@ class OwnPurchases:
         popular = self.config.popularity_weight * products.features[:, _RECENT_BUYERS]
 
         def score(queries: Queries) -> FloatArray:
-            scores: FloatArray = np.tile(popular.astype(np.float32), (len(queries), 1))
-            rows, places = np.nonzero(queries.history >= 0)
-            left = 0.5 ** (queries.history_days[rows, places] / self.config.half_life_days)
-            np.add.at(scores, (rows, queries.history[rows, places]), left)
+            scores: FloatArray = np.tile(popular, (len(queries), 1))
+            left = faded_history(queries, half_life_days=self.config.half_life_days)
+            add_left(scores, left)
             return scores
 
         return score

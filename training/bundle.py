@@ -43,6 +43,9 @@ class Manifest(Config):
     seed: int
     metrics: dict[str, float]
     """Of the last window before `as_of`, by a model that had not seen it."""
+    typical: dict[str, float] = pydantic.Field(default_factory=dict)
+    """Of a churn model: the typical customer at `as_of`, whom its reasons compare with
+    (`training.attributions.typical`); empty in versions made before there were reasons."""
 
 
 @dataclass(frozen=True, kw_only=True)

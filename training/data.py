@@ -83,6 +83,10 @@ class TrainingData:
         rows = self._rows(customers, service="churn_v1")
         return {at: customer_inputs(rows[at], at) for at in customers}
 
+    def activity_rows(self, at: pd.Timestamp, customer_ids: Sequence[str] | Ids) -> pd.DataFrame:
+        """Return the activity of `customer_ids` as stored at `at`, a row each."""
+        return self._rows({at: customer_ids}, service="churn_v1")[at]
+
     def _rows(
         self, customers: Mapping[pd.Timestamp, Sequence[str] | Ids], *, service: str
     ) -> dict[pd.Timestamp, pd.DataFrame]:

@@ -17,6 +17,7 @@ from configs.loader import Config
 from features.workspace import Workspace
 from training import registry
 from training.assess import Assessment, Metrics, assess, make_judge, window_days
+from training.attributions import typical_customer
 from training.bundle import Manifest
 from training.commit import git_commit
 from training.curves import draw_curves
@@ -144,6 +145,7 @@ def _manifest(job: Job, found: Assessment, config: Config) -> Manifest:
         config=config.model_dump(mode="json"),
         seed=job.seed,
         metrics={k: v for k, v in found.metrics.items() if math.isfinite(v)},
+        typical=typical_customer(job.full) if name == "churn" else {},
     )
 
 

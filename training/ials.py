@@ -5,17 +5,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 import numpy as np
-import pandas as pd
 import pydantic
 from safetensors.numpy import load_file, save_file
-from scipy.sparse import csr_array, csr_matrix
+from scipy.linalg import solve_triangular
+from scipy.sparse import csr_matrix
 
+from configs.compiled import compiled
 from configs.loader import Config
 from features.ages import PRODUCT_INPUTS
 from features.workspace import write_json
 from training.inputs import FloatArray, Products, Queries
-from training.interactions import faded_history, interactions
+from training.interactions import interactions
 from training.item_to_item import LearningHalfLife
+from training.purchases import Faded, add_left, faded_history
 from training.recommender import Scorer
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 WEIGHTS: Final = "weights.safetensors"
 SETTINGS: Final = "ials.json"
 _RECENT_BUYERS: Final = PRODUCT_INPUTS.index("log_buyers_28d")
+_ACCURACY: Final = 1e-7  # of a customer's vector: what is left of the right side of its equations
 
 
 class IALSConfig(Config):
@@ -97,16 +100,17 @@ class IALS:
         A product that was not learned is found by its own purchases and its popularity alone.
         """
         config = self.config
-        places = pd.Index(self._product_ids, dtype=object).get_indexer(products.places)
-        vectors = np.where(places[:, None] >= 0, self._vectors[places], 0)
-        gram = gram_matrix(vectors, penalty=config.penalty)
+        places = products.among(self._product_ids)
+        vectors = np.where(places[:, None] >= 0, self._vectors[places], np.float32(0))
+        vectors = whitened(vectors, penalty=config.penalty)
         popular = config.popularity_weight * products.features[:, _RECENT_BUYERS]
 
         def score(queries: Queries) -> FloatArray:
-            left = faded_history(queries, width=len(products), half_life_days=config.half_life_days)
-            found = customer_vectors(left, vectors, gram, confidence=config.confidence)
-            repeats = config.repeat_weight * left.toarray()
-            scores: FloatArray = found @ vectors.T + repeats + popular
+            left = faded_history(queries, half_life_days=config.half_life_days)
+            found = customer_vectors(left, vectors, confidence=config.confidence)
+            scores: FloatArray = found @ vectors.T
+            add_left(scores, left, weight=config.repeat_weight)
+            scores += popular
             return scores
 
         return score
@@ -131,33 +135,62 @@ class IALS:
         )
 
 
-def gram_matrix(vectors: FloatArray, *, penalty: float) -> FloatArray:
-    """Return V'V + penalty (D, D), what all customers' equations share, from V = `vectors` (C, D).
+def whitened(vectors: FloatArray, *, penalty: float) -> FloatArray:
+    """Return `vectors` V (C, D) in coordinates in which V'V + penalty becomes the unit matrix.
 
-    >>> gram_matrix(np.float32([[1], [2]]), penalty=1)
-    array([[6.]], dtype=float32)
+    What all customers' equations share is solved by that, once; products of vectors that are
+    customers' and products' stay what they are.
+
+    >>> whitened(np.float32([[1], [2]]), penalty=4)  # by the root of 1 + 4 + 4
+    array([[0.33333334],
+           [0.6666667 ]], dtype=float32)
     """
-    dim = vectors.shape[1]
-    gram: FloatArray = vectors.T @ vectors + np.float32(penalty) * np.eye(dim, dtype=np.float32)
-    return gram
+    exact = vectors.astype(np.float64)
+    gram = exact.T @ exact + penalty * np.eye(vectors.shape[1])
+    found = solve_triangular(np.linalg.cholesky(gram), exact.T, lower=True)
+    return np.ascontiguousarray(found.T, dtype=np.float32)
 
 
-def customer_vectors(
-    bought: csr_array, vectors: FloatArray, gram: FloatArray, *, confidence: float
-) -> FloatArray:
-    """Return the vectors (B, D) of the customers who bought `bought` (B, C), given the products'.
+def customer_vectors(bought: Faded, vectors: FloatArray, *, confidence: float) -> FloatArray:
+    """Return the vectors (B, D) of the customers who bought `bought`, given the products' (C, D).
 
     The minimum of sum_c w_c (p_c - u v_c)^2 + penalty |u|^2 over all C products, where p is 1 and
-    w is 1 + confidence * bought for what was bought, else p is 0 and w is 1 (Hu et al., 2008).
+    w is 1 + confidence * bought for what was bought, else p is 0 and w is 1 (Hu et al., 2008). The
+    products' vectors are `whitened`, and so are those returned: then the equations are
+    (1 + V' E V) u = V' (1 + e) over the products bought alone, e = confidence * bought, and are
+    solved by conjugate gradients to 32-bit rounding (Hestenes and Stiefel, 1952).
 
-    >>> one, vectors = csr_array(np.float32([[1, 0], [0, 0]])), np.float32([[1], [2]])
-    >>> customer_vectors(one, vectors, gram_matrix(vectors, penalty=1), confidence=4)  # 5 / 10
-    array([[0.5],
-           [0. ]], dtype=float32)
+    >>> one = Faded(starts=np.array([0, 1, 1]), places=np.array([0]), left=np.float32([1]))
+    >>> customer_vectors(one, np.float32([[0.5], [0.1]]), confidence=4)  # 5 * .5 / (1 + 4 * .25)
+    array([[1.25],
+           [0.  ]], dtype=float32)
     """
-    found = np.zeros((bought.shape[0], vectors.shape[1]), dtype=np.float32)
-    for row, (start, stop) in enumerate(zip(bought.indptr, bought.indptr[1:], strict=False)):
-        own = vectors[bought.indices[start:stop]]
-        extra = np.float32(confidence) * bought.data[start:stop]
-        found[row] = np.linalg.solve(gram + (own.T * extra) @ own, (1 + extra) @ own)
+    found = np.zeros((len(bought.starts) - 1, vectors.shape[1]), dtype=np.float32)
+    _solve(bought, vectors, np.float32(confidence), found)
     return found
+
+
+@compiled
+def _solve(bought: Faded, vectors: FloatArray, confidence: np.float32, found: FloatArray) -> None:
+    """Write into `found` (B, D), which is 0, the solutions of `customer_vectors`."""
+    dim = vectors.shape[1]
+    for row in range(len(found)):
+        start, stop = bought.starts[row], bought.starts[row + 1]
+        extra = confidence * bought.left[start:stop]
+        own = np.empty((len(extra), dim), dtype=np.float32)
+        rest = np.zeros(dim, dtype=np.float32)
+        for number in range(len(extra)):
+            own[number] = vectors[bought.places[start + number]]
+            rest += (np.float32(1) + extra[number]) * own[number]
+        step, size = rest.copy(), rest @ rest
+        enough = np.float32(_ACCURACY**2) * size
+        for _ in range(2 * dim):
+            if size <= enough:
+                break
+            moved = step + (extra * (own @ step)) @ own
+            length = size / (step @ moved)
+            found[row] += length * step
+            rest -= length * moved
+            before, size = size, rest @ rest
+            step *= size / before
+            step += rest

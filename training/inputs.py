@@ -3,6 +3,7 @@
 Built from feature rows by the same functions in training, scoring and serving.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,10 +13,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from configs.errors import UserError
-from features.ages import customer_inputs, product_inputs
+from features.ages import CUSTOMER_INPUTS, customer_inputs, customer_inputs_of, product_inputs
+from features.customer_row import Row
+from features.schema import HISTORY_LISTS
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
+
+
+_DAY_US = 86_400e6
 
 
 class NotEnoughData(UserError, ValueError):
@@ -36,9 +42,14 @@ class Products:
         return len(self.product_ids)
 
     @cached_property
-    def places(self) -> "pd.Index[str]":
-        """Finds a product's index by its id."""
-        return pd.Index(self.product_ids, dtype=object)
+    def places(self) -> dict[str, int]:
+        """A product's index by its id."""
+        return {product_id: place for place, product_id in enumerate(self.product_ids)}
+
+    def among(self, product_ids: Sequence[str]) -> IntArray:
+        """Return (C,) where each product stands in `product_ids`; -1 where it does not."""
+        found = {product_id: place for place, product_id in enumerate(product_ids)}
+        return np.array([found.get(name, -1) for name in self.product_ids], dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,25 +98,58 @@ def encode_queries(
     row and becomes an empty history. L is the longest history of the frame, at least 1.
     """
     at = pd.Timestamp(products.at, tz="UTC") if at is None else at
-    bought = [list(row) if _is_list(row) else [] for row in frame["recent_products"]]
-    lengths = np.array([len(row) for row in bought], dtype=np.int64)
-    filled = np.arange(max(1, lengths.max(initial=0))) < lengths[:, None]
-    history = np.full(filled.shape, -1, dtype=np.int64)
-    days = np.zeros(filled.shape, dtype=np.float32)
-    values = np.zeros(filled.shape, dtype=np.float32)
-    if lengths.any():
-        times = np.concatenate(
-            [np.asarray(row, dtype=np.int64) for row in frame["recent_timestamps"][lengths > 0]]
-        )
-        names = [product_id for row in bought for product_id in row]
-        history[filled] = products.places.get_indexer(pd.Index(names, dtype=object))
-        moment = to_datetime64(at).astype(np.int64)
-        days[filled] = np.maximum((moment - times) / 86_400e6, 0)
-        values[filled] = np.concatenate(list(frame["recent_values"][lengths > 0]))
+    lists = [
+        (list(names), times, values) if _is_list(names) else ([], (), ())
+        for names, times, values in zip(*(frame[name] for name in HISTORY_LISTS), strict=True)
+    ]
+    return _queries(
+        frame["customer_id"].to_numpy(object), customer_inputs(frame, at), lists, products, at
+    )
+
+
+def encode_rows(
+    rows: Sequence[Row], customer_ids: Sequence[str], products: Products, at: pd.Timestamp
+) -> Queries:
+    """Return what `encode_queries` does, from B online rows; `{}`: nothing is known."""
+    lists = [
+        ([], (), ()) if row.get(HISTORY_LISTS[0]) is None else [row[name] for name in HISTORY_LISTS]
+        for row in rows
+    ]
+    activity = [customer_inputs_of(row, at) for row in rows]
+    return _queries(
+        np.array(customer_ids, dtype=object),
+        np.concatenate(activity) if activity else np.empty((0, len(CUSTOMER_INPUTS)), np.float32),
+        lists,
+        products,
+        at,
+    )
+
+
+def _queries(
+    customer_ids: npt.NDArray[np.object_],
+    activity: FloatArray,
+    lists: Sequence[Sequence[Any]],
+    products: Products,
+    at: pd.Timestamp,
+) -> Queries:
+    """Return B queries from their history `lists`: products, times (microseconds), values."""
+    longest = max([len(names) for names, _, _ in lists], default=0)
+    shape = (len(lists), max(1, longest))
+    history = np.full(shape, -1, dtype=np.int64)
+    days = np.zeros(shape, dtype=np.float32)
+    values = np.zeros(shape, dtype=np.float32)
+    moment, places = to_datetime64(at), products.places
+    now = int(moment.view("i8"))
+    for row, (names, times, worth) in enumerate(lists):
+        count = len(names)
+        if count:
+            history[row, :count] = [places.get(name, -1) for name in names]
+            days[row, :count] = np.maximum((now - np.asarray(times)) / _DAY_US, 0)
+            values[row, :count] = worth
     return Queries(
-        customer_ids=frame["customer_id"].to_numpy(object),
-        at=np.full(len(frame), to_datetime64(at)),
-        activity=customer_inputs(frame, at),
+        customer_ids=customer_ids,
+        at=np.full(len(customer_ids), moment),
+        activity=activity,
         history=history,
         history_days=days,
         history_values=values,
@@ -114,7 +158,7 @@ def encode_queries(
 
 def to_datetime64(at: pd.Timestamp) -> np.datetime64:
     """Return the UTC time `at` as numpy holds it: without a zone, in microseconds."""
-    return at.tz_convert("UTC").tz_localize(None).as_unit("us").to_datetime64()
+    return at.as_unit("us").asm8
 
 
 def _is_list(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Who bought what, as sparse matrices: to learn from, and to score by."""
+"""Who bought what, as a sparse matrix to learn from."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from training.inputs import NotEnoughData, Queries
+from training.inputs import NotEnoughData
 
 if TYPE_CHECKING:
     from training.data import TrainingData
@@ -41,14 +41,3 @@ def interactions(data: "TrainingData", *, half_life_days: float | None = None) -
         values = 0.5 ** (days.to_numpy() / half_life_days)
     matrix = csr_array((values.astype(np.float32), (rows, columns)))
     return Interactions(product_ids=product_ids.tolist(), matrix=matrix)
-
-
-def faded_history(queries: Queries, *, width: int, half_life_days: float) -> csr_array:
-    """Return what is left of each customer's purchases, (B, width): those of one product add up.
-
-    Purchases that are older than the stored history count nothing.
-    """
-    rows, places = np.nonzero(queries.history >= 0)
-    left = 0.5 ** (queries.history_days[rows, places] / half_life_days)
-    columns = queries.history[rows, places]
-    return csr_array((left.astype(np.float32), (rows, columns)), shape=(len(queries), width))

@@ -7,19 +7,31 @@ weights of their purchases, faded by age, add up; a repeat and recent demand cou
 import json
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Generic, Self, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    NamedTuple,
+    Self,
+    TypeVar,
+)
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 import pydantic
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_array, diags_array, eye_array, vstack
 
+from configs.compiled import compiled
 from configs.loader import Config
 from features.ages import PRODUCT_INPUTS
 from features.workspace import write_json
 from training.inputs import FloatArray, IntArray, Products, Queries
-from training.interactions import faded_history, interactions
+from training.interactions import interactions
+from training.purchases import Faded, faded_history
 from training.recommender import Related, Scorer
 
 if TYPE_CHECKING:
@@ -123,6 +135,14 @@ class ItemToItemConfig(Config):
 C = TypeVar("C", bound=ItemToItemConfig)
 
 
+class _Weights(NamedTuple):
+    """A sparse matrix (C, C), row after row."""
+
+    starts: npt.NDArray[np.int32]  # (C + 1,)
+    columns: npt.NDArray[np.int32]  # (N,)
+    values: FloatArray  # (N,)
+
+
 class ItemToItem(ABC, Generic[C]):
     """Ranks products by the weights that lead to them from a customer's faded purchases."""
 
@@ -159,27 +179,28 @@ class ItemToItem(ABC, Generic[C]):
         A product that was not learned is found by its own purchases and its popularity alone.
         """
         width = len(products)
-        places = pd.Index(self._product_ids, dtype=object).get_indexer(products.places)
+        places = products.among(self._product_ids)
         known = np.flatnonzero(places >= 0)
         chosen = csr_array(
             (np.ones(len(known), dtype=np.float32), (known, places[known])),
             shape=(width, len(self._product_ids)),
         )
         repeats = self.config.repeat_weight * eye_array(width, dtype=np.float32)
-        weights = csr_array(chosen @ self._weights @ chosen.T + repeats, dtype=np.float32)
+        matrix = csr_array(chosen @ self._weights @ chosen.T + repeats, dtype=np.float32)
+        weights = _Weights(matrix.indptr, matrix.indices, matrix.data)
         popular = self.config.popularity_weight * products.features[:, _RECENT_BUYERS]
 
         def score(queries: Queries) -> FloatArray:
-            half_life = self.config.half_life_days
-            left = faded_history(queries, width=width, half_life_days=half_life)
-            scores: FloatArray = (left @ weights).toarray() + popular
+            left = faded_history(queries, half_life_days=self.config.half_life_days)
+            scores = np.zeros((len(queries), width), dtype=np.float32)
+            _add_weights(left, weights, popular, scores)
             return scores
 
         return score
 
     def related(self, products: Products) -> Related:
         """Return the weights from bought products to others; 0 where one was not learned."""
-        learned = pd.Index(self._product_ids, dtype=object).get_indexer(products.places)
+        learned = products.among(self._product_ids)
 
         def weights(bought: IntArray, others: IntArray) -> FloatArray:
             rows, columns = learned[bought], learned[others]
@@ -214,6 +235,18 @@ class ItemToItem(ABC, Generic[C]):
                 (parts["data"], parts["indices"], parts["indptr"]), shape=(count, count)
             ),
         )
+
+
+@compiled
+def _add_weights(bought: Faded, weights: _Weights, popular: FloatArray, scores: FloatArray) -> None:
+    """Add to `scores` (B, C) the weights from what each customer has left, then `popular` (C,)."""
+    for row in range(len(scores)):
+        line = scores[row]
+        for number in range(bought.starts[row], bought.starts[row + 1]):
+            place, left = bought.places[number], bought.left[number]
+            for entry in range(weights.starts[place], weights.starts[place + 1]):
+                line[weights.columns[entry]] += left * weights.values[entry]
+        line += popular
 
 
 class CosineConfig(ItemToItemConfig):

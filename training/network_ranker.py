@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from configs.loader import Config
 from features.workspace import write_json
 from training.inputs import FloatArray, IntArray
+from training.layers import Layers
 from training.losses import softmax_loss
 from training.ranker import RankerExamples
 from training.towers import Standardise
@@ -84,6 +85,8 @@ class NetworkRanker:
     def __init__(self, config: NetworkConfig, net: RankerNet) -> None:
         self._config = config
         self._net = net.eval()
+        state = net.state_dict().items()
+        self._layers = Layers.of({name: tensor.cpu().numpy() for name, tensor in state})
 
     @classmethod
     def fit(cls, examples: RankerExamples, *, config: NetworkConfig, seed: int, run: "Run") -> Self:
@@ -104,12 +107,11 @@ class NetworkRanker:
             new = _list_loss(scores, batch, among=batch.new)
             return _list_loss(scores, batch) + config.new_weight * new
 
-        model = cls(config, net)
         learner = Learner(
             net,
             batches=batches,
             loss=loss,
-            model=lambda: model,
+            model=lambda: cls(config, net),
             lr=config.lr,
             lr_decay=config.lr_decay,
             weight_decay=config.weight_decay,
@@ -117,14 +119,11 @@ class NetworkRanker:
             run=run,
         )
         train(learner, epochs=config.epochs, run=run)
-        return model
+        return cls(config, net)
 
     def score(self, inputs: FloatArray) -> FloatArray:
         """Return the scores (N,) of candidates (N, F)."""
-        device = self._net.standardise.mean.device
-        with torch.inference_mode():
-            scores: FloatArray = self._net(torch.from_numpy(inputs).to(device)).cpu().numpy()
-        return scores
+        return self._layers.scores(np.ascontiguousarray(inputs.T))
 
     def save(self, folder: Path) -> None:
         """Write weights and settings into the existing `folder`."""

@@ -4,17 +4,17 @@ All of it comes from the query's history (at most HISTORY_LENGTH purchases) and 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
+from configs.compiled import compiled
 from features.ages import NEVER_DAYS, PRODUCT_INPUTS, SINGLE_GAP_DAYS
 from features.schema import HISTORY_LENGTH
 from training.diversity import content_vectors
 from training.inputs import FloatArray, IntArray, Products, Queries
+from training.purchases import group
 from training.ranking import Pairs
 
 HALF_LIVES: Final = (14.0, 60.0, 200.0)
@@ -46,13 +46,28 @@ PAIR_INPUTS: Final = (
     "history_order_size",  # purchases to orders
     "history_days",  # since the oldest purchase
 )
+_OF_PRICE: Final = PAIR_INPUTS.index("price_to_usual")  # and what is alike after it
 _LOG_PRICE: Final = PRODUCT_INPUTS.index("log_price")
 _ALIKE_DAYS: Final = 60.0
 _VALUE_DAYS: Final = 60.0
 
 Numbers = npt.NDArray[np.float64]
-PairReader = Callable[[Queries, Pairs], FloatArray]
-"""Takes B queries and N pairs of a query and a product; gives (N, F), columns PAIR_INPUTS."""
+Indices = npt.NDArray[np.int32]
+
+
+class _Catalogue(NamedTuple):
+    """What is read of C products: log prices, and content vectors (C, `dim`), row after row."""
+
+    price: Numbers
+    mean_price: float
+    starts: Indices  # (C + 1,)
+    tokens: Indices
+    vectors: FloatArray
+    dim: int
+
+
+PairReader = Callable[[Queries, Pairs, FloatArray], None]
+"""Takes B queries and N pairs of a query and a product; writes (F, N), rows as PAIR_INPUTS."""
 
 
 def pair_reader(products: Products) -> PairReader:
@@ -62,180 +77,134 @@ def pair_reader(products: Products) -> PairReader:
     SINGLE_GAP_DAYS between purchases. Products are alike by title and category.
     """
     price = products.features[:, _LOG_PRICE].astype(np.float64)
+    mean_price = float(price.mean()) if len(price) else 0.0
     vectors = content_vectors(products)
-    by_token = csr_array(vectors.T)
-    known = (vectors.power(2).sum(axis=1) > 0).astype(np.float64)  # 0: nothing to be like
+    content = (vectors.indptr, vectors.indices, vectors.data)
+    catalogue = _Catalogue(price, mean_price, *content, dim=vectors.shape[1])
 
-    def read(queries: Queries, pairs: Pairs) -> FloatArray:
-        history = _History.of(queries, width=max(len(products), 1))
-        found = history.find(pairs)
-        left = history.by_key(history.left(_ALIKE_DAYS))
-        own = history.at(found, left) * known[pairs.columns]
-        columns = [
-            *_of_product(history, pairs, found),
-            *_of_value(history, pairs, found),
-            *_of_price(history, pairs, price),
-            *_of_likeness(history, pairs, own, vectors, by_token),
-            *(values[pairs.rows] for values in _of_history(history)),
-        ]
-        return np.stack(columns, axis=1).astype(np.float32)
+    def read(queries: Queries, pairs: Pairs, out: FloatArray) -> None:
+        bought = (queries.history, queries.history_days, queries.history_values)
+        _read(bought, (pairs.rows, pairs.columns), catalogue, out)
 
     return read
 
 
-@dataclass(frozen=True, kw_only=True)
-class _History:
-    """The M purchases of B queries, and the K pairs of query and product that they make."""
-
-    count: int  # B
-    width: int  # C
-    rows: IntArray  # (M,) ascending
-    places: IntArray  # (M,)
-    days: Numbers  # (M,) since the purchase, ascending within a row
-    values: Numbers  # (M,) what was paid
-    orders_since: IntArray  # (M,) orders of the row that are newer
-    keys: IntArray  # (K,) row * width + place, ascending
-    group: IntArray  # (M,) which of the keys
-    newest: IntArray  # (K,) which of the purchases is the key's newest
-
-    @classmethod
-    def of(cls, queries: Queries, *, width: int) -> Self:
-        rows, slots = np.nonzero(queries.history >= 0)
-        places = queries.history[rows, slots]
-        days = queries.history_days[rows, slots].astype(np.float64)
-        first = np.ones(len(rows), dtype=np.bool_)  # purchases of one order have one time
-        first[1:] = (rows[1:] != rows[:-1]) | (days[1:] != days[:-1])
-        number = np.cumsum(first)
-        keys, newest, group = np.unique(
-            rows * width + places, return_index=True, return_inverse=True
-        )
-        return cls(
-            count=len(queries),
-            width=width,
-            rows=rows,
-            places=places,
-            days=days,
-            values=queries.history_values[rows, slots].astype(np.float64),
-            orders_since=number - number[np.searchsorted(rows, rows)],
-            keys=keys,
-            group=group,
-            newest=newest,
-        )
-
-    def by_row(self, weights: Numbers | None = None) -> Numbers:
-        """Return the number of purchases of each query (B,), or what their weights add up to."""
-        return np.bincount(self.rows, weights, self.count).astype(np.float64)
-
-    def by_key(self, weights: Numbers | None = None) -> Numbers:
-        """Return the number of purchases of each key (K,), or what their weights add up to."""
-        return np.bincount(self.group, weights, len(self.keys)).astype(np.float64)
-
-    def least_by_key(self, values: npt.NDArray[np.generic]) -> Numbers:
-        """Return the least of `values` (M,) of each key."""
-        least = np.full(len(self.keys), np.inf)
-        np.minimum.at(least, self.group, values)
-        return least
-
-    def orders(self) -> Numbers:
-        """Return the number of orders of each query (B,)."""
-        orders = np.zeros(self.count)
-        np.maximum.at(orders, self.rows, self.orders_since + 1)
-        return orders
-
-    def left(self, half_life: float) -> Numbers:
-        """Return what is left of each purchase (M,)."""
-        left: Numbers = 0.5 ** (self.days / half_life)
-        return left
-
-    def find(self, pairs: Pairs) -> IntArray:
-        """Return which of the keys each pair is, -1 where it was not bought."""
-        if not len(self.keys):
-            return np.full(len(pairs.rows), -1, dtype=np.int64)
-        wanted = pairs.rows * self.width + pairs.columns
-        found = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        return np.where(self.keys[found] == wanted, found, -1)
-
-    def at(self, found: IntArray, values: Numbers, *, missing: float = 0.0) -> Numbers:
-        """Return of `values` (K,) those of the pairs' keys as `find` gives them."""
-        return np.where(found >= 0, values[found] if len(values) else missing, missing)
+@compiled
+def _read(
+    bought: tuple[IntArray, FloatArray, FloatArray],
+    pairs: tuple[IntArray, IntArray],
+    catalogue: _Catalogue,
+    out: FloatArray,
+) -> None:
+    """Write `out` (F, N) from what was `bought` (history, days, values), by rows and columns."""
+    history, days, values = bought
+    rows, columns = pairs
+    price, mean_price, starts, tokens, vectors, dim = catalogue
+    length = history.shape[1]
+    places, groups = np.empty(length, dtype=np.int64), np.empty(length, dtype=np.int64)
+    numbers = np.full(len(price), -1, dtype=np.int32)  # of what the customer bought
+    profile = np.zeros(dim)
+    stop = 0
+    while stop < len(rows):
+        start, row = stop, rows[stop]
+        while stop < len(rows) and rows[stop] == row:
+            stop += 1
+        count = group(history[row], places, groups)
+        told = np.zeros((count + 1, len(out)), dtype=np.float32)  # the last: of what was not bought
+        left = _of_products(days[row], values[row], groups, told)
+        usual, weight = mean_price, max(left.sum(), 1e-6)
+        if count:
+            usual = _mean_price(price, places, groups)
+        for number in range(count):
+            numbers[places[number]] = number
+            for entry in range(starts[places[number]], starts[places[number] + 1]):
+                profile[tokens[entry]] += left[number] * vectors[entry]
+        for pair in range(start, stop):
+            place, likeness = columns[pair], 0.0
+            for entry in range(starts[place], starts[place + 1]):
+                likeness += profile[tokens[entry]] * vectors[entry]
+            if starts[place] < starts[place + 1]:  # its own purchases are like itself
+                likeness -= left[numbers[place]]
+            out[:, pair] = told[numbers[place]]
+            out[_OF_PRICE, pair] = price[place] - usual
+            out[_OF_PRICE + 1, pair] = max(likeness, 0.0)
+            out[_OF_PRICE + 2, pair] = max(likeness, 0.0) / weight
+        for place in places[:count]:
+            numbers[place] = -1
+            profile[tokens[starts[place] : starts[place + 1]]] = 0
 
 
-def _of_product(history: _History, pairs: Pairs, found: IntArray) -> list[Numbers]:
-    """Return the columns from `times_bought` to `share_of_orders`: the product in the history."""
-    by_key = history.by_key()
-    newest, oldest = history.days[history.newest], -history.least_by_key(-history.days)
-    between = np.where(by_key > 1, (oldest - newest) / np.maximum(by_key - 1, 1), SINGLE_GAP_DAYS)
-    times = history.at(found, by_key)
-    since = history.at(found, newest, missing=NEVER_DAYS)
-    rhythm = history.at(found, between, missing=SINGLE_GAP_DAYS)
-    least = history.least_by_key(history.orders_since)
-    orders_since = history.at(found, least, missing=NO_ORDERS_SINCE)
-    return [
-        times,
-        *(history.at(found, history.by_key(history.left(days))) for days in HALF_LIVES),
-        since,
-        rhythm,
-        since / np.maximum(rhythm, 1.0),
-        (orders_since == 0).astype(np.float64),
-        orders_since,
-        times / np.maximum(history.orders(), 1)[pairs.rows],
-    ]
+@compiled
+def _mean_price(price: Numbers, places: IntArray, groups: IntArray) -> float:
+    """Return the mean log price of the purchases, of which there is at least one."""
+    total, purchases = 0.0, 0
+    for number in groups:
+        if number >= 0:
+            total += price[places[number]]
+            purchases += 1
+    return total / purchases
 
 
-def _of_value(history: _History, pairs: Pairs, found: IntArray) -> list[Numbers]:
-    """Return the columns from `log_value` to `percent_of_value_60d`: what was paid; else 0."""
-    last = np.log1p(history.values[history.newest])
-    usual = np.log1p(history.by_row(history.values) / np.maximum(history.by_row(), 1))
-    percents = []
-    for paid in (history.values, history.values * history.left(_VALUE_DAYS)):
-        total = np.maximum(history.by_row(paid), 1e-6)[pairs.rows]
-        percents.append(100 * history.at(found, history.by_key(paid)) / total)
-    return [
-        history.at(found, np.log1p(history.by_key(history.values))),
-        history.at(found, last),
-        history.at(found, last - usual[history.keys // history.width]),
-        *percents,
-    ]
+@compiled
+def _of_products(
+    days: FloatArray, values: FloatArray, groups: IntArray, told: FloatArray
+) -> Numbers:
+    """Write all that does not depend on the catalogue into `told` (K + 1, F).
 
-
-def _of_price(history: _History, pairs: Pairs, price: Numbers) -> list[Numbers]:
-    """Return `price_to_usual`; without a history the catalogue's mean is usual."""
-    number = history.by_row()
-    usual = history.by_row(price[history.places]) / np.maximum(number, 1)
-    usual = np.where(number > 0, usual, price.mean() if len(price) else 0.0)
-    return [price[pairs.columns] - usual[pairs.rows]]
-
-
-def _of_likeness(
-    history: _History, pairs: Pairs, own: Numbers, vectors: csr_array, by_token: csr_array
-) -> list[Numbers]:
-    """Return `alike` and `alike_mean`: of the product and all others in the history.
-
-    `own` (N,) is how like the product is to its own purchases; `by_token` are the products'
-    `vectors` (C, D), transposed.
+    A row for each bought product, as `groups` (L,) number them, and one for what was not bought.
+    Returns what is left of each product's purchases by _ALIKE_DAYS, (K + 1,).
     """
-    left = history.left(_ALIKE_DAYS)
-    shape = (history.count, vectors.shape[0])
-    profile = csr_array((left, (history.rows, history.places)), shape=shape)
-    cosines = ((profile @ vectors) @ by_token).toarray()[pairs.rows, pairs.columns]
-    alike = np.maximum(cosines - own, 0.0)
-    return [alike, alike / np.maximum(history.by_row(left), 1e-6)[pairs.rows]]
-
-
-def _of_history(history: _History) -> list[Numbers]:
-    """Return the columns `history_...` of each query (B,)."""
-    purchases, orders = history.by_row(), history.orders()
-    by_key = history.keys // history.width
-    products = np.bincount(by_key, minlength=history.count).astype(np.float64)
-    rebought = np.bincount(by_key, history.by_key() > 1, history.count)
-    oldest = np.zeros(history.count)
-    np.maximum.at(oldest, history.rows, history.days)
-    return [
-        purchases,
-        products,
-        1 - products / np.maximum(purchases, 1),
-        rebought / np.maximum(products, 1),
-        orders,
-        purchases / np.maximum(orders, 1),
-        oldest,
-    ]
+    count = len(told) - 1
+    times, rebought, oldest_of_all = np.zeros(count), 0, 0.0
+    left = np.zeros((count, len(HALF_LIVES)))
+    alike = np.zeros(count + 1)
+    paid, paid_left, last = np.zeros(count), np.zeros(count), np.zeros(count)
+    newest, oldest, since = np.zeros(count), np.zeros(count), np.zeros(count)
+    shares = np.empty(len(HALF_LIVES) + 2)
+    order, day = -1, -1.0  # purchases of one order have one time
+    purchases, total, total_left = 0, 0.0, 0.0
+    for slot in range(len(days)):
+        number = groups[slot]
+        if number < 0:
+            continue
+        if days[slot] != day:
+            day = np.float64(days[slot])
+            order += 1
+            for place in range(len(HALF_LIVES)):
+                shares[place] = 0.5 ** (day / HALF_LIVES[place])
+            shares[-2], shares[-1] = 0.5 ** (day / _ALIKE_DAYS), 0.5 ** (day / _VALUE_DAYS)
+        value = np.float64(values[slot])
+        if times[number] == 0:
+            newest[number], since[number], last[number] = day, order, value
+        rebought += times[number] == 1
+        times[number] += 1
+        oldest[number] = max(oldest[number], day)
+        oldest_of_all = max(oldest_of_all, day)
+        left[number] += shares[: len(HALF_LIVES)]
+        alike[number] += shares[-2]
+        paid[number] += value
+        paid_left[number] += value * shares[-1]
+        purchases += 1
+        total += value
+        total_left += value * shares[-1]
+    orders = max(order + 1, 1)
+    usual = np.log1p(total / max(purchases, 1))
+    for number in range(count):
+        line, gap = told[number], SINGLE_GAP_DAYS
+        if times[number] > 1:
+            gap = (oldest[number] - newest[number]) / (times[number] - 1)
+        line[0], line[1:4] = times[number], left[number]
+        line[4], line[5], line[6] = newest[number], gap, newest[number] / max(gap, 1.0)
+        line[7], line[8], line[9] = since[number] == 0, since[number], times[number] / orders
+        line[10], line[11] = np.log1p(paid[number]), np.log1p(last[number])
+        line[12] = np.log1p(last[number]) - usual
+        line[13] = 100 * paid[number] / max(total, 1e-6)
+        line[14] = 100 * paid_left[number] / max(total_left, 1e-6)
+    line = told[count]
+    line[4], line[5] = NEVER_DAYS, SINGLE_GAP_DAYS
+    line[6], line[8] = NEVER_DAYS / max(SINGLE_GAP_DAYS, 1.0), NO_ORDERS_SINCE
+    for line in told:
+        line[18], line[19], line[20] = purchases, count, 1 - count / max(purchases, 1)
+        line[21], line[22] = rebought / max(count, 1), order + 1
+        line[23], line[24] = purchases / orders, oldest_of_all
+    return alike

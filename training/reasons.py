@@ -44,7 +44,7 @@ def reasons(
         if (bought == place).any():
             found.append(_rhythm(days[bought == place]))
         if companions[number] >= 0:
-            found.append(f"often bought with {_name(products, companions[number])}")
+            found.append(f"often bought with {name_of(products, companions[number])}")
         if popular[number]:
             found.append("popular now")
         if new[number]:
@@ -92,5 +92,6 @@ def _new(products: Products, places: IntArray) -> npt.NDArray[np.bool_]:
     return sold & (features[:, _AGE] <= np.float32(np.log1p(NEW_DAYS)))
 
 
-def _name(products: Products, place: int) -> str:
+def name_of(products: Products, place: int) -> str:
+    """Return what the product at `place` is called: its title, or its id without one."""
     return products.titles[place].strip() or str(products.product_ids[place])

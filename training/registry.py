@@ -26,6 +26,7 @@ REGISTERED: Final = ("recommender", "churn")
 REQUIREMENTS: Final = (
     "lightgbm",
     "mlflow",
+    "numba",
     "numpy",
     "pandas",
     "pandera",

@@ -133,9 +133,12 @@ def _barred(
 ) -> BoolArray:
     """Return (C,), True at what may not be listed at all."""
     width = len(shelf.popularity)
-    barred = np.zeros(width, dtype=np.bool_) if exclude is None else exclude.copy()
-    if policy.strategy == "trending":
+    barred = np.zeros(width, dtype=np.bool_) if exclude is None else exclude
+    if policy.strategy == "trending" or (
+        policy.strategy == "for_you" and not policy.bought_within_days
+    ):
         return barred
+    barred = barred.copy()
     bought, days = _history(query)
     if policy.strategy == "buy_again":
         barred |= ~np.isin(np.arange(width), bought)

@@ -187,7 +187,7 @@ class TwoTowerNet(nn.Module):
     ) -> None:
         super().__init__()
         self.candidate, self.query, self.repeat = candidate, query, repeat
-        self._cosine = cosine
+        self.cosine = cosine
         spread = math.log(candidate.id.embedding_dim) / 2  # of random vectors' product
         self.log_temperature = nn.Parameter(torch.tensor(-spread if cosine else spread))
 
@@ -202,7 +202,7 @@ class TwoTowerNet(nn.Module):
     def forward(self, visitors: Visitors, candidates: Candidates) -> Tensor:
         """Return the scores of `candidates` for `visitors`, whose history indexes them."""
         query, current = self.query(visitors, candidates.lasting), candidates.current
-        if self._cosine:
+        if self.cosine:
             query, current = functional.normalize(query), functional.normalize(current)
         scores = query @ current.T / self.log_temperature.exp() + candidates.demand
         total: Tensor = self.repeat(visitors, scores)

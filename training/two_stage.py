@@ -23,6 +23,7 @@ from training.commit import code_digest
 from training.inputs import FloatArray, NotEnoughData, Products, Queries
 from training.models import config_class, model_class
 from training.network_ranker import NetworkConfig, NetworkRanker
+from training.nomination import put_above
 from training.ranker import Ranker, RankerExamples
 from training.ranking import BATCH, pairs
 from training.rebuy import Rebuy
@@ -106,13 +107,8 @@ class TwoStage:
         def score(queries: Queries) -> FloatArray:
             found = nominate(queries)
             ranked = np.sum([ranker.score(found.inputs) for ranker in self._rankers], axis=0)
-            least = np.full(len(queries), np.inf, dtype=np.float32)
-            np.minimum.at(least, found.pairs.rows, ranked)
-            scores = found.scores
-            if len(products):
-                scores = scores - scores.max(axis=1, keepdims=True) + least[:, None] - 1
-            scores[found.pairs.rows, found.pairs.columns] = ranked
-            return scores
+            put_above(found.scores, found.pairs.rows, found.pairs.columns, ranked)
+            return found.scores
 
         return score
 
@@ -197,7 +193,7 @@ def _examples(
         mask = bought.mask(start, start + len(some), len(products))
         parts.append(
             RankerExamples(
-                inputs=found.inputs,
+                inputs=np.ascontiguousarray(found.inputs),
                 customers=found.pairs.rows,
                 bought=mask[found.pairs.rows, found.pairs.columns],
                 new=found.new,

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
-from feast.types import Array, FeastType, Float64, Int64, String
+from feast.types import Array, Bytes, FeastType, Float64, Int64, String
 
+from features.customer_row import ONLINE_VALUE, ONLINE_VIEW
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS, SALES_TIMES
 
 TTL: Final = timedelta(days=8)
@@ -19,11 +20,12 @@ def build(home: Path) -> list[Any]:
 
     Times are integers, microseconds since 1970: Feast's own type keeps seconds only online.
     """
+    files = home / "snapshots"
     customer = Entity(name="customer", join_keys=["customer_id"], value_type=ValueType.STRING)
     product = Entity(name="product", join_keys=["product_id"], value_type=ValueType.STRING)
 
     def view(
-        name: str, entity: Entity, types: dict[str, FeastType], *, online: bool
+        name: str, entity: Entity, types: dict[str, FeastType], *, online: bool = False
     ) -> FeatureView:
         return FeatureView(
             name=name,
@@ -33,7 +35,7 @@ def build(home: Path) -> list[Any]:
             + [Field(name=feature, dtype=kind) for feature, kind in types.items()],
             source=FileSource(
                 name=name,
-                path=str(home / "snapshots" / name / "*.parquet"),
+                path=str(home / f"online/{name}.parquet" if online else files / name / "*.parquet"),
                 timestamp_field="event_timestamp",
                 created_timestamp_column="created_timestamp",
             ),
@@ -41,9 +43,7 @@ def build(home: Path) -> list[Any]:
         )
 
     times = dict.fromkeys(("snapshot_timestamp", *ACTIVITY_TIMES), Int64)
-    customer_activity = view(
-        "customer_activity", customer, _numbers(ACTIVITY_COUNTS) | times, online=True
-    )
+    customer_activity = view("customer_activity", customer, _numbers(ACTIVITY_COUNTS) | times)
     customer_history = view(
         "customer_history",
         customer,
@@ -54,19 +54,17 @@ def build(home: Path) -> list[Any]:
             "returned_products": Array(String),
             "returned_timestamps": Array(Int64),
         },
-        online=True,
     )
+    customer_online = view(ONLINE_VIEW, customer, {ONLINE_VALUE: Bytes}, online=True)
     product_sales = view(
         "product_sales",
         product,
         _numbers(SALES_COUNTS) | dict.fromkeys(SALES_TIMES, Int64),
-        online=False,
     )
     product_catalog = view(
         "product_catalog",
         product,
         dict.fromkeys(("title", "category", "parent_product_id"), String),
-        online=False,
     )
     customer_views = [customer_activity, customer_history]
     product_views = [product_sales, product_catalog]
@@ -74,6 +72,7 @@ def build(home: Path) -> list[Any]:
         customer,
         product,
         *customer_views,
+        customer_online,
         *product_views,
         FeatureService(name="recommender_v1", features=[*customer_views, *product_views]),
         FeatureService(name="churn_v1", features=customer_views),

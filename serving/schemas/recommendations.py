@@ -2,9 +2,17 @@
 
 from typing import Annotated
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
-from serving.schemas.base import Answer, Category, Id, Label, NotNegative, Request
+from serving.schemas.base import (
+    Answer,
+    Category,
+    Id,
+    Label,
+    NotNegative,
+    ProblemDetails,
+    Request,
+)
 from training.slates import Strategy
 
 
@@ -19,8 +27,12 @@ class Filter(Request, frozen=True, kw_only=True):
     categories: Annotated[list[Category], Meta(max_length=100)] = field(default_factory=list)
     """Any of these; empty: all, and those without category."""
     price_min: NotNegative | None = None
-    """The price is that of the last sale, in the workspace's currency."""
+    """The price is what the shop said last, or else that of the last sale, in the workspace's
+    currency."""
     price_max: NotNegative | None = None
+    in_stock: bool = False
+    """True leaves out what is known to have no stock in any store. What the shop says is not
+    available is never listed, whatever is asked."""
 
     def __post_init__(self) -> None:
         """Refuse bounds that no price satisfies."""
@@ -79,3 +91,30 @@ class RecommendationAnswer(Answer, frozen=True, kw_only=True):
 
     recommendation_id: str
     items: list[RecommendedItem]
+
+
+class RecommendationsRequest(Request, frozen=True, kw_only=True):
+    """Up to 100 requests; a bad one fails alone."""
+
+    requests: Annotated[list[RecommendationRequest], Meta(min_length=1, max_length=100)]
+
+
+class RecommendationParts(Request, frozen=True, kw_only=True):
+    """A `RecommendationsRequest` whose requests are decoded one by one."""
+
+    requests: Annotated[list[Raw], Meta(min_length=1, max_length=100)]
+
+
+class RecommendationResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one request of the batch would have got alone: its status, and its answer or problem."""
+
+    status: int
+    answer: RecommendationAnswer | None = None
+    problem: ProblemDetails | None = None
+
+
+class RecommendationsAnswer(Struct, frozen=True, kw_only=True):
+    """A result for each request, in their order."""
+
+    request_id: str
+    results: list[RecommendationResult]

@@ -1,6 +1,5 @@
 """An acknowledged exposure is on disk; a failed one is the caller's to know."""
 
-import asyncio
 import signal
 import sqlite3
 import subprocess
@@ -32,10 +31,10 @@ def exposure(number: int, **changes: object) -> Exposure:
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     anonymous = exposure(2, experiment=None, variant=None, unit_id=None)
     with ExposureLog(tmp_path / "exposures.db") as log:
-        log.append(exposure(1)).result(5)
-        log.append(anonymous).result(5)
-        assert len(log.read()) == 2
-        found = log.read("spring")
+        log.append([exposure(1)])
+        log.append([anonymous])
+        assert len(read(log.path)) == 2
+        found = read(log.path, "spring")
     assert list(found.columns) == list(COLUMNS)
     row = found.iloc[0]
     assert (row["unit_id"], row["product_ids"], row["propensities"]) == (
@@ -53,44 +52,25 @@ def test_no_log_reads_as_no_exposures(tmp_path: Path) -> None:
     assert str(found["exposed_timestamp"].dtype) == "datetime64[us, UTC]"
 
 
-def test_asyncio_waits_for_the_commit(tmp_path: Path) -> None:
-    async def answer() -> None:
-        futures = [asyncio.wrap_future(log.append(exposure(number))) for number in range(200)]
-        await asyncio.gather(*futures)
-
-    with ExposureLog(tmp_path / "exposures.db") as log:
-        asyncio.run(answer())
-        assert list(read(log.path)["recommendation_id"]) == [f"r{n}" for n in range(200)]
-
-
 def test_a_failure_reaches_the_caller_and_the_log_recovers(tmp_path: Path) -> None:
     path = tmp_path / "exposures.db"
     with ExposureLog(path, busy_timeout_s=0.05) as log:
-        log.append(exposure(1)).result(5)
+        log.append([exposure(1)])
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(sqlite3.OperationalError, match="locked"):
-            log.append(exposure(2)).result(5)
+            log.append([exposure(2)])
         other.execute("ROLLBACK")
         other.close()
-        log.append(exposure(3)).result(5)
+        log.append([exposure(3)])
     assert list(read(path)["recommendation_id"]) == ["r1", "r3"]
 
 
 def test_a_folder_that_is_a_file_fails_the_append(tmp_path: Path) -> None:
     (tmp_path / "experiments").write_text("")
     path = tmp_path / "experiments" / "exposures.db"
-    with ExposureLog(path) as log, pytest.raises(FileExistsError):
-        log.append(exposure(1)).result(5)
-
-
-def test_close_commits_what_is_queued_and_ends(tmp_path: Path) -> None:
-    log = ExposureLog(tmp_path / "exposures.db")
-    futures = [log.append(exposure(number)) for number in range(50)]
-    log.close()
-    assert all(future.done() for future in futures)
-    with pytest.raises(ValueError, match="closed"):
-        log.append(exposure(51))
+    with ExposureLog(path) as log, pytest.raises(sqlite3.OperationalError):
+        log.append([exposure(1)])
 
 
 WRITER = """
@@ -101,9 +81,7 @@ from tests.experiments.test_exposures import exposure
 
 log = ExposureLog(Path(sys.argv[1]))
 for start in range(0, 140, 7):
-    group = [log.append(exposure(number)) for number in range(start, start + 7)]
-    for future in group:
-        future.result()
+    log.append([exposure(number) for number in range(start, start + 7)])
 os.kill(os.getpid(), signal.SIGKILL)  # at once after the last acknowledgement
 """
 

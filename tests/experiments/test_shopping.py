@@ -64,7 +64,7 @@ def test_a_service_that_does_not_answer_ends_the_simulation(ws: Workspace) -> No
 def test_an_interrupted_simulation_says_how_to_go_on(ws: Workspace) -> None:
     start(ws, experiment("ab", "recommender@2", "champion"))
     with ExposureLog(ws.experiments / DATABASE) as log:
-        log.append(exposure(1, experiment="ab", variant="control")).result(5)
+        log.append([exposure(1, experiment="ab", variant="control")])
 
     def simulate() -> str:
         with pytest.raises(ExperimentError, match="in a simulation that did not end") as found:

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from features.events import microseconds
 from features.schema import TABLES, empty
 from features.tables import write_tables
 from features.workspace import Workspace
@@ -101,3 +104,12 @@ def _table(name: str, rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
         {c: str(k.dtype) for c, k in columns.items()}
     )
     return made if len(made) else empty(name)
+
+
+def stored(value: Any) -> Any:
+    """Return a feature of a frame as online rows hold it (features.customer_row)."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+        return None
+    return microseconds(value) if isinstance(value, pd.Timestamp) else value

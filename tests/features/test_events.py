@@ -13,7 +13,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.events import FIRST_REFUND_LINE, Event, EventLog, Item, absorb, all_order_lines
+from features.events import (
+    FIRST_REFUND_LINE,
+    Event,
+    EventLog,
+    Item,
+    absorb,
+    all_order_lines,
+    microseconds,
+)
 from features.ingest import ingest
 from features.schema import BadInput, Origin, RetailDataset, empty, validate
 from features.tables import read_table, write_tables
@@ -65,7 +73,7 @@ def test_an_event_comes_back_as_it_was_posted(log: EventLog) -> None:
         store_id="s1",
     )
     log.append([posted], clock=lambda: NOON)
-    (found,) = log.since("客/1", NOON)
+    (found,) = log.since("客/1", microseconds(NOON))
     assert found.recorded_timestamp == NOON
     assert found == replace(posted, recorded_timestamp=NOON)
 
@@ -92,7 +100,7 @@ def test_a_future_event_is_rejected_and_a_skewed_clock_is_forgiven(log: EventLog
     future = order(2, ("a", 1, 2.0), time=NOON + pd.Timedelta(minutes=5, seconds=1))
     result = log.append([skewed, future], clock=lambda: NOON)
     assert [(r.index, r.code) for r in result.rejected] == [(1, "future_time")]
-    (kept,) = log.since("anna", NOON)
+    (kept,) = log.since("anna", microseconds(NOON))
     assert kept.event_timestamp == NOON
 
 
@@ -100,14 +108,15 @@ def test_since_gives_what_a_snapshot_lacks(log: EventLog) -> None:
     log.append([order(1, ("a", 1, 2.0), time=NOON - HOUR)], clock=lambda: NOON - HOUR)
     log.append([order(2, ("b", 1, 2.0), time=NOON - 9 * HOUR)], clock=lambda: NOON)  # told late
     log.append([order(3, ("c", 1, 2.0))], clock=lambda: NOON + HOUR)
-    assert [e.event_id for e in log.since("anna", NOON)] == ["e2", "e3"]
-    assert log.since("anna", NOON + 2 * HOUR) == []
-    assert log.since("berta", NOON - 2 * HOUR) == []
+    assert [e.event_id for e in log.since("anna", microseconds(NOON))] == ["e2", "e3"]
+    assert log.since("anna", microseconds(NOON + 2 * HOUR)) == []
+    assert log.since("berta", microseconds(NOON - 2 * HOUR)) == []
 
 
 def test_since_is_one_indexed_read(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
-    with closing(EventLog(path)), closing(sqlite3.connect(path)) as connection:
+    with closing(EventLog(path)) as log, closing(sqlite3.connect(path)) as connection:
+        assert log.since("nobody", 0) == []
         plan = connection.execute(
             "EXPLAIN QUERY PLAN SELECT * FROM events e LEFT JOIN lines l "
             "ON l.sequence = e.sequence WHERE e.customer_id = '' AND e.recorded_us >= 0"

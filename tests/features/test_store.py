@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features import snapshots
+from features.customer_row import ONLINE_VIEW
 from features.feature_repo import definitions
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from features.store import FeatureClient
@@ -134,4 +135,5 @@ def test_every_view_reads_absolute_paths(tmp_path: Path) -> None:
     sources = [
         made.batch_source.path for made in definitions.build(tmp_path) if hasattr(made, "ttl")
     ]
-    assert sources == [f"{tmp_path}/snapshots/{view}/*.parquet" for view in snapshots.VIEWS]
+    views = [f"{tmp_path}/snapshots/{view}/*.parquet" for view in snapshots.VIEWS]
+    assert sorted(sources) == sorted([*views, f"{tmp_path}/online/{ONLINE_VIEW}.parquet"])

@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from features.ingest import ingest
-from features.schema import RetailDataset, empty
+from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, RetailDataset, empty
 from features.store import FeatureClient
 from features.workspace import Workspace, write_json
 from serving.app import create_app
@@ -28,6 +28,7 @@ CHURN_RATE = 0.375
 LOCAL = "http://127.0.0.1"
 """As the service sees a request from its own machine."""
 OWN_PURCHASES = OwnPurchasesConfig(half_life_days=200, popularity_weight=0.1)
+TYPICAL = dict.fromkeys(ACTIVITY_COUNTS, 1.0) | dict.fromkeys(ACTIVITY_TIMES, 5.0)
 Serve = Callable[..., AbstractContextManager[TestClient]]
 # Customer (None: a guest), days ago, product, quantity, type. Buyers of 28 days: tea 3, cup 2,
 # mug 1, pot 1, 茶/1 0.
@@ -81,6 +82,7 @@ def put_bundle(ws: Workspace, name: Name, version: str, model: Recommender | Pre
         config={},
         seed=0,
         metrics={"churn_rate": CHURN_RATE} if name == "churn" else {},
+        typical=TYPICAL if name == "churn" else {},
     )
     write_bundle(ws.bundles / name / version, model, manifest)
 

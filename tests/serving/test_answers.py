@@ -252,6 +252,7 @@ def test_when_exposures_cannot_be_written_the_champion_answers(ws: Workspace) ->
 
 def test_when_events_cannot_be_written_the_caller_is_told(ws: Workspace) -> None:
     with serving(REGULARS_HOME=str(ws.home)) as client:
+        ask(client, customer_id="anna")
         with closing(sqlite3.connect(ws.events_db)) as connection:
             connection.execute("DROP TABLE lines")
         answer = client.post("/v1/events", json={"events": [order("tea")]})

@@ -26,6 +26,11 @@ class Answers(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(TEXTS[self.path].encode())
 
+    def do_PUT(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.rfile.read(int(self.headers["Content-Length"])))
+
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
@@ -41,8 +46,8 @@ def url() -> Iterator[str]:
         thread.join()
 
 
-def ask(url: str, path: str) -> Result:
-    return CliRunner().invoke(app, ["ask", path, "--url", url, "--patience", "0"])
+def ask(url: str, path: str, *more: str) -> Result:
+    return CliRunner().invoke(app, ["ask", path, *more, "--url", url, "--patience", "0"])
 
 
 @pytest.mark.parametrize(
@@ -56,6 +61,11 @@ def ask(url: str, path: str) -> Result:
 def test_json_is_laid_out_and_other_text_is_shown_as_it_is(url: str, path: str, shown: str) -> None:
     done = ask(url, path)
     assert (done.exit_code, done.stdout) == (0, shown)
+
+
+def test_a_body_may_be_put(url: str) -> None:
+    done = ask(url, "/v1/x", '{"k": 1}', "--method", "PUT")
+    assert (done.exit_code, done.stdout) == (0, '{\n  "k": 1\n}\n')
 
 
 def test_a_lost_connection_ends_as_one_line(url: str) -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from serving.catalogue import Catalogue
 from serving.lists import Draft, items, policy_of
-from serving.models import Catalogue
 from serving.schemas.recommendations import RecommendationRequest
 from tests.serving.conftest import NOW
 from training.inputs import Products
@@ -33,7 +33,10 @@ def draft() -> Draft:
         as_of=NOW,
         products=products,
         shelf=Shelf.of(products, popularity=scores),
+        categories={},
         prices=np.ones(6),
+        unavailable=np.zeros(6, dtype=np.bool_),
+        sold_out=np.zeros(6, dtype=np.bool_),
     )
     return Draft(catalogue=catalogue, scores=scores)
 

@@ -57,7 +57,12 @@ def test_the_openapi_document_describes_the_rules(api: TestClient) -> None:
     asked = schemas["RecommendationRequest"]["properties"]
     assert set(asked["strategy"]["enum"]) == {"for_you", "buy_again", "new_to_you", "trending"}
     assert (asked["diversity"]["minimum"], asked["diversity"]["maximum"]) == (0, 1)
-    assert set(schemas["Filter"]["properties"]) == {"categories", "price_min", "price_max"}
+    assert set(schemas["Filter"]["properties"]) == {
+        "categories",
+        "in_stock",
+        "price_min",
+        "price_max",
+    }
     assert schemas["Filter"]["additionalProperties"] is False
     assert {"filled", "reasons"} <= set(schemas["RecommendedItem"]["properties"])
     assert not {"filled", "reasons"} & set(schemas["RecommendedItem"]["required"])

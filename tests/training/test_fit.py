@@ -12,6 +12,7 @@ import pytest
 
 from features.workspace import Workspace
 from tests.training.conftest import Shop
+from training.attributions import typical_customer
 from training.churn import ChurnConfig
 from training.customer_baselines import RecencyConfig
 from training.fit import FitResult, fit
@@ -35,6 +36,8 @@ def test_the_version_says_what_it_was_made_of(shop: Shop, fitted: FitResult) -> 
     assert manifest.metrics == fitted.metrics
     assert 0.5 < fitted.metrics["auc"] < 1
     assert set(fitted.baselines) == {"recency", "logistic_regression"}
+    assert manifest.typical == typical_customer(shop.full)
+    assert 0 < manifest.typical["last_order_timestamp"] < 365  # days
     assert not fitted.reused
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.sparse import csr_array
 
 from features.store import FeatureClient
 from tests.contracts import RUN, RecommenderContract
@@ -18,7 +17,8 @@ from tests.training.tiny import floats, queries
 from training.baselines import Popularity, PopularityConfig
 from training.data import TrainingData
 from training.evaluate import recommender_judge
-from training.ials import IALS, IALSConfig, customer_vectors, gram_matrix
+from training.ials import IALS, IALSConfig, customer_vectors, whitened
+from training.purchases import Faded
 
 CONFIG = IALSConfig(embedding_dim=8, penalty=1)
 
@@ -32,28 +32,45 @@ class TestIALS(RecommenderContract):
 def test_a_customer_is_solved_in_fractions() -> None:
     """Vectors (1, 0), (1, 1), confidence 2, penalty 1, the second product bought by a half.
 
-    (V'V + I + 1 (1, 1)'(1, 1)) u = 2 (1, 1), so [[4, 2], [2, 3]] u = (2, 2), u = (1/4, 1/2).
+    (V'V + I + 1 (1, 1)'(1, 1)) u = 2 (1, 1), so [[4, 2], [2, 3]] u = (2, 2), u = (1/4, 1/2), and
+    the products score 1/4 and 3/4.
     """
-    bought = csr_array(floats([[0, 0.5], [0, 0]]))
-    vectors = floats([[1, 0], [1, 1]])
-    found = customer_vectors(bought, vectors, gram_matrix(vectors, penalty=1), confidence=2)
-    np.testing.assert_allclose(found, floats([[1 / 4, 1 / 2], [0, 0]]), rtol=1e-6)
+    bought = Faded(starts=np.array([0, 1, 1]), places=np.array([1]), left=floats([[0.5]])[0])
+    vectors = whitened(floats([[1, 0], [1, 1]]), penalty=1)
+    found = customer_vectors(bought, vectors, confidence=2)
+    np.testing.assert_allclose(found @ vectors.T, floats([[1 / 4, 3 / 4], [0, 0]]), rtol=1e-6)
 
 
 def test_a_customer_vector_is_the_minimum() -> None:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(6, 3)).astype(np.float32)
-    bought = csr_array(floats([[0, 2, 0, 0.5, 0, 0]]))
-    weights = 1 + 3 * bought.toarray()[0]
-    wanted = bought.toarray()[0] > 0
+    left = np.array([0, 2, 0, 0.5, 0, 0])
+    bought = Faded(starts=np.array([0, 2]), places=np.array([1, 3]), left=floats([[2, 0.5]])[0])
 
     def loss(u: npt.NDArray[np.float64]) -> float:
-        return float(weights @ (wanted - vectors @ u) ** 2 + 0.7 * u @ u)
+        return float((1 + 3 * left) @ ((left > 0) - vectors @ u) ** 2 + 0.7 * u @ u)
 
-    gram = gram_matrix(vectors, penalty=0.7)
-    (best,) = customer_vectors(bought, vectors, gram, confidence=3).astype(float)
+    found = customer_vectors(bought, whitened(vectors, penalty=0.7), confidence=3)
+    scores = (found @ whitened(vectors, penalty=0.7).T)[0].astype(float)
+    best = np.linalg.lstsq(vectors.astype(float), scores)[0]
+    np.testing.assert_allclose(vectors @ best, scores, atol=1e-5)
     for step in 0.01 * np.vstack([np.eye(3), -np.eye(3)]):
         assert loss(best + step) > loss(best)
+
+
+@pytest.mark.parametrize("products", [1, 3, 40, 200])
+def test_fewer_or_more_purchases_than_dimensions_solve_the_same_equations(products: int) -> None:
+    rng = np.random.default_rng(products)
+    vectors = rng.normal(size=(200, 16)).astype(np.float32)
+    places, left = rng.permutation(200)[:products], rng.random(products).astype(np.float32)
+    bought = Faded(starts=np.array([0, products]), places=places, left=left)
+    white = whitened(vectors, penalty=30)
+    scores = customer_vectors(bought, white, confidence=5) @ white.T
+    exact, own = vectors.astype(float), vectors[places].astype(float)
+    extra = 5 * left.astype(float)
+    whole = exact.T @ exact + 30 * np.eye(16) + (own.T * extra) @ own
+    expected = exact @ np.linalg.solve(whole, (1 + extra) @ own)
+    np.testing.assert_allclose(scores[0], expected, atol=1e-6)
 
 
 def test_another_seed_gives_another_model(shop: Shop) -> None:

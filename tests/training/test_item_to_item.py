@@ -21,7 +21,7 @@ from training.data import TrainingData
 from training.ease import MOST_PRODUCTS, Ease, EaseConfig, TooManyProducts, ease
 from training.evaluate import recommender_judge
 from training.inputs import NotEnoughData, Products
-from training.interactions import faded_history, interactions
+from training.interactions import interactions
 from training.item_to_item import (
     Cosine,
     CosineConfig,
@@ -31,6 +31,7 @@ from training.item_to_item import (
     rp3beta,
     strongest,
 )
+from training.purchases import faded_history
 
 BOUGHT = csr_array(floats([[1, 1, 0], [1, 1, 1], [0, 0, 1]]))
 """Three customers by three products."""
@@ -109,8 +110,10 @@ def test_strongest_keeps_signs_and_drops_the_diagonal() -> None:
 
 
 def test_purchases_of_one_product_fade_and_add_up() -> None:
-    left = faded_history(queries([(2, 0), (0, 10), (2, 20)], []), width=3, half_life_days=10)
-    np.testing.assert_array_equal(left.toarray(), fractions("1/2 0 5/4", "0 0 0"))
+    found = faded_history(queries([(2, 0), (0, 10), (2, 20)], [], [(0, 0)]), half_life_days=10)
+    assert found.starts.tolist() == [0, 2, 2, 3]
+    assert found.places[:3].tolist() == [2, 0, 0]
+    np.testing.assert_array_equal(found.left[:3], fractions("5/4 1/2 1")[0])
 
 
 def test_scores_add_weights_repeats_and_popularity() -> None:

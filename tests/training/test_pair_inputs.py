@@ -16,7 +16,9 @@ CATALOGUE = products(4, log_price=[0.0, 2.0, 4.0, 1.0])
 
 def read(asked: Queries, *pairs: tuple[int, int], catalogue: Products = CATALOGUE) -> np.ndarray:
     rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    return pair_reader(catalogue)(asked, Pairs(rows=rows, columns=columns))
+    found = np.empty((len(PAIR_INPUTS), len(rows)), dtype=np.float32)
+    pair_reader(catalogue)(asked, Pairs(rows=rows.copy(), columns=columns.copy()), found)
+    return found.T
 
 
 def named(values: np.ndarray) -> dict[str, float]:

@@ -1,0 +1,112 @@
+"""A customer's features as serving reads them: one value of the online store, a mapping in Python.
+
+Feast answers one value several times faster than the same features apart, and a customer's row is
+whole whatever happens to its writer.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, HISTORY_LISTS, RETURN_LISTS
+
+Row = Mapping[str, Any]
+"""Feature name -> value at a snapshot, whose time is `snapshot_timestamp`.
+
+Counts are floats, times microseconds since 1970 (UTC; None for never), lists lists or arrays (None
+for empty)."""
+
+ONLINE_VIEW: Final = "customer_online"
+ONLINE_VALUE: Final = "packed"
+"""The Feast view that serving reads, and its one feature."""
+_LAYOUT: Final = "1"
+_TIMES: Final = ("snapshot_timestamp", *ACTIVITY_TIMES)
+
+
+class OtherCode(ValueError):
+    """The value was written by code that lays rows out in another way."""
+
+
+class _Packed(msgspec.Struct, array_like=True):
+    layout: str
+    times: list[int | None]  # _TIMES
+    counts: list[float | None]  # ACTIVITY_COUNTS
+    recent: tuple[list[str], bytes, bytes]  # HISTORY_LISTS: times as int64, values as float64
+    returned: tuple[list[str], bytes]  # RETURN_LISTS
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(_Packed)
+
+
+def pack(rows: pd.DataFrame, *, code: str) -> list[bytes]:
+    """Return a value for each of `rows`, the customer features of a snapshot as stored.
+
+    `code` names what computed them: `unpack` wants the same.
+    """
+    columns = {str(name): _known(column) for name, column in rows.items()}
+    packed = []
+    for row in (
+        dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+    ):
+        products, times, values = (row[name] for name in HISTORY_LISTS)
+        returned, return_times = (row[name] for name in RETURN_LISTS)
+        packed.append(
+            _ENCODER.encode(
+                _Packed(
+                    layout=f"{_LAYOUT}/{code}",
+                    times=[None if row[name] is None else int(row[name]) for name in _TIMES],
+                    counts=[
+                        None if row[name] is None else float(row[name]) for name in ACTIVITY_COUNTS
+                    ],
+                    recent=(_texts(products), _bytes(times, "i8"), _bytes(values, "f8")),
+                    returned=(_texts(returned), _bytes(return_times, "i8")),
+                )
+            )
+        )
+    return packed
+
+
+def unpack(value: bytes, *, code: str) -> dict[str, Any]:
+    """Return the Row of a value of `pack`. Raises OtherCode."""
+    try:
+        packed = _DECODER.decode(value)
+    except msgspec.MsgspecError as error:
+        raise OtherCode(f"{error}") from error
+    if packed.layout != f"{_LAYOUT}/{code}":
+        raise OtherCode(f"{packed.layout}, not {_LAYOUT}/{code}")
+    row: dict[str, Any] = dict(zip(_TIMES, packed.times, strict=True))
+    row.update(zip(ACTIVITY_COUNTS, packed.counts, strict=True))
+    products, times, values = packed.recent
+    recent = (products, np.frombuffer(times, "i8"), np.frombuffer(values, "f8"))
+    row.update(zip(HISTORY_LISTS, recent if products else (None,) * 3, strict=True))
+    returned, return_times = packed.returned
+    lists = (returned, np.frombuffer(return_times, "i8"))
+    row.update(zip(RETURN_LISTS, lists if returned else (None,) * 2, strict=True))
+    return row
+
+
+def activity_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return the counts and times of `rows` as training frames hold them."""
+    counts = {name: [row.get(name) for row in rows] for name in ACTIVITY_COUNTS}
+    frame = pd.DataFrame(counts, dtype="float64")
+    for name in ACTIVITY_TIMES:
+        times = pd.array([row.get(name) for row in rows], dtype="Int64")
+        frame[name] = pd.to_datetime(times, unit="us", utc=True)
+    return frame
+
+
+def _known(column: pd.Series) -> list[Any]:
+    """Return the values of `column`, None where one is missing."""
+    return [None if no else value for value, no in zip(column, column.isna(), strict=True)]
+
+
+def _texts(values: Any) -> list[str]:
+    return [] if values is None else [str(value) for value in values]
+
+
+def _bytes(values: Any, kind: str) -> bytes:
+    return b"" if values is None else np.asarray(values, dtype=kind).tobytes()

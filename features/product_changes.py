@@ -1,0 +1,239 @@
+"""What a shop says of its products between snapshots: the log of it, and how the tables take it in.
+
+A row says one field of one product, recorded at R. What was said last of a price, availability and
+stock stands until it is said anew. Titles and categories are versions: those recorded before a
+snapshot are in it (`absorb`), those recorded at or after it are read here, on top of it.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pandas as pd
+
+from configs.database import Database
+from features.events import microseconds
+from features.ingest import ingest
+from features.schema import TIME, RetailDataset, empty
+from features.tables import generation, read_table
+from features.workspace import Workspace
+
+TEXTS: Final = ("title", "category")
+FIELDS: Final = (*TEXTS, "unit_price", "available", "store_stock")
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS changes (
+  product_id TEXT NOT NULL, field TEXT NOT NULL, recorded_us INTEGER NOT NULL, value ANY NOT NULL,
+  PRIMARY KEY (product_id, field, recorded_us)) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS changes_by_time ON changes (recorded_us);
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProductChange:
+    """What is said of a product; None: nothing is said of that."""
+
+    product_id: str
+    title: str | None = None
+    category: str | None = None
+    unit_price: float | None = None
+    available: bool | None = None
+    store_stock: Mapping[str, float] | None = None
+    """Units by store, of all stores: it replaces what was said before."""
+
+
+class Text(NamedTuple):
+    """A title or category, and when it was recorded (Unix microseconds)."""
+
+    value: str
+    recorded_us: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What was said last of each field, by product_id."""
+
+    sequence: int = -1
+    """Of the newest row; -1: there is none."""
+    titles: Mapping[str, Text] = field(default_factory=dict)
+    categories: Mapping[str, Text] = field(default_factory=dict)
+    prices: Mapping[str, float] = field(default_factory=dict)
+    available: Mapping[str, bool] = field(default_factory=dict)
+    stock: Mapping[str, float] = field(default_factory=dict)
+    """Units in all stores together."""
+
+    def __bool__(self) -> bool:
+        return self.sequence >= 0
+
+    @property
+    def product_ids(self) -> set[str]:
+        """Every product of which anything was said."""
+        parts = (self.titles, self.categories, self.prices, self.available, self.stock)
+        return {product_id for part in parts for product_id in part}
+
+    def then(self, newer: "Told") -> "Told":
+        """Return what stands after `newer` was said."""
+        return Told(
+            sequence=max(self.sequence, newer.sequence),
+            titles={**self.titles, **newer.titles},
+            categories={**self.categories, **newer.categories},
+            prices={**self.prices, **newer.prices},
+            available={**self.available, **newer.available},
+            stock={**self.stock, **newer.stock},
+        )
+
+
+class ProductChanges:
+    """The log in SQLite (WAL), for several processes; durable before it acknowledges.
+
+    Calls may come from any thread. `carried`: a copy that nobody writes, on whatever disk.
+    """
+
+    def __init__(self, path: Path, *, carried: bool = False) -> None:
+        self._writer = Database(path, _SCHEMA, immutable=carried)
+        self._reader = Database(path, _SCHEMA, immutable=carried)
+
+    def close(self) -> None:
+        """Close both connections."""
+        self._writer.close()
+        self._reader.close()
+
+    def record(
+        self, changes: Sequence[ProductChange], *, clock: Callable[[], pd.Timestamp]
+    ) -> None:
+        """Write `changes`, the last of a field wins, and sync them to disk before returning.
+
+        All are recorded at `clock()` (UTC), read while no other process writes, or, where that
+        has not moved on, a microsecond after the last: no two calls share a time. Raises
+        sqlite3.Error when the log cannot be written.
+        """
+        with self._writer.writing() as log:
+            (last,) = log.execute("SELECT MAX(recorded_us) FROM changes").fetchone()
+            recorded = microseconds(clock())
+            recorded = recorded if last is None else max(recorded, last + 1)
+            for name in FIELDS:
+                said = [(c.product_id, name, _stored(getattr(c, name))) for c in changes]
+                rows = [row for row in said if row[2] is not None]
+                if name not in TEXTS:
+                    log.executemany(
+                        "DELETE FROM changes WHERE product_id = ? AND field = ?",
+                        [row[:2] for row in rows],
+                    )
+                log.executemany(
+                    "INSERT OR REPLACE INTO changes (product_id, field, value, recorded_us) "
+                    "VALUES (?, ?, ?, ?)",
+                    [(*row, recorded) for row in rows],
+                )
+
+    def sequence(self) -> int:
+        """Return what grows with every change, by one look at an index; -1 where none was made."""
+        with self._reader.reading() as log:
+            (last,) = log.execute("SELECT MAX(recorded_us) FROM changes").fetchone()
+        return -1 if last is None else int(last)
+
+    def since(self, sequence: int = -1) -> Told:
+        """Return what was said after `sequence`; by default everything that stands."""
+        query = (
+            "SELECT field, product_id, value, recorded_us FROM changes "
+            "WHERE recorded_us > ? ORDER BY recorded_us"
+        )
+        with self._reader.reading() as log:
+            rows = log.execute(query, (sequence,)).fetchall()
+        said: dict[str, dict[str, tuple[Any, int]]] = {name: {} for name in FIELDS}
+        for name, product_id, value, recorded in rows:
+            said[name][product_id] = (value, recorded)
+        return Told(
+            sequence=rows[-1][3] if rows else -1,
+            titles={product_id: Text(*row) for product_id, row in said["title"].items()},
+            categories={product_id: Text(*row) for product_id, row in said["category"].items()},
+            prices={
+                product_id: float(value) for product_id, (value, _) in said["unit_price"].items()
+            },
+            available={
+                product_id: bool(value) for product_id, (value, _) in said["available"].items()
+            },
+            stock={
+                product_id: float(sum(json.loads(value).values()))
+                for product_id, (value, _) in said["store_stock"].items()
+            },
+        )
+
+    def versions(self, until: pd.Timestamp) -> pd.DataFrame:
+        """Return each time at which anything was said of a product, up to `until` (UTC).
+
+        Columns product_id, valid_from, title, category, null where nothing was said of them.
+        Waits for who writes.
+        """
+        query = (
+            "SELECT product_id, recorded_us, MAX(value) FILTER (WHERE field = 'title'), "
+            "MAX(value) FILTER (WHERE field = 'category') FROM changes WHERE recorded_us <= ? "
+            "GROUP BY product_id, recorded_us"
+        )
+        with self._writer.writing() as log:
+            rows = log.execute(query, (microseconds(until),)).fetchall()
+        frame = pd.DataFrame(rows, columns=["product_id", "valid_from", *TEXTS])
+        times = pd.to_datetime(frame["valid_from"].astype("int64"), unit="us", utc=True)
+        return frame.assign(valid_from=times.astype(TIME))
+
+    def forget(self, until: pd.Timestamp) -> None:
+        """Remove the titles and categories that were replaced up to `until` (UTC)."""
+        with self._writer.writing() as log:
+            log.execute(
+                "DELETE FROM changes AS old WHERE field IN ('title', 'category') "
+                "AND recorded_us < (SELECT MAX(recorded_us) FROM changes "
+                "WHERE product_id = old.product_id AND field = old.field AND recorded_us <= ?)",
+                (microseconds(until),),
+            )
+
+    def copy(self, path: Path) -> None:
+        """Write all that stands to the new file `path`, to be `carried`."""
+        with self._reader.reading() as log:
+            log.execute("VACUUM INTO ?", (str(path),))
+
+
+def absorb(ws: Workspace) -> int:
+    """Bring what was said of titles and categories into the table; return the versions added.
+
+    Each is valid from when it was recorded. A product that nobody knew stands from when anything
+    was first said of it. Take the cut of a snapshot before this call.
+    """
+    if not ws.product_changes_db.exists():
+        return 0
+    until = ws.now()
+    with closing(ProductChanges(ws.product_changes_db)) as log:
+        stands = empty("products") if generation(ws) is None else read_table(ws, "products")
+        fresh = _fresh(log.versions(until), stands)
+        if len(fresh):
+            dataset = RetailDataset(
+                source="product changes",
+                order_lines=empty("order_lines"),
+                products=fresh,
+                read=0,
+                kept={},
+                dropped={},
+            )
+            ingest(ws, dataset, from_log=True)
+        log.forget(until)  # the table holds them
+    return len(fresh)
+
+
+def _fresh(told: pd.DataFrame, stands: pd.DataFrame) -> pd.DataFrame:
+    """Return the versions that `told` adds to those that stand: what is not said of, goes on."""
+    key, texts = ["product_id", "valid_from"], ["parent_product_id", *TEXTS]
+    stands = stands[stands["product_id"].isin(told["product_id"])].astype(
+        dict.fromkeys(texts, object)
+    )
+    known = stands.assign(told=False).fillna(dict.fromkeys(texts, ""))  # known to be nothing
+    said = told.assign(parent_product_id=None, told=True)
+    versions = pd.concat([known, said[known.columns]], ignore_index=True)
+    versions = versions.drop_duplicates(key).sort_values(key, ignore_index=True)
+    goes_on = versions.groupby("product_id")[texts].ffill().fillna("")
+    changed = (goes_on != goes_on.groupby(versions["product_id"]).shift()).any(axis=1)
+    fresh = versions[key].join(goes_on.replace("", None))[versions["told"] & changed]
+    return fresh[stands.columns].astype(empty("products").dtypes)
+
+
+def _stored(value: object) -> object:
+    return json.dumps(value) if isinstance(value, Mapping) else value

@@ -1,0 +1,41 @@
+"""The yardstick: a FastAPI endpoint that returns a canned list of ten items."""
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+
+class Ask(BaseModel):
+    """A body of the same shape as ours."""
+
+    customer_id: str
+
+
+class Item(BaseModel):
+    """A product on its position."""
+
+    product_id: str
+    position: int
+    score: float
+    source: str
+    propensity: float
+
+
+class Answer(BaseModel):
+    """A list of ten."""
+
+    request_id: str
+    recommendation_id: str
+    items: list[Item]
+
+
+API = FastAPI()
+_ITEMS = [
+    Item(product_id=f"P{n:05d}", position=n, score=1 / n, source="canned", propensity=1.0)
+    for n in range(1, 11)
+]
+
+
+@API.post("/v1/recommendations", response_model=Answer)
+async def recommend(ask: Ask) -> Answer:
+    """Return the canned list."""
+    return Answer(request_id=ask.customer_id, recommendation_id="canned", items=_ITEMS)

@@ -1,0 +1,128 @@
+"""Load from a second process (wrk), and what it cost the server."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+import psutil
+
+from configs.errors import UserError
+from serving.launch import LOCAL
+
+SCRIPT: Final = Path(__file__).with_name("wrk.lua")
+
+
+class BenchError(UserError, RuntimeError):
+    """The measurement cannot be made; the message says what is missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One server under one load."""
+
+    connections: int
+    requests_s: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    cpu_us: float
+    """Of all processes of the server, user and system, an answer."""
+    memory_mb: float
+    """Resident, of the largest process of the server."""
+
+
+@contextmanager
+def server(command: Sequence[str], environment: Mapping[str, str], *, ready: str) -> Iterator[str]:
+    """Run `command` with a free port for its last argument; give its URL once `ready` answers.
+
+    Raises BenchError where it ends or is not ready within two minutes.
+    """
+    with socket.socket() as probe:
+        probe.bind((LOCAL, 0))
+        port = probe.getsockname()[1]
+    url = f"http://{LOCAL}:{port}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command, str(port)],
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not _answers(f"{url}{ready}"):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise BenchError(f"`python -m {' '.join(command)}` is not ready; run it by itself")
+            time.sleep(0.2)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def measure(url: str, bodies: Path, *, connections: int, seconds: int) -> Measured:
+    """Load the server at `url` with the lines of `bodies`, after a third of the time to warm up.
+
+    Raises BenchError without wrk, or where an answer was none.
+    """
+    _wrk(url, bodies, connections=connections, seconds=max(seconds // 3, 1))
+    processes = _processes(url)
+    before = _cpu_s(processes)
+    found = _wrk(url, bodies, connections=connections, seconds=seconds)
+    cpu = _cpu_s(processes) - before
+    if found["failed"]:
+        raise BenchError(f"{url}: {found['failed']:.0f} of {found['requests']:.0f} answers failed")
+    return Measured(
+        connections=connections,
+        requests_s=found["requests"] / found["seconds"],
+        p50_ms=found["p50_ms"],
+        p95_ms=found["p95_ms"],
+        p99_ms=found["p99_ms"],
+        cpu_us=cpu / found["requests"] * 1e6,
+        memory_mb=max(process.memory_info().rss for process in processes) / 2**20,
+    )
+
+
+def _wrk(url: str, bodies: Path, *, connections: int, seconds: int) -> dict[str, float]:
+    if shutil.which("wrk") is None:
+        raise BenchError("wrk is missing: install it (Debian: apt install wrk; macOS: brew)")
+    load = [f"-c{connections}", "-t1", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT)]
+    done = subprocess.run(
+        ["wrk", *load, url],
+        env={**os.environ, "BODIES": str(bodies)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BenchError(f"wrk failed: {done.stderr or done.stdout}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _processes(url: str) -> list[psutil.Process]:
+    """Return the server's processes: the one that was started for `url`'s port, and its own."""
+    port = url.rpartition(":")[2]
+    (started,) = (p for p in psutil.Process().children() if port in p.cmdline())
+    return [started, *started.children(recursive=True)]
+
+
+def _cpu_s(processes: Sequence[psutil.Process]) -> float:
+    times = [process.cpu_times() for process in processes]
+    return float(sum(time.user + time.system for time in times))
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).is_success
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,203 @@
+"""The endpoints as the Python client knows them: a line each, for `Client` and `AsyncClient`."""
+
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    Self,
+    TypeVar,
+    overload,
+)
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from serving.schemas.base import FieldError, ProblemDetails
+from serving.schemas.events import EventsAnswer, EventsRequest
+from serving.schemas.experiments import (
+    ExperimentAnswer,
+    ExperimentsAnswer,
+    KillRequest,
+    RampRequest,
+    ResultsAnswer,
+    StartRequest,
+    StopRequest,
+)
+from serving.schemas.predictions import CardRequest, ChurnRequest, CustomerCard, PredictionAnswer
+from serving.schemas.products import (
+    ProductsAnswer,
+    ProductsRequest,
+    SimilarAnswer,
+    SimilarRequest,
+)
+from serving.schemas.recommendations import (
+    RecommendationAnswer,
+    RecommendationRequest,
+    RecommendationsAnswer,
+    RecommendationsRequest,
+)
+
+if TYPE_CHECKING:
+    from serving.client import AsyncClient, Client
+
+P = ParamSpec("P")
+A = TypeVar("A", bound=msgspec.Struct)
+Asked = tuple[str, msgspec.Struct | None]
+"""What the path names, or "", and the body."""
+
+
+class ProblemError(Exception):
+    """The service refused, or failed: an `application/problem+json`."""
+
+    def __init__(self, problem: ProblemDetails, *, retry_after_s: float | None = None) -> None:
+        super().__init__(f"{problem.status} {problem.code}: {problem.detail}")
+        self.status: int = problem.status
+        self.code: str = problem.code
+        self.detail: str = problem.detail
+        self.errors: list[FieldError] = problem.errors
+        """What is wrong with the body, and where."""
+        self.request_id: str = problem.request_id
+        self.retry_after_s = retry_after_s
+
+
+class Call(Generic[P, A]):
+    """An endpoint, as a method of both clients."""
+
+    def __init__(
+        self,
+        method: Literal["GET", "POST", "PUT"],
+        path: str,
+        asked: Callable[P, Asked],
+        answer: type[A],
+        *,
+        creates: bool = False,
+    ) -> None:
+        self.method, self.path, self.asked, self.answer = method, path, asked, answer
+        self.creates = creates
+        """An Idempotency-Key is sent, so that a second try does nothing twice."""
+
+    @overload
+    def __get__(self, client: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, client: "Client", owner: type) -> Callable[P, A]: ...
+    @overload
+    def __get__(
+        self, client: "AsyncClient", owner: type
+    ) -> Callable[P, Coroutine[Any, Any, A]]: ...
+    def __get__(self, client: "Client | AsyncClient | None", owner: type) -> Any:
+        """Return the method; of the class, the endpoint itself."""
+        if client is None:
+            return self
+
+        def method(*given: P.args, **named: P.kwargs) -> Any:
+            return client.send(self, *self.asked(*given, **named))
+
+        return method
+
+    def request(self, http: httpx.Client | httpx.AsyncClient, *asked: Any) -> httpx.Request:
+        """Return the request; its tries share it, and so its Idempotency-Key."""
+        key, body = asked
+        headers = {"Idempotency-Key": uuid.uuid4().hex} if self.creates else {}
+        content = None
+        if body is not None:
+            content, headers["Content-Type"] = msgspec.json.encode(body), "application/json"
+        path = self.path.replace("{key}", quote(key, safe=""))
+        return http.build_request(self.method, path, content=content, headers=headers)
+
+    def result(self, outcome: httpx.Response | httpx.TransportError) -> A:
+        """Return the answer. Raises ProblemError, or what kept the request from the service."""
+        if isinstance(outcome, httpx.TransportError):
+            raise outcome
+        if not outcome.is_success:
+            raise ProblemError(_problem(outcome), retry_after_s=retry_after_s(outcome))
+        return msgspec.json.decode(outcome.content, type=self.answer)
+
+
+def _body(make: Callable[P, msgspec.Struct]) -> Callable[P, Asked]:
+    return lambda *given, **named: ("", make(*given, **named))
+
+
+def _keyed(make: Callable[P, msgspec.Struct]) -> Callable[Concatenate[str, P], Asked]:
+    def asked(key: str, /, *given: P.args, **named: P.kwargs) -> Asked:
+        return key, make(*given, **named)
+
+    return asked
+
+
+def _nothing() -> Asked:
+    return "", None
+
+
+def _key(key: str) -> Asked:
+    return key, None
+
+
+class Endpoints:
+    """The methods of both clients."""
+
+    recommend = Call(
+        "POST",
+        "/v1/recommendations",
+        _body(RecommendationRequest),
+        RecommendationAnswer,
+        creates=True,
+    )
+    recommend_batch = Call(
+        "POST",
+        "/v1/recommendations:batch",
+        _body(RecommendationsRequest),
+        RecommendationsAnswer,
+        creates=True,
+    )
+    similar = Call("POST", "/v1/products:similar", _body(SimilarRequest), SimilarAnswer)
+    put_products = Call("PUT", "/v1/products:batch", _body(ProductsRequest), ProductsAnswer)
+    predict_churn = Call("POST", "/v1/predictions/churn", _body(ChurnRequest), PredictionAnswer)
+    card = Call("POST", "/v1/customers:predictions", _body(CardRequest), CustomerCard)
+    post_events = Call("POST", "/v1/events", _body(EventsRequest), EventsAnswer, creates=True)
+    experiments = Call("GET", "/v1/experiments", _nothing, ExperimentsAnswer)
+    experiment_results = Call("GET", "/v1/experiments/{key}/results", _key, ResultsAnswer)
+    start_experiment = Call(
+        "POST",
+        "/v1/experiments/{key}:start",
+        _keyed(StartRequest),
+        ExperimentAnswer,
+        creates=True,
+    )
+    ramp_experiment = Call(
+        "POST", "/v1/experiments/{key}:ramp", _keyed(RampRequest), ExperimentAnswer, creates=True
+    )
+    stop_experiment = Call(
+        "POST", "/v1/experiments/{key}:stop", _keyed(StopRequest), ExperimentAnswer, creates=True
+    )
+    kill_experiment = Call(
+        "POST", "/v1/experiments/{key}:kill", _keyed(KillRequest), ExperimentAnswer, creates=True
+    )
+
+
+def retry_after_s(response: httpx.Response) -> float | None:
+    """Return the seconds that the service asks to wait, if it does."""
+    text: str = response.headers.get("retry-after", "")
+    return float(text) if text.isdecimal() else None
+
+
+def _problem(response: httpx.Response) -> ProblemDetails:
+    """Return the problem in `response`; one made up where something else than the service spoke."""
+    try:
+        return msgspec.json.decode(response.content, type=ProblemDetails)
+    except msgspec.MsgspecError:
+        return ProblemDetails(
+            type="about:blank",
+            title=response.reason_phrase,
+            status=response.status_code,
+            detail=response.text[:500],
+            instance=response.url.path,
+            code="not_the_service",
+            request_id="",
+            errors=[],
+        )

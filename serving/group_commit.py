@@ -1,0 +1,55 @@
+"""Durable writes for many requests at once: what comes in during one commit is the next one."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class GroupCommit(Generic[T]):
+    """Hands groups of items to `write`, one group at a time, on a thread of its own.
+
+    `write` returns when all of its items are on disk, or raises; a group is written whole or not.
+    For the coroutines of one event loop.
+    """
+
+    def __init__(self, write: Callable[[Sequence[T]], None], *, name: str) -> None:
+        self._write = write
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._waiting: list[tuple[T, asyncio.Future[None]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def add(self, item: T) -> None:
+        """Return when `item` is on disk. Raises what `write` raised."""
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, done))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._run())
+        await done
+
+    def close(self) -> None:
+        """End the thread, after the group that it writes."""
+        self._executor.shutdown()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                # Who gave up meanwhile is not written.
+                group = [(item, done) for item, done in self._waiting if not done.done()]
+                self._waiting = []
+                items = [item for item, _ in group]
+                try:
+                    await loop.run_in_executor(self._executor, self._write, items)
+                except Exception as error:  # whatever it is, those who wait must hear of it
+                    for _, done in group:
+                        if not done.done():
+                            done.set_exception(error)
+                else:
+                    for _, done in group:
+                        if not done.done():
+                            done.set_result(None)
+        finally:
+            self._writer = None

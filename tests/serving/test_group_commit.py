@@ -1,0 +1,55 @@
+"""Groups are written whole, one at a time, and whoever waits hears what became of them."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from serving.group_commit import GroupCommit
+
+
+def test_what_comes_in_meanwhile_is_one_group() -> None:
+    groups: list[list[int]] = []
+    go = threading.Event()
+
+    def write(items: Sequence[int]) -> None:
+        go.wait(10)
+        groups.append(list(items))
+
+    async def hand_in() -> None:
+        log = GroupCommit(write, name="test")
+        first = asyncio.create_task(log.add(0))
+        await asyncio.sleep(0.01)
+        rest = [asyncio.create_task(log.add(number)) for number in range(1, 6)]
+        await asyncio.sleep(0.01)
+        assert not first.done()
+        rest[2].cancel()
+        await asyncio.sleep(0.01)
+        go.set()
+        await asyncio.gather(first, *rest, return_exceptions=True)
+        await log.add(6)
+        log.close()
+
+    asyncio.run(hand_in())
+    assert groups == [[0], [1, 2, 4, 5], [6]]
+
+
+def test_a_failure_is_that_of_its_group_alone() -> None:
+    def write(items: Sequence[int]) -> None:
+        if 1 in items:
+            raise OSError("the disk is full")
+
+    async def hand_in() -> list[object]:
+        log = GroupCommit(write, name="test")
+        found: list[object] = []
+        for number in (0, 1, 2):
+            found += await asyncio.gather(log.add(number), return_exceptions=True)
+        log.close()
+        return found
+
+    before, failed, after = asyncio.run(hand_in())
+    assert before is None
+    assert after is None
+    with pytest.raises(OSError, match="the disk is full"):
+        raise failed  # type: ignore[misc]

@@ -1,0 +1,179 @@
+"""Which products the sources nominate for each customer, and what is told of them."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.compiled import compiled
+from training.inputs import FloatArray, IntArray
+
+BoolArray = npt.NDArray[np.bool_]
+Keys = npt.NDArray[np.uint32]
+_LANES: Final = 256  # of a long row of keys, whose best tell about how good the best of all are
+_STRIDE: Final = 64  # keys that are passed over at once where none is good enough
+_NOMINATED: Final = 1
+_OWNED: Final = 2
+
+
+@compiled
+def nominate(
+    scores: tuple[FloatArray, ...], history: IntArray, count: int
+) -> tuple[IntArray, IntArray, BoolArray]:
+    """Return the candidates of B customers: rows, columns (N,), and whether each is new (N,).
+
+    They are all products of the `history` (B, L) and, by each source's `scores` (B, C), the `count`
+    with the best finite ones outside of it, the first of equals. Rows ascend, then columns.
+    """
+    customers, width = scores[0].shape
+    most = min(width, history.shape[1] + count * len(scores))
+    rows = np.empty(customers * most, dtype=np.int64)
+    columns = np.empty(customers * most, dtype=np.int64)
+    new = np.empty(customers * most, dtype=np.bool_)
+    marks = np.zeros((width + 7) // 8 * 8, dtype=np.uint8)
+    keys = np.empty(width, dtype=np.uint32)
+    found = 0
+    for row in range(customers):
+        for source in range(len(scores)):
+            _order(scores[source][row], keys)
+            for place in history[row]:
+                if place >= 0:
+                    keys[place] = 0
+            _mark_best(keys, count, marks)
+        for place in history[row]:
+            if place >= 0:
+                marks[place] = _OWNED
+        eights = marks.view(np.uint64)
+        for number in range(len(eights)):
+            if eights[number]:
+                for place in range(8 * number, 8 * number + 8):
+                    if marks[place]:
+                        rows[found], columns[found] = row, place
+                        new[found] = marks[place] == _NOMINATED
+                        found += 1
+                eights[number] = 0
+    return rows[:found], columns[:found], new[:found]
+
+
+@compiled
+def _order(scores: FloatArray, keys: Keys) -> None:
+    """Write `keys` (C,) that are ordered as the `scores` (C,) are; 0 where one is not finite."""
+    bits = (scores + np.float32(0)).view(np.int32)  # -0 is 0
+    infinite = np.int32(0x7F800000)
+    for place in range(len(keys)):
+        flipped = bits[place] >> np.int32(31) | np.int32(-(2**31))  # all bits below 0, else one
+        key = np.uint32(bits[place] ^ flipped)
+        keys[place] = np.uint32(0) if bits[place] & infinite == infinite else key
+
+
+@compiled
+def _mark_best(keys: Keys, count: int, marks: npt.NDArray[np.uint8]) -> None:
+    """Mark the places of the `count` best of `keys` (C,) above 0, the first of equals.
+
+    At least `count` keys are not below the `count`-th of the lanes' best, and few more.
+    """
+    enough = np.uint32(1)
+    if len(keys) > 2 * _LANES and count <= _LANES:
+        best = np.zeros(_LANES, dtype=np.uint32)
+        for start in range(0, len(keys) - _LANES + 1, _LANES):
+            some = keys[start : start + _LANES]
+            for lane in range(_LANES):
+                best[lane] = max(best[lane], some[lane])
+        enough = max(enough, _nth(best, count))
+    places, chosen = np.empty(len(keys), dtype=np.int64), np.empty(len(keys), dtype=np.uint32)
+    found = 0
+    for start in range(0, len(keys), _STRIDE):
+        some, better = keys[start : start + _STRIDE], 0
+        for key in some:
+            better |= key >= enough
+        if better:
+            for lane in range(len(some)):
+                if some[lane] >= enough:
+                    places[found], chosen[found] = start + lane, some[lane]
+                    found += 1
+    if found > count:
+        least = _nth(chosen[:found], count)
+        room = count
+        for key in chosen[:found]:
+            room -= key > least
+    else:
+        least, room = np.uint32(0), 0
+    for number in range(found):
+        if chosen[number] > least:
+            marks[places[number]] = _NOMINATED
+        elif chosen[number] == least and room > 0:
+            marks[places[number]] = _NOMINATED
+            room -= 1
+
+
+@compiled
+def _nth(keys: Keys, count: int) -> np.uint32:
+    """Return the greatest bound that `count` of `keys` reach, or a lower one that no more do.
+
+    There are as many keys at least; the bound is found bit by bit.
+    """
+    found = np.uint32(0)
+    for bit in range(31, -1, -1):
+        more = np.uint32(found | np.uint32(1 << bit))
+        reached = np.int32(0)
+        for key in keys:
+            reached = np.int32(reached + (key >= more))
+        if reached >= count:
+            found = more
+        if reached == count:
+            break
+    return found
+
+
+@compiled
+def tell_scores(
+    scores: tuple[FloatArray, ...], rows: IntArray, columns: IntArray, out: FloatArray
+) -> None:
+    """Write into `out` (2 S, N) each source's scores of N candidates, then how far each is below
+    the best of its row's.
+    """
+    for source in range(len(scores)):
+        own, gaps = out[source], out[len(scores) + source]
+        for pair in range(len(rows)):
+            own[pair] = scores[source][rows[pair], columns[pair]]
+        stop = 0
+        while stop < len(rows):
+            start, best = stop, own[stop]
+            while stop < len(rows) and rows[stop] == rows[start]:
+                best = max(best, own[stop])
+                stop += 1
+            for pair in range(start, stop):
+                gaps[pair] = own[pair] - best
+
+
+@compiled
+def tell_known(
+    known: FloatArray, activity: FloatArray, rows: IntArray, columns: IntArray, out: FloatArray
+) -> None:
+    """Write into `out` the inputs `known` (K, C) of N products, then the `activity` (B, F)."""
+    for number in range(len(known)):
+        for pair in range(len(columns)):
+            out[number, pair] = known[number, columns[pair]]
+    for number in range(activity.shape[1]):
+        for pair in range(len(rows)):
+            out[len(known) + number, pair] = activity[rows[pair], number]
+
+
+@compiled
+def put_above(scores: FloatArray, rows: IntArray, columns: IntArray, ranked: FloatArray) -> None:
+    """Make `ranked` (N,) the scores of the candidates in `scores` (B, C), each row's others lower.
+
+    These keep their order, with the best of all at 1 below the row's worst candidate.
+    """
+    stop = 0
+    while stop < len(rows):
+        start, row, least = stop, rows[stop], ranked[stop]
+        while stop < len(rows) and rows[stop] == row:
+            least = min(least, ranked[stop])
+            stop += 1
+        line = scores[row]
+        best = line.max()
+        for place in range(len(line)):
+            line[place] = line[place] - best + least - np.float32(1)
+        for pair in range(start, stop):
+            line[columns[pair]] = ranked[pair]
