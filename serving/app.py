@@ -2,11 +2,12 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 from starlette.applications import Starlette
@@ -25,7 +26,27 @@ from serving.problems import RETRY_AFTER_S, Problem
 from serving.schemas.base import Health
 
 
-def create_app(open_backend: Callable[[], Backend]) -> Starlette:
+class Api(Starlette):
+    """Starlette, but that requests of v1 go straight to their calls, past its layers.
+
+    These take as long as BentoML's; `respond` answers whatever fails.
+    """
+
+    calls: Mapping[tuple[str, str], Calls] = MappingProxyType({})
+    """By method and path, those without a name in it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        asked = (scope.get("method", ""), scope.get("path", ""))
+        if (call := self.calls.get(asked)) is None:
+            await super().__call__(scope, receive, send)
+        else:
+            scope["app"] = self
+            response = await call.run(Request(scope, receive))
+            await response(scope, receive, send)
+
+
+def create_app(open_backend: Callable[[], Backend]) -> Api:
     """Return the application; its lifespan opens the backend, starts and closes it."""
 
     @asynccontextmanager
@@ -54,7 +75,9 @@ def create_app(open_backend: Callable[[], Backend]) -> Starlette:
         Mount("/docs/assets", StaticFiles(directory=_swagger())),
     ]
     routes.append(Route("/{path:path}", _Elsewhere(tuple(routes))))
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={Exception: _failed})
+    app = Api(routes=routes, lifespan=lifespan, exception_handlers={Exception: _failed})
+    app.calls = {(c.endpoint.method, c.endpoint.path): c for c in calls}
+    return app
 
 
 @dataclass(frozen=True)
