@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from training.activations import gelu_
-from training.compiled import compiled
+from training.compiled import Plain, compiled
 from training.inputs import FloatArray, IntArray, Queries
 from training.purchases import group
 from training.towers import Candidates, TwoTowerNet
@@ -34,7 +34,7 @@ def array_scorer(net: TwoTowerNet, candidates: Candidates) -> Callable[[Queries]
 
     def score(queries: Queries) -> FloatArray:
         history, days = queries.history, queries.history_days
-        known, query = _read(history, days, queries.activity, tower)
+        known, query = _read(history, days, queries.activity, tuple(tower))
         hidden = state["query.mix.0.weight"] @ known.T
         gelu_(hidden, state["query.mix.0.bias"])
         query += (state["query.mix.3.weight"] @ hidden).T
@@ -69,7 +69,7 @@ class _Tower(NamedTuple):
 
 @compiled
 def _read(
-    history: IntArray, days: FloatArray, activity: FloatArray, tower: _Tower
+    history: IntArray, days: FloatArray, activity: FloatArray, tower: Plain
 ) -> tuple[FloatArray, FloatArray]:
     """Return what the query tower mixes (B, H D + H + F), and what it takes as it is (B, D).
 

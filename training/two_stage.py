@@ -106,7 +106,9 @@ class TwoStage:
 
         def score(queries: Queries) -> FloatArray:
             found = nominate(queries)
-            ranked = np.sum([ranker.score(found.inputs) for ranker in self._rankers], axis=0)
+            ranked, *others = (ranker.score(found.inputs) for ranker in self._rankers)
+            for more in others:
+                ranked = ranked + more
             put_above(found.scores, found.pairs.rows, found.pairs.columns, ranked)
             return found.scores
 
