@@ -15,6 +15,7 @@ from configs.loader import Config
 from features.ages import PRODUCT_INPUTS
 from features.workspace import write_json
 from training.compiled import Plain, compiled, compiled_loosely
+from training.dots import dots
 from training.inputs import FloatArray, Products, Queries
 from training.interactions import interactions
 from training.item_to_item import LearningHalfLife
@@ -109,7 +110,7 @@ class IALS:
         def score(queries: Queries) -> FloatArray:
             left = faded_history(queries, half_life_days=config.half_life_days)
             found = customer_vectors(left, vectors, confidence=config.confidence)
-            scores: FloatArray = found @ vectors.T
+            scores = dots(found, vectors)
             add_left(scores, left, weight=config.repeat_weight)
             scores += popular
             return scores

@@ -159,13 +159,13 @@ def tell_scores(
 def tell_known(
     known: FloatArray, activity: FloatArray, rows: IntArray, columns: IntArray, out: FloatArray
 ) -> None:
-    """Write into `out` the inputs `known` (K, C) of N products, then the `activity` (B, F)."""
-    for number in range(len(known)):
-        for pair in range(len(columns)):
-            out[number, pair] = known[number, columns[pair]]
+    """Write into `out` the inputs `known` (C, K) of N products, then the `activity` (B, F)."""
+    width = known.shape[1]
+    for pair in range(len(columns)):  # row by row: they are far apart in memory
+        out[:width, pair] = known[columns[pair]]
     for number in range(activity.shape[1]):
         for pair in range(len(rows)):
-            out[len(known) + number, pair] = activity[rows[pair], number]
+            out[width + number, pair] = activity[rows[pair], number]
 
 
 @compiled

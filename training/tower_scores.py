@@ -10,6 +10,7 @@ import numpy as np
 
 from training.activations import gelu_
 from training.compiled import Plain, compiled
+from training.dots import dots
 from training.inputs import FloatArray, IntArray, Queries
 from training.purchases import group
 from training.towers import Candidates, TwoTowerNet
@@ -21,7 +22,6 @@ def array_scorer(net: TwoTowerNet, candidates: Candidates) -> Callable[[Queries]
     lasting, current, demand = (part.numpy() for part in candidates)
     if net.cosine:
         current = _normalised(current)
-    current = np.ascontiguousarray(current.T)
     temperature = np.exp(state["log_temperature"])
     rates, repeat_rates = (np.exp(state[f"{part}.log_rate"]) for part in ("query", "repeat"))
     tower = _Tower(
@@ -42,7 +42,7 @@ def array_scorer(net: TwoTowerNet, candidates: Candidates) -> Callable[[Queries]
         if net.cosine:
             query = _normalised(query)
         query /= temperature
-        scores: FloatArray = query @ current
+        scores = dots(query, current)
         scores += demand
         _add_repeats(history, days, repeat_rates, state["repeat.weight"], scores)
         return scores
