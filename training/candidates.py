@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from training.baselines import OwnPurchases, Popularity
 from training.inputs import FloatArray, Products, Queries
 from training.nomination import BoolArray, nominate, tell_known, tell_scores
 from training.pair_inputs import PAIR_INPUTS, pair_reader
@@ -50,14 +51,16 @@ def nominator(
     """Compute what depends on `products` alone, once; return the function of the queries."""
     scorers = [model.scorer(products) for model in sources.values()]
     read = pair_reader(products)
-    known = np.concatenate([rebuy.inputs(products), products.features], axis=1).T.copy()
+    known = np.concatenate([rebuy.inputs(products), products.features], axis=1)
+    says_more = [not _nominates_the_popular(model, sources) for model in sources.values()]
     first, last = 2 * len(sources), 2 * len(sources) + len(PAIR_INPUTS)
 
     def nominated(queries: Queries) -> Nominated:
-        scores = tuple(np.ascontiguousarray(score(queries)) for score in scorers)
-        rows, columns, new = nominate(scores, queries.history, per_source)
+        scores = tuple(score(queries) for score in scorers)
+        asked = tuple(one for one, says in zip(scores, says_more, strict=True) if says)
+        rows, columns, new = nominate(asked, queries.history, per_source)
         pairs = Pairs(rows=rows, columns=columns)
-        width = last + len(known) + queries.activity.shape[1]
+        width = last + known.shape[1] + queries.activity.shape[1]
         inputs = np.empty((width, len(rows)), dtype=np.float32)
         tell_scores(scores, rows, columns, inputs[:first])
         read(queries, pairs, inputs[first:last])
@@ -65,3 +68,9 @@ def nominator(
         return Nominated(pairs=pairs, inputs=inputs.T, new=new, scores=scores[0])
 
     return nominated
+
+
+def _nominates_the_popular(model: Recommender, sources: Sources) -> bool:
+    """Say whether `model` nominates nothing but what popularity, another source, nominates."""
+    by_own = isinstance(model, OwnPurchases) and model.config.popularity_weight > 0
+    return by_own and any(isinstance(other, Popularity) for other in sources.values())

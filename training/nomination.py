@@ -68,42 +68,51 @@ def _order(scores: FloatArray, keys: Keys) -> None:
 
 @compiled
 def _mark_best(keys: Keys, count: int, marks: npt.NDArray[np.uint8]) -> None:
-    """Mark the places of the `count` best of `keys` (C,) above 0, the first of equals.
+    """Mark the places of the `count` best of `keys` (C,) above 0, the first of equals."""
+    places = _reaching(_bound(keys, count), keys)
+    least, room = np.uint32(0), count
+    if len(places) > count:
+        least = _nth(keys[places], count)
+        for place in places:
+            room -= keys[place] > least
+    for place in places:
+        if keys[place] > least:
+            marks[place] = _NOMINATED
+        elif room > 0 and keys[place] == least:
+            marks[place] = _NOMINATED
+            room -= 1
 
-    At least `count` keys are not below the `count`-th of the lanes' best, and few more.
+
+@compiled
+def _bound(keys: Keys, count: int) -> np.uint32:
+    """Return a number above 0 that the `count` best of `keys` reach, and few others.
+
+    It is the `count`-th of the lanes' best.
     """
-    enough = np.uint32(1)
-    if len(keys) > 2 * _LANES and count <= _LANES:
+    bound = np.uint32(1)
+    if len(keys) >= 2 * _LANES and count <= _LANES:
         best = np.zeros(_LANES, dtype=np.uint32)
         for start in range(0, len(keys) - _LANES + 1, _LANES):
             some = keys[start : start + _LANES]
             for lane in range(_LANES):
                 best[lane] = max(best[lane], some[lane])
-        enough = max(enough, _nth(best, count))
-    places, chosen = np.empty(len(keys), dtype=np.int64), np.empty(len(keys), dtype=np.uint32)
-    found = 0
+        bound = max(bound, _nth(best, count))
+    return bound
+
+
+@compiled
+def _reaching(bound: np.uint32, keys: Keys) -> IntArray:
+    """Return the places of `keys` that reach `bound`, in their order."""
+    places, found = np.empty(len(keys), dtype=np.int64), 0
     for start in range(0, len(keys), _STRIDE):
         some, better = keys[start : start + _STRIDE], 0
         for key in some:
-            better |= key >= enough
+            better |= key >= bound
         if better:
             for lane in range(len(some)):
-                if some[lane] >= enough:
-                    places[found], chosen[found] = start + lane, some[lane]
-                    found += 1
-    if found > count:
-        least = _nth(chosen[:found], count)
-        room = count
-        for key in chosen[:found]:
-            room -= key > least
-    else:
-        least, room = np.uint32(0), 0
-    for number in range(found):
-        if chosen[number] > least:
-            marks[places[number]] = _NOMINATED
-        elif chosen[number] == least and room > 0:
-            marks[places[number]] = _NOMINATED
-            room -= 1
+                places[found] = start + lane
+                found += some[lane] >= bound
+    return places[:found]
 
 
 @compiled
@@ -150,13 +159,13 @@ def tell_scores(
 def tell_known(
     known: FloatArray, activity: FloatArray, rows: IntArray, columns: IntArray, out: FloatArray
 ) -> None:
-    """Write into `out` the inputs `known` (K, C) of N products, then the `activity` (B, F)."""
-    for number in range(len(known)):
-        for pair in range(len(columns)):
-            out[number, pair] = known[number, columns[pair]]
+    """Write into `out` the inputs `known` (C, K) of N products, then the `activity` (B, F)."""
+    width = known.shape[1]
+    for pair in range(len(columns)):  # row by row: they are far apart in memory
+        out[:width, pair] = known[columns[pair]]
     for number in range(activity.shape[1]):
         for pair in range(len(rows)):
-            out[len(known) + number, pair] = activity[rows[pair], number]
+            out[width + number, pair] = activity[rows[pair], number]
 
 
 @compiled

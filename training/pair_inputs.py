@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from configs.compiled import compiled
+from configs.compiled import Plain, compiled
 from features.ages import NEVER_DAYS, PRODUCT_INPUTS, SINGLE_GAP_DAYS
 from features.schema import HISTORY_LENGTH
 from training.diversity import content_vectors
@@ -84,7 +84,7 @@ def pair_reader(products: Products) -> PairReader:
 
     def read(queries: Queries, pairs: Pairs, out: FloatArray) -> None:
         bought = (queries.history, queries.history_days, queries.history_values)
-        _read(bought, (pairs.rows, pairs.columns), catalogue, out)
+        _read(bought, (pairs.rows, pairs.columns), tuple(catalogue), out)
 
     return read
 
@@ -93,7 +93,7 @@ def pair_reader(products: Products) -> PairReader:
 def _read(
     bought: tuple[IntArray, FloatArray, FloatArray],
     pairs: tuple[IntArray, IntArray],
-    catalogue: _Catalogue,
+    catalogue: Plain,
     out: FloatArray,
 ) -> None:
     """Write `out` (F, N) from what was `bought` (history, days, values), by rows and columns."""

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from configs.compiled import compiled
+from configs.compiled import Plain, compiled
 from training.activations import gelu_
+from training.dots import dots
 from training.inputs import FloatArray, IntArray, Queries
 from training.purchases import group
 from training.towers import Candidates, TwoTowerNet
@@ -21,7 +22,6 @@ def array_scorer(net: TwoTowerNet, candidates: Candidates) -> Callable[[Queries]
     lasting, current, demand = (part.numpy() for part in candidates)
     if net.cosine:
         current = _normalised(current)
-    current = np.ascontiguousarray(current.T)
     temperature = np.exp(state["log_temperature"])
     rates, repeat_rates = (np.exp(state[f"{part}.log_rate"]) for part in ("query", "repeat"))
     tower = _Tower(
@@ -34,7 +34,7 @@ def array_scorer(net: TwoTowerNet, candidates: Candidates) -> Callable[[Queries]
 
     def score(queries: Queries) -> FloatArray:
         history, days = queries.history, queries.history_days
-        known, query = _read(history, days, queries.activity, tower)
+        known, query = _read(history, days, queries.activity, tuple(tower))
         hidden = state["query.mix.0.weight"] @ known.T
         gelu_(hidden, state["query.mix.0.bias"])
         query += (state["query.mix.3.weight"] @ hidden).T
@@ -42,7 +42,7 @@ def array_scorer(net: TwoTowerNet, candidates: Candidates) -> Callable[[Queries]
         if net.cosine:
             query = _normalised(query)
         query /= temperature
-        scores: FloatArray = query @ current
+        scores = dots(query, current)
         scores += demand
         _add_repeats(history, days, repeat_rates, state["repeat.weight"], scores)
         return scores
@@ -69,7 +69,7 @@ class _Tower(NamedTuple):
 
 @compiled
 def _read(
-    history: IntArray, days: FloatArray, activity: FloatArray, tower: _Tower
+    history: IntArray, days: FloatArray, activity: FloatArray, tower: Plain
 ) -> tuple[FloatArray, FloatArray]:
     """Return what the query tower mixes (B, H D + H + F), and what it takes as it is (B, D).
 
