@@ -150,7 +150,7 @@ class TwoStage:
         """Read what `save` wrote. BundleError where it was trained on other inputs than today's."""
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         config = TwoStageConfig(**settings["config"])
-        sources = {name: _load(name, folder / name) for name in config.sources}
+        sources = {str(name): _load(name, folder / name) for name in config.sources}
         if settings["ranker_inputs"] != ranker_inputs(sources):
             raise BundleError(f"{folder}: this model reads other inputs than today's; fit it again")
         return cls(

@@ -69,7 +69,7 @@ def test_it_beats_popularity(shop: Shop, fitted: TwoStage) -> None:
 def test_candidates_stand_above_all_others(shop: Shop, fitted: TwoStage) -> None:
     """Even where the sources know no better: of equal products the first ones are nominated."""
     alike = products(50, log_buyers_28d=[1.0] * 50)
-    sources = {name: Popularity(PopularityConfig()) for name in CONFIG.sources}
+    sources = {str(name): Popularity(PopularityConfig()) for name in CONFIG.sources}
     rebuy = Rebuy.fit(shop.past)
     model = TwoStage(CONFIG, sources=sources, rebuy=rebuy, rankers=fitted._rankers)
     scores = model.scorer(alike)(queries([], [(40, 3.0)]))
