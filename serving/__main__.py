@@ -124,6 +124,26 @@ def revoke(
 
 
 @app.command()
+def bench(
+    home: Home = HOME,
+    *,
+    seconds: Annotated[int, typer.Option(min=3, help="Of load, for each number.")] = 10,
+    workers: Annotated[int, typer.Option(min=1, help="Of the last run; 1: none.")] = 2,
+) -> None:
+    """Measure the service on a workspace beside a bare FastAPI endpoint; needs wrk.
+
+    Prints requests a second, p50, p95, p99, CPU an answer and memory at 1, 8 and 32 connections,
+    the ratios, and where the time of an answer goes. It writes exposures into the workspace.
+    """
+    with user_errors():
+        from rich.console import Console
+
+        from serving.bench.report import bench as measure
+
+        measure(home, seconds=seconds, workers=workers, console=Console())
+
+
+@app.command()
 def ask(
     path: Annotated[str, typer.Argument(help="Such as /v1/recommendations or /readyz.")],
     body: Annotated[str | None, typer.Argument(help="JSON to send; without it, a GET.")] = None,

@@ -82,11 +82,9 @@ class Calls:
         key = _key(request)
         if not backend.models.ready:
             raise Problem("not_ready", "models and features are being loaded")
-        if key is None or not self.endpoint.creates:
-            return await self._new(request, body, told)
         answered = backend.answered
-        if answered is None:
-            raise Problem("store_unavailable", "without stores no Idempotency-Key can be kept")
+        if key is None or not self.endpoint.creates or answered is None:  # None: without stores
+            return await self._new(request, body, told)
         name = Name(caller=told.key_id, path=request.url.path, key=key)
         try:
             while (claim := await asyncio.to_thread(answered.claim, name, body)) == "being_made":

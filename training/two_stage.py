@@ -18,7 +18,7 @@ from configs.durable import placing
 from configs.loader import Config
 from features.workspace import write_json
 from training.bundle import BundleError
-from training.candidates import Sources, nominator, ranker_inputs
+from training.candidates import Nominated, Sources, nominator, ranker_inputs
 from training.commit import code_digest
 from training.inputs import FloatArray, NotEnoughData, Products, Queries
 from training.models import config_class, model_class
@@ -110,19 +110,26 @@ class TwoStage:
         Candidates score what the rankers say, above all other products, which keep the order of
         the first source.
         """
-        nominate = nominator(
-            self._sources, self._rebuy, products, per_source=self.config.per_source
-        )
+        nominate = self.nominator(products)
 
         def score(queries: Queries) -> FloatArray:
             found = nominate(queries)
-            ranked, *others = (ranker.score(found.inputs) for ranker in self._rankers)
-            for more in others:
-                ranked = ranked + more
+            ranked = self.rank(found.inputs)
             put_above(found.scores, found.pairs.rows, found.pairs.columns, ranked)
             return found.scores
 
         return score
+
+    def nominator(self, products: Products) -> Callable[[Queries], Nominated]:
+        """Bind the first stage to `products`; return the function that finds candidates."""
+        return nominator(self._sources, self._rebuy, products, per_source=self.config.per_source)
+
+    def rank(self, inputs: FloatArray) -> FloatArray:
+        """Return the second stage's scores (N,) of candidates' `inputs` (N, F)."""
+        ranked, *others = (ranker.score(inputs) for ranker in self._rankers)
+        for more in others:
+            ranked = ranked + more
+        return ranked
 
     def related(self, products: Products) -> Related:
         """Return what the first source that knows says of places of `products`; 0 without one."""

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
@@ -15,10 +15,13 @@ from rich.table import Table
 from features.customer_row import ONLINE_VIEW
 from features.workspace import Workspace
 from serving.bench.load import BenchError, Measured, measure, server
+from serving.bench.stages import stages
 from serving.launch import SERVICE, Options, environment
 
 CONNECTIONS: Final = (1, 8, 32)
 BODIES: Final = 5_000
+STAGED: Final = 1_000
+"""Of them, those that are answered stage by stage."""
 _QUIET: Final = ("--log-level", "warning", "--no-access-log", "--port")
 
 
@@ -48,7 +51,9 @@ def bench(home: Path, *, seconds: int, workers: int, console: Console) -> None:
                     found[several].append(
                         measure(own, bodies, connections=connections, seconds=seconds)
                     )
+        took = stages(home, bodies.read_text(encoding="utf-8").splitlines()[:STAGED])
     console.print(_table(found))
+    console.print(_stages_table(took, found["1 worker"]))
     for line in _ratios(found["bare FastAPI"], found["1 worker"], found.get(several, [])):
         console.print(line)
 
@@ -84,6 +89,17 @@ def _table(found: dict[str, list[Measured]]) -> Table:
                 f"{m.cpu_us:,.0f}",
                 f"{m.memory_mb:,.0f}",
             )
+    return table
+
+
+def _stages_table(took: Mapping[str, float], measured: list[Measured]) -> Table:
+    table = Table("stage of one answer", "CPU us, median")
+    for stage, cpu_us in took.items():
+        table.add_row(stage, f"{cpu_us:,.0f}")
+    inside = sum(cpu_us for stage, cpu_us in took.items() if not stage.startswith("("))
+    table.add_row("all stages", f"{inside:,.0f}")
+    for m in measured:
+        table.add_row(f"an answer over HTTP, {m.connections} connections", f"{m.cpu_us:,.0f}")
     return table
 
 
