@@ -128,7 +128,10 @@ class Recommendations:
         if customer is not None and customer.bought:
             draft = _of_customer(served, catalogue, customer, str(request.customer_id), now)
             return replace(draft, unlisted=returned)
-        looked_at = [] if policy.strategy == "buy_again" else request.session_product_ids
+        looked_at: list[str] = []
+        if policy.strategy != "buy_again":
+            posted = () if customer is None else customer.looked_at
+            looked_at = [*posted, *request.session_product_ids]
         session = _of_session(served, catalogue, customer, looked_at, now)
         if session is None:
             return replace(popular, unlisted=returned, reason=reason)

@@ -1,19 +1,22 @@
 """Customers as the models read them: the stored row, and what happened since."""
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import pandas as pd
 
 from features.customer_row import Row
-from features.events import EventLog, microseconds
+from features.events import Event, EventLog, microseconds
 from features.overlay import overlay
 from features.schema import RETURN_LISTS
 from serving.schemas.base import FallbackReason
 
 STALE_US: Final = 8 * 86_400_000_000
 """Snapshots are weekly: a stored row that is older, in microseconds, has missed one."""
+SESSION_US: Final = 30 * 60_000_000
+"""What was looked at within so many microseconds belongs to the visit of now."""
 
 
 class OnlineStore(Protocol):
@@ -37,6 +40,8 @@ class Customer:
     """Time of the stored row, in microseconds since 1970; None when all that is known is newer."""
     complete: bool
     """False when the event log could not be read: fresh events are missing."""
+    looked_at: tuple[str, ...] = ()
+    """Products viewed, clicked or added within the last SESSION_US, newest last."""
 
     @property
     def bought(self) -> bool:
@@ -78,8 +83,22 @@ def read_customer(
         return Customer(row=row, stored_us=stored, complete=False) if row else None
     if row is None and not events:
         return None
-    fresh = overlay(row or {}, events, at=at) if events else row
-    return Customer(row=fresh or {}, stored_us=stored, complete=True)
+    orders = [event for event in events if event.product_id is None]
+    return Customer(
+        row=overlay(row or {}, orders, at=at) if orders else row or {},
+        stored_us=stored,
+        complete=True,
+        looked_at=_looked_at(events, microseconds(at) - SESSION_US) if events else (),
+    )
+
+
+def _looked_at(events: Sequence[Event], since_us: int) -> tuple[str, ...]:
+    seen = [
+        (microseconds(event.event_timestamp), event.product_id)
+        for event in events
+        if event.product_id is not None
+    ]
+    return tuple(product_id for time, product_id in sorted(seen) if time >= since_us)
 
 
 def age_s(now: pd.Timestamp, *stored_us: int | None) -> float | None:

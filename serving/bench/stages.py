@@ -45,8 +45,12 @@ class Stopwatch:
         return done
 
     def medians(self) -> dict[str, float]:
-        """Return the median of each stage, in the order in which they were met first."""
-        return {stage: float(np.median(took)) for stage, took in self.found.items()}
+        """Return the median of each stage, without the watch's own, as they were met first."""
+        own = Stopwatch()
+        for _ in range(WARM_UP):
+            own("nothing", lambda: None)
+        spent = float(np.median(own.found["nothing"]))
+        return {stage: float(np.median(took)) - spent for stage, took in self.found.items()}
 
 
 def stages(home: Path, bodies: Iterable[str]) -> Mapping[str, float]:
@@ -125,9 +129,11 @@ class _Answers:
 
     def _scores(self, query: Queries) -> FloatArray:
         if self._two_stage is None:
-            return self.watch("scores", self._scorer, query)[0]
+            alone: FloatArray = self.watch("scores", self._scorer, query)[0]
+            return alone
         found = self.watch("candidates and their inputs", self._nominate, query)
         self.watch("rankers", self._two_stage.rank, found.inputs)
         inputs = np.resize(found.inputs.T, (found.inputs.shape[1], RANKED)).T
         self.watch(f"(rankers, {RANKED} candidates)", self._two_stage.rank, inputs)
-        return self._scorer(query)[0]
+        scores: FloatArray = self._scorer(query)[0]
+        return scores

@@ -58,9 +58,10 @@ class RecommendationRequest(Request, frozen=True, kw_only=True):
     """Products of one category, null: of any number; where the rest cannot fill the list, items
     say `filled`."""
     session_product_ids: Annotated[list[Id], Meta(max_length=100)] = field(default_factory=list)
-    """What the visitor has just looked at, newest last. For a customer without purchases, or
-    without `customer_id`, the champion answers as if they had just been bought, and they are not
-    listed; the purchases of a customer who has any say more, and these are not read."""
+    """What the visitor has just looked at, newest last, beside what was posted of the customer as
+    viewed, clicked or added within half an hour. For a customer without purchases, or without
+    `customer_id`, the champion answers as if they had just been bought, and they are not listed;
+    the purchases of a customer who has any say more, and these are not read."""
     scenario: Label = "default"
     """Where the list is shown (`email`, `home`); kept with the exposure."""
     personalized: bool = True
