@@ -6,18 +6,22 @@ those outside the history, so that a list of new products has enough to choose f
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from training.baselines import OwnPurchases, Popularity
+from training.dots import DotScorer, Rough
 from training.inputs import FloatArray, Products, Queries
-from training.nomination import BoolArray, nominate, tell_known, tell_scores
+from training.nomination import BoolArray, likely, nominate, tell_known, tell_scores
 from training.pair_inputs import PAIR_INPUTS, pair_reader
 from training.ranking import Pairs
 from training.rebuy import REBUY_INPUTS, Rebuy
-from training.recommender import Recommender
+from training.recommender import Recommender, Scorer
 
+_LIKELY: Final = 4
+"""Times the products that a source nominates: so many of its roughly best ones are made exact."""
 Sources = Mapping[str, Recommender]
 """The fitted recommenders that nominate, by name."""
 
@@ -56,10 +60,18 @@ def nominator(
     first, last = 2 * len(sources), 2 * len(sources) + len(PAIR_INPUTS)
 
     def nominated(queries: Queries) -> Nominated:
-        scores = tuple(score(queries) for score in scorers)
-        asked = tuple(one for one, says in zip(scores, says_more, strict=True) if says)
+        found = [_scored(score, queries) for score in scorers]
+        for one in found:
+            if one.settle:
+                count = _LIKELY * per_source + queries.history.shape[1]
+                one.settle(likely(one.scores[0], count))
+        scores = tuple(one.scores for one in found)
+        asked = tuple(own for own, says in zip(scores, says_more, strict=True) if says)
         rows, columns, new = nominate(asked, queries.history, per_source)
         pairs = Pairs(rows=rows, columns=columns)
+        for one in found:
+            if one.settle:
+                one.settle(columns)
         width = last + known.shape[1] + queries.activity.shape[1]
         inputs = np.empty((width, len(rows)), dtype=np.float32)
         tell_scores(scores, rows, columns, inputs[:first])
@@ -68,6 +80,10 @@ def nominator(
         return Nominated(pairs=pairs, inputs=inputs.T, new=new, scores=scores[0])
 
     return nominated
+
+
+def _scored(score: Scorer, queries: Queries) -> Rough:
+    return score.rough(queries) if isinstance(score, DotScorer) else Rough(score(queries))
 
 
 def _nominates_the_popular(model: Recommender, sources: Sources) -> bool:

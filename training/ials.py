@@ -14,7 +14,7 @@ from configs.compiled import Plain, compiled, compiled_loosely
 from configs.loader import Config
 from features.ages import PRODUCT_INPUTS
 from features.workspace import write_json
-from training.dots import dots
+from training.dots import Asked, DotScorer
 from training.inputs import FloatArray, Products, Queries
 from training.interactions import interactions
 from training.item_to_item import LearningHalfLife
@@ -106,15 +106,16 @@ class IALS:
         vectors = whitened(vectors, penalty=config.penalty)
         popular = config.popularity_weight * products.features[:, _RECENT_BUYERS]
 
-        def score(queries: Queries) -> FloatArray:
+        def ask(queries: Queries) -> Asked:
             left = faded_history(queries, half_life_days=config.half_life_days)
-            found = customer_vectors(left, vectors, confidence=config.confidence)
-            scores = dots(found, vectors)
-            add_left(scores, left, weight=config.repeat_weight)
-            scores += popular
-            return scores
 
-        return score
+            def add(scores: FloatArray) -> None:
+                add_left(scores, left, weight=config.repeat_weight)
+                np.add(scores, popular, out=scores)
+
+            return customer_vectors(left, vectors, confidence=config.confidence), add
+
+        return DotScorer(vectors, ask)
 
     def save(self, folder: Path) -> None:
         """Write vectors, product ids and settings into the existing, empty `folder`."""

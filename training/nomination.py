@@ -10,7 +10,6 @@ from training.inputs import FloatArray, IntArray
 
 BoolArray = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.uint32]
-_LANES: Final = 256  # of a long row of keys, whose best tell about how good the best of all are
 _STRIDE: Final = 64  # keys that are passed over at once where none is good enough
 _NOMINATED: Final = 1
 _OWNED: Final = 2
@@ -56,9 +55,19 @@ def nominate(
 
 
 @compiled
+def likely(scores: FloatArray, count: int) -> IntArray:
+    """Return the places of the `count` best finite ones of `scores` (C,), and of some more."""
+    keys = np.empty(len(scores), dtype=np.uint32)
+    _order(scores, keys)
+    return _reaching(_bound(keys, count), keys)
+
+
+@compiled
 def _order(scores: FloatArray, keys: Keys) -> None:
     """Write `keys` (C,) that are ordered as the `scores` (C,) are; 0 where one is not finite."""
-    bits = (scores + np.float32(0)).view(np.int32)  # -0 is 0
+    numbers, bits = keys.view(np.float32), keys.view(np.int32)
+    for place in range(len(keys)):
+        numbers[place] = scores[place] + np.float32(0)  # -0 is 0
     infinite = np.int32(0x7F800000)
     for place in range(len(keys)):
         flipped = bits[place] >> np.int32(31) | np.int32(-(2**31))  # all bits below 0, else one
@@ -87,14 +96,17 @@ def _mark_best(keys: Keys, count: int, marks: npt.NDArray[np.uint8]) -> None:
 def _bound(keys: Keys, count: int) -> np.uint32:
     """Return a number above 0 that the `count` best of `keys` reach, and few others.
 
-    It is the `count`-th of the lanes' best.
+    It is the `count`-th of the best of lanes, into which the keys are dealt out.
     """
+    lanes = 64
+    while lanes < 4 * count:
+        lanes *= 2
     bound = np.uint32(1)
-    if len(keys) >= 2 * _LANES and count <= _LANES:
-        best = np.zeros(_LANES, dtype=np.uint32)
-        for start in range(0, len(keys) - _LANES + 1, _LANES):
-            some = keys[start : start + _LANES]
-            for lane in range(_LANES):
+    if len(keys) >= 2 * lanes:
+        best = np.zeros(lanes, dtype=np.uint32)
+        for start in range(0, len(keys) - lanes + 1, lanes):
+            some = keys[start : start + lanes]
+            for lane in range(lanes):
                 best[lane] = max(best[lane], some[lane])
         bound = max(bound, _nth(best, count))
     return bound
@@ -169,11 +181,15 @@ def tell_known(
 
 
 @compiled
-def put_above(scores: FloatArray, rows: IntArray, columns: IntArray, ranked: FloatArray) -> None:
+def put_above(
+    scores: FloatArray, candidates: tuple[FloatArray, IntArray, IntArray], ranked: FloatArray
+) -> None:
     """Make `ranked` (N,) the scores of the candidates in `scores` (B, C), each row's others lower.
 
-    These keep their order, with the best of all at 1 below the row's worst candidate.
+    `candidates` are the best score of each row (B,), then rows and columns (N,). The others keep
+    their order, with that best one at 1 below the row's worst candidate.
     """
+    best, rows, columns = candidates
     stop = 0
     while stop < len(rows):
         start, row, least = stop, rows[stop], ranked[stop]
@@ -181,8 +197,7 @@ def put_above(scores: FloatArray, rows: IntArray, columns: IntArray, ranked: Flo
             least = min(least, ranked[stop])
             stop += 1
         line = scores[row]
-        best = line.max()
         for place in range(len(line)):
-            line[place] = line[place] - best + least - np.float32(1)
+            line[place] = line[place] - best[row] + least - np.float32(1)
         for pair in range(start, stop):
             line[columns[pair]] = ranked[pair]

@@ -114,9 +114,10 @@ class TwoStage:
 
         def score(queries: Queries) -> FloatArray:
             found = nominate(queries)
-            ranked = self.rank(found.inputs)
-            put_above(found.scores, found.pairs.rows, found.pairs.columns, ranked)
-            return found.scores
+            scores, pairs = found.scores, found.pairs
+            best = scores.max(axis=1, initial=-np.inf)
+            put_above(scores, (best, pairs.rows, pairs.columns), self.rank(found.inputs))
+            return scores
 
         return score
 
@@ -157,7 +158,9 @@ class TwoStage:
         """Read what `save` wrote. BundleError where it was trained on other inputs than today's."""
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         config = TwoStageConfig(**settings["config"])
-        sources = {str(name): _load(name, folder / name) for name in config.sources}
+        sources: dict[str, Recommender] = {
+            name: _load(name, folder / name) for name in config.sources
+        }
         if settings["ranker_inputs"] != ranker_inputs(sources):
             raise BundleError(f"{folder}: this model reads other inputs than today's; fit it again")
         return cls(

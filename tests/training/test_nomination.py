@@ -49,5 +49,5 @@ def test_candidates_are_put_above_all_others() -> None:
     """The worst candidate scores -2, so the best of the others -3."""
     scores = np.array([[5, 9, 7, 1], [0, 0, 0, 1]], dtype=np.float32)
     rows, columns = np.array([0, 0, 1]), np.array([0, 3, 2])
-    put_above(scores, rows, columns, np.array([3, -2, 4], dtype=np.float32))
+    put_above(scores, (scores.max(axis=1), rows, columns), np.array([3, -2, 4], dtype=np.float32))
     np.testing.assert_array_equal(scores, [[3, -3, -5, -2], [2, 2, 4, 3]])

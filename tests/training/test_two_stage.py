@@ -14,6 +14,7 @@ from tests.training.conftest import Shop
 from tests.training.tiny import products, queries
 from training.baselines import Popularity, PopularityConfig
 from training.bundle import BundleError
+from training.candidates import Sources
 from training.evaluate import recommender_judge
 from training.inputs import NotEnoughData
 from training.network_ranker import NetworkConfig
@@ -69,7 +70,7 @@ def test_it_beats_popularity(shop: Shop, fitted: TwoStage) -> None:
 def test_candidates_stand_above_all_others(shop: Shop, fitted: TwoStage) -> None:
     """Even where the sources know no better: of equal products the first ones are nominated."""
     alike = products(50, log_buyers_28d=[1.0] * 50)
-    sources = {str(name): Popularity(PopularityConfig()) for name in CONFIG.sources}
+    sources: Sources = {name: Popularity(PopularityConfig()) for name in CONFIG.sources}
     rebuy = Rebuy.fit(shop.past)
     model = TwoStage(CONFIG, sources=sources, rebuy=rebuy, rankers=fitted._rankers)
     scores = model.scorer(alike)(queries([], [(40, 3.0)]))
