@@ -167,6 +167,15 @@ class FeatureClient:
                 "run `python -m features materialize`"
             ) from error
 
+    def online_ids(self, count: int) -> list[str]:
+        """Return at most `count` of the customers that `materialize` put online, evenly apart."""
+        file = self.ws.online / f"{ONLINE_VIEW}.parquet"
+        if not file.exists():
+            return []
+        ids = pq.read_table(file, columns=["customer_id"])["customer_id"]
+        places = np.linspace(0, len(ids) - 1, min(count, len(ids)), dtype=np.int64)
+        return [str(name) for name in ids.take(places).to_pylist()]
+
     @cached_property
     def _read_online(self) -> Callable[[str], bytes | None]:
         """The function that reads the packed value of a customer."""

@@ -1,4 +1,4 @@
-"""Recommendations: who asks, what is known of them, which version answers, what is written down.
+"""Recommendations: a draft is made, cut to a list, written down, and only then answered.
 
 A degraded answer is still an answer; `fallback_reason` says what was missing.
 """
@@ -7,34 +7,21 @@ import dataclasses
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 from msgspec.structs import replace
 
-from experiments.assignment import assign
 from experiments.exposures import Exposure
-from features.events import EventLog, microseconds
-from serving.catalogue import Catalogue
+from features.events import EventLog
+from serving.drafts import draft as draft_of
 from serving.group_commit import GroupCommit
-from serving.lists import Draft, items, policy_of
-from serving.models import Models, Ranker, Served
-from serving.rows import (
-    Customer,
-    StoreUnavailable,
-    age_s,
-    read_customer,
-    staleness,
-)
-from serving.schemas.base import Assigned, FallbackReason, Model
+from serving.lists import items, policy_of
+from serving.models import Models
 from serving.schemas.recommendations import RecommendationAnswer, RecommendationRequest
-from training.inputs import Queries, encode_rows
 from training.slates import Policy
 
 logger = logging.getLogger(__name__)
-DAY_US: Final = 86_400_000_000
 
 
 class Recommendations:
@@ -67,7 +54,7 @@ class Recommendations:
         now, served = self._clock(), self._models.served
         unit_id = request.customer_id if request.personalized else None
         policy, recommendation_id = policy_of(request, self._policy), os.urandom(16).hex()
-        draft = self._draft(served, request, policy, now)
+        draft = draft_of(served, self._events, request, policy=policy, now=now)
         listed = items(draft, request, policy=policy, recommendation_id=recommendation_id)
         shown = Exposure(
             recommendation_id=recommendation_id,
@@ -84,7 +71,7 @@ class Recommendations:
             if draft.experiments or policy.explore:
                 served = dataclasses.replace(served, experiments=())
                 policy = policy.model_copy(update={"explore": 0})
-                draft = self._draft(served, request, policy, now)
+                draft = draft_of(served, self._events, request, policy=policy, now=now)
                 listed = items(draft, request, policy=policy, recommendation_id=recommendation_id)
             draft = replace(draft, reason="exposure_log_unavailable")
         return RecommendationAnswer(
@@ -106,129 +93,3 @@ class Recommendations:
             logger.warning("exposure log: %s", error)
             return False
         return True
-
-    def _draft(
-        self,
-        served: Served,
-        request: RecommendationRequest,
-        policy: Policy,
-        now: pd.Timestamp,
-    ) -> Draft:
-        catalogue = served.catalogue
-        if catalogue is None:
-            return Draft(reason="model_unavailable")
-        popular = _popular(catalogue, now)
-        if policy.strategy == "trending":
-            return popular
-        if not request.personalized:
-            return replace(popular, reason="not_personalized")
-        customer, reason = self._customer(served, catalogue, request.customer_id, now)
-        since_us = microseconds(now) - round(policy.returned_within_days * DAY_US)
-        returned = () if customer is None else customer.returned(since_us=since_us)
-        if customer is not None and customer.bought:
-            draft = _of_customer(served, catalogue, customer, str(request.customer_id), now)
-            return replace(draft, unlisted=returned)
-        looked_at: list[str] = []
-        if policy.strategy != "buy_again":
-            posted = () if customer is None else customer.looked_at
-            looked_at = [*posted, *request.session_product_ids]
-        session = _of_session(served, catalogue, customer, looked_at, now)
-        if session is None:
-            return replace(popular, unlisted=returned, reason=reason)
-        return replace(
-            session,
-            unlisted=session.unlisted + returned,
-            reason=None if request.customer_id is None else reason,
-        )
-
-    def _customer(
-        self, served: Served, catalogue: Catalogue, customer_id: str | None, now: pd.Timestamp
-    ) -> tuple[Customer | None, FallbackReason]:
-        """Return what is known of the customer, and what to say if that is no purchase."""
-        if customer_id is None:
-            return None, "not_personalized"
-        try:
-            customer = read_customer(
-                served.store, self._events, customer_id, at=now, since=catalogue.as_of
-            )
-        except StoreUnavailable as error:
-            logger.warning("online store: %s", error)
-            return None, "store_unavailable"
-        return customer, "no_history" if customer else "unknown_customer"
-
-
-def _popular(catalogue: Catalogue, now: pd.Timestamp) -> Draft:
-    """Return recent demand, which knows nothing of the customer."""
-    age = age_s(now, catalogue.as_of_us)
-    return Draft(catalogue=catalogue, scores=catalogue.shelf.popularity, age_s=age)
-
-
-def _of_customer(
-    served: Served, catalogue: Catalogue, customer: Customer, unit_id: str, now: pd.Timestamp
-) -> Draft:
-    """Return what the unit's version says of the customer; recent demand where none is loaded."""
-    name, assigned = _assigned(served, unit_id)
-    if name in served.rankers:
-        reason = staleness(customer, now)
-    else:
-        name, assigned, reason = served.champion, (), "model_unavailable"
-    queries = encode_rows([customer.row], [unit_id], catalogue.products, now)
-    draft = replace(_popular(catalogue, now), customer=queries, reason=reason)
-    if name is None:
-        return draft
-    age = age_s(now, customer.stored_us, catalogue.as_of_us)
-    draft = _scored(draft, served.rankers[name], queries)
-    return replace(draft, experiments=assigned, age_s=age)
-
-
-def _of_session(
-    served: Served,
-    catalogue: Catalogue,
-    customer: Customer | None,
-    product_ids: Sequence[str],
-    now: pd.Timestamp,
-) -> Draft | None:
-    """Return what the champion says to a history of `product_ids`, newest last, one of each bought
-    just now.
-
-    The visitor knows these, so they are not listed. `customer` has no purchases. None without a
-    champion or a known product.
-    """
-    seen = [
-        name for name in dict.fromkeys(reversed(product_ids)) if name in catalogue.products.places
-    ]
-    if not seen or served.champion is None:
-        return None
-    places = [catalogue.products.places[name] for name in seen]
-    bought = {
-        "recent_products": seen,
-        "recent_timestamps": [microseconds(now)] * len(seen),
-        "recent_values": np.nan_to_num(catalogue.prices[places]).tolist(),
-    }
-    known, stored_us = ({}, None) if customer is None else (customer.row, customer.stored_us)
-    queries = encode_rows([{**known, **bought}], [""], catalogue.products, now)
-    age = age_s(now, stored_us, catalogue.as_of_us)
-    draft = replace(_popular(catalogue, now), unlisted=tuple(seen), age_s=age)
-    return _scored(draft, served.rankers[served.champion], queries)
-
-
-def _scored(draft: Draft, ranker: Ranker, queries: Queries) -> Draft:
-    """Return `draft` with the scores that `ranker` gives to `queries` (B = 1)."""
-    manifest = ranker.bundle.manifest
-    return replace(
-        draft,
-        scores=ranker.score(queries)[0],
-        related=ranker.related,
-        source=manifest.model,
-        model=Model(name=manifest.name, version=manifest.version),
-    )
-
-
-def _assigned(served: Served, unit_id: str) -> tuple[str | None, tuple[Assigned, ...]]:
-    """Return the version that answers the unit and the variant that says so, if any."""
-    for experiment in served.experiments:  # one at most runs at a time
-        variant = assign(experiment, unit_id)
-        if variant is not None:
-            name = experiment.variants[variant].model
-            return name, (Assigned(key=experiment.key, variant=variant),)
-    return served.champion, ()

@@ -10,9 +10,11 @@ answers with fallbacks.
 """
 
 import gc
+import sqlite3
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
@@ -35,6 +37,8 @@ from serving.models import Models
 from serving.predictions import Predictions
 from serving.product_intake import ProductIntake
 from serving.similar import Similar
+from serving.trial import Trial
+from serving.versions import Versions
 from serving.vitals import Vitals
 from training.slates import Policy
 
@@ -93,8 +97,10 @@ class Backend:
         ws, stores = places.workspace, places.stores
         self.now = ws.now
         self._changes = _changes(ws, stores)
-        self.models = Models(ws, stores=stores, changes=self._changes)
         self._events = EventLog(stores.events_db) if stores else None
+        trial = Trial(self._events, clock=ws.now, policy=places.policy)
+        versions = Versions(ws.bundles, trial)
+        self.models = Models(ws, stores=stores, versions=versions, changes=self._changes)
         self._exposures = ExposureLog(stores.experiments / DATABASE) if stores else None
         self._exposing = (
             GroupCommit(self._exposures.append, name="exposures") if self._exposures else None
@@ -128,6 +134,10 @@ class Backend:
 
     def start(self) -> None:
         """Load the models; follow their changes and those of the keys; measure. On threads."""
+        with suppress(sqlite3.Error):  # nothing is written: the first one to write waits less
+            if self._exposures is not None and self._events is not None:
+                self._exposures.append([])
+                self._events.append([], clock=self.now)
         for thread in self._threads:
             thread.start()
 

@@ -58,6 +58,18 @@ UP: Final = Gauge(
     ["dependency"],
     multiprocess_mode="livemin",
 )
+REFUSED: Final = Gauge(
+    "regulars_refused",
+    "1 while a worker cannot answer with the newest, and what answered before goes on",
+    ["part"],
+    multiprocess_mode="livemax",
+)
+ANSWERING: Final = Gauge(
+    "regulars_champion_workers",
+    "Workers in which this version answers as champion",
+    ["model_version"],
+    multiprocess_mode="livesum",
+)
 FEATURE_AGE: Final = Gauge(
     "regulars_feature_age_seconds",
     "Seconds since the snapshot that is served, by the workspace's clock",

@@ -1,56 +1,35 @@
-"""The models that answer: loaded, warmed up, and swapped while requests run."""
+"""The models that answer: loaded, tried, and swapped while requests run.
+
+A promoted version that cannot be loaded, or fails its trial (`serving.trial`), is refused: the one
+that answers goes on until another one is promoted. So do the products that stand, where no champion
+can score the new ones.
+"""
 
 import gc
 import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
-import numpy as np
-import pandas as pd
-
-from experiments.definition import Experiment, running
+from experiments.definition import running
 from features.product_changes import ProductChanges, Told
-from features.workspace import Workspace
+from features.workspace import Workspace, write_json
 from serving import metrics
 from serving.catalogue import Catalogue, catalogue_of, holds, restocked
 from serving.rows import OnlineStore
-from training.bundle import Bundle, load_bundle
-from training.inputs import Products, encode_rows
-from training.recommender import Predictor, Recommender, Related, Relates, Scorer
+from serving.served import Served
+from serving.versions import Versions
 
 logger = logging.getLogger(__name__)
 POLL_S: Final = 0.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ranker:
-    """A recommender version bound to the products of a catalogue."""
-
-    bundle: Bundle
-    products: Products
-    score: Scorer
-    related: Related | None
-    """What is bought along with what, where the model knows it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Served:
-    """All that answers; replaced whole, so that a request sees one state."""
-
-    catalogue: Catalogue | None = None
-    champion: str | None = None
-    """`recommender@3`."""
-    rankers: Mapping[str, Ranker] = field(default_factory=dict)
-    """By `recommender@VERSION`: the champion and what running experiments name."""
-    churn: Bundle | None = None
-    experiments: tuple[Experiment, ...] = ()
-    store: OnlineStore | None = None
-    """Where stored customer rows are read."""
+ANSWERED: Final = "answered.json"
+"""Names, beside `current.json`, the champions that answered last: a process that starts goes back
+to these where a promoted one is refused."""
 
 
 class Models:
@@ -61,13 +40,17 @@ class Models:
     """
 
     def __init__(
-        self, ws: Workspace, *, stores: Workspace | None, changes: ProductChanges | None = None
+        self,
+        ws: Workspace,
+        *,
+        stores: Workspace | None,
+        versions: Versions,
+        changes: ProductChanges | None = None,
     ) -> None:
         self.served = Served()
         self.ready = False
-        self._ws, self._stores = ws, stores
+        self._ws, self._stores, self._versions = ws, stores, versions
         self._changes, self._told = changes, Told()
-        self._bundles: dict[Path, Bundle] = {}
         self._stamp: object = None
 
     def refresh(self) -> bool:
@@ -121,11 +104,15 @@ class Models:
             return
         self.served = replace(served, catalogue=restocked(standing, news))
         if not holds(standing, news):
-            catalogue = self._catalogue()
-            bundles = {name: ranker.bundle for name, ranker in served.rankers.items()}
-            rankers = self._bound(bundles, catalogue)
-            champion = served.champion if served.champion in rankers else None
-            self.served = replace(served, catalogue=catalogue, rankers=rankers, champion=champion)
+            state = replace(
+                self.served, catalogue=self._catalogue(), refused=served.refused - {"products"}
+            )
+            self.served = self._versions.recommending(
+                state,
+                standing=self.served,
+                champions=[] if served.champion is None else [served.champion],
+                variants=served.rankers,
+            )
 
     def _watched(self) -> Iterator[Path]:
         yield self._ws.bundles / "current.json"
@@ -135,36 +122,24 @@ class Models:
             yield from sorted(self._stores.experiments.glob("*/state.json"))
 
     def _load(self) -> Served:
-        current = _read(self._ws.bundles / "current.json")
+        standing, bundles = self.served, self._ws.bundles
+        current, answered = _read(bundles / "current.json"), _read(bundles / ANSWERED)
         experiments = tuple(running(self._stores)) if self._stores else ()
-        champion = current.get("recommender", "").replace("/", "@") or None
-        names = {v.model for e in experiments for v in e.variants.values()}
-        names |= {champion} if champion else set()
-        bundles = {name: self._bundle(name.replace("@", "/")) for name in sorted(names)}
-        churn = self._bundle(current["churn"]) if "churn" in current else None
-        catalogue = self._catalogue()
-        rankers = self._bound(bundles, catalogue)
-        loaded = {b.folder: b for b in (*bundles.values(), churn) if b is not None}
-        self._bundles = loaded
-        return Served(
-            catalogue=catalogue,
-            champion=champion if champion in rankers else None,
-            rankers=rankers,
-            churn=churn,
-            experiments=experiments,
-            store=self._store(),
+        state = Served(catalogue=self._catalogue(), experiments=experiments, store=self._store())
+        state = self._versions.recommending(
+            state,
+            standing=standing,
+            champions=_in_order("recommender", current, standing, answered),
+            variants={v.model for e in experiments for v in e.variants.values()},
         )
-
-    def _bundle(self, name: str) -> Bundle | None:
-        folder = self._ws.bundles / name
-        if folder in self._bundles:
-            return self._bundles[folder]
-        try:
-            return load_bundle(folder)
-        except Exception:  # one broken version must not stop the others from answering
-            metrics.LOAD_FAILED.set_to_current_time()
-            logger.exception("cannot load %s", folder)
-            return None
+        state = self._versions.predicting(
+            state, standing=standing, champions=_in_order("churn", current, standing, answered)
+        )
+        self._versions.keep(state)
+        if not state.refused and current != answered and state.catalogue is not None:
+            with suppress(OSError):  # a Bento that cannot be written is never promoted to either
+                write_json(bundles / ANSWERED, current)
+        return state
 
     def _catalogue(self) -> Catalogue | None:
         if not (self._ws.online / "current.json").exists():
@@ -187,39 +162,18 @@ class Models:
             logger.exception("cannot read the online store in %s", self._stores.feast)
         return client
 
-    def _bound(
-        self, bundles: Mapping[str, Bundle | None], catalogue: Catalogue | None
-    ) -> dict[str, Ranker]:
-        """Return the recommenders of `bundles` that can score the catalogue's products."""
-        found = {
-            name: self._ranker(name, bundle, catalogue.products)
-            for name, bundle in bundles.items()
-            if bundle is not None and catalogue is not None
-        }
-        return {name: ranker for name, ranker in found.items() if ranker is not None}
 
-    def _ranker(self, name: str, bundle: Bundle, products: Products) -> Ranker | None:
-        standing = self.served.rankers.get(name)
-        if standing and standing.bundle is bundle and standing.products is products:
-            return standing
-        try:
-            model = cast(Recommender, bundle.model)
-            score = model.scorer(products)
-            related = model.related(products) if isinstance(model, Relates) else None
-            at = pd.Timestamp(products.at, tz="UTC")
-            scores = score(encode_rows([{}], ["warm-up"], products, at))
-            if scores.shape != (1, len(products)) or not np.isfinite(scores).all():
-                raise ValueError(f"{name}: {scores.shape} scores, or not all of them finite")
-        except Exception:  # one broken version must not stop the others from answering
-            metrics.LOAD_FAILED.set_to_current_time()
-            logger.exception("cannot score with %s", name)
-            return None
-        return Ranker(bundle=bundle, products=products, score=score, related=related)
+def _in_order(
+    name: str, current: dict[str, str], standing: Served, answered: dict[str, str]
+) -> list[str]:
+    """Return the versions of model `name` to try: promoted, answering now, answering last.
 
-
-def predictor(bundle: Bundle) -> Predictor:
-    """Return the bundle's model, which predicts."""
-    return cast(Predictor, bundle.model)
+    None where none is promoted.
+    """
+    if name not in current:
+        return []
+    found = (current[name], standing.answering.get(name), answered.get(name))
+    return list(dict.fromkeys(one.replace("/", "@") for one in found if one))
 
 
 def _read(path: Path) -> dict[str, str]:

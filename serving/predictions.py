@@ -12,10 +12,11 @@ from msgspec.structs import replace
 
 from features.customer_row import activity_frame
 from features.events import EventLog
-from serving.models import Models, Served, predictor
+from serving.models import Models
 from serving.rows import Customer, StoreUnavailable, age_s, read_customer, staleness
 from serving.schemas.base import FallbackReason, Model
 from serving.schemas.predictions import ChurnRequest, Prediction, PredictionAnswer, Reason
+from serving.served import Served, predictor
 from training import attributions
 from training.bundle import Bundle
 from training.inputs import encode_rows

@@ -26,6 +26,10 @@ class OnlineStore(Protocol):
         """Return the stored row (features.customer_row); None for an unknown customer."""
         ...
 
+    def online_ids(self, count: int) -> list[str]:
+        """Return at most `count` of the stored customers, from all over."""
+        ...
+
 
 class StoreUnavailable(RuntimeError):
     """The online store cannot be read."""

@@ -8,11 +8,12 @@ import pandas as pd
 
 from serving.catalogue import Catalogue
 from serving.lists import POPULARITY, excluded
-from serving.models import Models, Ranker
+from serving.models import Models
 from serving.problems import Problem
 from serving.rows import age_s
 from serving.schemas.base import Model
 from serving.schemas.products import SimilarAnswer, SimilarItem, SimilarRequest
+from serving.served import Ranker
 from training.inputs import FloatArray
 from training.reasons import name_of
 from training.slates import Policy, compose
@@ -45,7 +46,7 @@ class Similar:
             manifest = ranker.bundle.manifest
             model = Model(name=manifest.name, version=manifest.version)
         if catalogue is not None:
-            items = _items(catalogue, ranker, request)
+            items = similar_items(catalogue, ranker, request)
         return SimilarAnswer(
             request_id=request_id,
             model=model,
@@ -56,9 +57,10 @@ class Similar:
         )
 
 
-def _items(
+def similar_items(
     catalogue: Catalogue, ranker: Ranker | None, request: SimilarRequest
 ) -> list[SimilarItem]:
+    """Return the list of one product; Problem where the catalogue does not know it."""
     products, shelf = catalogue.products, catalogue.shelf
     place = products.places.get(request.product_id)
     if place is None:

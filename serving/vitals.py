@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import pandas as pd
 
@@ -22,6 +22,7 @@ from features.workspace import Workspace
 from serving import metrics
 from serving.limits import Load
 from serving.models import Models
+from serving.served import Part, Served
 
 logger = logging.getLogger(__name__)
 PAUSE_S: Final = 1.0
@@ -45,6 +46,7 @@ class Vitals:
             }
         )
         self._cpu = 0.0
+        self._answered: set[str] = set()
 
     def follow(self, stop: threading.Event) -> None:
         """Measure until `stop` is set."""
@@ -65,11 +67,20 @@ class Vitals:
         metrics.PRODUCTS.set(0 if served.catalogue is None else len(served.catalogue.products))
         _up("champion", served.champion is not None)
         _up("churn", served.churn is not None)
+        for part in get_args(Part):
+            metrics.REFUSED.labels(part).set(part in served.refused)
+        self._answering(served)
         _up("online_store", self._online_store())
         for name in ("event_log", "exposure_log", "idempotency"):
             _up(name, name in self._files and writable(self._files[name]))
         self._ages()
         self._process()
+
+    def _answering(self, served: Served) -> None:
+        answering = {*served.answering.values()}
+        for name in self._answered | answering:
+            metrics.ANSWERING.labels(name).set(name in answering)
+        self._answered |= answering
 
     def _online_store(self) -> bool:
         store = self._models.served.store

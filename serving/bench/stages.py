@@ -16,9 +16,9 @@ from features.workspace import Workspace
 from serving.backend import Backend, Places
 from serving.bench.load import BenchError
 from serving.lists import Draft, items
-from serving.models import Served
 from serving.schemas.base import Model
 from serving.schemas.recommendations import RecommendationAnswer, RecommendationRequest
+from serving.served import Served
 from training.inputs import FloatArray, Queries, encode_rows
 from training.slates import Policy
 from training.two_stage import TwoStage

@@ -118,10 +118,14 @@ def test_each_dependency_has_its_alarm(ws: Workspace) -> None:
         assert value(found, "regulars_memory_bytes") > 1e7
         assert value(found, "regulars_cpu_seconds_total") > 0
         assert value(found, "regulars_feature_age_seconds", of="products") == 0
+        assert value(found, "regulars_champion_workers", model_version="recommender@1") == 1
         failed = value(found, "regulars_load_failed_timestamp_seconds")
         put_champions(ws, recommender="9", churn="9")
-        until(lambda: up(client)["champion"] == up(client)["churn"] == 0)
+        for part in ("recommender", "churn"):
+            until(lambda part=part: value(scrape(client), "regulars_refused", part=part) == 1)  # type: ignore[misc]
         assert value(scrape(client), "regulars_load_failed_timestamp_seconds") > failed
+        put_champions(ws)
+        until(lambda: up(client)["champion"] == up(client)["churn"] == 0)
 
 
 @pytest.mark.parametrize("dependency", ["event_log", "exposure_log", "idempotency", "online_store"])
