@@ -3,12 +3,14 @@
 import gc
 import json
 import logging
+import math
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -20,11 +22,14 @@ from serving import metrics
 from serving.catalogue import Catalogue, catalogue_of, holds, restocked
 from serving.rows import OnlineStore
 from training.bundle import Bundle, load_bundle
-from training.inputs import Products, encode_rows
+from training.inputs import Products, Queries, encode_rows
 from training.recommender import Predictor, Recommender, Related, Relates, Scorer
 
 logger = logging.getLogger(__name__)
 POLL_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 30.0
+"""Until what could not be loaded is tried again."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +62,8 @@ class Models:
     """Follows a workspace: champions, product snapshot, running experiments, changes of products.
 
     `served` is empty and `ready` false until the first load is done; with nothing to load it stays
-    empty and ready. What cannot be loaded is logged and left out.
+    empty and ready. Where a part cannot be loaded, what was served goes on, or it is left out where
+    nothing was; it is logged and tried again, after ever longer pauses, until it can.
     """
 
     def __init__(
@@ -68,16 +74,19 @@ class Models:
         self._ws, self._stores = ws, stores
         self._changes, self._told = changes, Told()
         self._bundles: dict[Path, Bundle] = {}
+        self._named: Mapping[str, str] = {}
         self._stamp: object = None
+        self._again, self._pause_s = math.inf, POLL_S
 
     def refresh(self) -> bool:
-        """Load what changed since the last call; return whether anything did."""
+        """Load what changed, or is due to be tried again; return whether there was anything."""
         stamp, news = tuple(_stamps(self._watched())), self._news()
-        if stamp == self._stamp:
+        if stamp == self._stamp and time.monotonic() < self._again:
             if news:
                 self._take(news)
             return bool(news)
-        self._stamp = stamp
+        self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s) if stamp == self._stamp else POLL_S
+        self._stamp, self._again = stamp, math.inf
         self.served = self._load()
         gc.unfreeze()
         gc.collect()
@@ -135,36 +144,67 @@ class Models:
             yield from sorted(self._stores.experiments.glob("*/state.json"))
 
     def _load(self) -> Served:
-        current = _read(self._ws.bundles / "current.json")
-        experiments = tuple(running(self._stores)) if self._stores else ()
-        champion = current.get("recommender", "").replace("/", "@") or None
+        standing = self.served
+        file = self._ws.bundles / "current.json"
+        self._named = named = self._part(file, lambda: _read(file), self._named)
+        stores = self._stores
+        experiments = standing.experiments
+        if stores is not None:
+            experiments = self._part(
+                stores.experiments, lambda: tuple(running(stores)), experiments
+            )
+        champion = named.get("recommender", "").replace("/", "@") or None
         names = {v.model for e in experiments for v in e.variants.values()}
-        names |= {champion} if champion else set()
+        names |= {name for name in (champion, standing.champion if champion else None) if name}
         bundles = {name: self._bundle(name.replace("@", "/")) for name in sorted(names)}
-        churn = self._bundle(current["churn"]) if "churn" in current else None
-        catalogue = self._catalogue()
+        catalogue = self._part(self._ws.online, self._catalogue, standing.catalogue)
         rankers = self._bound(bundles, catalogue)
-        loaded = {b.folder: b for b in (*bundles.values(), churn) if b is not None}
-        self._bundles = loaded
+        if champion not in rankers:  # the one that stood goes on
+            champion = standing.champion if champion and standing.champion in rankers else None
+        churn = self._churn(named.get("churn"), catalogue)
+        good = [ranker.bundle for ranker in rankers.values()] if catalogue else bundles.values()
+        self._bundles = {b.folder: b for b in (*good, churn) if b is not None}
         return Served(
             catalogue=catalogue,
-            champion=champion if champion in rankers else None,
+            champion=champion,
             rankers=rankers,
             churn=churn,
             experiments=experiments,
             store=self._store(),
         )
 
+    def _part(self, what: object, load: Callable[[], T], standing: T) -> T:
+        """Return what `load` gives; where it raises, what is `standing`, to be tried again."""
+        try:
+            return load()
+        except Exception:  # one broken part must not stop the others from answering
+            self._again = time.monotonic() + self._pause_s
+            metrics.LOAD_FAILED.set_to_current_time()
+            logger.exception("cannot load %s", what)
+            return standing
+
     def _bundle(self, name: str) -> Bundle | None:
         folder = self._ws.bundles / name
         if folder in self._bundles:
             return self._bundles[folder]
-        try:
-            return load_bundle(folder)
-        except Exception:  # one broken version must not stop the others from answering
-            metrics.LOAD_FAILED.set_to_current_time()
-            logger.exception("cannot load %s", folder)
+        return self._part(folder, lambda: load_bundle(folder), None)
+
+    def _churn(self, name: str | None, catalogue: Catalogue | None) -> Bundle | None:
+        """Return the churn version `name` if it predicts, or else the one that stands."""
+        if name is None:
             return None
+        standing, bundle = self.served.churn, self._bundle(name)
+        if bundle is None or bundle is standing or catalogue is None:
+            return bundle or standing
+        products = catalogue.products
+
+        def checked() -> Bundle:
+            values = predictor(bundle).predict(_warm_up(products))
+            if not ((values >= 0) & (values <= 1)).all():
+                raise ValueError(f"{name}: it predicts {values}, not probabilities")
+            return bundle
+
+        return self._part(f"{bundle.folder}: its predictions", checked, standing)
 
     def _catalogue(self) -> Catalogue | None:
         if not (self._ws.online / "current.json").exists():
@@ -179,12 +219,15 @@ class Models:
             return None
         from features.store import FeatureClient
 
-        client = FeatureClient(self._stores)
+        stores, client = self._stores, self.served.store
+        if client is None:
+            client = self._part(stores.feast, lambda: FeatureClient(stores), None)
         try:
-            client.online_customer("warm-up")  # the first read imports every store Feast knows
+            if client is not None:  # the first read imports every store Feast knows
+                client.online_customer("warm-up")
         except Exception:  # each request tries again; what needs no store is answered
             metrics.LOAD_FAILED.set_to_current_time()
-            logger.exception("cannot read the online store in %s", self._stores.feast)
+            logger.exception("cannot read the online store in %s", stores.feast)
         return client
 
     def _bound(
@@ -202,24 +245,27 @@ class Models:
         standing = self.served.rankers.get(name)
         if standing and standing.bundle is bundle and standing.products is products:
             return standing
-        try:
+
+        def bound() -> Ranker:
             model = cast(Recommender, bundle.model)
             score = model.scorer(products)
             related = model.related(products) if isinstance(model, Relates) else None
-            at = pd.Timestamp(products.at, tz="UTC")
-            scores = score(encode_rows([{}], ["warm-up"], products, at))
+            scores = score(_warm_up(products))
             if scores.shape != (1, len(products)) or not np.isfinite(scores).all():
                 raise ValueError(f"{name}: {scores.shape} scores, or not all of them finite")
-        except Exception:  # one broken version must not stop the others from answering
-            metrics.LOAD_FAILED.set_to_current_time()
-            logger.exception("cannot score with %s", name)
-            return None
-        return Ranker(bundle=bundle, products=products, score=score, related=related)
+            return Ranker(bundle=bundle, products=products, score=score, related=related)
+
+        return self._part(f"{bundle.folder}: its scores", bound, None)
 
 
 def predictor(bundle: Bundle) -> Predictor:
     """Return the bundle's model, which predicts."""
     return cast(Predictor, bundle.model)
+
+
+def _warm_up(products: Products) -> Queries:
+    """Return one customer without any history."""
+    return encode_rows([{}], ["warm-up"], products, pd.Timestamp(products.at, tz="UTC"))
 
 
 def _read(path: Path) -> dict[str, str]:
@@ -236,5 +282,8 @@ def _stamps(paths: Iterator[Path]) -> Iterator[tuple[str, int, int]]:
         try:
             found = path.stat()
         except FileNotFoundError:
+            continue
+        except OSError as error:
+            yield str(path), -1, error.errno or 0
             continue
         yield str(path), found.st_mtime_ns, found.st_ino
