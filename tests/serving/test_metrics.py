@@ -6,20 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 import serving as package
-from experiments.exposures import DATABASE
 from features.workspace import Workspace
 from tests.serving.conftest import put_champions, serving, until
 from tests.serving.test_answers import start_experiment
 from tests.serving.test_limits import EVENTS, PATH, VIEW
 
 FOLDER = Path(str(package.__file__)).parent
-DEPENDENCIES = {"champion", "churn", "online_store", "event_log", "exposure_log", "idempotency"}
+STORES = ("online_store", "event_log", "product_log", "exposure_log", "idempotency")
+DEPENDENCIES = {"champion", "churn", *STORES}
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
@@ -124,21 +123,6 @@ def test_each_dependency_has_its_alarm(ws: Workspace) -> None:
         assert up(client)["champion"] == up(client)["churn"] == 1
         put_champions(ws)
         until(lambda: up(client)["champion"] == up(client)["churn"] == 0)
-
-
-@pytest.mark.parametrize("dependency", ["event_log", "exposure_log", "idempotency", "online_store"])
-def test_a_store_that_fails_is_down(ws: Workspace, dependency: str) -> None:
-    if dependency == "exposure_log":
-        (ws.experiments / DATABASE).mkdir(parents=True)
-    if dependency == "online_store":
-        (ws.feast / "online.db").unlink()
-        (ws.feast / "online.db").mkdir()
-    with serving(REGULARS_HOME=str(ws.home)) as client:
-        if dependency in {"event_log", "idempotency"}:
-            file = ws.events_db if dependency == "event_log" else ws.home / "answered.db"
-            file.rename(file.with_suffix(".away"))
-            file.mkdir()
-        until(lambda: up(client) == {name: float(name != dependency) for name in DEPENDENCIES})
 
 
 def test_the_age_of_features_is_told_by_the_shops_clock(ws: Workspace) -> None:
