@@ -100,6 +100,8 @@ class Database:
             found = os.stat(self.path)  # noqa: PTH116  # twice as fast, at every use
         except FileNotFoundError:
             return None
+        except OSError as error:  # of another disk's failure, or a folder that is none
+            raise sqlite3.OperationalError(f"{self.path.name}: {error}") from error
         return found.st_dev, found.st_ino
 
     def _disconnect(self) -> None:

@@ -8,9 +8,8 @@ import atexit
 import json
 import sqlite3
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
-from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ import pyarrow.parquet as pq
 
 from features import snapshots
 from features.customer_row import ONLINE_VALUE, ONLINE_VIEW, OtherCode, pack, unpack
+from features.online_rows import OnlineRows
 from features.schema import (
     ACTIVITY_COUNTS,
     ACTIVITY_TIMES,
@@ -51,6 +51,7 @@ class FeatureClient:
         warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning, "ibis")
         self.ws = ws
         self._store = FeatureStore(config=RepoConfig(repo_path=ws.feast, **_settings(ws)))
+        self._online = OnlineRows(self._store, ws.feast / _ONLINE_DB)
 
     def apply(self) -> None:
         """Register the Feast objects, and write the settings that Feast's own CLI and UI read."""
@@ -151,12 +152,12 @@ class FeatureClient:
         """Return the customer's stored row (features.customer_row); None for an unknown one.
 
         `snapshot_timestamp` is the time of its snapshot: nothing here says whether that is fresh.
-        It is read below `get_online_features`, which takes ten times as long for the same value.
-        Raises WorkspaceError for a row that other code wrote.
+        Raises WorkspaceError for a row that other code wrote, and what Feast raises where the
+        store cannot be read; the next call tries anew.
         """
         if not customer_id:
             raise ValueError(f"customer_id = {customer_id!r}: a customer has a non-empty id")
-        value = self._read_online(customer_id)
+        value = self._online.read(customer_id)
         if value is None:
             return None
         try:
@@ -175,28 +176,6 @@ class FeatureClient:
         ids = pq.read_table(file, columns=["customer_id"])["customer_id"]
         places = np.linspace(0, len(ids) - 1, min(count, len(ids)), dtype=np.int64)
         return [str(name) for name in ids.take(places).to_pylist()]
-
-    @cached_property
-    def _read_online(self) -> Callable[[str], bytes | None]:
-        """The function that reads the packed value of a customer."""
-        from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-        from feast.protos.feast.types.Value_pb2 import Value
-
-        read = partial(
-            self._store._get_provider().online_read,
-            config=self._store.config,
-            table=self._store.get_feature_view(ONLINE_VIEW),
-            requested_features=[ONLINE_VALUE],
-        )
-
-        def value(customer_id: str) -> bytes | None:
-            names = [Value(string_val=customer_id)]
-            ((_, found),) = read(
-                entity_keys=[EntityKey(join_keys=["customer_id"], entity_values=names)]
-            )
-            return found[ONLINE_VALUE].bytes_val if found else None
-
-        return value
 
     def _refs(self, service: str, views: tuple[str, ...]) -> list[str]:
         projections = self._store.get_feature_service(service).feature_view_projections
@@ -255,6 +234,7 @@ def _settings(ws: Workspace) -> dict[str, Any]:
         "project": PROJECT,
         "provider": "local",
         "registry": {
+            "registry_store_type": "features.registry_file.DurableRegistryStore",
             "path": str(ws.feast / "registry.db"),
             "cache_ttl_seconds": 0,  # never read again: `apply` renews it in its own process
         },

@@ -8,13 +8,15 @@ can score the new ones.
 import gc
 import json
 import logging
+import math
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from experiments.definition import running
 from features.product_changes import ProductChanges, Told
@@ -27,6 +29,9 @@ from serving.versions import Versions
 
 logger = logging.getLogger(__name__)
 POLL_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 30.0
+"""Until what could not be loaded is tried again."""
+T = TypeVar("T")
 ANSWERED: Final = "answered.json"
 """Names, beside `current.json`, the champions that answered last: a process that starts goes back
 to these where a promoted one is refused."""
@@ -36,7 +41,8 @@ class Models:
     """Follows a workspace: champions, product snapshot, running experiments, changes of products.
 
     `served` is empty and `ready` false until the first load is done; with nothing to load it stays
-    empty and ready. What cannot be loaded is logged and left out.
+    empty and ready. Where a part cannot be loaded, what was served goes on, or it is left out where
+    nothing was; it is logged and tried again, after ever longer pauses, until it can.
     """
 
     def __init__(
@@ -51,16 +57,19 @@ class Models:
         self.ready = False
         self._ws, self._stores, self._versions = ws, stores, versions
         self._changes, self._told = changes, Told()
+        self._named: Mapping[str, str] = {}
         self._stamp: object = None
+        self._again, self._pause_s = math.inf, POLL_S
 
     def refresh(self) -> bool:
-        """Load what changed since the last call; return whether anything did."""
+        """Load what changed, or is due to be tried again; return whether there was anything."""
         stamp, news = tuple(_stamps(self._watched())), self._news()
-        if stamp == self._stamp:
+        if stamp == self._stamp and time.monotonic() < self._again:
             if news:
                 self._take(news)
             return bool(news)
-        self._stamp = stamp
+        self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s) if stamp == self._stamp else POLL_S
+        self._stamp, self._again = stamp, math.inf
         self.served = self._load()
         gc.unfreeze()
         gc.collect()
@@ -122,10 +131,19 @@ class Models:
             yield from sorted(self._stores.experiments.glob("*/state.json"))
 
     def _load(self) -> Served:
-        standing, bundles = self.served, self._ws.bundles
-        current, answered = _read(bundles / "current.json"), _read(bundles / ANSWERED)
-        experiments = tuple(running(self._stores)) if self._stores else ()
-        state = Served(catalogue=self._catalogue(), experiments=experiments, store=self._store())
+        standing, bundles, stores = self.served, self._ws.bundles, self._stores
+        file, answered = bundles / "current.json", _read(bundles / ANSWERED)
+        self._named = current = self._part(file, lambda: _read(file), self._named)
+        experiments = standing.experiments
+        if stores is not None:
+            experiments = self._part(
+                stores.experiments, lambda: tuple(running(stores)), experiments
+            )
+        state = Served(
+            catalogue=self._part(self._ws.online, self._catalogue, standing.catalogue),
+            experiments=experiments,
+            store=self._store(),
+        )
         state = self._versions.recommending(
             state,
             standing=standing,
@@ -136,10 +154,22 @@ class Models:
             state, standing=standing, champions=_in_order("churn", current, standing, answered)
         )
         self._versions.keep(state)
+        if state.refused:
+            self._again = time.monotonic() + self._pause_s
         if not state.refused and current != answered and state.catalogue is not None:
             with suppress(OSError):  # a Bento that cannot be written is never promoted to either
                 write_json(bundles / ANSWERED, current)
         return state
+
+    def _part(self, what: object, load: Callable[[], T], standing: T) -> T:
+        """Return what `load` gives; where it raises, what is `standing`, to be tried again."""
+        try:
+            return load()
+        except Exception:  # one broken part must not stop the others from answering
+            self._again = time.monotonic() + self._pause_s
+            metrics.LOAD_FAILED.set_to_current_time()
+            logger.exception("cannot load %s", what)
+            return standing
 
     def _catalogue(self) -> Catalogue | None:
         if not (self._ws.online / "current.json").exists():
@@ -154,17 +184,20 @@ class Models:
             return None
         from features.store import FeatureClient
 
-        client = FeatureClient(self._stores)
+        stores, client = self._stores, self.served.store
+        if client is None:
+            client = self._part(stores.feast, lambda: FeatureClient(stores), None)
         try:
-            client.online_customer("warm-up")  # the first read imports every store Feast knows
+            if client is not None:  # the first read imports every store Feast knows
+                client.online_customer("warm-up")
         except Exception:  # each request tries again; what needs no store is answered
             metrics.LOAD_FAILED.set_to_current_time()
-            logger.exception("cannot read the online store in %s", self._stores.feast)
+            logger.exception("cannot read the online store in %s", stores.feast)
         return client
 
 
 def _in_order(
-    name: str, current: dict[str, str], standing: Served, answered: dict[str, str]
+    name: str, current: Mapping[str, str], standing: Served, answered: dict[str, str]
 ) -> list[str]:
     """Return the versions of model `name` to try: promoted, answering now, answering last.
 

@@ -41,6 +41,7 @@ class Vitals:
             if stores is None
             else {
                 "event_log": stores.events_db,
+                "product_log": stores.product_changes_db,
                 "exposure_log": stores.experiments / DATABASE,
                 "idempotency": answered,
             }
@@ -71,7 +72,7 @@ class Vitals:
             metrics.REFUSED.labels(part).set(part in served.refused)
         self._answering(served)
         _up("online_store", self._online_store())
-        for name in ("event_log", "exposure_log", "idempotency"):
+        for name in ("event_log", "product_log", "exposure_log", "idempotency"):
             _up(name, name in self._files and writable(self._files[name]))
         self._ages()
         self._process()

@@ -39,7 +39,7 @@ def test_a_row_is_what_feast_itself_answers(client: FeatureClient) -> None:
         features=[f"{ONLINE_VIEW}:{ONLINE_VALUE}"],
         entity_rows=[{"customer_id": name} for name in ("A", "B", "nobody")],
     ).to_dict()
-    assert [client._read_online(name) for name in ("A", "B", "nobody")] == answer[ONLINE_VALUE]
+    assert [client._online.read(name) for name in ("A", "B", "nobody")] == answer[ONLINE_VALUE]
     assert answer[ONLINE_VALUE][2] is None
 
 
