@@ -27,7 +27,7 @@ from training.nomination import put_above
 from training.ranker import Ranker, RankerExamples
 from training.ranking import BATCH, pairs
 from training.rebuy import Rebuy
-from training.recommender import Recommender, Related, Relates, Scorer
+from training.recommender import OnDevice, Recommender, Related, Relates, Scorer
 from training.run import Run
 from training.tree_ranker import TreeRanker, TreesConfig
 from training.two_tower import TwoTowerConfig
@@ -115,6 +115,12 @@ class TwoStage:
     def related(self, products: Products) -> Related:
         """Return what EASE, one of the sources, says of places of `products`."""
         return cast(Relates, self._sources["ease"]).related(products)
+
+    def to(self, device: str) -> None:
+        """Let torch compute the two-tower and the network ranker on `device`."""
+        for part in (*self._sources.values(), *self._rankers):
+            if isinstance(part, OnDevice):
+                part.to(device)
 
     def save(self, folder: Path) -> None:
         """Write each source into a folder of its name; rankers, rates and settings beside."""
