@@ -4,13 +4,13 @@ from typing import Final
 
 import numpy as np
 
-from training.compiled import compiled
+from training.compiled import compiled_loosely
 from training.inputs import FloatArray
 
 _ROOT_BITS: Final = 0x3F3504F3  # of sqrt(1/2)
 
 
-@compiled
+@compiled_loosely
 def gelu_(values: FloatArray, bias: FloatArray) -> None:
     """Make `values` (R, N) x Phi(x) of x = value + bias of its row, `bias` (R,).
 
@@ -38,7 +38,7 @@ def gelu_(values: FloatArray, bias: FloatArray) -> None:
             line[place] = np.float32(0.5) * x * (np.float32(1) + t * over / under)
 
 
-@compiled
+@compiled_loosely
 def compressed(values: FloatArray) -> FloatArray:
     """Return sign(x) log(1 + |x|) of `values` (N,): days and counts have long tails.
 

@@ -96,6 +96,8 @@ def assess(
 
     Goes on from `run.checkpoints`. What `run.on_epoch` raises ends the training.
     """
+    from training.ease import TooManyProducts
+
     done = None if run.checkpoints is None else run.checkpoints / "assessment.json"
     if done is not None and done.exists():
         saved = json.loads(done.read_text())
@@ -106,8 +108,11 @@ def assess(
         compared = {}
         for name in spec(model).baselines:
             settings = _baseline_config(name, config)
-            fitted = model_class(name).fit(past, config=settings, seed=seed, run=Run(device="cpu"))
-            compared[name] = judge(fitted)
+            fit = model_class(name).fit
+            try:
+                compared[name] = judge(fit(past, config=settings, seed=seed, run=Run(device="cpu")))
+            except TooManyProducts:  # it cannot be had for this catalogue
+                continue
         found = replace(found, baselines=compared)
     if done is not None:
         write_json(done, asdict(found))

@@ -48,10 +48,12 @@ class Popularity:
 
     def scorer(self, products: Products) -> Scorer:
         """Return the function that scores every query by log(1 + buyers)."""
-        buyers = products.features[:, _RECENT_BUYERS]
+        buyers = products.features[:, _RECENT_BUYERS].copy()
 
         def score(queries: Queries) -> FloatArray:
-            return np.tile(buyers, (len(queries), 1))
+            scores: FloatArray = np.empty((len(queries), len(buyers)), dtype=np.float32)
+            scores[:] = buyers
+            return scores
 
         return score
 
@@ -99,7 +101,8 @@ class OwnPurchases:
         popular = self.config.popularity_weight * products.features[:, _RECENT_BUYERS]
 
         def score(queries: Queries) -> FloatArray:
-            scores: FloatArray = np.tile(popular, (len(queries), 1))
+            scores: FloatArray = np.empty((len(queries), len(popular)), dtype=np.float32)
+            scores[:] = popular
             left = faded_history(queries, half_life_days=self.config.half_life_days)
             add_left(scores, left)
             return scores

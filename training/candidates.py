@@ -6,17 +6,22 @@ those outside the history, so that a list of new products has enough to choose f
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from training.baselines import OwnPurchases, Popularity
+from training.dots import DotScorer, Rough
 from training.inputs import FloatArray, Products, Queries
-from training.nomination import BoolArray, nominate, tell_known, tell_scores
+from training.nomination import BoolArray, likely, nominate, tell_known, tell_scores
 from training.pair_inputs import PAIR_INPUTS, pair_reader
 from training.ranking import Pairs
 from training.rebuy import REBUY_INPUTS, Rebuy
-from training.recommender import Recommender
+from training.recommender import Recommender, Scorer
 
+_LIKELY: Final = 4
+"""Times the products that a source nominates: so many of its roughly best ones are made exact."""
 Sources = Mapping[str, Recommender]
 """The fitted recommenders that nominate, by name."""
 
@@ -50,14 +55,24 @@ def nominator(
     """Compute what depends on `products` alone, once; return the function of the queries."""
     scorers = [model.scorer(products) for model in sources.values()]
     read = pair_reader(products)
-    known = np.concatenate([rebuy.inputs(products), products.features], axis=1).T.copy()
+    known = np.concatenate([rebuy.inputs(products), products.features], axis=1)
+    says_more = [not _nominates_the_popular(model, sources) for model in sources.values()]
     first, last = 2 * len(sources), 2 * len(sources) + len(PAIR_INPUTS)
 
     def nominated(queries: Queries) -> Nominated:
-        scores = tuple(np.ascontiguousarray(score(queries)) for score in scorers)
-        rows, columns, new = nominate(scores, queries.history, per_source)
+        found = [_scored(score, queries) for score in scorers]
+        for one in found:
+            if one.settle:
+                count = _LIKELY * per_source + queries.history.shape[1]
+                one.settle(likely(one.scores[0], count))
+        scores = tuple(one.scores for one in found)
+        asked = tuple(own for own, says in zip(scores, says_more, strict=True) if says)
+        rows, columns, new = nominate(asked, queries.history, per_source)
         pairs = Pairs(rows=rows, columns=columns)
-        width = last + len(known) + queries.activity.shape[1]
+        for one in found:
+            if one.settle:
+                one.settle(columns)
+        width = last + known.shape[1] + queries.activity.shape[1]
         inputs = np.empty((width, len(rows)), dtype=np.float32)
         tell_scores(scores, rows, columns, inputs[:first])
         read(queries, pairs, inputs[first:last])
@@ -65,3 +80,13 @@ def nominator(
         return Nominated(pairs=pairs, inputs=inputs.T, new=new, scores=scores[0])
 
     return nominated
+
+
+def _scored(score: Scorer, queries: Queries) -> Rough:
+    return score.rough(queries) if isinstance(score, DotScorer) else Rough(score(queries))
+
+
+def _nominates_the_popular(model: Recommender, sources: Sources) -> bool:
+    """Say whether `model` nominates nothing but what popularity, another source, nominates."""
+    by_own = isinstance(model, OwnPurchases) and model.config.popularity_weight > 0
+    return by_own and any(isinstance(other, Popularity) for other in sources.values())

@@ -52,7 +52,7 @@ def ease(matrix: csr_array, *, penalty: float) -> FloatArray:
     if count > MOST_PRODUCTS:
         raise TooManyProducts(
             f"products = {count}: ease holds a dense matrix of all pairs in memory, so it takes at "
-            f"most {MOST_PRODUCTS}; take cosine, rp3beta or two_tower (not two_stage)"
+            f"most {MOST_PRODUCTS}; take cosine, rp3beta, two_tower, or other sources of two_stage"
         )
     gram = (matrix.T @ matrix).toarray()
     gram[np.diag_indices(count)] += penalty

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from training.compiled import compiled
+from training.compiled import Plain, compiled
 from training.inputs import FloatArray, IntArray
 
 WORD_LEAVES: Final = 31
@@ -19,7 +19,7 @@ _ONES: Final = 2**32 - 1
 _DE_BRUIJN: Final = 0x077CB531
 """Times a power of 2, modulo 2**32: the five highest bits tell which power."""
 _ROWS: Final = 256  # at a time: their words stay in the nearest cache
-_STEP: Final = 64  # rows of which a node strikes out leaves without looking up
+_LANES: Final = 16  # rows that one instruction compares
 
 Words = npt.NDArray[np.uint32]
 
@@ -29,11 +29,12 @@ class Forest(NamedTuple):
 
     leaves: Words  # (W,) the leaves that there are
     starts: IntArray  # (W + 1,) where each word's nodes begin, parents before children
-    inputs: IntArray  # (N,) which input a node asks
+    inputs: Words  # (N,) which input a node asks
     bounds: FloatArray  # (N,) what is at most this goes left
     lefts: Words  # (N,) all but the leaves struck out by going left
     rights: Words  # (N,) or right
     values: npt.NDArray[np.float64]  # (W, 32) what a leaf adds, by _place
+    width: int  # inputs that a row has, at least
 
 
 class UnknownTrees(ValueError):
@@ -70,11 +71,12 @@ def read_forest(text: str) -> Forest:
     return Forest(
         leaves=np.array(leaves, dtype=np.uint32),
         starts=np.array(starts, dtype=np.int64),
-        inputs=np.array(inputs, dtype=np.int64),
+        inputs=np.array(inputs, dtype=np.uint32),
         bounds=_rounded_down(np.array(bounds, dtype=np.float64)),
         lefts=np.array(lefts, dtype=np.uint32),
         rights=np.array(rights, dtype=np.uint32),
         values=np.array(values).reshape(-1, 32),
+        width=max(inputs, default=-1) + 1,
     )
 
 
@@ -83,11 +85,10 @@ def add_up(forest: Forest, columns: FloatArray) -> npt.NDArray[np.float64]:
 
     It has the bits of LightGBM's `predict(raw_score=True)`. ValueError where inputs are missing.
     """
-    needed = int(forest.inputs.max(initial=-1)) + 1
-    if len(columns) < needed:
-        raise ValueError(f"inputs = {len(columns)}: these trees ask {needed}")
+    if len(columns) < forest.width:
+        raise ValueError(f"inputs = {len(columns)}: these trees ask {forest.width}")
     total = np.zeros(columns.shape[1])
-    _add_up(forest, columns, total)
+    _add_up(tuple(forest[:-1]), columns, total)
     return total
 
 
@@ -137,34 +138,106 @@ def _rounded_down(bounds: npt.NDArray[np.float64]) -> FloatArray:
 
 
 @compiled
-def _add_up(forest: Forest, columns: FloatArray, total: npt.NDArray[np.float64]) -> None:
-    """Add to `total` (R,) what the leaves that rows `columns` (F, R) end in add."""
-    leaves, starts, inputs, bounds, lefts, rights, values = forest
-    width, count = columns.shape
+def _add_up(forest: Plain, columns: FloatArray, total: npt.NDArray[np.float64]) -> None:
+    """Add to `total` (R,) what the leaves that rows `columns` (F, R) end in add.
+
+    What many nodes have in common is done first, without branches: they could not be foreseen.
+    """
+    leaves, starts, inputs, bounds, lefts, rights, added = forest
+    asked = np.empty((len(columns), _ROWS), dtype=np.float32)
+    lows = np.empty(len(columns), dtype=np.float32)
+    highs = np.empty(len(columns), dtype=np.float32)
+    lanes = np.empty((2, _LANES), dtype=np.float32)
+    alike = np.empty(len(inputs), dtype=np.uint32)
+    split = np.empty(len(inputs), dtype=np.uint32)
+    nodes = np.empty(len(inputs) + 1, dtype=np.int64)
     left_over = np.empty(_ROWS, dtype=np.uint32)
-    asked = np.zeros((width, _ROWS), dtype=np.float32)
-    alike = np.empty(width, dtype=np.bool_)
-    for start in range(0, count, _ROWS):
-        rows = min(_ROWS, count - start)
-        padded = (rows + _STEP - 1) // _STEP * _STEP
-        for number in range(width):  # one customer's candidates have many inputs alike
-            column, source = asked[number], columns[number, start : start + rows]
-            others = 0
-            for row in range(rows):
-                column[row] = source[row]
-                others |= source[row] != source[0]
-            alike[number] = others == 0
+    ends = np.empty(_ROWS, dtype=np.uint32)
+    for start in range(0, columns.shape[1], _ROWS):
+        rows = min(_ROWS, columns.shape[1] - start)
+        padded = (rows + _LANES - 1) // _LANES * _LANES
+        for number in range(len(columns)):
+            column = asked[number]
+            column[:rows] = columns[number, start : start + rows]
+            column[rows:padded] = column[0]
+            lows[number], highs[number] = _range(column[:padded], lanes)
+        _part(forest[2:6], lows, highs, alike, split)
         for word in range(len(leaves)):
-            everywhere = leaves[word]
-            left_over[:padded] = everywhere
+            everywhere, kept = leaves[word], 0
             for node in range(starts[word], starts[word + 1]):
-                number, bound, left, right = inputs[node], bounds[node], lefts[node], rights[node]
-                if alike[number]:
-                    everywhere &= left if asked[number, 0] <= bound else right
-                elif everywhere & ~(left & right):  # else its leaves are struck out everywhere
-                    column = asked[number]
-                    for row in range(padded):
-                        left_over[row] &= left if column[row] <= bound else right
+                everywhere &= alike[node]
+            for node in range(starts[word], starts[word + 1]):
+                nodes[kept] = node
+                kept += (everywhere & split[node]) != 0
+            left_over[:padded] = everywhere
+            for first in range(0, kept, 4):  # the last one again where fewer are left
+                a, b = nodes[first], nodes[min(first + 1, kept - 1)]
+                c, d = nodes[min(first + 2, kept - 1)], nodes[min(first + 3, kept - 1)]
+                _strike_out(
+                    left_over[:padded],
+                    (asked[inputs[a]], bounds[a], lefts[a], rights[a]),
+                    (asked[inputs[b]], bounds[b], lefts[b], rights[b]),
+                    (asked[inputs[c]], bounds[c], lefts[c], rights[c]),
+                    (asked[inputs[d]], bounds[d], lefts[d], rights[d]),
+                )
+            for row in range(padded):
+                ends[row] = np.uint32(left_over[row] * np.uint32(_DE_BRUIJN)) >> np.uint32(27)
+            values, some = added[word], total[start : start + rows]
             for row in range(rows):
-                bit = np.uint32((left_over[row] & everywhere) * np.uint32(_DE_BRUIJN))
-                total[start + row] += values[word, bit >> np.uint32(27)]
+                some[row] += values[ends[row]]
+
+
+@compiled
+def _part(nodes: Plain, lows: FloatArray, highs: FloatArray, alike: Words, split: Words) -> None:
+    """Tell for each node what it strikes out of all rows `alike` (N,), whose inputs are in a range.
+
+    Where the rows go both ways, `split` (N,) has the leaves below the node, else 0.
+    """
+    inputs, bounds, lefts, rights = nodes
+    everything, nothing = np.uint32(_ONES), np.uint32(0)
+    for node in range(len(alike)):
+        number, bound, left, right = inputs[node], bounds[node], lefts[node], rights[node]
+        out = left if highs[number] <= bound else right
+        both = (highs[number] > bound) & (lows[number] <= bound)
+        alike[node] = everything if both else out
+        split[node] = np.uint32(~(left & right)) if both else nothing
+
+
+@compiled
+def _range(column: FloatArray, lanes: FloatArray) -> tuple[np.float32, np.float32]:
+    """Return the least and the greatest of `column`, a multiple of _LANES long.
+
+    `lanes` (2, _LANES) are written over.
+    """
+    lows, highs = lanes[0], lanes[1]
+    lows[:] = column[0]
+    highs[:] = column[0]
+    for start in range(0, len(column), _LANES):
+        some = column[start : start + _LANES]
+        for lane in range(_LANES):
+            lows[lane] = some[lane] if some[lane] < lows[lane] else lows[lane]
+            highs[lane] = some[lane] if some[lane] > highs[lane] else highs[lane]
+    low, high = lows[0], highs[0]
+    for lane in range(1, _LANES):
+        low = lows[lane] if lows[lane] < low else low
+        high = highs[lane] if highs[lane] > high else high
+    return low, high
+
+
+_Node = tuple[FloatArray, np.float32, np.uint32, np.uint32]
+
+
+@compiled
+def _strike_out(left_over: Words, a: _Node, b: _Node, c: _Node, d: _Node) -> None:
+    """Strike out of `left_over` (R,) what four nodes strike out: their columns, bounds, sides."""
+    column_a, bound_a, left_a, right_a = a
+    column_b, bound_b, left_b, right_b = b
+    column_c, bound_c, left_c, right_c = c
+    column_d, bound_d, left_d, right_d = d
+    for row in range(len(left_over)):
+        left_over[row] &= (
+            (left_a if column_a[row] <= bound_a else right_a)
+            & (left_b if column_b[row] <= bound_b else right_b)
+            & (left_c if column_c[row] <= bound_c else right_c)
+            & (left_d if column_d[row] <= bound_d else right_d)
+        )

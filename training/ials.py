@@ -13,7 +13,8 @@ from scipy.sparse import csr_matrix
 from configs.loader import Config
 from features.ages import PRODUCT_INPUTS
 from features.workspace import write_json
-from training.compiled import compiled
+from training.compiled import Plain, compiled, compiled_loosely
+from training.dots import Asked, DotScorer
 from training.inputs import FloatArray, Products, Queries
 from training.interactions import interactions
 from training.item_to_item import LearningHalfLife
@@ -105,15 +106,16 @@ class IALS:
         vectors = whitened(vectors, penalty=config.penalty)
         popular = config.popularity_weight * products.features[:, _RECENT_BUYERS]
 
-        def score(queries: Queries) -> FloatArray:
+        def ask(queries: Queries) -> Asked:
             left = faded_history(queries, half_life_days=config.half_life_days)
-            found = customer_vectors(left, vectors, confidence=config.confidence)
-            scores: FloatArray = found @ vectors.T
-            add_left(scores, left, weight=config.repeat_weight)
-            scores += popular
-            return scores
 
-        return score
+            def add(scores: FloatArray) -> None:
+                add_left(scores, left, weight=config.repeat_weight)
+                np.add(scores, popular, out=scores)
+
+            return customer_vectors(left, vectors, confidence=config.confidence), add
+
+        return DotScorer(vectors, ask)
 
     def save(self, folder: Path) -> None:
         """Write vectors, product ids and settings into the existing, empty `folder`."""
@@ -166,31 +168,51 @@ def customer_vectors(bought: Faded, vectors: FloatArray, *, confidence: float) -
            [0.  ]], dtype=float32)
     """
     found = np.zeros((len(bought.starts) - 1, vectors.shape[1]), dtype=np.float32)
-    _solve(bought, vectors, np.float32(confidence), found)
+    _solve(tuple(bought), vectors, np.float32(confidence), found)
     return found
 
 
 @compiled
-def _solve(bought: Faded, vectors: FloatArray, confidence: np.float32, found: FloatArray) -> None:
+def _solve(bought: Plain, vectors: FloatArray, confidence: np.float32, found: FloatArray) -> None:
     """Write into `found` (B, D), which is 0, the solutions of `customer_vectors`."""
+    starts, places, left = bought
     dim = vectors.shape[1]
     for row in range(len(found)):
-        start, stop = bought.starts[row], bought.starts[row + 1]
-        extra = confidence * bought.left[start:stop]
+        start, stop = starts[row], starts[row + 1]
+        extra = confidence * left[start:stop]
         own = np.empty((len(extra), dim), dtype=np.float32)
         rest = np.zeros(dim, dtype=np.float32)
         for number in range(len(extra)):
-            own[number] = vectors[bought.places[start + number]]
-            rest += (np.float32(1) + extra[number]) * own[number]
-        step, size = rest.copy(), rest @ rest
+            own[number] = vectors[places[start + number]]
+            _add_times(rest, np.float32(1) + extra[number], own[number])
+        step, moved = rest.copy(), np.empty(dim, dtype=np.float32)
+        size = _product(rest, rest)
         enough = np.float32(_ACCURACY**2) * size
         for _ in range(2 * dim):
             if size <= enough:
                 break
-            moved = step + (extra * (own @ step)) @ own
-            length = size / (step @ moved)
-            found[row] += length * step
-            rest -= length * moved
-            before, size = size, rest @ rest
+            moved[:] = step
+            for number in range(len(extra)):
+                _add_times(moved, extra[number] * _product(own[number], step), own[number])
+            length = size / _product(step, moved)
+            _add_times(found[row], length, step)
+            _add_times(rest, -length, moved)
+            before, size = size, _product(rest, rest)
             step *= size / before
             step += rest
+
+
+@compiled_loosely
+def _product(one: FloatArray, other: FloatArray) -> np.float32:
+    """Return the product of two vectors (D,)."""
+    total = np.float32(0)
+    for place in range(len(one)):
+        total += one[place] * other[place]
+    return total
+
+
+@compiled_loosely
+def _add_times(total: FloatArray, factor: np.float32, other: FloatArray) -> None:
+    """Add `other` (D,) `factor` times to `total`."""
+    for place in range(len(total)):
+        total[place] += factor * other[place]

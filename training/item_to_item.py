@@ -14,13 +14,11 @@ from typing import (
     ClassVar,
     Final,
     Generic,
-    NamedTuple,
     Self,
     TypeVar,
 )
 
 import numpy as np
-import numpy.typing as npt
 import pydantic
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_array, diags_array, eye_array, vstack
@@ -28,10 +26,10 @@ from scipy.sparse import csr_array, diags_array, eye_array, vstack
 from configs.loader import Config
 from features.ages import PRODUCT_INPUTS
 from features.workspace import write_json
-from training.compiled import compiled
+from training.compiled import Plain, compiled
 from training.inputs import FloatArray, IntArray, Products, Queries
 from training.interactions import interactions
-from training.purchases import Faded, faded_history
+from training.purchases import faded_history
 from training.recommender import Related, Scorer
 
 if TYPE_CHECKING:
@@ -135,14 +133,6 @@ class ItemToItemConfig(Config):
 C = TypeVar("C", bound=ItemToItemConfig)
 
 
-class _Weights(NamedTuple):
-    """A sparse matrix (C, C), row after row."""
-
-    starts: npt.NDArray[np.int32]  # (C + 1,)
-    columns: npt.NDArray[np.int32]  # (N,)
-    values: FloatArray  # (N,)
-
-
 class ItemToItem(ABC, Generic[C]):
     """Ranks products by the weights that lead to them from a customer's faded purchases."""
 
@@ -187,13 +177,13 @@ class ItemToItem(ABC, Generic[C]):
         )
         repeats = self.config.repeat_weight * eye_array(width, dtype=np.float32)
         matrix = csr_array(chosen @ self._weights @ chosen.T + repeats, dtype=np.float32)
-        weights = _Weights(matrix.indptr, matrix.indices, matrix.data)
+        weights = (matrix.indptr, matrix.indices, matrix.data)
         popular = self.config.popularity_weight * products.features[:, _RECENT_BUYERS]
 
         def score(queries: Queries) -> FloatArray:
             left = faded_history(queries, half_life_days=self.config.half_life_days)
             scores = np.zeros((len(queries), width), dtype=np.float32)
-            _add_weights(left, weights, popular, scores)
+            _add_weights(tuple(left), weights, popular, scores)
             return scores
 
         return score
@@ -238,14 +228,15 @@ class ItemToItem(ABC, Generic[C]):
 
 
 @compiled
-def _add_weights(bought: Faded, weights: _Weights, popular: FloatArray, scores: FloatArray) -> None:
+def _add_weights(bought: Plain, weights: Plain, popular: FloatArray, scores: FloatArray) -> None:
     """Add to `scores` (B, C) the weights from what each customer has left, then `popular` (C,)."""
+    starts, places, left = bought
+    begins, columns, values = weights  # a sparse matrix (C, C), row after row
     for row in range(len(scores)):
         line = scores[row]
-        for number in range(bought.starts[row], bought.starts[row + 1]):
-            place, left = bought.places[number], bought.left[number]
-            for entry in range(weights.starts[place], weights.starts[place + 1]):
-                line[weights.columns[entry]] += left * weights.values[entry]
+        for number in range(starts[row], starts[row + 1]):
+            for entry in range(begins[places[number]], begins[places[number] + 1]):
+                line[columns[entry]] += left[number] * values[entry]
         line += popular
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.activations import compressed, gelu_
-from training.compiled import compiled
+from training.compiled import Plain, compiled
 from training.inputs import FloatArray
 
 _COLUMNS: Final = 1024  # at a time: what is between two layers stays in a near cache
@@ -44,7 +44,7 @@ class Layers(NamedTuple):
         found = np.empty(columns.shape[1], dtype=np.float32)
         for start in range(0, len(found), _COLUMNS):
             stop = min(start + _COLUMNS, len(found))
-            varying, weights, bias = _standardised(self, columns, start, stop)
+            varying, weights, bias = _standardised(tuple(self[:4]), columns, start, stop)
             hidden = weights.T @ varying
             gelu_(hidden, bias)
             hidden = self.second @ hidden
@@ -55,16 +55,17 @@ class Layers(NamedTuple):
 
 @compiled
 def _standardised(
-    layers: Layers, columns: FloatArray, start: int, stop: int
+    layers: Plain, columns: FloatArray, start: int, stop: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return what the first layer adds up for `columns` (F, N) from `start` to `stop`.
 
     An input that is alike for all of them, as one customer's are, is added to the bias, which is
     last. Before it come the other inputs (V, stop - start) and their weights (V, H).
     """
+    mean, scale, first, first_bias = layers
     varying = np.empty((len(columns), stop - start), dtype=np.float32)
-    weights = np.empty_like(layers.first)
-    bias = layers.first_bias.copy()
+    weights = np.empty_like(first)
+    bias = first_bias.copy()
     count = 0
     for number in range(len(columns)):
         column, others = columns[number, start:stop], 0
@@ -72,13 +73,13 @@ def _standardised(
             others |= value != column[0]
         found = compressed(column if others else column[:1])
         for place in range(len(found)):
-            z = (found[place] - layers.mean[number]) / layers.scale[number]
+            z = (found[place] - mean[number]) / scale[number]
             z = z if z < np.float32(5) else np.float32(5)
             found[place] = z if z > np.float32(-5) else np.float32(-5)
         if others:
             varying[count] = found
-            weights[count] = layers.first[number]
+            weights[count] = first[number]
             count += 1
         else:
-            bias += found[0] * layers.first[number]
+            bias += found[0] * first[number]
     return varying[:count], weights[:count], bias

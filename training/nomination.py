@@ -1,5 +1,7 @@
 """Which products the sources nominate for each customer, and what is told of them."""
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -7,8 +9,10 @@ from training.compiled import compiled
 from training.inputs import FloatArray, IntArray
 
 BoolArray = npt.NDArray[np.bool_]
-_STRIDE = 64  # scores that are passed over at once where none is good enough
-_NOMINATED, _OWNED = 1, 2
+Keys = npt.NDArray[np.uint32]
+_STRIDE: Final = 64  # keys that are passed over at once where none is good enough
+_NOMINATED: Final = 1
+_OWNED: Final = 2
 
 
 @compiled
@@ -26,17 +30,18 @@ def nominate(
     columns = np.empty(customers * most, dtype=np.int64)
     new = np.empty(customers * most, dtype=np.bool_)
     marks = np.zeros((width + 7) // 8 * 8, dtype=np.uint8)
-    best, heap = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.int64)
+    keys = np.empty(width, dtype=np.uint32)
     found = 0
     for row in range(customers):
+        for source in range(len(scores)):
+            _order(scores[source][row], keys)
+            for place in history[row]:
+                if place >= 0:
+                    keys[place] = 0
+            _mark_best(keys, count, marks)
         for place in history[row]:
             if place >= 0:
                 marks[place] = _OWNED
-        for source in range(len(scores)):
-            _find_best(scores[source][row], marks, best, heap)
-            for place in heap:
-                if place >= 0:
-                    marks[place] = _NOMINATED
         eights = marks.view(np.uint64)
         for number in range(len(eights)):
             if eights[number]:
@@ -50,43 +55,95 @@ def nominate(
 
 
 @compiled
-def _find_best(
-    scores: FloatArray, marks: npt.NDArray[np.uint8], best: FloatArray, heap: IntArray
-) -> None:
-    """Put the places of the best finite `scores` (C,) that are not owned into `heap`, else -1.
-
-    A heap whose worst stands first: the lowest in `best`, of equals the last in the catalogue.
-    """
-    heap[:], best[:] = -1, -np.inf
-    if not len(heap):
-        return
-    for start in range(0, len(scores), _STRIDE):
-        some, better = scores[start : start + _STRIDE], 0
-        for score in some:
-            better |= score > best[0]
-        if better:
-            for place in range(start, start + len(some)):
-                score = scores[place]
-                if score > best[0] and marks[place] != _OWNED and np.isfinite(score):
-                    _replace_worst(best, heap, score, place)
+def likely(scores: FloatArray, count: int) -> IntArray:
+    """Return the places of the `count` best finite ones of `scores` (C,), and of some more."""
+    keys = np.empty(len(scores), dtype=np.uint32)
+    _order(scores, keys)
+    return _reaching(_bound(keys, count), keys)
 
 
 @compiled
-def _replace_worst(best: FloatArray, heap: IntArray, score: np.float32, place: int) -> None:
-    """Put `score` at `place`, which comes after all in the `heap`, instead of the heap's worst."""
-    at, count = 0, len(heap)
-    while 2 * at + 1 < count:
-        child = 2 * at + 1
-        other = child + 1
-        if other < count and (
-            best[other] < best[child] or (best[other] == best[child] and heap[other] > heap[child])
-        ):
-            child = other
-        if best[child] >= score:
+def _order(scores: FloatArray, keys: Keys) -> None:
+    """Write `keys` (C,) that are ordered as the `scores` (C,) are; 0 where one is not finite."""
+    numbers, bits = keys.view(np.float32), keys.view(np.int32)
+    for place in range(len(keys)):
+        numbers[place] = scores[place] + np.float32(0)  # -0 is 0
+    infinite = np.int32(0x7F800000)
+    for place in range(len(keys)):
+        flipped = bits[place] >> np.int32(31) | np.int32(-(2**31))  # all bits below 0, else one
+        key = np.uint32(bits[place] ^ flipped)
+        keys[place] = np.uint32(0) if bits[place] & infinite == infinite else key
+
+
+@compiled
+def _mark_best(keys: Keys, count: int, marks: npt.NDArray[np.uint8]) -> None:
+    """Mark the places of the `count` best of `keys` (C,) above 0, the first of equals."""
+    places = _reaching(_bound(keys, count), keys)
+    least, room = np.uint32(0), count
+    if len(places) > count:
+        least = _nth(keys[places], count)
+        for place in places:
+            room -= keys[place] > least
+    for place in places:
+        if keys[place] > least:
+            marks[place] = _NOMINATED
+        elif room > 0 and keys[place] == least:
+            marks[place] = _NOMINATED
+            room -= 1
+
+
+@compiled
+def _bound(keys: Keys, count: int) -> np.uint32:
+    """Return a number above 0 that the `count` best of `keys` reach, and few others.
+
+    It is the `count`-th of the best of lanes, into which the keys are dealt out.
+    """
+    lanes = 64
+    while lanes < 4 * count:
+        lanes *= 2
+    bound = np.uint32(1)
+    if len(keys) >= 2 * lanes:
+        best = np.zeros(lanes, dtype=np.uint32)
+        for start in range(0, len(keys) - lanes + 1, lanes):
+            some = keys[start : start + lanes]
+            for lane in range(lanes):
+                best[lane] = max(best[lane], some[lane])
+        bound = max(bound, _nth(best, count))
+    return bound
+
+
+@compiled
+def _reaching(bound: np.uint32, keys: Keys) -> IntArray:
+    """Return the places of `keys` that reach `bound`, in their order."""
+    places, found = np.empty(len(keys), dtype=np.int64), 0
+    for start in range(0, len(keys), _STRIDE):
+        some, better = keys[start : start + _STRIDE], 0
+        for key in some:
+            better |= key >= bound
+        if better:
+            for lane in range(len(some)):
+                places[found] = start + lane
+                found += some[lane] >= bound
+    return places[:found]
+
+
+@compiled
+def _nth(keys: Keys, count: int) -> np.uint32:
+    """Return the greatest bound that `count` of `keys` reach, or a lower one that no more do.
+
+    There are as many keys at least; the bound is found bit by bit.
+    """
+    found = np.uint32(0)
+    for bit in range(31, -1, -1):
+        more = np.uint32(found | np.uint32(1 << bit))
+        reached = np.int32(0)
+        for key in keys:
+            reached = np.int32(reached + (key >= more))
+        if reached >= count:
+            found = more
+        if reached == count:
             break
-        best[at], heap[at] = best[child], heap[child]
-        at = child
-    best[at], heap[at] = score, place
+    return found
 
 
 @compiled
@@ -114,21 +171,25 @@ def tell_scores(
 def tell_known(
     known: FloatArray, activity: FloatArray, rows: IntArray, columns: IntArray, out: FloatArray
 ) -> None:
-    """Write into `out` the inputs `known` (K, C) of N products, then the `activity` (B, F)."""
-    for number in range(len(known)):
-        for pair in range(len(columns)):
-            out[number, pair] = known[number, columns[pair]]
+    """Write into `out` the inputs `known` (C, K) of N products, then the `activity` (B, F)."""
+    width = known.shape[1]
+    for pair in range(len(columns)):  # row by row: they are far apart in memory
+        out[:width, pair] = known[columns[pair]]
     for number in range(activity.shape[1]):
         for pair in range(len(rows)):
-            out[len(known) + number, pair] = activity[rows[pair], number]
+            out[width + number, pair] = activity[rows[pair], number]
 
 
 @compiled
-def put_above(scores: FloatArray, rows: IntArray, columns: IntArray, ranked: FloatArray) -> None:
+def put_above(
+    scores: FloatArray, candidates: tuple[FloatArray, IntArray, IntArray], ranked: FloatArray
+) -> None:
     """Make `ranked` (N,) the scores of the candidates in `scores` (B, C), each row's others lower.
 
-    These keep their order, with the best of all at 1 below the row's worst candidate.
+    `candidates` are the best score of each row (B,), then rows and columns (N,). The others keep
+    their order, with that best one at 1 below the row's worst candidate.
     """
+    best, rows, columns = candidates
     stop = 0
     while stop < len(rows):
         start, row, least = stop, rows[stop], ranked[stop]
@@ -136,8 +197,7 @@ def put_above(scores: FloatArray, rows: IntArray, columns: IntArray, ranked: Flo
             least = min(least, ranked[stop])
             stop += 1
         line = scores[row]
-        best = line.max()
         for place in range(len(line)):
-            line[place] = line[place] - best + least - np.float32(1)
+            line[place] = line[place] - best[row] + least - np.float32(1)
         for pair in range(start, stop):
             line[columns[pair]] = ranked[pair]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from features.ages import NEVER_DAYS, PRODUCT_INPUTS, SINGLE_GAP_DAYS
 from features.schema import HISTORY_LENGTH
-from training.compiled import compiled
+from training.compiled import Plain, compiled
 from training.diversity import content_vectors
 from training.inputs import FloatArray, IntArray, Products, Queries
 from training.purchases import group
@@ -84,7 +84,7 @@ def pair_reader(products: Products) -> PairReader:
 
     def read(queries: Queries, pairs: Pairs, out: FloatArray) -> None:
         bought = (queries.history, queries.history_days, queries.history_values)
-        _read(bought, (pairs.rows, pairs.columns), catalogue, out)
+        _read(bought, (pairs.rows, pairs.columns), tuple(catalogue), out)
 
     return read
 
@@ -93,7 +93,7 @@ def pair_reader(products: Products) -> PairReader:
 def _read(
     bought: tuple[IntArray, FloatArray, FloatArray],
     pairs: tuple[IntArray, IntArray],
-    catalogue: _Catalogue,
+    catalogue: Plain,
     out: FloatArray,
 ) -> None:
     """Write `out` (F, N) from what was `bought` (history, days, values), by rows and columns."""
@@ -102,7 +102,7 @@ def _read(
     price, mean_price, starts, tokens, vectors, dim = catalogue
     length = history.shape[1]
     places, groups = np.empty(length, dtype=np.int64), np.empty(length, dtype=np.int64)
-    numbers = np.full(len(price), -1, dtype=np.int32)  # of what the customer bought
+    numbers = np.zeros(len(price), dtype=np.int16)  # of what the customer bought, from 1 on
     profile = np.zeros(dim)
     stop = 0
     while stop < len(rows):
@@ -116,7 +116,7 @@ def _read(
         if count:
             usual = _mean_price(price, places, groups)
         for number in range(count):
-            numbers[places[number]] = number
+            numbers[places[number]] = number + 1
             for entry in range(starts[places[number]], starts[places[number] + 1]):
                 profile[tokens[entry]] += left[number] * vectors[entry]
         for pair in range(start, stop):
@@ -124,13 +124,13 @@ def _read(
             for entry in range(starts[place], starts[place + 1]):
                 likeness += profile[tokens[entry]] * vectors[entry]
             if starts[place] < starts[place + 1]:  # its own purchases are like itself
-                likeness -= left[numbers[place]]
-            out[:, pair] = told[numbers[place]]
+                likeness -= left[numbers[place] - 1]
+            out[:, pair] = told[numbers[place] - 1]
             out[_OF_PRICE, pair] = price[place] - usual
             out[_OF_PRICE + 1, pair] = max(likeness, 0.0)
             out[_OF_PRICE + 2, pair] = max(likeness, 0.0) / weight
         for place in places[:count]:
-            numbers[place] = -1
+            numbers[place] = 0
             profile[tokens[starts[place] : starts[place + 1]]] = 0
 
 

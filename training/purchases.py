@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from training.compiled import compiled
+from training.compiled import Plain, compiled
 from training.inputs import FloatArray, IntArray, Queries
 
 
@@ -25,24 +25,25 @@ def faded_history(queries: Queries, *, half_life_days: float) -> Faded:
     places = np.empty(queries.history.size, dtype=np.int64)
     left = np.zeros(queries.history.size, dtype=np.float32)
     faded = Faded(starts, places, left)
-    _fade(queries.history, queries.history_days, half_life_days, faded)
+    _fade(queries.history, queries.history_days, half_life_days, tuple(faded))
     return faded
 
 
 def add_left(scores: FloatArray, bought: Faded, *, weight: float = 1.0) -> None:
     """Add to `scores` (B, C) what is left of the purchases, times `weight`."""
-    _add_left(bought, np.float32(weight), scores)
+    _add_left(tuple(bought), np.float32(weight), scores)
 
 
 @compiled
-def _add_left(bought: Faded, weight: np.float32, scores: FloatArray) -> None:
+def _add_left(bought: Plain, weight: np.float32, scores: FloatArray) -> None:
+    starts, places, left = bought
     for row in range(len(scores)):
-        for number in range(bought.starts[row], bought.starts[row + 1]):
-            scores[row, bought.places[number]] += weight * bought.left[number]
+        for number in range(starts[row], starts[row + 1]):
+            scores[row, places[number]] += weight * left[number]
 
 
 @compiled
-def _fade(history: IntArray, days: FloatArray, half_life: float, faded: Faded) -> None:
+def _fade(history: IntArray, days: FloatArray, half_life: float, faded: Plain) -> None:
     starts, places, left = faded
     groups = np.empty(history.shape[1], dtype=np.int64)
     for row in range(len(history)):

@@ -3,25 +3,24 @@
 What `TwoTowerNet` computes, from the same weights; that network remains for learning and for GPUs.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from training.activations import gelu_
-from training.compiled import compiled
+from training.compiled import Plain, compiled
+from training.dots import Asked, DotScorer
 from training.inputs import FloatArray, IntArray, Queries
 from training.purchases import group
 from training.towers import Candidates, TwoTowerNet
 
 
-def array_scorer(net: TwoTowerNet, candidates: Candidates) -> Callable[[Queries], FloatArray]:
+def array_scorer(net: TwoTowerNet, candidates: Candidates) -> DotScorer:
     """Return the function that gives the scores (B, C) of `candidates`, with `net` on the CPU."""
     state = {name: tensor.numpy().copy() for name, tensor in net.state_dict().items()}
     lasting, current, demand = (part.numpy() for part in candidates)
     if net.cosine:
         current = _normalised(current)
-    current = np.ascontiguousarray(current.T)
     temperature = np.exp(state["log_temperature"])
     rates, repeat_rates = (np.exp(state[f"{part}.log_rate"]) for part in ("query", "repeat"))
     tower = _Tower(
@@ -32,9 +31,9 @@ def array_scorer(net: TwoTowerNet, candidates: Candidates) -> Callable[[Queries]
         scale=state["query.standardise.scale"],
     )
 
-    def score(queries: Queries) -> FloatArray:
-        history, days = queries.history, queries.history_days
-        known, query = _read(history, days, queries.activity, tower)
+    def ask(queries: Queries) -> Asked:
+        given = (queries.history, queries.history_days, queries.activity)
+        known, query = _read(*given, tuple(tower))
         hidden = state["query.mix.0.weight"] @ known.T
         gelu_(hidden, state["query.mix.0.bias"])
         query += (state["query.mix.3.weight"] @ hidden).T
@@ -42,12 +41,14 @@ def array_scorer(net: TwoTowerNet, candidates: Candidates) -> Callable[[Queries]
         if net.cosine:
             query = _normalised(query)
         query /= temperature
-        scores: FloatArray = query @ current
-        scores += demand
-        _add_repeats(history, days, repeat_rates, state["repeat.weight"], scores)
-        return scores
 
-    return score
+        def add(scores: FloatArray) -> None:
+            np.add(scores, demand, out=scores)
+            _add_repeats(*given[:2], repeat_rates, state["repeat.weight"], scores)
+
+        return query, add
+
+    return DotScorer(current, ask)
 
 
 def _normalised(vectors: FloatArray) -> FloatArray:
@@ -69,7 +70,7 @@ class _Tower(NamedTuple):
 
 @compiled
 def _read(
-    history: IntArray, days: FloatArray, activity: FloatArray, tower: _Tower
+    history: IntArray, days: FloatArray, activity: FloatArray, tower: Plain
 ) -> tuple[FloatArray, FloatArray]:
     """Return what the query tower mixes (B, H D + H + F), and what it takes as it is (B, D).
 

@@ -37,14 +37,17 @@ if TYPE_CHECKING:
 
 SETTINGS: Final = "two_stage.json"
 WINDOW: Final = pd.Timedelta(days=28)
-SOURCES: Final = ("two_tower", "ease", "ials", "own_purchases", "popularity")
-"""The models that nominate; the first one orders what nobody nominated."""
+Source = Literal["two_tower", "ease", "cosine", "rp3beta", "ials", "own_purchases", "popularity"]
 RANKERS: Final[dict[str, type[Ranker]]] = {"network": NetworkRanker, "trees": TreeRanker}
 
 
 class TwoStageConfig(Config):
     """How candidates are found and ordered."""
 
+    sources: tuple[Source, ...] = pydantic.Field(
+        ("two_tower", "ease", "ials", "own_purchases", "popularity"),
+        description="the models that nominate; the first, two_tower, orders what nobody nominates",
+    )
     two_tower: TwoTowerConfig = TwoTowerConfig(epochs=4)
     per_source: int = pydantic.Field(60, ge=1, description="products that a source nominates")
     windows: int = pydantic.Field(4, ge=1, description="earlier windows of 28 days to learn from")
@@ -56,6 +59,13 @@ class TwoStageConfig(Config):
     )
     network: NetworkConfig = NetworkConfig()
     trees: TreesConfig = TreesConfig()
+
+    @pydantic.field_validator("sources")
+    @classmethod
+    def _two_tower_first(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+        if sources[:1] != ("two_tower",) or len(set(sources)) < len(sources):
+            raise ValueError("the first source is two_tower, and no source comes twice")
+        return sources
 
 
 class TwoStage:
@@ -106,15 +116,22 @@ class TwoStage:
 
         def score(queries: Queries) -> FloatArray:
             found = nominate(queries)
-            ranked = np.sum([ranker.score(found.inputs) for ranker in self._rankers], axis=0)
-            put_above(found.scores, found.pairs.rows, found.pairs.columns, ranked)
-            return found.scores
+            ranked, *others = (ranker.score(found.inputs) for ranker in self._rankers)
+            for more in others:
+                ranked = ranked + more
+            scores, pairs = found.scores, found.pairs
+            best = scores.max(axis=1, initial=-np.inf)
+            put_above(scores, (best, pairs.rows, pairs.columns), ranked)
+            return scores
 
         return score
 
     def related(self, products: Products) -> Related:
-        """Return what EASE, one of the sources, says of places of `products`."""
-        return cast(Relates, self._sources["ease"]).related(products)
+        """Return what the first source that knows says of places of `products`; 0 without one."""
+        for model in self._sources.values():
+            if isinstance(model, Relates):
+                return model.related(products)
+        return lambda bought, others: np.zeros((len(bought), len(others)), dtype=np.float32)
 
     def to(self, device: str) -> None:
         """Let torch compute the two-tower and the network ranker on `device`."""
@@ -140,10 +157,12 @@ class TwoStage:
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote. BundleError where it was trained on other inputs than today's."""
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        sources = {name: _load(name, folder / name) for name in SOURCES}
+        config = TwoStageConfig(**settings["config"])
+        sources: dict[str, Recommender] = {
+            name: _load(name, folder / name) for name in config.sources
+        }
         if settings["ranker_inputs"] != ranker_inputs(sources):
             raise BundleError(f"{folder}: this model reads other inputs than today's; fit it again")
-        config = TwoStageConfig(**settings["config"])
         return cls(
             config,
             sources=sources,
@@ -234,7 +253,7 @@ def _fit_sources(
             seed=seed,
             run=run,
         )
-        for name in SOURCES
+        for name in config.sources
     }
 
 

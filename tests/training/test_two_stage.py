@@ -1,5 +1,6 @@
 """The two stages: the contract, no leak between them, and parts that are made once."""
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,12 +14,14 @@ from tests.training.conftest import Shop
 from tests.training.tiny import products, queries
 from training.baselines import Popularity, PopularityConfig
 from training.bundle import BundleError
+from training.candidates import Sources
 from training.evaluate import recommender_judge
 from training.inputs import NotEnoughData
 from training.network_ranker import NetworkConfig
+from training.ranking import top_k
 from training.rebuy import Rebuy
 from training.tree_ranker import TreesConfig
-from training.two_stage import SOURCES, TwoStage, TwoStageConfig, _examples, _fit_sources
+from training.two_stage import TwoStage, TwoStageConfig, _examples, _fit_sources
 from training.two_tower import TwoTowerConfig
 
 CONFIG = TwoStageConfig(
@@ -67,7 +70,7 @@ def test_it_beats_popularity(shop: Shop, fitted: TwoStage) -> None:
 def test_candidates_stand_above_all_others(shop: Shop, fitted: TwoStage) -> None:
     """Even where the sources know no better: of equal products the first ones are nominated."""
     alike = products(50, log_buyers_28d=[1.0] * 50)
-    sources = {name: Popularity(PopularityConfig()) for name in SOURCES}
+    sources: Sources = {name: Popularity(PopularityConfig()) for name in CONFIG.sources}
     rebuy = Rebuy.fit(shop.past)
     model = TwoStage(CONFIG, sources=sources, rebuy=rebuy, rankers=fitted._rankers)
     scores = model.scorer(alike)(queries([], [(40, 3.0)]))
@@ -89,6 +92,48 @@ def test_one_ranker_ranks_alone(
     found = judge(TwoStage.load(tmp_path))
     assert found == judge(model)
     assert found["ndcg_at_10"] > judge(Popularity(PopularityConfig()))["ndcg_at_10"]
+
+
+def test_without_ease_it_ranks_what_the_other_sources_nominate(
+    shop: Shop, parts: Path, fitted: TwoStage, tmp_path: Path
+) -> None:
+    del fitted  # its sources stand
+    config = CONFIG.model_copy(update={"sources": ("two_tower", "popularity")})
+    model = TwoStage.fit(shop.past, config=config, seed=1, run=replace(RUN, parts=parts))
+    model.save(tmp_path)
+    assert not (tmp_path / "ease").exists()
+    loaded = TwoStage.load(tmp_path)
+    products = shop.past.products(shop.past.as_of)
+    queries = shop.past.queries(shop.past.as_of, shop.past.customers(shop.past.as_of)[:5])
+    np.testing.assert_array_equal(loaded.scorer(products)(queries), model.scorer(products)(queries))
+    places = np.arange(3)
+    np.testing.assert_array_equal(model.related(products)(places, places), np.zeros((3, 3)))
+
+
+def test_what_was_saved_before_sources_were_a_choice_is_read(
+    fitted: TwoStage, tmp_path: Path
+) -> None:
+    fitted.save(tmp_path)
+    file = tmp_path / "two_stage.json"
+    settings = json.loads(file.read_text())
+    del settings["config"]["sources"]
+    file.write_text(json.dumps(settings))
+    assert TwoStage.load(tmp_path).config == CONFIG
+
+
+@pytest.mark.parametrize("sources", [(), ("ease", "two_tower"), ("two_tower", "ease", "ease")])
+def test_the_first_source_is_two_tower_and_none_comes_twice(sources: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="the first source is two_tower"):
+        TwoStageConfig.model_validate({"sources": sources})
+
+
+def test_one_customer_scores_as_among_many(shop: Shop, fitted: TwoStage) -> None:
+    products = shop.past.products(shop.past.as_of)
+    queries = shop.past.queries(shop.past.as_of, shop.past.customers(shop.past.as_of)[:40])
+    score = fitted.scorer(products)
+    alone = np.concatenate([score(queries[row : row + 1]) for row in range(40)])
+    np.testing.assert_allclose(alone, score(queries), rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(top_k(alone, 20), top_k(score(queries), 20))
 
 
 def test_of_many_customers_some_are_drawn(shop: Shop, parts: Path, fitted: TwoStage) -> None:
@@ -120,7 +165,7 @@ def test_sources_know_nothing_of_the_window_that_the_ranker_learns_from(
 
 def test_a_part_is_made_once(shop: Shop, parts: Path, fitted: TwoStage) -> None:
     stands = {path: path.stat().st_mtime_ns for path in parts.rglob("*") if path.is_file()}
-    assert len(list(parts.iterdir())) == 3 * len(SOURCES)
+    assert len(list(parts.iterdir())) == 3 * len(CONFIG.sources)
     heard: list[str] = []
     run = replace(RUN, parts=parts, on_part=lambda part, *_: heard.append(part))
     again = TwoStage.fit(shop.past, config=CONFIG, seed=1, run=run)
