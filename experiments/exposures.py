@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final, Self
 
+import msgspec
 import pandas as pd
 
 from configs.database import Database
@@ -54,8 +55,8 @@ _Row = tuple[object, ...]
 
 def _row(exposure: Exposure) -> _Row:
     values = [getattr(exposure, name) for name in COLUMNS]
-    values[_PRODUCTS] = json.dumps(exposure.product_ids, ensure_ascii=False)
-    values[_PROPENSITIES] = json.dumps(exposure.propensities)
+    values[_PRODUCTS] = msgspec.json.encode(exposure.product_ids).decode()
+    values[_PROPENSITIES] = msgspec.json.encode(exposure.propensities).decode()
     values[_TIME] = microseconds(exposure.exposed_timestamp)
     return tuple(values)
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -43,6 +43,13 @@ def run(
             help="Log every request, not the refused, failed and slow ones alone.",
         ),
     ] = False,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        typer.Option(
+            envvar="REGULARS_DEVICE",
+            help="Where the models' dense parts are computed; auto takes a GPU where there is one.",
+        ),
+    ] = "auto",
 ) -> None:
     """Serve the workspace's champions until interrupted.
 
@@ -53,7 +60,11 @@ def run(
         from serving.launch import Options, launch
 
         options = Options(
-            workers=workers, policy=policy, in_flight=in_flight, log_requests=log_requests
+            workers=workers,
+            policy=policy,
+            in_flight=in_flight,
+            log_requests=log_requests,
+            device=device,
         )
         launch(home, host=host, port=port, options=options)
 

@@ -32,18 +32,22 @@ class Api(Starlette):
     These take as long as BentoML's; `respond` answers whatever fails.
     """
 
-    calls: Mapping[tuple[str, str], Calls] = MappingProxyType({})
+    calls: Mapping[tuple[str | None, str | None], Calls] = MappingProxyType({})
     """By method and path, those without a name in it."""
+
+    def knows(self, scope: Scope) -> bool:
+        """Return whether a call answers `scope`, without any layer."""
+        return (scope.get("method"), scope.get("path")) in self.calls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        asked = (scope.get("method", ""), scope.get("path", ""))
-        if (call := self.calls.get(asked)) is None:
-            await super().__call__(scope, receive, send)
-        else:
+        if self.knows(scope):
             scope["app"] = self
+            call = self.calls[scope["method"], scope["path"]]
             response = await call.run(Request(scope, receive))
             await response(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(open_backend: Callable[[], Backend]) -> Api:

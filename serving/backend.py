@@ -6,7 +6,8 @@ elsewhere: `REGULARS_STORES` names a folder laid out like a workspace, of which 
 `online/`, `experiments/`, `events.db`, `product_changes.db` and `keys.json`. Without either it
 answers with fallbacks.
 `REGULARS_POLICY` names a YAML of what every list is to be where its request does not say,
-`REGULARS_IN_FLIGHT` the number of answers that a worker makes at a time.
+`REGULARS_IN_FLIGHT` the number of answers that a worker makes at a time, `REGULARS_DEVICE` (`auto`,
+`cpu` or `cuda`) where the models' dense parts are computed: `auto` takes a GPU where there is one.
 """
 
 import gc
@@ -17,7 +18,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Literal, Self, cast, get_args
 
 from configs.loader import ConfigError, load_config
 from experiments.exposures import DATABASE, ExposureLog
@@ -40,6 +41,7 @@ from serving.similar import Similar
 from serving.trial import Trial
 from serving.versions import Versions
 from serving.vitals import Vitals
+from training.run import Device, usable
 from training.slates import Policy
 
 PACKAGED: Final = Path(__file__).resolve().parent.parent / "packaged"
@@ -57,19 +59,24 @@ class Places:
     policy: Policy = field(default_factory=Policy)
     """What a list is to be where its request does not say."""
     limits: Limits = field(default_factory=Limits)
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the models' dense parts are computed."""
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:
         """Return what the environment names.
 
-        Raises WorkspaceError when it names nothing, ConfigError where policy or limits are none.
+        Raises WorkspaceError when it names nothing, ConfigError where policy or limits are none,
+        or the device is none or not here.
         """
         file = environment.get("REGULARS_POLICY")
         policy = load_config(Policy, Path(file) if file else None)
-        limits = _limits(environment)
+        limits, device = _limits(environment), _device(environment)
         if home := environment.get("REGULARS_HOME"):
             workspace = Workspace.open(Path(home))
-            return cls(workspace=workspace, stores=workspace, policy=policy, limits=limits)
+            return cls(
+                workspace=workspace, stores=workspace, policy=policy, limits=limits, device=device
+            )
         if not PACKAGED.exists():
             raise WorkspaceError("REGULARS_HOME is not set: name the workspace to serve")
         workspace = Workspace.open(PACKAGED)
@@ -80,7 +87,15 @@ class Places:
             stores=replace(workspace, home=home_of_stores) if home_of_stores else None,
             policy=policy,
             limits=limits,
+            device=device,
         )
+
+
+def _device(environment: Mapping[str, str]) -> Literal["cpu", "cuda"]:
+    name = environment.get("REGULARS_DEVICE", "auto")
+    if name not in get_args(Device):
+        raise ConfigError(f"REGULARS_DEVICE = {name!r}: one of {', '.join(get_args(Device))}")
+    return usable(cast(Device, name))
 
 
 def _limits(environment: Mapping[str, str]) -> Limits:
@@ -99,7 +114,7 @@ class Backend:
         self._changes = _changes(ws, stores)
         self._events = EventLog(stores.events_db) if stores else None
         trial = Trial(self._events, clock=ws.now, policy=places.policy)
-        versions = Versions(ws.bundles, trial)
+        versions = Versions(ws.bundles, trial, device=places.device)
         self.models = Models(ws, stores=stores, versions=versions, changes=self._changes)
         self._exposures = ExposureLog(stores.experiments / DATABASE) if stores else None
         self._exposing = (

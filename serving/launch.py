@@ -14,6 +14,7 @@ from configs.loader import load_config
 from features.workspace import Workspace
 from serving import keys
 from serving.limits import IN_FLIGHT
+from training.run import Device, usable
 from training.slates import Policy
 
 LOCAL: Final = "127.0.0.1"
@@ -35,15 +36,20 @@ class Options:
     """Answers that a worker makes at a time."""
     log_requests: bool = False
     """Whether every request gets a line."""
+    device: Device = "auto"
+    """Where the models' dense parts are computed; `auto` takes a GPU where there is one."""
 
 
 def launch(home: Path, *, host: str, port: int, options: Options) -> NoReturn:
     """Serve the workspace at `home`; never returns.
 
-    Raises LaunchError, WorkspaceError, KeysError, or ConfigError where the policy is none.
+    Raises LaunchError, WorkspaceError, KeysError, or ConfigError where the policy is none or the
+    device is not here.
     """
     workspace = Workspace.open(home)
     load_config(Policy, options.policy)
+    if options.device == "cuda":
+        usable(options.device)
     asks = bool(keys.read(workspace.home))
     check(host, port, asks=asks)
     who = "to who has a key" if asks else "without keys, for this machine only"
@@ -88,6 +94,7 @@ def environment(home: Path, options: Options, *, outside: Mapping[str, str]) -> 
         "REGULARS_WORKERS": str(options.workers),
         "REGULARS_IN_FLIGHT": str(options.in_flight),
         "REGULARS_LOG_REQUESTS": "1" if options.log_requests else "0",
+        "REGULARS_DEVICE": options.device,
         "BENTOML_HOME": str(home / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "True",
         "OTEL_SDK_DISABLED": "true",

@@ -12,6 +12,7 @@ import time
 
 import bentoml
 import torch
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import logs
 from serving.app import create_app
@@ -56,3 +57,17 @@ class Regulars:
     async def __is_ready__(self) -> bool:
         backend: Backend = API.state.backend
         return backend.models.ready
+
+
+class Straight:
+    """Hands requests to the API before BentoML routes them, which costs 30 us each."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await (API if API.knows(scope) else self._app)(scope, receive, send)
+
+
+Regulars.add_asgi_middleware(Straight)

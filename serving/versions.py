@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from serving import metrics
 from serving.served import Part, Ranker, Served
@@ -18,13 +18,13 @@ logger = logging.getLogger(__name__)
 
 
 class Versions:
-    """The exported versions in the folder `bundles`, by `recommender@3`.
+    """The exported versions in the folder `bundles`, by `recommender@3`, on one device.
 
     A version that cannot be loaded, or fails its trial, is logged and left out.
     """
 
-    def __init__(self, bundles: Path, trial: "Trial") -> None:
-        self._folder, self._trial = bundles, trial
+    def __init__(self, bundles: Path, trial: "Trial", *, device: Literal["cpu", "cuda"]) -> None:
+        self._folder, self._trial, self._device = bundles, trial, device
         self._loaded: dict[str, Bundle] = {}
 
     def recommending(
@@ -115,7 +115,9 @@ class Versions:
 
     def _bundle(self, name: str) -> Bundle:
         if name not in self._loaded:
-            self._loaded[name] = load_bundle(self._folder / name.replace("@", "/"))
+            self._loaded[name] = load_bundle(
+                self._folder / name.replace("@", "/"), device=self._device
+            )
         return self._loaded[name]
 
 

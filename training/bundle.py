@@ -16,7 +16,7 @@ from configs.errors import UserError
 from configs.loader import Config
 from features.workspace import write_json
 from training.models import model_class
-from training.recommender import Predictor, Recommender
+from training.recommender import OnDevice, Predictor, Recommender
 
 Name = Literal["recommender", "churn"]
 FILE: Final = "bundle.json"
@@ -93,8 +93,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleError(f"{folder / FILE}: {error}") from error
 
 
-def load_bundle(folder: Path) -> Bundle:
-    """Read the bundle at `folder`.
+def load_bundle(folder: Path, *, device: Literal["cpu", "cuda"] = "cpu") -> Bundle:
+    """Read the bundle at `folder`; with `cuda` torch computes the model's dense parts on the GPU.
 
     Raises BundleError where it cannot be read, or its model reads other inputs than today's or has
     other settings.
@@ -104,6 +104,8 @@ def load_bundle(folder: Path) -> Bundle:
         model = model_class(manifest.model).load(folder / "model")
     except pydantic.ValidationError as error:
         raise BundleError(f"{folder}: not today's settings; fit it again: {error}") from error
+    if device == "cuda" and isinstance(model, OnDevice):
+        model.to(device)
     return Bundle(model=model, manifest=manifest, folder=folder)
 
 

@@ -122,6 +122,10 @@ class Churn:
         probabilities: FloatArray = torch.sigmoid(logits).cpu().numpy()
         return probabilities
 
+    def to(self, device: str) -> None:
+        """Let torch compute the network on `device`."""
+        self._net.to(device)
+
     def save(self, folder: Path) -> None:
         """Write weights and settings into the existing, empty `folder`."""
         save_file(self._net.state_dict(), folder / WEIGHTS)

@@ -87,6 +87,7 @@ class NetworkRanker:
         self._net = net.eval()
         state = net.state_dict().items()
         self._layers = Layers.of({name: tensor.cpu().numpy() for name, tensor in state})
+        self._device: str | None = None
 
     @classmethod
     def fit(cls, examples: RankerExamples, *, config: NetworkConfig, seed: int, run: "Run") -> Self:
@@ -123,7 +124,16 @@ class NetworkRanker:
 
     def score(self, inputs: FloatArray) -> FloatArray:
         """Return the scores (N,) of candidates (N, F)."""
-        return self._layers.scores(np.ascontiguousarray(inputs.T))
+        if self._device is None:
+            return self._layers.scores(np.ascontiguousarray(inputs.T))
+        with torch.inference_mode():
+            found: FloatArray = self._net(torch.from_numpy(inputs).to(self._device)).cpu().numpy()
+        return found
+
+    def to(self, device: str) -> None:
+        """Let torch compute the network on `device`."""
+        self._net.to(device)
+        self._device = device
 
     def save(self, folder: Path) -> None:
         """Write weights and settings into the existing `folder`."""

@@ -40,6 +40,18 @@ class Relates(Protocol):
         ...
 
 
+@runtime_checkable
+class OnDevice(Protocol):
+    """A model with dense parts, which torch can compute on another device."""
+
+    def to(self, device: str) -> None:
+        """Let torch compute the dense parts on `device` (`cuda`, or `cpu`) from now on.
+
+        Until then compiled loops do on the CPU, several times faster than torch there.
+        """
+        ...
+
+
 class Predictor(Protocol):
     """Predicts a number for each customer: for churn the probability of no order in the horizon."""
 

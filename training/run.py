@@ -10,6 +10,19 @@ from configs.loader import ConfigError
 Device = Literal["auto", "cpu", "cuda"]
 
 
+def usable(device: Device) -> Literal["cpu", "cuda"]:
+    """Return what `device` is on this machine: `auto` takes a GPU where there is one.
+
+    Raises ConfigError for `cuda` without a GPU.
+    """
+    import torch
+
+    found = torch.cuda.is_available()
+    if device == "cuda" and not found:
+        raise ConfigError("device = 'cuda': this machine has no usable GPU; take cpu or auto")
+    return "cuda" if found and device != "cpu" else "cpu"
+
+
 def _silent(epoch: int, metrics: dict[str, float]) -> None:
     """Tell nobody."""
 
@@ -41,12 +54,7 @@ class Run:
 
     def accelerator(self) -> Literal["cpu", "gpu"]:
         """Return Lightning's name of the device. Raises ConfigError for `cuda` without a GPU."""
-        import torch
-
-        found = torch.cuda.is_available()
-        if self.device == "cuda" and not found:
-            raise ConfigError("device = 'cuda': this machine has no usable GPU; take cpu or auto")
-        return "gpu" if found and self.device != "cpu" else "cpu"
+        return "gpu" if usable(self.device) == "cuda" else "cpu"
 
 
 @dataclass(frozen=True, kw_only=True)

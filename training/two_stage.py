@@ -27,7 +27,7 @@ from training.nomination import put_above
 from training.ranker import Ranker, RankerExamples
 from training.ranking import BATCH, pairs
 from training.rebuy import Rebuy
-from training.recommender import Recommender, Related, Relates, Scorer
+from training.recommender import OnDevice, Recommender, Related, Relates, Scorer
 from training.run import Run
 from training.tree_ranker import TreeRanker, TreesConfig
 from training.two_tower import TwoTowerConfig
@@ -138,6 +138,12 @@ class TwoStage:
             if isinstance(model, Relates):
                 return model.related(products)
         return lambda bought, others: np.zeros((len(bought), len(others)), dtype=np.float32)
+
+    def to(self, device: str) -> None:
+        """Let torch compute the two-tower and the network ranker on `device`."""
+        for part in (*self._sources.values(), *self._rankers):
+            if isinstance(part, OnDevice):
+                part.to(device)
 
     def save(self, folder: Path) -> None:
         """Write each source into a folder of its name; rankers, rates and settings beside."""

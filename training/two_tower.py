@@ -99,6 +99,7 @@ class TwoTower:
             RepeatPath(config.half_lives),
             cosine="magnitude" in config.without,
         ).eval()
+        self._by_torch = False
 
     @classmethod
     def fit(cls, data: "TrainingData", *, config: TwoTowerConfig, seed: int, run: "Run") -> Self:
@@ -152,14 +153,15 @@ class TwoTower:
     def scorer(self, products: Products) -> Scorer:
         """Compute the candidates of `products` once; return the function of the queries.
 
-        While training on a GPU the network scores there; else arrays do, several times faster.
+        While training on a GPU, and after `to`, the network scores; else arrays do, several times
+        faster.
         """
         net = self._net
         device = net.log_temperature.device
         catalogue = Catalogue(*(part.to(device) for part in self._catalogue(products)))
         with torch.inference_mode():
             candidates = net.candidate(catalogue)
-        if device.type == "cpu":
+        if device.type == "cpu" and not self._by_torch:
             return array_scorer(net, candidates)
 
         def score(queries: Queries) -> FloatArray:
@@ -169,6 +171,11 @@ class TwoTower:
             return scores
 
         return score
+
+    def to(self, device: str) -> None:
+        """Let torch compute embeddings and scores on `device`."""
+        self._net.to(device)
+        self._by_torch = True
 
     def save(self, folder: Path) -> None:
         """Write weights, vocabularies and settings into the existing, empty `folder`."""

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
+from configs.loader import ConfigError
 from features.workspace import Workspace
 from serving import keys
 from serving.__main__ import app
+from serving.backend import Places
 from serving.launch import LaunchError, Options, check, environment
 from tests.serving.test_server import free_port
 
@@ -62,3 +65,26 @@ def test_the_service_is_told_where_its_policy_lies(
     told = environment(tmp_path, Options(policy=Path("policy.yaml")), outside=outside)
     assert told["REGULARS_POLICY"] == str(tmp_path / "policy.yaml")
     assert "REGULARS_POLICY" not in environment(tmp_path, Options(), outside=outside)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_starts_nothing(tmp_path: Path) -> None:
+    home = Workspace.create(tmp_path / "shop").home
+    message = "device = 'cuda': this machine has no usable GPU; take cpu or auto"
+    asked = ["run", "--home", str(home)]
+    for more, variables in ((["--device", "cuda"], {}), ([], {"REGULARS_DEVICE": "cuda"})):
+        done = RUNNER.invoke(app, [*asked, *more], env=variables)
+        assert (done.exit_code, message in done.stderr) == (2, True)
+    with pytest.raises(ConfigError, match=message):
+        Places.of({"REGULARS_HOME": str(home), "REGULARS_DEVICE": "cuda"})
+
+
+def test_the_service_is_told_its_device(tmp_path: Path) -> None:
+    home = Workspace.create(tmp_path / "shop").home
+    for device in ("auto", "cpu"):
+        told = environment(home, Options(device=device), outside={})
+        assert told["REGULARS_DEVICE"] == device
+        expected = "cuda" if device == "auto" and torch.cuda.is_available() else "cpu"
+        assert Places.of(told).device == expected
+    with pytest.raises(ConfigError, match="REGULARS_DEVICE = 'tpu': one of auto, cpu, cuda"):
+        Places.of(told | {"REGULARS_DEVICE": "tpu"})
