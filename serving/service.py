@@ -70,4 +70,4 @@ class Straight:
         await (API if API.knows(scope) else self._app)(scope, receive, send)
 
 
-Regulars.add_asgi_middleware(Straight)
+Regulars.add_asgi_middleware(Straight)  # type: ignore[attr-defined]  # BentoML made it a service

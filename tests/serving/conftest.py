@@ -17,6 +17,7 @@ from features.store import FeatureClient
 from features.workspace import Workspace, write_json
 from serving.app import create_app
 from serving.backend import Backend, Places
+from tests.serving import real_shop
 from training.baselines import OwnPurchases, OwnPurchasesConfig, Popularity, PopularityConfig
 from training.bundle import Manifest, Name, write_bundle
 from training.customer_baselines import LogisticRegression
@@ -115,6 +116,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     put_bundle(ws, "churn", "1", churn_model())
     put_champions(ws, recommender="1", churn="1")
     return ws.home
+
+
+@pytest.fixture(scope="session")
+def simulated_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated workspace with fitted models (tests.serving.real_shop)."""
+    return real_shop.make(tmp_path_factory.mktemp("simulated") / "shop").home
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ ASKED: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
     "event": ("POST", "/v1/events", {"events": [VIEW]}),
     "product": ("PUT", "/v1/products:batch", {"products": [{"product_id": "a", "title": "A"}]}),
 }
-WELL: Final[Mapping[str, Told]] = {**dict.fromkeys(ASKED, (200, None)), "event": (202, None)}
+WELL: Final[dict[str, Told]] = {name: (202 if name == "event" else 200, None) for name in ASKED}
 NO_STORE, REFUSED = (200, "store_unavailable"), (503, "store_unavailable")
 NO_MODEL = (200, "model_unavailable")
 FAILED: Final = "regulars_load_failed_timestamp_seconds"

@@ -74,10 +74,11 @@ def started(
     *,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    port: int | None = None,
 ) -> Iterator[Server]:
-    """Start `command` of a free port; whatever is left of it is killed at the end."""
-    port = free_port()
-    with log.open("wb") as output:
+    """Start `command` of `port`, or a free one; whatever is left of it is killed at the end."""
+    port = port or free_port()
+    with log.open("ab") as output:
         process = subprocess.Popen(
             command(port),
             stdout=output,
@@ -97,10 +98,13 @@ def started(
         process.wait(timeout=30)
 
 
-def server(home: Path, log: Path) -> AbstractContextManager[Server]:
+def server(
+    home: Path, log: Path, *, workers: int = 1, port: int | None = None
+) -> AbstractContextManager[Server]:
     """Start the server of the workspace at `home`."""
-    command = [sys.executable, "-m", "serving", "run", "--home", str(home), "--port"]
-    return started(lambda port: [*command, str(port)], log)
+    command = [sys.executable, "-m", "serving", "run", "--home", str(home)]
+    command += ["--workers", str(workers), "--port"]
+    return started(lambda port: [*command, str(port)], log, port=port)
 
 
 def test_what_was_acknowledged_survives_kill_9(ws: Workspace, tmp_path: Path) -> None:
