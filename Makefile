@@ -21,8 +21,9 @@ QUICK := epochs=3 weeks=26
 CUSTOMER := C2308
 endif
 
+BENCH_HOME ?= $(DEMO_HOME)
 .ONESHELL:
-.PHONY: help install demo serve check test test-slow bench-scale clean
+.PHONY: help install demo serve check test test-slow bench-scale bench-serving clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -96,6 +97,9 @@ test-slow: install ## The long tests
 
 bench-scale: install ## Time and memory of all stages at 1, 4 and 16 times a simulated shop
 	$(BIN)/python -m training benchmark scale --sizes 1,4,16 --output .regulars-bench/scale.csv
+
+bench-serving: install ## Cost of an answer beside a bare FastAPI endpoint; BENCH_HOME=DIR, needs wrk
+	$(BIN)/python -m serving bench --home "$(BENCH_HOME)"
 
 clean: ## Remove caches; a workspace goes by deleting its directory
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -140,6 +140,10 @@ def bench(
     *,
     seconds: Annotated[int, typer.Option(min=3, help="Of load, for each number.")] = 10,
     workers: Annotated[int, typer.Option(min=1, help="Of the last run; 1: none.")] = 2,
+    products: Annotated[
+        int | None,
+        typer.Option(min=1, help="Compare with the catalogue filled up to so many instead."),
+    ] = None,
 ) -> None:
     """Measure the service on a workspace beside a bare FastAPI endpoint; needs wrk.
 
@@ -149,9 +153,13 @@ def bench(
     with user_errors():
         from rich.console import Console
 
-        from serving.bench.report import bench as measure
+        from serving.bench import report
 
-        measure(home, seconds=seconds, workers=workers, console=Console())
+        console = Console()
+        if products is None:
+            report.bench(home, seconds=seconds, workers=workers, console=console)
+        else:
+            report.compare(home, products=products, seconds=seconds, console=console)
 
 
 @app.command()

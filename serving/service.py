@@ -13,6 +13,7 @@ import time
 import bentoml
 import torch
 from starlette.types import ASGIApp, Receive, Scope, Send
+from threadpoolctl import threadpool_limits
 
 from serving import logs
 from serving.app import create_app
@@ -25,6 +26,7 @@ def open_backend() -> Backend:
     """Return the backend that the environment names; this process then ends with its parent."""
     logs.start(all_requests=os.environ.get("REGULARS_LOG_REQUESTS") == "1")
     torch.set_num_threads(1)  # workers share the cores
+    threadpool_limits(limits=1)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     return Backend(Places.of(os.environ))
 

@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from features.customer_row import ONLINE_VIEW
+from features.store import online_products
 from features.workspace import Workspace
+from serving.bench.filled import fill
 from serving.bench.load import BenchError, Measured, measure, server
 from serving.bench.stages import stages
 from serving.launch import SERVICE, Options, environment
@@ -56,6 +58,24 @@ def bench(home: Path, *, seconds: int, workers: int, console: Console) -> None:
     console.print(_stages_table(took, found["1 worker"]))
     for line in _ratios(found["bare FastAPI"], found["1 worker"], found.get(several, [])):
         console.print(line)
+
+
+def compare(home: Path, *, products: int, seconds: int, console: Console) -> None:
+    """Measure the service on the workspace at `home`, and filled up to `products` products."""
+    ws = Workspace.open(home)
+    found: dict[str, list[Measured]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        bodies = Path(folder) / "bodies"
+        bodies.write_text("\n".join(_bodies(ws)) + "\n", encoding="utf-8")
+        filled = fill(ws, Path(folder) / "filled", products=products)
+        stands = len(online_products(ws)[1])
+        with _ours(ws, workers=1) as few, _ours(filled, workers=1) as many:
+            for name, url in ((f"{stands:,} products", few), (f"{products:,} products", many)):
+                console.print(f"{name}, {seconds} s", style="dim")
+                found[name] = [measure(url, bodies, connections=8, seconds=seconds)]
+    console.print(_table(found))
+    (one,), (other,) = found.values()
+    console.print(f"{other.cpu_us / one.cpu_us:.1f} times the CPU an answer")
 
 
 def _ours(ws: Workspace, *, workers: int) -> AbstractContextManager[str]:

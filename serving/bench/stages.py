@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from experiments.exposures import DATABASE, Exposure, ExposureLog
 from features.events import EventLog
@@ -60,6 +61,7 @@ def stages(home: Path, bodies: Iterable[str]) -> Mapping[str, float]:
     nothing is promoted or materialized.
     """
     torch.set_num_threads(1)
+    threadpool_limits(limits=1)
     ws = Workspace.open(home)
     with (
         closing(Backend(Places(workspace=ws, stores=ws))) as backend,
