@@ -72,13 +72,21 @@ def run(
 @app.command()
 def package(
     output: Annotated[Path, typer.Option(help="The Bento's folder; must not exist.")],
+    policy: Annotated[
+        Path | None,
+        typer.Option(envvar="REGULARS_POLICY", help="A YAML as `run --policy` takes it."),
+    ] = None,
     home: Home = HOME,
 ) -> None:
-    """Make a Bento that carries models, products and code: `bentoml serve OUTPUT` runs it."""
+    """Make a Bento that carries models, products and code: `bentoml serve OUTPUT` runs it.
+
+    Its image is `docker build -f OUTPUT/env/docker/Dockerfile OUTPUT`, with the CPU's build of
+    torch. `--build-arg UV_TORCH_BACKEND=cu130` takes the one for GPUs (CUDA 13.0).
+    """
     with user_errors():
         from serving.package import package as make
 
-        print(f"{make(home, output)}: run it with `bentoml serve {output}`")
+        print(f"{make(home, output, policy=policy)}: run it with `bentoml serve {output}`")
 
 
 @keys_app.command()

@@ -5,7 +5,8 @@ written. A packaged service carries models and products with it, and takes only 
 elsewhere: `REGULARS_STORES` names a folder laid out like a workspace, of which it uses `feast/`,
 `online/`, `experiments/`, `events.db`, `product_changes.db` and `keys.json`. Without either it
 answers with fallbacks.
-`REGULARS_POLICY` names a YAML of what every list is to be where its request does not say,
+`REGULARS_POLICY` names a YAML of what every list is to be where its request does not say (by
+default the policy that a packaged service carries),
 `REGULARS_IN_FLIGHT` the number of answers that a worker makes at a time, `REGULARS_DEVICE` (`auto`,
 `cpu` or `cuda`) where the models' dense parts are computed: `auto` takes a GPU where there is one.
 """
@@ -46,6 +47,8 @@ from training.slates import Policy
 
 PACKAGED: Final = Path(__file__).resolve().parent.parent / "packaged"
 """The workspace that a packaged service carries (serving.package)."""
+POLICY: Final = "policy.yaml"
+"""Its policy, in PACKAGED."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +72,12 @@ class Places:
         Raises WorkspaceError when it names nothing, ConfigError where policy or limits are none,
         or the device is none or not here.
         """
-        file = environment.get("REGULARS_POLICY")
+        limits, device = _limits(environment), device_of(environment)
+        home, file = environment.get("REGULARS_HOME"), environment.get("REGULARS_POLICY")
+        if not home and not file and (PACKAGED / POLICY).exists():
+            file = str(PACKAGED / POLICY)
         policy = load_config(Policy, Path(file) if file else None)
-        limits, device = _limits(environment), _device(environment)
-        if home := environment.get("REGULARS_HOME"):
+        if home:
             workspace = Workspace.open(Path(home))
             return cls(
                 workspace=workspace, stores=workspace, policy=policy, limits=limits, device=device
@@ -91,7 +96,8 @@ class Places:
         )
 
 
-def _device(environment: Mapping[str, str]) -> Literal["cpu", "cuda"]:
+def device_of(environment: Mapping[str, str]) -> Literal["cpu", "cuda"]:
+    """Return the device that the environment names. Raises ConfigError where it is not here."""
     name = environment.get("REGULARS_DEVICE", "auto")
     if name not in get_args(Device):
         raise ConfigError(f"REGULARS_DEVICE = {name!r}: one of {', '.join(get_args(Device))}")

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from serving import logs
 from serving.app import create_app
-from serving.backend import Backend, Places
+from serving.backend import Backend, Places, device_of
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ def _end_with_parent(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+device_of(os.environ)  # a missing GPU ends the supervisor too, which else starts workers for ever
 API = create_app(open_backend)
 
 

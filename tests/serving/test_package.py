@@ -1,18 +1,22 @@
 """A Bento answers in an empty folder, its workspace gone."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
+import torch
 
 from experiments.definition import stop
 from features.workspace import Workspace
 from serving.backend import Backend, Places
-from serving.package import copy_workspace
+from serving.launch import LaunchError
+from serving.package import IMAGE, LOCK, copy_workspace
 from tests.serving.test_answers import start_experiment
 from tests.serving.test_server import started
 
@@ -24,9 +28,12 @@ def serving(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.slow
 def test_the_bare_bento_answers(ws: Workspace, tmp_path: Path) -> None:
-    made = tmp_path / "made"
-    result = serving("package", "--home", str(ws.home), "--output", str(made))
+    made, policy = tmp_path / "made", tmp_path / "policy.yaml"
+    policy.write_text("bought_within_days: 5")
+    asked = ["--home", str(ws.home), "--output", str(made), "--policy", str(policy)]
+    result = serving("package", *asked)
     assert result.returncode == 0, result.stderr
+    check_image(made)
     bento = Path(shutil.move(made, tmp_path / "elsewhere" / "bento"))
     stores = Path(shutil.move(ws.home, tmp_path / "stores"))
     environment = {k: v for k, v in os.environ.items() if not k.startswith("REGULARS_")}
@@ -53,7 +60,39 @@ def test_the_bare_bento_answers(ws: Workspace, tmp_path: Path) -> None:
         answer = running.http.post("/v1/recommendations", json={"customer_id": "anna"}).json()
         assert answer["model"] == {"name": "recommender", "version": "1"}
         assert "fallback_reason" not in answer
+        assert [i["product_id"] for i in answer["items"]] == ["pot", "cup", "mug", "茶/1"]  # no tea
         assert running.http.post("/v1/events", json={"events": [event]}).status_code == 202
+        listening = {c.laddr.ip for c in psutil.net_connections() if c.laddr.port == running.port}
+        assert "0.0.0.0" not in listening  # that is the container's alone
+    if not torch.cuda.is_available():
+        ended = subprocess.run(
+            command(1),
+            env=environment | {"REGULARS_DEVICE": "cuda"},
+            cwd=empty,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 1
+        assert "device = 'cuda': this machine has no usable GPU" in ended.stderr
+
+
+def check_image(bento: Path) -> None:
+    """Both images, for CPU and GPU, are built from this, and from no address but the defaults."""
+    image = (bento / "env/docker/Dockerfile").read_text()
+    lines = image.splitlines()
+    assert "FROM python:3.11-slim AS base-container" in lines
+    for name, value in IMAGE.items():
+        assert f"ARG {name}={value}" in lines
+        assert f"ENV {name}=${name}" in lines
+        assert image.index(f"ENV {name}=") < image.index("uv --directory")  # uv reads it there
+    requirements = (bento / "env/python/requirements.txt").read_text()
+    lock = Path(LOCK).read_text()
+    pins = [line for line in lock.splitlines() if "==" in line]
+    assert set(pins) <= set(requirements.splitlines())
+    assert "torch==2.13.0" in pins
+    assert not re.search(r"https?://|--index|\+cpu|\+cu", image + requirements)
+    assert (bento / "src/packaged/policy.yaml").exists()
 
 
 def test_a_bento_carries_what_experiments_compare(ws: Workspace, tmp_path: Path) -> None:
@@ -68,6 +107,26 @@ def test_a_bento_carries_what_experiments_compare(ws: Workspace, tmp_path: Path)
     copy_workspace(ws, tmp_path / "after")
     carried = sorted(path.name for path in (tmp_path / "after/bundles/recommender").iterdir())
     assert carried == ["1"]
+
+
+def test_a_version_that_cannot_be_loaded_is_not_packaged(ws: Workspace, tmp_path: Path) -> None:
+    (file,) = (ws.bundles / "recommender/1/model").iterdir()
+    file.write_text("{")
+    with pytest.raises(LaunchError, match="recommender/1 cannot be loaded, promote another"):
+        copy_workspace(ws, tmp_path / "packaged")
+
+
+def test_a_carried_policy_gives_way_to_a_named_one(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packaged = tmp_path / "packaged"
+    copy_workspace(ws, packaged)
+    (packaged / "policy.yaml").write_text("k: 3")
+    (tmp_path / "other.yaml").write_text("k: 4")
+    monkeypatch.setattr("serving.backend.PACKAGED", packaged)
+    assert Places.of({}).policy.k == 3
+    assert Places.of({"REGULARS_POLICY": str(tmp_path / "other.yaml")}).policy.k == 4
+    assert Places.of({"REGULARS_HOME": str(ws.home)}).policy.k == 10
 
 
 def test_an_output_that_stands_is_left_alone(ws: Workspace, tmp_path: Path) -> None:
