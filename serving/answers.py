@@ -3,6 +3,7 @@
 A degraded answer is still an answer; `fallback_reason` says what was missing.
 """
 
+import asyncio
 import dataclasses
 import logging
 import os
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from experiments.exposures import Exposure
 from features.events import EventLog
 from serving.drafts import draft as draft_of
+from serving.drafts import scored
 from serving.group_commit import GroupCommit
 from serving.lists import items, policy_of
 from serving.models import Models
@@ -50,11 +52,17 @@ class Recommendations:
 
         Where it cannot be written, the list is the champion's, in no experiment and without drawn
         positions, and that is the reason told, whatever else was missing.
+
+        Requests that are at hand together take turns between reading, scoring and composing: so
+        each of these finds in the processor's caches what it needs.
         """
         now, served = self._clock(), self._models.served
         unit_id = request.customer_id if request.personalized else None
         policy, recommendation_id = policy_of(request, self._policy), os.urandom(16).hex()
         draft = draft_of(served, self._events, request, policy=policy, now=now)
+        await asyncio.sleep(0)
+        draft = scored(draft)
+        await asyncio.sleep(0)
         listed = items(draft, request, policy=policy, recommendation_id=recommendation_id)
         shown = Exposure(
             recommendation_id=recommendation_id,
@@ -71,7 +79,7 @@ class Recommendations:
             if draft.experiments or policy.explore:
                 served = dataclasses.replace(served, experiments=())
                 policy = policy.model_copy(update={"explore": 0})
-                draft = draft_of(served, self._events, request, policy=policy, now=now)
+                draft = scored(draft_of(served, self._events, request, policy=policy, now=now))
                 listed = items(draft, request, policy=policy, recommendation_id=recommendation_id)
             draft = replace(draft, reason="exposure_log_unavailable")
         return RecommendationAnswer(

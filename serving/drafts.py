@@ -40,7 +40,10 @@ def draft(
     policy: Policy,
     now: pd.Timestamp,
 ) -> Draft:
-    """Return what `served` says to `request` at `now`, the customer's fresh `events` included."""
+    """Return what `served` says to `request` at `now`, the customer's fresh `events` included.
+
+    Where a model is to say it, `scored` makes it complete.
+    """
     catalogue = served.catalogue
     if catalogue is None:
         return Draft(reason="model_unavailable")
@@ -67,6 +70,14 @@ def draft(
         unlisted=session.unlisted + returned,
         reason=None if request.customer_id is None else reason,
     )
+
+
+def scored(draft: Draft) -> Draft:
+    """Return `draft` with the scores of the model that is to score it, if any."""
+    if draft.unscored is None:
+        return draft
+    score, queries = draft.unscored
+    return replace(draft, scores=score(queries)[0], unscored=None)
 
 
 def _customer(
@@ -107,7 +118,7 @@ def _of_customer(
     if name is None:
         return draft
     age = age_s(now, customer.stored_us, catalogue.as_of_us)
-    draft = _scored(draft, served.rankers[name], queries)
+    draft = _to_score(draft, served.rankers[name], queries)
     return replace(draft, experiments=assigned, age_s=age)
 
 
@@ -139,15 +150,15 @@ def _of_session(
     queries = encode_rows([{**known, **bought}], [""], catalogue.products, now)
     age = age_s(now, stored_us, catalogue.as_of_us)
     draft = replace(_popular(catalogue, now), unlisted=tuple(seen), age_s=age)
-    return _scored(draft, served.rankers[served.champion], queries)
+    return _to_score(draft, served.rankers[served.champion], queries)
 
 
-def _scored(draft: Draft, ranker: Ranker, queries: Queries) -> Draft:
-    """Return `draft` with the scores that `ranker` gives to `queries` (B = 1)."""
+def _to_score(draft: Draft, ranker: Ranker, queries: Queries) -> Draft:
+    """Return `draft` as `ranker` is to score it for `queries` (B = 1)."""
     manifest = ranker.bundle.manifest
     return replace(
         draft,
-        scores=ranker.score(queries)[0],
+        unscored=(ranker.score, queries),
         related=ranker.related,
         source=manifest.model,
         model=Model(name=manifest.name, version=manifest.version),

@@ -12,7 +12,7 @@ from serving.schemas.products import SimilarRequest
 from serving.schemas.recommendations import RecommendationRequest, RecommendedItem
 from training.inputs import FloatArray, Queries
 from training.reasons import reasons
-from training.recommender import Related
+from training.recommender import Related, Scorer
 from training.slates import BoolArray, Policy, compose
 
 POPULARITY: Final = "popularity"
@@ -26,7 +26,9 @@ class Draft(Struct, frozen=True, kw_only=True):
 
     catalogue: Catalogue | None = None
     scores: FloatArray | None = None
-    """(C,) of the catalogue's products; None without a catalogue."""
+    """(C,) of the catalogue's products; None without a catalogue, and before `drafts.scored`."""
+    unscored: tuple[Scorer, Queries] | None = None
+    """Who is to score the products, and for what (B = 1)."""
     customer: Queries | None = None
     """(1,) what the customer bought; None where nothing of it is known, or was read."""
     unlisted: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ import pandas as pd
 
 from features.customer_row import Row
 from features.events import EventLog
-from serving.drafts import draft
+from serving.drafts import draft, scored
 from serving.lists import items, policy_of
 from serving.predictions import Asked, predict, read
 from serving.rows import Customer
@@ -64,7 +64,7 @@ class Trial:
             _check(name, ranker.score(queries), (1, len(products)))
         for request in _requests(served):
             policy = policy_of(request, self._policy)
-            made = draft(served, self._events, request, policy=policy, now=now)
+            made = scored(draft(served, self._events, request, policy=policy, now=now))
             if made.scores is not None:
                 _check(name, made.scores, (len(products),))
             items(made, request, policy=policy, recommendation_id=_DRAWN_BY)
