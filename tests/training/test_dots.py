@@ -48,6 +48,23 @@ def test_settled_scores_are_exact_and_so_is_the_order_of_the_best() -> None:
         np.testing.assert_allclose(found.scores[0, :100], exact[0, :100], atol=1e-5)
 
 
+def test_of_120_000_products_in_clusters_none_of_the_60_best_is_missed() -> None:
+    """Where an index of clusters would look into a few of them alone."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(500, 64))
+    vectors, asking = (
+        (centres[rng.integers(0, 500, count)] + 0.3 * rng.normal(size=(count, 64))).astype("f4")
+        for count in (120_000, 20)
+    )
+    for query in asking:
+        score = DotScorer(vectors, lambda _, query=query: (query[None], lambda _: None))  # type: ignore[misc]
+        found = score.rough(queries([]))
+        assert found.settle is not None
+        found.settle(likely(found.scores[0], 240))
+        best = top_k(score(queries([])), 60)
+        np.testing.assert_array_equal(top_k(found.scores, 60), best)
+
+
 @pytest.mark.parametrize("count", [0, 1, 40])
 def test_one_query_scores_as_among_others(count: int) -> None:
     score = scorer(count)
