@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from starlette.applications import Starlette
@@ -24,9 +25,16 @@ from serving.idempotency import Kept
 from serving.problems import RETRY_AFTER_S, Problem
 from serving.schemas.base import Health
 
+LOAD_S: Final = 60.0
+"""Seconds after which a worker that has not loaded yet takes requests, and says so."""
+
 
 def create_app(open_backend: Callable[[], Backend]) -> Starlette:
-    """Return the application; its lifespan opens the backend, starts and closes it."""
+    """Return the application; its lifespan opens the backend, starts and closes it.
+
+    Until the backend has loaded no connection is taken, up to LOAD_S: of several workers on one
+    port, those that have loaded answer meanwhile.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -34,6 +42,7 @@ def create_app(open_backend: Callable[[], Backend]) -> Starlette:
         backend.start()
         sweeper = asyncio.create_task(backend.deadlines.sweep())
         try:
+            await asyncio.to_thread(backend.models.wait, LOAD_S)
             yield
         finally:
             sweeper.cancel()
