@@ -1,6 +1,5 @@
 """Whatever is sent: no 500, every error a problem, every answer as the document says."""
 
-import asyncio
 import json
 import random
 import shutil
@@ -66,7 +65,7 @@ def settings(examples: int) -> hypothesis.settings:
     )
 
 
-def check(api: TestClient, case: schemathesis.Case) -> None:
+def check(api: TestClient, case: schemathesis.Case[Any]) -> None:
     """Send `case` and hold the answer to the document."""
     asked = case.as_transport_kwargs()
     known = {"method", "params", "json", "data", "headers"}
@@ -78,6 +77,7 @@ def check(api: TestClient, case: schemathesis.Case) -> None:
     if answer.status_code >= 400:
         check_problem(answer.status_code, answer.headers["content-type"], answer.content)
     else:
+        told_alone: list[schemathesis.CheckFunction]
         told_alone = [negative_data_rejection] if case.path in PARTS else []
         case.validate_response(answer, excluded_checks=told_alone)
 
@@ -93,7 +93,9 @@ def check_problem(status: int, kind: str, content: bytes) -> None:
 
 @document.exclude(path_regex=SLOW).parametrize()
 @settings(15)
-def test_every_operation_keeps_to_its_document(api: TestClient, case: schemathesis.Case) -> None:
+def test_every_operation_keeps_to_its_document(
+    api: TestClient, case: schemathesis.Case[Any]
+) -> None:
     check(api, case)
 
 
@@ -101,7 +103,7 @@ def test_every_operation_keeps_to_its_document(api: TestClient, case: schemathes
 @document.exclude(path_regex=SLOW).parametrize()
 @settings(200)
 def test_every_operation_keeps_to_its_document_at_length(
-    api: TestClient, case: schemathesis.Case
+    api: TestClient, case: schemathesis.Case[Any]
 ) -> None:
     check(api, case)
 
@@ -128,7 +130,7 @@ async def sent(
     async def send(message: Message) -> None:
         said.append(message)
 
-    await asyncio.create_task(app(scope, receive, send))
+    await app(scope, receive, send)
     found = {name.decode(): value.decode() for name, value in said[0]["headers"]}
     content = b"".join(message.get("body", b"") for message in said[1:])
     return said[0]["status"], found, content
