@@ -8,6 +8,8 @@ export BENTOML_DO_NOT_TRACK := True
 export MLFLOW_DISABLE_TELEMETRY := true
 
 PORT ?= 3000
+MINUTES ?= 30
+KILLS ?= 50
 # The demo's shop: a simulated one, or with DATA=FILE the real Online Retail II.
 ifdef DATA
 DEMO_HOME ?= .regulars-online-retail
@@ -23,7 +25,11 @@ endif
 
 BENCH_HOME ?= $(DEMO_HOME)
 .ONESHELL:
+<<<<<<< HEAD
 .PHONY: help install demo serve check test test-slow bench-scale bench-serving clean
+=======
+.PHONY: help install demo serve check test test-slow soak bench-scale clean
+>>>>>>> soak
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -94,6 +100,10 @@ test: install ## The default suite (under 6 minutes on 2 cores)
 
 test-slow: install ## The long tests
 	$(BIN)/pytest -n 2 --dist loadfile -m slow
+
+soak: install ## Mixed load for MINUTES (30) and kill -9 at KILLS moments (50), on real servers
+	REGULARS_SOAK_MINUTES=$(MINUTES) $(BIN)/pytest -s -m slow tests/serving/test_soak.py
+	REGULARS_KILLS=$(KILLS) $(BIN)/pytest -s -m slow tests/serving/test_kills.py
 
 bench-scale: install ## Time and memory of all stages at 1, 4 and 16 times a simulated shop
 	$(BIN)/python -m training benchmark scale --sizes 1,4,16 --output .regulars-bench/scale.csv

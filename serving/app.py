@@ -7,7 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+<<<<<<< HEAD
 from types import MappingProxyType
+=======
+from typing import Final
+>>>>>>> soak
 
 import msgspec
 from starlette.applications import Starlette
@@ -25,7 +29,11 @@ from serving.idempotency import Kept
 from serving.problems import RETRY_AFTER_S, Problem
 from serving.schemas.base import Health
 
+LOAD_S: Final = 60.0
+"""Seconds after which a worker that has not loaded yet takes requests, and says so."""
 
+
+<<<<<<< HEAD
 class Api(Starlette):
     """Starlette, but that requests of v1 go straight to their calls, past its layers.
 
@@ -52,6 +60,14 @@ class Api(Starlette):
 
 def create_app(open_backend: Callable[[], Backend]) -> Api:
     """Return the application; its lifespan opens the backend, starts and closes it."""
+=======
+def create_app(open_backend: Callable[[], Backend]) -> Starlette:
+    """Return the application; its lifespan opens the backend, starts and closes it.
+
+    Until the backend has loaded no connection is taken, up to LOAD_S: of several workers on one
+    port, those that have loaded answer meanwhile.
+    """
+>>>>>>> soak
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -59,6 +75,7 @@ def create_app(open_backend: Callable[[], Backend]) -> Api:
         backend.start()
         sweeper = asyncio.create_task(backend.deadlines.sweep())
         try:
+            await asyncio.to_thread(backend.models.wait, LOAD_S)
             yield
         finally:
             sweeper.cancel()

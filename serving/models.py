@@ -54,12 +54,26 @@ class Models:
         changes: ProductChanges | None = None,
     ) -> None:
         self.served = Served()
+<<<<<<< HEAD
         self.ready = False
         self._ws, self._stores, self._versions = ws, stores, versions
+=======
+        self._loaded = threading.Event()
+        self._ws, self._stores = ws, stores
+>>>>>>> soak
         self._changes, self._told = changes, Told()
         self._named: Mapping[str, str] = {}
         self._stamp: object = None
         self._again, self._pause_s = math.inf, POLL_S
+
+    @property
+    def ready(self) -> bool:
+        """Whether the first load is done."""
+        return self._loaded.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Return when the first load is done, or after `seconds`."""
+        self._loaded.wait(seconds)
 
     def refresh(self) -> bool:
         """Load what changed, or is due to be tried again; return whether there was anything."""
@@ -74,7 +88,7 @@ class Models:
         gc.unfreeze()
         gc.collect()
         gc.freeze()  # what is loaded stays: no collection need look at it again
-        self.ready = True
+        self._loaded.set()
         return True
 
     def follow(self, stop: threading.Event) -> None:
