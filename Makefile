@@ -25,11 +25,7 @@ endif
 
 BENCH_HOME ?= $(DEMO_HOME)
 .ONESHELL:
-<<<<<<< HEAD
-.PHONY: help install demo serve check test test-slow bench-scale bench-serving clean
-=======
-.PHONY: help install demo serve check test test-slow soak bench-scale clean
->>>>>>> soak
+.PHONY: help install demo serve check test test-slow soak bench-scale bench-serving clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

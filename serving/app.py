@@ -7,11 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-<<<<<<< HEAD
 from types import MappingProxyType
-=======
 from typing import Final
->>>>>>> soak
 
 import msgspec
 from starlette.applications import Starlette
@@ -33,7 +30,6 @@ LOAD_S: Final = 60.0
 """Seconds after which a worker that has not loaded yet takes requests, and says so."""
 
 
-<<<<<<< HEAD
 class Api(Starlette):
     """Starlette, but that requests of v1 go straight to their calls, past its layers.
 
@@ -59,15 +55,11 @@ class Api(Starlette):
 
 
 def create_app(open_backend: Callable[[], Backend]) -> Api:
-    """Return the application; its lifespan opens the backend, starts and closes it."""
-=======
-def create_app(open_backend: Callable[[], Backend]) -> Starlette:
     """Return the application; its lifespan opens the backend, starts and closes it.
 
     Until the backend has loaded no connection is taken, up to LOAD_S: of several workers on one
     port, those that have loaded answer meanwhile.
     """
->>>>>>> soak
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

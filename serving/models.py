@@ -54,13 +54,8 @@ class Models:
         changes: ProductChanges | None = None,
     ) -> None:
         self.served = Served()
-<<<<<<< HEAD
-        self.ready = False
-        self._ws, self._stores, self._versions = ws, stores, versions
-=======
         self._loaded = threading.Event()
-        self._ws, self._stores = ws, stores
->>>>>>> soak
+        self._ws, self._stores, self._versions = ws, stores, versions
         self._changes, self._told = changes, Told()
         self._named: Mapping[str, str] = {}
         self._stamp: object = None
