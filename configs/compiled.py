@@ -1,10 +1,15 @@
 """How loops over numbers become machine code: by numba, kept on disk between processes."""
 
+import hashlib
+import os
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
 
 import numba
 
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_CODE: Final = ("configs", "features", "training")
 F = TypeVar("F", bound=Callable[..., Any])
 Plain = tuple[Any, ...]
 """A named tuple as compiled functions take it, `tuple(named)`: what was kept on disk under the name
@@ -15,8 +20,9 @@ of a class could not be read once the class has another name.
 def compiled(function: F) -> F:
     """Return `function` compiled for the types that it is first called with.
 
-    What was compiled is kept beside the source or, where that cannot be written, in the user's
-    cache or NUMBA_CACHE_DIR; where none of these can be, each process compiles for itself.
+    What was compiled is kept in NUMBA_CACHE_DIR, or else beside the source, apart for each state of
+    our code: numba alone would not see that a constant of another file has changed. Where that
+    cannot be written, each process compiles for itself.
     Arithmetic is numpy's, in the order written, and what is divided by 0 is inf.
     """
     return _compiled(function, fastmath=False)
@@ -27,8 +33,21 @@ def compiled_loosely(function: F) -> F:
     return _compiled(function, fastmath={"reassoc", "contract"})
 
 
+def _kept_in() -> str:
+    """Return the folder of what was compiled from the code as it stands."""
+    digest = hashlib.sha256()
+    for folder in _CODE:
+        for path in sorted((_ROOT / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    parent = os.environ.get("NUMBA_CACHE_DIR") or _ROOT / "configs" / "__pycache__"
+    return str(Path(parent) / f"compiled-{digest.hexdigest()[:16]}")
+
+
 def _compiled(function: F, **options: Any) -> F:
     try:
         return cast(F, numba.njit(cache=True, error_model="numpy", **options)(function))
     except RuntimeError:  # numba found no folder that it can write
         return cast(F, numba.njit(error_model="numpy", **options)(function))
+
+
+numba.config.CACHE_DIR = _kept_in()

@@ -39,7 +39,7 @@ class Variant(Config):
     model: Annotated[str, pydantic.Field(pattern=r"^([a-z_]+|recommender@[1-9][0-9]*)$")]
     """A version (`recommender@3`), or what stands for one at the start: `champion`, or a model's
     name (`popularity`) for its newest version."""
-    weight: Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)] = 1
+    weight: Annotated[float, pydantic.Field(gt=0, le=1e6)] = 1
     """Share of the experiment's units, relative to the other weights; fixed for good."""
 
 
@@ -54,7 +54,7 @@ class Experiment(Config):
     """The variant that the others are compared with."""
     exposed_share: Annotated[float, pydantic.Field(gt=0, le=1)] = 1
     """Share of all customers that take part; grows by `ramp`, never shrinks."""
-    window_days: Annotated[float, pydantic.Field(gt=0)] = 14
+    window_days: Annotated[float, pydantic.Field(gt=0, le=3_650)] = 14
     """Days after a customer's first exposure in which its orders count."""
     covariate_days: Annotated[float, pydantic.Field(ge=0)] = 90
     """Days before the first exposure whose spend is the covariate (CUPED)."""
@@ -139,8 +139,9 @@ def running(ws: Workspace) -> list[Experiment]:
 
 
 def _save(ws: Workspace, state: State) -> State:
-    write_json(_file(ws, state.experiment.key), state.model_dump(mode="json"))
-    return state
+    written = State.model_validate_json(state.model_dump_json())  # what will be read again
+    write_json(_file(ws, state.experiment.key), written.model_dump(mode="json"))
+    return written
 
 
 def _pinned(ws: Workspace, experiment: Experiment) -> Experiment:

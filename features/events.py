@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS events (
   position INTEGER, channel TEXT, store_id TEXT,
   event_us INTEGER NOT NULL, recorded_us INTEGER NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS events_of_customer ON events (customer_id, recorded_us);
+CREATE INDEX IF NOT EXISTS events_by_time ON events (recorded_us);
 CREATE UNIQUE INDEX IF NOT EXISTS completed_once ON events (order_id)
   WHERE type = 'order_completed';
 CREATE TABLE IF NOT EXISTS lines (
@@ -144,7 +145,7 @@ class EventLog:
         """
         duplicates, rejected = 0, []
         with self._writer.writing() as log:
-            recorded = clock()
+            recorded = _no_earlier(log, clock())
             for index, event in enumerate(events):
                 if _stands(log, "event_id = ?", event.event_id):
                     duplicates += 1
@@ -262,6 +263,12 @@ def unknown(lines: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
     )
     known_line = pd.MultiIndex.from_frame(lines[key]).isin(pd.MultiIndex.from_frame(stored[key]))
     return lines[~known_line & (refund | ~known_order)].reset_index(drop=True)
+
+
+def _no_earlier(log: sqlite3.Connection, now: pd.Timestamp) -> pd.Timestamp:
+    """Return `now`, or when the last event was recorded: a clock that goes back moves nothing."""
+    (last,) = log.execute("SELECT MAX(recorded_us) FROM events").fetchone()
+    return now if last is None or last <= microseconds(now) else timestamp(last)
 
 
 def _stands(log: sqlite3.Connection, condition: str, value: str | None) -> bool:

@@ -11,6 +11,7 @@ from hmac import compare_digest
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from serving import keys
 from serving.keys import Key, KeysError, Scope
@@ -19,6 +20,7 @@ from serving.problems import Problem
 
 logger = logging.getLogger(__name__)
 POLL_S: Final = 0.25
+_FORWARDED: Final = {b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,7 @@ class Access:
         if self._closed:
             raise Problem("store_unavailable", "the keys cannot be read, so nobody is let in")
         if not self._asks:
-            return _anyone(asked.get("server"))
+            return _anyone(asked.get("server"), asked["headers"])
         return self._holder(asked["headers"])
 
     def check(self, caller: Caller, needs: Scope | None) -> None:
@@ -112,14 +114,33 @@ class Access:
         raise _unauthorized("the key is unknown or revoked")
 
 
-def _anyone(server: tuple[str, int | None] | None) -> Caller:
-    """Return ANYONE where the connection came in on this machine's own address.
+def _anyone(
+    server: tuple[str, int | None] | None, headers: Iterable[tuple[bytes, bytes]]
+) -> Caller:
+    """Return ANYONE where the connection came in on this machine's own address, for itself.
 
-    `server` is the connection's own end, which no header can change, unlike the client's.
+    `server` is the connection's own end, which no header can change, unlike the client's. The
+    `headers` tell a proxy, which asks for others, and a browser, which asks for whatever page.
     """
-    if server is not None and _loopback(server[0]):
+    strange = any(
+        name in _FORWARDED
+        or (name == b"sec-fetch-site" and value not in {b"same-origin", b"none"})
+        or (name in {b"host", b"origin"} and not _own(value.decode("latin-1")))
+        for name, value in headers
+    )
+    if server is not None and _loopback(server[0]) and not strange:
         return ANYONE
     raise _unauthorized("without keys only this machine is answered: `python -m serving keys`")
+
+
+@lru_cache(maxsize=64)
+def _own(place: str) -> bool:
+    """Return whether `place`, a Host or an Origin, is this machine."""
+    try:
+        host = urlsplit(place if "//" in place else f"//{place}").hostname or ""
+    except ValueError:  # no place at all
+        return False
+    return host == "localhost" or _loopback(host)
 
 
 @lru_cache(maxsize=64)

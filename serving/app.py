@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -40,18 +41,19 @@ class Api(Starlette):
     """By method and path, those without a name in it."""
 
     def knows(self, scope: Scope) -> bool:
-        """Return whether a call answers `scope`, without any layer."""
-        return (scope.get("method"), scope.get("path")) in self.calls
+        """Return whether `scope` is a call or asks for health: no other layer is to answer."""
+        asked = (scope.get("method"), scope.get("path"))
+        return asked in self.calls or asked[1] in {"/livez", "/readyz"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if self.knows(scope):
+        call = self.calls.get((scope.get("method"), scope.get("path")))
+        if call is None:
+            await super().__call__(scope, receive, send)
+        else:
             scope["app"] = self
-            call = self.calls[scope["method"], scope["path"]]
             response = await call.run(Request(scope, receive))
             await response(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
 
 
 def create_app(open_backend: Callable[[], Backend]) -> Api:
@@ -145,7 +147,12 @@ async def _metrics(_: Request) -> Response:
 
 
 async def _openapi(_: Request) -> Response:
-    return Response(msgspec.json.encode(openapi.document()), media_type="application/json")
+    return Response(_document(), media_type="application/json")
+
+
+@cache
+def _document() -> bytes:
+    return msgspec.json.encode(openapi.document())
 
 
 async def _docs(_: Request) -> Response:

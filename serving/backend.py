@@ -16,7 +16,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, Self, cast, get_args
@@ -24,7 +24,7 @@ from typing import Final, Literal, Self, cast, get_args
 from configs.loader import ConfigError, load_config
 from experiments.exposures import DATABASE, ExposureLog
 from features.events import EventLog
-from features.product_changes import ProductChanges
+from features.product_changes import ProductChanges, Told
 from features.workspace import Workspace, WorkspaceError
 from serving.access import Access
 from serving.answers import Recommendations
@@ -121,7 +121,13 @@ class Backend:
         self._events = EventLog(stores.events_db) if stores else None
         trial = Trial(self._events, clock=ws.now, policy=places.policy)
         versions = Versions(ws.bundles, trial, device=places.device)
-        self.models = Models(ws, stores=stores, versions=versions, changes=self._changes)
+        self.models = Models(
+            ws,
+            stores=stores,
+            versions=versions,
+            changes=self._changes,
+            told=_carried(ws, stores),
+        )
         self._exposures = ExposureLog(stores.experiments / DATABASE) if stores else None
         self._exposing = (
             GroupCommit(self._exposures.append, name="exposures") if self._exposures else None
@@ -140,7 +146,7 @@ class Backend:
         self.intake = Intake(self._events, clock=ws.now, currency=ws.currency)
         self.access = Access(stores.home if stores else None)
         self.limits, self.deadlines = places.limits, Deadlines()
-        self.load = Load(places.limits.in_flight)
+        self.load, self.reading = Load(places.limits.in_flight), Load(places.limits.reading)
         vitals = Vitals(ws, stores, models=self.models, load=self.load, answered=answered)
         self._stop = threading.Event()
         follow = {
@@ -186,3 +192,11 @@ def _changes(ws: Workspace, stores: Workspace | None) -> ProductChanges | None:
         return ProductChanges(stores.product_changes_db)
     carried = ws.product_changes_db
     return ProductChanges(carried, carried=True) if carried.exists() else None
+
+
+def _carried(ws: Workspace, stores: Workspace | None) -> Told:
+    """Return what a Bento carries of its products, beneath what its stores say since."""
+    if stores is None or stores.home == ws.home or not ws.product_changes_db.exists():
+        return Told()
+    with closing(ProductChanges(ws.product_changes_db, carried=True)) as log:
+        return replace(log.since(), sequence=-1)  # of another log

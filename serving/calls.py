@@ -68,7 +68,8 @@ class Calls:
         body = None
         backend.deadlines.set(task, limits.body_s)
         try:
-            body = await _body(request)
+            with backend.reading:
+                body = await _body(request)
             backend.deadlines.set(task, limits.answer_s)
             with backend.load:
                 return await self._once(request, body, told)
@@ -87,20 +88,24 @@ class Calls:
             return await self._new(request, body, told)
         name = Name(caller=told.key_id, path=request.url.path, key=key)
         try:
-            while (claim := await asyncio.to_thread(answered.claim, name, body)) == "being_made":
+            while (claim := await answered.claimed(name, body)) == "being_made":
                 await asyncio.sleep(_AGAIN_S)
-            if not isinstance(claim, Claim):
-                return claim
-            try:
-                kept = await self._new(request, body, told)
-                await asyncio.to_thread(answered.keep, claim, kept)
-            except BaseException:
-                await asyncio.to_thread(answered.free, claim)
-                raise
         except KeyReused as error:
             raise Problem("idempotency_key_reused", str(error)) from error
         except sqlite3.Error as error:
-            raise Problem("store_unavailable", "the Idempotency-Key cannot be kept now") from error
+            if self.endpoint.scope == "experiments":
+                raise Problem(
+                    "store_unavailable", "the Idempotency-Key cannot be kept now"
+                ) from error
+            return await self._new(request, body, told)  # a second one does no harm
+        if not isinstance(claim, Claim):
+            return claim
+        try:
+            kept = await self._new(request, body, told)
+        except BaseException:
+            await answered.settle(claim, None)
+            raise
+        await answered.settle(claim, kept)
         return kept
 
     async def _new(self, request: Request, body: bytes, told: Told) -> Kept:

@@ -1,8 +1,7 @@
 """Experiments over HTTP: what runs, what it says, and what starts and ends it."""
 
 import asyncio
-import json
-import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -80,9 +79,11 @@ class Experiments:
         return ExperimentAnswer(request_id=request_id, experiment=_shown(state))
 
     async def _begin(self, wanted: definition.Experiment) -> State:
-        values = [f"{k}={json.dumps(v)}" for k, v in wanted.model_dump(mode="json").items()]
-        home = str(self._stores.home)
-        printed = await apart.run("start", os.devnull, *values, "--json", "--home", home)
+        with tempfile.NamedTemporaryFile(suffix=".yaml") as file:  # JSON is YAML
+            file.write(wanted.model_dump_json().encode())
+            file.flush()
+            home = str(self._stores.home)
+            printed = await apart.run("start", file.name, "--json", "--home", home)
         return State.model_validate_json(printed)
 
     async def ramp(self, request: RampRequest, *, request_id: str, key: str) -> ExperimentAnswer:

@@ -1,13 +1,19 @@
 """Answers by `Idempotency-Key`: who asks twice gets the first answer again, even meanwhile."""
 
+import asyncio
 import hashlib
+import logging
+import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from configs.database import Database
 
+logger = logging.getLogger(__name__)
 KEPT_S: Final = 24 * 3600
 CLAIM_S: Final = 60
 """Seconds after which whoever claimed a name, and has neither kept nor freed it, was killed."""
@@ -59,10 +65,35 @@ class Answered:
     def __init__(self, path: Path, *, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._database = Database(path, _CREATE)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="answered")
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database, after what is being written."""
+        self._thread.shutdown()
         self._database.close()
+
+    async def claimed(self, name: Name, body: bytes) -> Kept | Claim | Literal["being_made"]:
+        """Return what `claim` does, from a thread of its own; who gives up leaves no claim."""
+        asked = asyncio.get_running_loop().run_in_executor(self._thread, self.claim, name, body)
+        try:
+            return await asyncio.shield(asked)
+        except asyncio.CancelledError:
+            asked.add_done_callback(self._give_back)
+            raise
+
+    async def settle(self, claim: Claim, kept: Kept | None) -> None:
+        """Keep the answer of `claim`, or free it where there is none; a failure is only logged."""
+        change = partial(self.free, claim) if kept is None else partial(self.keep, claim, kept)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, change)
+        except sqlite3.Error as error:
+            logger.warning("an answer is not kept: %s", error)
+
+    def _give_back(self, asked: "asyncio.Future[Any]") -> None:
+        if not asked.cancelled() and asked.exception() is None:
+            claim = asked.result()
+            if isinstance(claim, Claim):
+                self._thread.submit(self.free, claim)
 
     def claim(self, name: Name, body: bytes) -> Kept | Claim | Literal["being_made"]:
         """Return what was answered under `name`, or the right to answer, which one caller gets.

@@ -3,6 +3,8 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -23,6 +25,7 @@ class Intake:
         self, log: EventLog | None, *, clock: Callable[[], pd.Timestamp], currency: str
     ) -> None:
         self._log, self._clock, self._currency = log, clock, currency
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="events")  # a log that waits
 
     async def take(self, request: EventParts, *, request_id: str) -> EventsAnswer:
         """Return what became of each event. Raises Problem when all break the schema, or no log."""
@@ -51,9 +54,8 @@ class Intake:
         if self._log is None:
             raise Problem("store_unavailable", "no event log is configured: set REGULARS_STORES")
         try:
-            result = await asyncio.to_thread(
-                self._log.append, list(events.values()), clock=self._clock
-            )
+            append = partial(self._log.append, list(events.values()), clock=self._clock)
+            result = await asyncio.get_running_loop().run_in_executor(self._thread, append)
         except sqlite3.Error as error:
             raise Problem("store_unavailable", "the event log cannot be written now") from error
         places = list(events)

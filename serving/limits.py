@@ -17,6 +17,8 @@ class Limits:
 
     in_flight: int = IN_FLIGHT
     """Answers being made at a time; more are refused at once, so that these are still in time."""
+    reading: int = 256
+    """Bodies being read at a time."""
     body_s: float = 10
     """Seconds until a body has arrived."""
     answer_s: float = 20
@@ -32,7 +34,7 @@ class Load:
     def check(self) -> None:
         """Raise Problem where no more answers are begun."""
         if self.in_flight >= self.bound:
-            raise Problem("overloaded", f"{self.bound} answers are being made; ask again")
+            raise Problem("overloaded", f"{self.bound} requests are at this stage; ask again")
 
     def __enter__(self) -> None:
         """Begin an answer. Raises Problem where no more are begun."""

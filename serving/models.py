@@ -52,11 +52,12 @@ class Models:
         stores: Workspace | None,
         versions: Versions,
         changes: ProductChanges | None = None,
+        told: Told | None = None,
     ) -> None:
         self.served = Served()
         self._loaded = threading.Event()
         self._ws, self._stores, self._versions = ws, stores, versions
-        self._changes, self._told = changes, Told()
+        self._changes, self._told = changes, told or Told()
         self._named: Mapping[str, str] = {}
         self._stamp: object = None
         self._again, self._pause_s = math.inf, POLL_S
@@ -153,17 +154,18 @@ class Models:
             experiments=experiments,
             store=self._store(),
         )
+        variants = {v.model for e in experiments for v in e.variants.values()}
         state = self._versions.recommending(
             state,
             standing=standing,
             champions=_in_order("recommender", current, standing, answered),
-            variants={v.model for e in experiments for v in e.variants.values()},
+            variants=variants,
         )
         state = self._versions.predicting(
             state, standing=standing, champions=_in_order("churn", current, standing, answered)
         )
         self._versions.keep(state)
-        if state.refused:
+        if state.refused or not variants <= state.rankers.keys():
             self._again = time.monotonic() + self._pause_s
         if not state.refused and current != answered and state.catalogue is not None:
             with suppress(OSError):  # a Bento that cannot be written is never promoted to either

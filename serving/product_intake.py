@@ -3,6 +3,8 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -22,6 +24,7 @@ class ProductIntake:
 
     def __init__(self, log: ProductChanges | None, *, clock: Callable[[], pd.Timestamp]) -> None:
         self._log, self._clock = log, clock
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="products")
 
     async def take(self, request: ProductParts, *, request_id: str) -> ProductsAnswer:
         """Return what became of each product. Raises Problem where there is no log to write."""
@@ -37,7 +40,8 @@ class ProductIntake:
         if self._log is None:
             raise Problem("store_unavailable", "no product log is configured: set REGULARS_STORES")
         try:
-            await asyncio.to_thread(self._log.record, changes, clock=self._clock)
+            record = partial(self._log.record, changes, clock=self._clock)
+            await asyncio.get_running_loop().run_in_executor(self._thread, record)
         except sqlite3.Error as error:
             raise Problem("store_unavailable", "the product log cannot be written now") from error
         return ProductsAnswer(request_id=request_id, results=results)

@@ -17,6 +17,8 @@ from training.inputs import FloatArray, IntArray, Queries
 ROUGH_FROM: Final = 20_000
 """The products above which one query is scored roughly first."""
 _CODE: Final = 127
+_MOST_DIMENSIONS: Final = 512
+"""Of codes, whose products are added up in 32 bits."""
 _QUERY_CODE: Final = 32_767
 _Codes = npt.NDArray[np.int8]
 
@@ -40,7 +42,7 @@ class DotScorer:
         self._vectors, self._ask = vectors, ask
         self._scales: FloatArray = np.abs(vectors).max(axis=1, initial=1e-30) / np.float32(_CODE)
         self._codes: _Codes | None = None
-        if len(vectors) > ROUGH_FROM:
+        if len(vectors) > ROUGH_FROM and vectors.shape[1] <= _MOST_DIMENSIONS:
             self._codes = np.rint(vectors / self._scales[:, None]).astype(np.int8)
 
     def __call__(self, queries: Queries) -> FloatArray:

@@ -15,7 +15,7 @@ class VariantDefinition(Request, frozen=True, kw_only=True):
     model: Label
     """A version (`recommender@3`), or what stands for one at the start: `champion`, or a model's
     name (`popularity`) for its newest version."""
-    weight: Annotated[float, Meta(gt=0)] = 1
+    weight: Annotated[float, Meta(gt=0, le=1e6)] = 1
     """Share of the experiment's customers, relative to the other weights; fixed for good."""
 
 
@@ -30,11 +30,11 @@ class StartRequest(Request, frozen=True, kw_only=True):
     """The variant that the others are compared with."""
     exposed_share: Share = 1
     """Share of all customers that take part; grows by `ramp`, never shrinks."""
-    window_days: Annotated[float, Meta(gt=0)] | UnsetType = UNSET
+    window_days: Annotated[float, Meta(gt=0, le=3_650)] | UnsetType = UNSET
     """Days after a customer's first exposure in which its orders count; not given, 14."""
-    covariate_days: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
+    covariate_days: Annotated[float, Meta(ge=0, le=3_650)] | UnsetType = UNSET
     """Days before the first exposure whose spend takes out variance (CUPED); not given, 90."""
-    planned_units: Annotated[int, Meta(gt=1)] | UnsetType = UNSET
+    planned_units: Annotated[int, Meta(gt=1, le=1_000_000_000)] | UnsetType = UNSET
     """Customers at which the always-valid interval is tightest; not given, 10000."""
     alpha: Annotated[float, Meta(gt=0, lt=1)] | UnsetType = UNSET
     """One minus the confidence level of every interval; not given, 0.05."""

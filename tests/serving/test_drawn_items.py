@@ -2,10 +2,10 @@
 
 import uuid
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from serving.catalogue import Catalogue
 from serving.lists import Draft, items, policy_of

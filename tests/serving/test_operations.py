@@ -78,7 +78,7 @@ def test_numbers_and_lines_of_both_workers_meet(running: Server, home: Path) -> 
     for _ in range(30):
         assert asked(running, text, customer_id="anna") == 200
     assert number(running, "regulars_requests_total", **labels) == before + 30
-    assert number(running, "regulars_ready") == 1
+    until(lambda: number(running, "regulars_ready") == 1)
     assert number(running, "regulars_up", dependency="champion") == 1
     assert number(running, "regulars_catalogue_products") == 5
     until(lambda: running.log.read_text().count(key.id) >= 30, seconds=5)

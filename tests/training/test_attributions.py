@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from features.ages import CUSTOMER_INPUTS, customer_inputs
+from features.customer_row import activity_frame
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from tests.contracts import RUN
 from tests.training.conftest import Shop
@@ -135,7 +136,7 @@ def test_impacts_add_up_to_the_difference_from_the_typical_customer(
     at, middle = shop.past.as_of, typical_customer(shop.past)
     assert middle == typical(active, at)
     own = queries_of(active, at)
-    (base,) = fitted.predict(queries_of(pd.DataFrame([typical_row(middle, at)]), at))
+    (base,) = fitted.predict(queries_of(activity_frame([typical_row(middle, at)]), at))
     found = impacts(fitted, active, own, at=at, typical=middle)
     np.testing.assert_allclose(found.sum(1), fitted.predict(own) - base, atol=1e-5)
     assert (np.abs(found).max(0) > 1e-4).sum() >= 5  # nearly everything counts for somebody
