@@ -272,3 +272,13 @@ for n in range(10_000):
         said = [20, *(int(line) for line in process.stdout.read().split("\n")[:-1])]
     found = {int(e) for e in EventLog(path).events()["event_id"]}
     assert set(range(max(said) + 1)) <= found
+
+
+def test_a_clock_that_goes_back_hides_no_event(log: EventLog) -> None:
+    """What is posted after a snapshot is recorded after it, whatever the clock says."""
+    log.append([order(1, ("a", 1, 1.0))], clock=lambda: NOON)
+    late = NOON - pd.Timedelta(minutes=1)
+    log.append([order(2, ("b", 1, 1.0))], clock=lambda: late)
+    found = log.since("anna", microseconds(NOON))
+    assert [event.order_id for event in found] == ["o1", "o2"]
+    assert {event.recorded_timestamp for event in found} == {NOON}

@@ -208,11 +208,32 @@ def test_a_service_that_starts_on_spoilt_keys_lets_in_nobody(tmp_path: Path) -> 
     ],
 )
 def test_without_keys_only_this_machine_is_answered(ws: Workspace, url: str, status: int) -> None:
-    """The address is the connection's own end, whatever a proxy's headers say of the other."""
+    """The address is the connection's own end, which no header can change."""
     places = Places(workspace=ws, stores=None)  # a packaged service that was given no stores
     with serving_at(places, url) as client:
-        answer = client.post(PATH, json={}, headers={"X-Forwarded-For": "127.0.0.1"})
-        assert answer.status_code == status
+        assert client.post(PATH, json={}).status_code == status
+        named = client.post(PATH, json={}, headers={"Host": "127.0.0.1"})
+        assert named.status_code == status
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"Forwarded": "for=127.0.0.1"},
+        {"Host": "evil.example"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_a_keyless_service_answers_no_proxy_and_no_other_page(
+    ws: Workspace, header: dict[str, str]
+) -> None:
+    with serving_at(Places(workspace=ws, stores=ws)) as client:
+        own = {"Host": "localhost:3000", "Origin": "http://127.0.0.1:3000"}
+        assert client.post(PATH, json={}, headers=own).status_code == 200
+        assert client.post(PATH, json={}, headers=header).status_code == 401
 
 
 def test_a_packaged_service_takes_the_keys_of_its_stores(ws: Workspace, tmp_path: Path) -> None:

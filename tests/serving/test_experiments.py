@@ -62,6 +62,14 @@ def _variants(client: TestClient) -> set[str | None]:
     return found
 
 
+def test_names_of_any_characters_are_kept(client: TestClient) -> None:
+    variants = {"😀": {"model": "recommender@1"}, "茶": {"model": "recommender@2"}}
+    answer = post(client, "smiling", "start", variants=variants, control="😀")
+    assert answer.status_code == 200, answer.text
+    (found,) = client.get("/v1/experiments").json()["experiments"]
+    assert (set(found["variants"]), found["control"]) == ({"😀", "茶"}, "😀")
+
+
 def test_the_same_start_again_changes_nothing(client: TestClient) -> None:
     first = post(client, "spring", "start", **BOTH).json()["experiment"]
     again = post(client, "spring", "start", **BOTH)

@@ -115,7 +115,7 @@ def listening(home: Path, limits: Limits) -> Iterator[int]:
 
 def posted(port: int, sent: bytes, *headers: str) -> tuple[bytes, float]:
     """Return what the service says to a body of which only `sent` comes, and after how long."""
-    lines = [f"POST {PATH} HTTP/1.1", "Host: x", "Content-Length: 100", *headers, "", ""]
+    lines = [f"POST {PATH} HTTP/1.1", "Host: 127.0.0.1", "Content-Length: 100", *headers, "", ""]
     with closing(socket.create_connection(("127.0.0.1", port), timeout=30)) as connection:
         begun = time.monotonic()
         connection.sendall("\r\n".join(lines).encode() + sent)

@@ -134,6 +134,14 @@ def test_a_bento_carries_what_was_said(ws: Workspace, tmp_path: Path) -> None:
         assert catalogue is not None
         assert catalogue.unavailable.sum() == 1
     assert sorted(path.name for path in packaged.glob("product_changes*")) == ["product_changes.db"]
+    stores = replace(carried, home=tmp_path / "stores")
+    with closing(ProductChanges(stores.product_changes_db)) as log:
+        log.record([ProductChange(product_id="pot", available=False)], clock=lambda: NOW)
+    with closing(Backend(Places(workspace=carried, stores=stores))) as backend:
+        backend.models.refresh()
+        catalogue = backend.models.served.catalogue
+        assert catalogue is not None
+        assert catalogue.unavailable.sum() == 2  # what was carried, and what is said since
 
 
 # Several workers, and kill -9.
