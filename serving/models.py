@@ -57,7 +57,7 @@ class Models:
         self.served = Served()
         self._loaded = threading.Event()
         self._ws, self._stores, self._versions = ws, stores, versions
-        self._changes, self._told = changes, told or Told()
+        self._changes, self._told = changes, Told() if told is None else told
         self._named: Mapping[str, str] = {}
         self._stamp: object = None
         self._again, self._pause_s = math.inf, POLL_S
