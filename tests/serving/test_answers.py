@@ -263,6 +263,24 @@ def test_when_events_cannot_be_written_the_caller_is_told(ws: Workspace) -> None
     assert products(listed) == ["tea", "pot"]  # the stored row still answers
 
 
+def test_what_was_just_posted_as_looked_at_is_the_session(ws: Workspace) -> None:
+    seen = (
+        ("product_viewed", "mug", 31),
+        ("product_clicked", "cup", 5),
+        ("product_added", "mug", 9),
+    )
+    with serving(REGULARS_HOME=str(ws.home)) as client:
+        found = []
+        for kind, name, minutes in seen:
+            event = {"event_id": f"{minutes}", "type": kind, "customer_id": "eva"}
+            event |= {"time": f"{NOW - pd.Timedelta(minutes=minutes)}", "product_id": name}
+            assert client.post("/v1/events", json={"events": [event]}).json()["accepted"] == 1
+            found.append(products(ask(client, customer_id="eva")))
+        told = products(ask(client, customer_id="nobody", session_product_ids=["mug", "cup"]))
+    assert found[0] == ["tea", "cup", "mug", "pot", "茶/1"]  # half an hour ago is another visit
+    assert found[2] == told == ["tea", "pot", "茶/1"]
+
+
 def save_clock(ws: Workspace, now: pd.Timestamp) -> None:
     content = json.loads((ws.home / "workspace.json").read_text())
     write_json(ws.home / "workspace.json", content | {"clock": f"fixed:{now.isoformat()}"})

@@ -235,24 +235,6 @@ def test_a_visitor_without_history_is_answered_by_the_session(ws: Workspace) -> 
     assert set(log["model_version"]) == {"recommender@2"}
 
 
-def test_what_was_just_posted_as_looked_at_is_the_session(ws: Workspace) -> None:
-    def looked_at(number: int, kind: str, product_id: str, minutes: int) -> dict[str, object]:
-        time = (NOW - pd.Timedelta(minutes=minutes)).isoformat()
-        who = {"customer_id": "eva", "product_id": product_id}
-        return {"event_id": f"v{number}", "type": kind, "time": time, **who}
-
-    with serving(REGULARS_HOME=str(ws.home)) as client:
-        old = [looked_at(1, "product_viewed", "mug", 31)]
-        assert client.post("/v1/events", json={"events": old}).status_code == 202
-        before = ask(client, customer_id="eva")
-        assert (products(before), before["fallback_reason"]) == ([*PRODUCTS], "no_history")
-        views = [looked_at(2, "product_clicked", "cup", 5), looked_at(3, "product_added", "mug", 9)]
-        client.post("/v1/events", json={"events": views})
-        posted = ask(client, customer_id="eva")
-        told = ask(client, customer_id="nobody", session_product_ids=["mug", "cup"])
-    assert products(posted) == products(told) == ["茶/1", "tea", "pot"]
-
-
 def test_who_has_a_history_or_wants_no_person_read_has_no_session(ws: Workspace) -> None:
     with serving(REGULARS_HOME=str(ws.home)) as client:
         known = ask(client, customer_id="anna", session_product_ids=["mug"])
