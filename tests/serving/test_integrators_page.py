@@ -24,6 +24,7 @@ from tests.serving.conftest import OWN_PURCHASES, churn_model, put_bundle, put_c
 from tests.serving.test_server import server
 from training.baselines import OwnPurchases
 
+pytestmark = pytest.mark.slow  # a server, and a process a block
 ROOT: Final = Path(__file__).parent.parent.parent
 PAGE: Final = (ROOT / "serving" / "README.md").read_text(encoding="utf-8")
 URL: Final = "http://127.0.0.1:3000"

@@ -107,7 +107,10 @@ MORE: Final = (
 
 @pytest.mark.parametrize(
     "outage",
-    [*OUTAGES, *(pytest.param(outage, marks=pytest.mark.slow) for outage in MORE)],
+    [
+        pytest.param(outage, marks=[pytest.mark.slow] * (outage in MORE or outage.at_start))
+        for outage in (*OUTAGES, *MORE)
+    ],
     ids=str,
 )
 def test_what_an_outage_changes_ends_with_it(ws: Workspace, outage: Outage) -> None:
