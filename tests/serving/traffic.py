@@ -173,9 +173,12 @@ class Visitor(Asker):
             "currency": "GBP",
             "items": [{"product_id": p, "quantity": 2.0, "unit_price": 3.5} for p in bought],
         }
+        sure = customer not in self._unsure
+        self._unsure.add(customer)  # until it is acknowledged: a broken answer says nothing
         if not self._post("order", [event]):
-            self._unsure.add(customer)
             return
+        if sure:
+            self._unsure.remove(customer)
         self._orders.setdefault(customer, []).append(event)
         body = {"customer_id": customer, "strategy": "buy_again", "k": 100}
         answer = self.ask("list after order", LIST, body, RecommendationAnswer)
