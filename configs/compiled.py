@@ -1,6 +1,5 @@
 """How loops over numbers become machine code: by numba, kept on disk between processes."""
 
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +7,8 @@ from typing import Any, Final, TypeVar, cast
 
 import numba
 
-_ROOT: Final = Path(__file__).resolve().parent.parent
-_CODE: Final = ("configs", "features", "training")
+from configs.code import code_digest
+
 F = TypeVar("F", bound=Callable[..., Any])
 Plain = tuple[Any, ...]
 """A named tuple as compiled functions take it, `tuple(named)`: what was kept on disk under the name
@@ -33,16 +32,6 @@ def compiled_loosely(function: F) -> F:
     return _compiled(function, fastmath={"reassoc", "contract"})
 
 
-def _kept_in() -> str:
-    """Return the folder of what was compiled from the code as it stands."""
-    digest = hashlib.sha256()
-    for folder in _CODE:
-        for path in sorted((_ROOT / folder).rglob("*.py")):
-            digest.update(path.read_bytes())
-    parent = os.environ.get("NUMBA_CACHE_DIR") or _ROOT / "configs" / "__pycache__"
-    return str(Path(parent) / f"compiled-{digest.hexdigest()[:16]}")
-
-
 def _compiled(function: F, **options: Any) -> F:
     try:
         return cast(F, numba.njit(cache=True, error_model="numpy", **options)(function))
@@ -50,4 +39,5 @@ def _compiled(function: F, **options: Any) -> F:
         return cast(F, numba.njit(error_model="numpy", **options)(function))
 
 
-numba.config.CACHE_DIR = _kept_in()
+_PARENT: Final = os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__"
+numba.config.CACHE_DIR = str(Path(_PARENT) / f"compiled-{code_digest()}")

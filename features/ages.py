@@ -13,7 +13,7 @@ import pandas as pd
 
 from configs.compiled import compiled
 from features.customer_row import Row
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS
+from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, DAY_US, SALES_COUNTS
 
 FloatArray = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.float64]
@@ -23,7 +23,6 @@ NEVER_DAYS: Final = 3650.0
 SINGLE_GAP_DAYS: Final = 365.0
 """The days between orders of a customer with fewer than two."""
 
-_DAY_US: Final = 86_400e6
 _MISSING_DAYS: Final = (0.0, NEVER_DAYS)  # the age of ACTIVITY_TIMES, first and last order
 _ORDERS, _SPEND, _QUARTER, _YEAR = (
     ACTIVITY_COUNTS.index(name)
@@ -77,7 +76,7 @@ def customer_inputs_of(row: Row, at: pd.Timestamp) -> FloatArray:
     counts = np.array([[row.get(name) or 0.0 for name in ACTIVITY_COUNTS]])
     now = at.value // 1000
     ages = [
-        missing if (time := row.get(name)) is None else max((now - time) / _DAY_US, 0.0)
+        missing if (time := row.get(name)) is None else max((now - time) / DAY_US, 0.0)
         for name, missing in zip(ACTIVITY_TIMES, _MISSING_DAYS, strict=True)
     ]
     inputs = np.empty((1, len(CUSTOMER_INPUTS)), dtype=np.float32)
@@ -150,5 +149,5 @@ def _age_days(frame: pd.DataFrame, name: str, at: pd.Timestamp, *, missing: floa
     column = pd.to_datetime(frame[name], utc=True, cache=False)  # looking for repeats costs more
     times = column.dt.tz_localize(None).to_numpy("datetime64[us]")
     now = at.tz_convert("UTC").tz_localize(None).to_datetime64()
-    days = (now - times).astype("timedelta64[us]").astype(np.float64) / _DAY_US
+    days = (now - times).astype("timedelta64[us]").astype(np.float64) / DAY_US
     return np.where(np.isnat(times), missing, np.maximum(days, 0.0))

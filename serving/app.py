@@ -21,10 +21,10 @@ from starlette.types import Receive, Scope, Send
 
 from serving import metrics, openapi
 from serving.backend import Backend
-from serving.calls import PRIVATE, Calls, Told, admit, respond
+from serving.calls import Calls, Told, admit, respond
 from serving.endpoints import ENDPOINTS
 from serving.idempotency import Kept
-from serving.problems import RETRY_AFTER_S, Problem
+from serving.problems import PRIVATE, RETRY_AFTER_S, Problem
 from serving.schemas.base import Health
 
 LOAD_S: Final = 60.0
@@ -34,7 +34,7 @@ LOAD_S: Final = 60.0
 class Api(Starlette):
     """Starlette, but that requests of v1 go straight to their calls, past its layers.
 
-    These take as long as BentoML's; `respond` answers whatever fails.
+    `respond` answers whatever fails, and nothing else of what these do is needed.
     """
 
     calls: Mapping[tuple[str | None, str | None], Calls] = MappingProxyType({})

@@ -174,7 +174,9 @@ class Backend:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
-        for log in (
+        for log in (  # who writes, then what is written
+            self.intake,
+            self.products,
             self._exposing,
             self._exposures,
             self._events,

@@ -21,12 +21,11 @@ from serving.endpoints import Endpoint
 from serving.idempotency import Claim, Kept, KeyReused, Name
 from serving.keys import Scope
 from serving.limits import Limits
-from serving.problems import Problem, decode
+from serving.problems import PRIVATE, Problem, decode
 from serving.schemas.base import Answer
 
 logger = logging.getLogger(__name__)
 LARGEST_BODY: Final = 4 * 2**20
-PRIVATE: Final = {"Cache-Control": "private, no-store"}
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _AGAIN_S: Final = 0.02
 """Until who waits for another's answer looks again."""

@@ -1,17 +1,16 @@
 """One customer on a card: what was, from its features, and what the models predict."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
 from features.events import EventLog
+from features.schema import DAY_US
 from serving.models import Models
 from serving.predictions import predict, read, who
 from serving.rows import Customer
 from serving.schemas.predictions import CardRequest, CustomerCard
-
-DAY_US: Final = 86_400_000_000
 
 
 class Cards:

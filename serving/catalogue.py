@@ -15,7 +15,7 @@ from features.product_changes import Text, Told
 from training.inputs import Products, encode_products
 from training.slates import BoolArray, Shelf
 
-POPULARITY: Final = "buyers_28d"
+RECENT_BUYERS: Final = "buyers_28d"
 """The product feature that orders the fallback list."""
 PRICE: Final = "unit_price"
 """The product feature that filters read."""
@@ -63,7 +63,7 @@ def catalogue_of(
     if standing is not None and _same(standing.products, products):
         products, shelf = standing.products, standing.shelf
     else:
-        buyers = by_id[POPULARITY].fillna(0).to_numpy(np.float32)
+        buyers = by_id[RECENT_BUYERS].fillna(0).to_numpy(np.float32)
         shelf = Shelf.of(products, popularity=buyers)
     names = np.array(products.categories, dtype=object)
     numbered = shelf.categories >= 0

@@ -5,7 +5,6 @@ A degraded draft is still one; its reason says what was missing.
 
 import logging
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 
 from experiments.assignment import assign
 from features.events import EventLog, microseconds
+from features.schema import DAY_US
 from serving.catalogue import Catalogue
 from serving.lists import Draft
 from serving.rows import (
@@ -29,7 +29,6 @@ from training.inputs import Queries, encode_rows
 from training.slates import Policy
 
 logger = logging.getLogger(__name__)
-DAY_US: Final = 86_400_000_000
 
 
 def draft(

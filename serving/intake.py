@@ -11,7 +11,8 @@ import msgspec
 import pandas as pd
 
 from features.events import EPOCH, Event, EventLog, Item
-from serving.problems import Problem, decode
+from serving.parts import decode_part
+from serving.problems import Problem
 from serving.schemas.base import FieldError
 from serving.schemas.events import AnyEvent, EventParts, EventsAnswer, OrderEvent, RejectedEvent
 
@@ -27,6 +28,10 @@ class Intake:
         self._log, self._clock, self._currency = log, clock, currency
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="events")  # a log that waits
 
+    def close(self) -> None:
+        """End the thread, after what is being written."""
+        self._thread.shutdown()
+
     async def take(self, request: EventParts, *, request_id: str) -> EventsAnswer:
         """Return what became of each event. Raises Problem when all break the schema, or no log."""
         events: dict[int, Event] = {}
@@ -34,12 +39,9 @@ class Intake:
         errors: list[FieldError] = []
         for index, part in enumerate(request.events):
             try:
-                posted = decode(_DECODER, part)
+                posted = decode_part(_DECODER, part, at=f"/events/{index}")
             except Problem as problem:
-                errors += [
-                    FieldError(pointer=f"/events/{index}{e.pointer}", detail=e.detail)
-                    for e in problem.errors or [FieldError(pointer="", detail=problem.detail)]
-                ]
+                errors += problem.errors
                 rejected.append(
                     RejectedEvent(index=index, code=problem.code, detail=problem.detail)
                 )

@@ -80,26 +80,22 @@ class Models:
             return bool(news)
         self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s) if stamp == self._stamp else POLL_S
         self._stamp, self._again = stamp, math.inf
-        self.served = self._load()
-        gc.unfreeze()
-        gc.collect()
-        gc.freeze()  # what is loaded stays: no collection need look at it again
+        stood, self.served = self.served, self._load()
+        if _parts(stood) != _parts(self.served):
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()  # what is loaded stays: no collection need look at it again
         self._loaded.set()
         return True
 
     def follow(self, stop: threading.Event) -> None:
         """Load, then refresh until `stop` is set."""
-        pause = POLL_S
         while True:
             try:
                 self.refresh()
-                pause = POLL_S
             except Exception:  # the thread must outlive whatever a file holds; requests go on
-                pause = min(5.0, 2 * pause)
-                self._stamp = None
-                metrics.LOAD_FAILED.set_to_current_time()
-                logger.exception("cannot load, again in %s s; what was served goes on", pause)
-            if stop.wait(pause):
+                self._failed("all there is")
+            if stop.wait(POLL_S):
                 return
 
     def _news(self) -> Told:
@@ -166,7 +162,7 @@ class Models:
         )
         self._versions.keep(state)
         if state.refused or not variants <= state.rankers.keys():
-            self._again = time.monotonic() + self._pause_s
+            self._try_again()
         if not state.refused and current != answered and state.catalogue is not None:
             with suppress(OSError):  # a Bento that cannot be written is never promoted to either
                 write_json(bundles / ANSWERED, current)
@@ -177,10 +173,17 @@ class Models:
         try:
             return load()
         except Exception:  # one broken part must not stop the others from answering
-            self._again = time.monotonic() + self._pause_s
-            metrics.LOAD_FAILED.set_to_current_time()
-            logger.exception("cannot load %s", what)
+            self._failed(what)
             return standing
+
+    def _failed(self, what: object) -> None:
+        """Tell that `what` cannot be loaded now; it is tried again."""
+        self._try_again()
+        metrics.LOAD_FAILED.set_to_current_time()
+        logger.exception("cannot load %s, again in %s s", what, self._pause_s)
+
+    def _try_again(self) -> None:
+        self._again = time.monotonic() + self._pause_s
 
     def _catalogue(self) -> Catalogue | None:
         if not (self._ws.online / "current.json").exists():
@@ -205,6 +208,11 @@ class Models:
             metrics.LOAD_FAILED.set_to_current_time()
             logger.exception("cannot read the online store in %s", stores.feast)
         return client
+
+
+def _parts(served: Served) -> list[int]:
+    """Return which large objects are `served`."""
+    return [id(served.catalogue), id(served.churn), *map(id, served.rankers.values())]
 
 
 def _in_order(

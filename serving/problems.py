@@ -33,7 +33,7 @@ CODES: Final = {
     "timed_out": (503, "The answer took too long"),
 }
 RETRY_AFTER_S: Final = 1
-_HEADERS: Final = {"Cache-Control": "private, no-store"}
+PRIVATE: Final = {"Cache-Control": "private, no-store"}
 _PATH: Final = re.compile(r"^(?P<text>.*?)(?: - at (?:`key` in )?`\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _FIELD: Final = re.compile(r"(?:unknown|required) field `(?P<name>.*)`$", re.DOTALL)
 _STEP: Final = re.compile(r"\.([^.\[]+)|\[([^\]]*)\]")
@@ -71,7 +71,7 @@ class Problem(Exception):
 
     def response(self, *, request_id: str, instance: str) -> Response:
         """Return the HTTP answer; `instance` is the path that was asked."""
-        headers = _HEADERS | {"X-Request-Id": request_id} | self.headers
+        headers = PRIVATE | {"X-Request-Id": request_id} | self.headers
         if self.status == 503:
             headers.setdefault("Retry-After", str(RETRY_AFTER_S))
         return Response(

@@ -26,6 +26,10 @@ class ProductIntake:
         self._log, self._clock = log, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="products")
 
+    def close(self) -> None:
+        """End the thread, after what is being written."""
+        self._thread.shutdown()
+
     async def take(self, request: ProductParts, *, request_id: str) -> ProductsAnswer:
         """Return what became of each product. Raises Problem where there is no log to write."""
         changes: list[ProductChange] = []

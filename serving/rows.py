@@ -10,10 +10,10 @@ import pandas as pd
 from features.customer_row import Row
 from features.events import Event, EventLog, microseconds
 from features.overlay import overlay
-from features.schema import RETURN_LISTS
+from features.schema import DAY_US, RETURN_LISTS
 from serving.schemas.base import FallbackReason
 
-STALE_US: Final = 8 * 86_400_000_000
+STALE_US: Final = 8 * DAY_US
 """Snapshots are weekly: a stored row that is older, in microseconds, has missed one."""
 SESSION_US: Final = 30 * 60_000_000
 """What was looked at within so many microseconds belongs to the visit of now."""
@@ -83,8 +83,10 @@ def read_customer(
     stored = row["snapshot_timestamp"] if row else None
     try:
         events = log.since(customer_id, microseconds(since) if stored is None else stored)
-    except sqlite3.Error:
-        return Customer(row=row, stored_us=stored, complete=False) if row else None
+    except sqlite3.Error as error:
+        if row is None:
+            raise StoreUnavailable(f"fresh events: {error}") from error
+        return Customer(row=row, stored_us=stored, complete=False)
     if row is None and not events:
         return None
     orders = [event for event in events if event.product_id is None]

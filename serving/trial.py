@@ -12,6 +12,7 @@ import pandas as pd
 
 from features.customer_row import Row
 from features.events import EventLog
+from features.schema import DAY_US
 from serving.drafts import draft, scored
 from serving.lists import items, policy_of
 from serving.predictions import Asked, predict, read
@@ -106,7 +107,7 @@ def made_up(products: Products) -> Row:
     days = (0, 0, 30)[: len(bought)]
     return {
         "recent_products": bought or None,
-        "recent_timestamps": [end - day * 86_400_000_000 for day in days],
+        "recent_timestamps": [end - day * DAY_US for day in days],
         "recent_values": [1.0] * len(bought),
     }
 

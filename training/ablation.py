@@ -14,12 +14,12 @@ from typing import Any, Final, get_args
 import numpy as np
 import pandas as pd
 
+from configs.code import code_digest
 from configs.durable import replacing
 from configs.loader import Config, ConfigError
 from features.workspace import Workspace
 from training import towers
 from training.assess import WINDOW_DAYS, Metrics
-from training.commit import code_digest
 from training.evaluate import K, Lists
 from training.grids import Grid
 from training.intervals import Estimate, Sample, compare

@@ -1,13 +1,7 @@
-"""Which code is running."""
+"""Which commit is running."""
 
-import hashlib
 import subprocess
-from functools import cache
 from pathlib import Path
-from typing import Final
-
-PACKAGES: Final = ("configs", "features", "training")
-"""The code that makes a version; it carries them, to be loaded where only REQUIREMENTS are."""
 
 
 def git_commit() -> str:
@@ -20,13 +14,3 @@ def git_commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()
-
-
-@cache
-def code_digest() -> str:
-    """Return the digest of the code that this process trains and answers by."""
-    digest = hashlib.sha256()
-    for package in PACKAGES:
-        for file in sorted((Path(__file__).parents[1] / package).rglob("*.py")):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]

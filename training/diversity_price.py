@@ -12,11 +12,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import csr_array
 
+from configs.code import code_digest
 from configs.loader import Config
 from features.workspace import Workspace
 from training import metrics
 from training.assess import WINDOW_DAYS
-from training.commit import code_digest
 from training.diversity import content_vectors, likeness, mmr, pool_size
 from training.evaluate import LISTS, K, RecommenderJudge
 from training.grids import Grid

@@ -15,13 +15,10 @@ import pandas as pd
 from configs.errors import UserError
 from features.ages import CUSTOMER_INPUTS, customer_inputs, customer_inputs_of, product_inputs
 from features.customer_row import Row
-from features.schema import HISTORY_LISTS
+from features.schema import DAY_US, HISTORY_LISTS
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
-
-
-_DAY_US = 86_400e6
 
 
 class NotEnoughData(UserError, ValueError):
@@ -144,7 +141,7 @@ def _queries(
         count = len(names)
         if count:
             history[row, :count] = [places.get(name, -1) for name in names]
-            days[row, :count] = np.maximum((now - np.asarray(times)) / _DAY_US, 0)
+            days[row, :count] = np.maximum((now - np.asarray(times)) / DAY_US, 0)
             values[row, :count] = worth
     return Queries(
         customer_ids=customer_ids,

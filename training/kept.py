@@ -13,10 +13,10 @@ from typing import Final
 
 import numpy as np
 
+from configs.code import code_digest
 from configs.durable import replacing
 from features.workspace import write_json
 from training.assess import Assessment, Metrics, assess
-from training.commit import code_digest
 from training.evaluate import Lists
 from training.job import Job
 from training.recommender import Recommender

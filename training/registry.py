@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import pandas as pd
 
+from configs.code import PACKAGES
 from configs.errors import UserError
 from features.workspace import Workspace, write_json
 from training.bundle import Manifest, copy_bundle, read_manifest, write_bundle
-from training.commit import PACKAGES
 from training.models import spec
 from training.recommender import Predictor, Recommender
 from training.tracking import BUNDLE_PATH, MODEL_PATH, Tracking, open_client

@@ -12,10 +12,11 @@ from typing import Literal
 
 import pandas as pd
 
+from configs.code import code_digest
 from configs.loader import Config
 from features.workspace import Workspace
 from training.assess import WINDOW_DAYS, Metrics
-from training.commit import code_digest, git_commit
+from training.commit import git_commit
 from training.intervals import Comparison, Sample, compare
 from training.job import Job, prepare
 from training.kept import answer

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import pydantic
 
+from configs.code import code_digest
 from configs.durable import placing
 from configs.loader import Config
 from features.workspace import write_json
 from training.bundle import BundleError
 from training.candidates import Nominated, Sources, nominator, ranker_inputs
-from training.commit import code_digest
 from training.inputs import FloatArray, NotEnoughData, Products, Queries
 from training.models import config_class, model_class
 from training.network_ranker import NetworkConfig, NetworkRanker

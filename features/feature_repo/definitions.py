@@ -12,6 +12,13 @@ from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS, SALES
 
 TTL: Final = timedelta(days=8)
 """Snapshots are weekly: an older row has missed one."""
+_HISTORY: Final = {
+    "recent_products": Array(String),
+    "recent_timestamps": Array(Int64),
+    "recent_values": Array(Float64),
+    "returned_products": Array(String),
+    "returned_timestamps": Array(Int64),
+}
 _WHOLE: Final = ("orders_", "products_", "returns_", "buyers_")
 
 
@@ -44,17 +51,7 @@ def build(home: Path) -> list[Any]:
 
     times = dict.fromkeys(("snapshot_timestamp", *ACTIVITY_TIMES), Int64)
     customer_activity = view("customer_activity", customer, _numbers(ACTIVITY_COUNTS) | times)
-    customer_history = view(
-        "customer_history",
-        customer,
-        {
-            "recent_products": Array(String),
-            "recent_timestamps": Array(Int64),
-            "recent_values": Array(Float64),
-            "returned_products": Array(String),
-            "returned_timestamps": Array(Int64),
-        },
-    )
+    customer_history = view("customer_history", customer, _HISTORY)
     customer_online = view(ONLINE_VIEW, customer, {ONLINE_VALUE: Bytes}, online=True)
     product_sales = view(
         "product_sales",

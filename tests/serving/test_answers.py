@@ -263,6 +263,14 @@ def test_when_events_cannot_be_written_the_caller_is_told(ws: Workspace) -> None
     assert products(listed) == ["tea", "pot"]  # the stored row still answers
 
 
+def test_who_cannot_be_read_is_not_called_unknown(ws: Workspace) -> None:
+    """Somebody without a stored row may have ordered since."""
+    with serving(REGULARS_HOME=str(ws.home)) as client:
+        assert ask(client, customer_id="nobody")["fallback_reason"] == "unknown_customer"
+        ws.events_db.rename(ws.home / "away")
+        assert ask(client, customer_id="nobody")["fallback_reason"] == "store_unavailable"
+
+
 def test_what_was_just_posted_as_looked_at_is_the_session(ws: Workspace) -> None:
     seen = (
         ("product_viewed", "mug", 31),

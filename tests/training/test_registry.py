@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from configs.code import PACKAGES
 from tests.training.conftest import Shop
 from training.baselines import PopularityConfig
 from training.bundle import load_bundle
 from training.churn_examples import Orders
-from training.commit import PACKAGES
 from training.customer_baselines import LogisticRegressionConfig, RecencyConfig
 from training.fit import FitResult, fit
 from training.inputs import encode_products, encode_queries

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from configs.code import code_digest
 from tests.training.conftest import DAYS, Shop
 from training.baselines import OwnPurchases, OwnPurchasesConfig, Popularity, PopularityConfig
-from training.commit import code_digest
 from training.evaluate import recommender_judge
 from training.models import UnknownModel
 from training.report import FILE
