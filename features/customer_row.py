@@ -22,7 +22,8 @@ for empty)."""
 ONLINE_VIEW: Final = "customer_online"
 ONLINE_VALUE: Final = "packed"
 """The Feast view that serving reads, and its one feature."""
-_LAYOUT: Final = "1"
+LAYOUT: Final = "1"
+"""How rows are laid out in that value."""
 _TIMES: Final = ("snapshot_timestamp", *ACTIVITY_TIMES)
 
 
@@ -57,7 +58,7 @@ def pack(rows: pd.DataFrame, *, code: str) -> list[bytes]:
         packed.append(
             _ENCODER.encode(
                 _Packed(
-                    layout=f"{_LAYOUT}/{code}",
+                    layout=f"{LAYOUT}/{code}",
                     times=[None if row[name] is None else int(row[name]) for name in _TIMES],
                     counts=[
                         None if row[name] is None else float(row[name]) for name in ACTIVITY_COUNTS
@@ -76,8 +77,8 @@ def unpack(value: bytes, *, code: str) -> dict[str, Any]:
         packed = _DECODER.decode(value)
     except msgspec.MsgspecError as error:
         raise OtherCode(f"{error}") from error
-    if packed.layout != f"{_LAYOUT}/{code}":
-        raise OtherCode(f"{packed.layout}, not {_LAYOUT}/{code}")
+    if packed.layout != f"{LAYOUT}/{code}":
+        raise OtherCode(f"{packed.layout}, not {LAYOUT}/{code}")
     row: dict[str, Any] = dict(zip(_TIMES, packed.times, strict=True))
     row.update(zip(ACTIVITY_COUNTS, packed.counts, strict=True))
     products, times, values = packed.recent

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features import snapshots
-from features.customer_row import ONLINE_VALUE, ONLINE_VIEW, OtherCode, pack, unpack
+from features.customer_row import LAYOUT, ONLINE_VALUE, ONLINE_VIEW, OtherCode, pack, unpack
 from features.online_rows import OnlineRows
 from features.schema import (
     ACTIVITY_COUNTS,
@@ -113,7 +113,8 @@ class FeatureClient:
         with ws.lock("online"):
             files = {view: snapshots.standing(ws, view)[as_of] for view in _CUSTOMER_VIEWS}
             digest = snapshots.built_from(files[_CUSTOMER_VIEWS[0]])
-            made = {"as_of": as_of.isoformat(), "digest": digest, "code": snapshots.CODE_VERSION}
+            code = f"{snapshots.CODE_VERSION}, rows {LAYOUT}"
+            made = {"as_of": as_of.isoformat(), "digest": digest, "code": code}
             current = _current(ws)
             if current is not None:
                 stands = pd.Timestamp(current["as_of"])

@@ -88,6 +88,17 @@ def test_materialize_again_changes_nothing(own: FeatureClient) -> None:
     assert (own.ws.feast / "online.db").stat().st_mtime_ns == database
 
 
+def test_rows_laid_out_by_other_code_are_written_anew(own: FeatureClient) -> None:
+    """Though cut and rows are the same: a store of before has none that this code reads."""
+    file = own.ws.online / "current.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "code": snapshots.CODE_VERSION}))
+    with closing(sqlite3.connect(own.ws.feast / "online.db")) as database, database:
+        database.execute(f"DELETE FROM regulars_{ONLINE_VIEW}")
+    assert own.online_customer("A") is None
+    own.materialize(AS_OF)
+    assert own.online_customer("A") is not None
+
+
 def test_the_newest_cut_wins(own: FeatureClient) -> None:
     with pytest.raises(WorkspaceError, match="the online store stands at 2011-03-16"):
         own.materialize(MONDAY)
