@@ -39,24 +39,20 @@ def gelu_(values: FloatArray, bias: FloatArray) -> None:
 
 
 @compiled_loosely
-def compressed(values: FloatArray) -> FloatArray:
-    """Return sign(x) log(1 + |x|) of `values` (N,): days and counts have long tails.
+def compress(values: FloatArray, out: FloatArray) -> None:
+    """Write into `out` (N,) sign(x) log(1 + |x|) of `values` (N,): days and counts have long tails.
 
     The logarithm is Cephes' polynomial, exact to about a unit of the last place.
     """
-    more = np.float32(1) + np.abs(values)  # what it was rounded by is made good below
-    bits = more.view(np.int32)
-    exponents = np.empty(len(values), dtype=np.int32)
     for place in range(len(values)):
+        out[place] = np.float32(1) + abs(values[place])  # what it is rounded by is made good below
+    bits = out.view(np.int32)
+    for place in range(len(values)):
+        size = abs(values[place])
+        more = np.float32(1) + size
         exponent = (bits[place] - np.int32(_ROOT_BITS)) >> np.int32(23)
-        exponents[place] = exponent
-    mantissas = np.empty(len(values), dtype=np.int32)
-    for place in range(len(values)):
-        mantissas[place] = bits[place] - (exponents[place] << np.int32(23))
-    fractions = mantissas.view(np.float32)  # in [sqrt(1/2), sqrt(2))
-    found = np.empty(len(values), dtype=np.float32)
-    for place in range(len(values)):
-        f, e = fractions[place] - np.float32(1), np.float32(exponents[place])
+        bits[place] -= exponent << np.int32(23)
+        f, e = out[place] - np.float32(1), np.float32(exponent)  # 1 + f in [sqrt(1/2), sqrt(2))
         y = f * np.float32(7.0376836292e-2) - np.float32(1.1514610310e-1)
         y = y * f + np.float32(1.1676998740e-1)
         y = y * f - np.float32(1.2420140846e-1)
@@ -67,7 +63,6 @@ def compressed(values: FloatArray) -> FloatArray:
         y = y * f + np.float32(3.3333331174e-1)
         s = f * f
         y = y * f * s - np.float32(2.12194440e-4) * e - np.float32(0.5) * s
-        lost = abs(values[place]) - (more[place] - np.float32(1))
-        y = f + (y + lost / more[place]) + np.float32(0.693359375) * e
-        found[place] = y if values[place] > 0 else -y
-    return found
+        lost = size - (more - np.float32(1))
+        y = f + (y + lost / more) + np.float32(0.693359375) * e
+        out[place] = y if values[place] > 0 else -y

@@ -150,7 +150,7 @@ def _add_up(forest: Plain, columns: FloatArray, total: npt.NDArray[np.float64]) 
     lanes = np.empty((2, _LANES), dtype=np.float32)
     alike = np.empty(len(inputs), dtype=np.uint32)
     split = np.empty(len(inputs), dtype=np.uint32)
-    nodes = np.empty(len(inputs) + 1, dtype=np.int64)
+    nodes = np.empty(len(inputs) + 3, dtype=np.int64)
     left_over = np.empty(_ROWS, dtype=np.uint32)
     ends = np.empty(_ROWS, dtype=np.uint32)
     for start in range(0, columns.shape[1], _ROWS):
@@ -158,7 +158,8 @@ def _add_up(forest: Plain, columns: FloatArray, total: npt.NDArray[np.float64]) 
         padded = (rows + _LANES - 1) // _LANES * _LANES
         for number in range(len(columns)):
             column = asked[number]
-            column[:rows] = columns[number, start : start + rows]
+            for row in range(rows):
+                column[row] = columns[number, start + row]
             column[rows:padded] = column[0]
             lows[number], highs[number] = _range(column[:padded], lanes)
         _part(forest[2:6], lows, highs, alike, split)
@@ -170,16 +171,10 @@ def _add_up(forest: Plain, columns: FloatArray, total: npt.NDArray[np.float64]) 
                 nodes[kept] = node
                 kept += (everywhere & split[node]) != 0
             left_over[:padded] = everywhere
-            for first in range(0, kept, 4):  # the last one again where fewer are left
-                a, b = nodes[first], nodes[min(first + 1, kept - 1)]
-                c, d = nodes[min(first + 2, kept - 1)], nodes[min(first + 3, kept - 1)]
-                _strike_out(
-                    left_over[:padded],
-                    (asked[inputs[a]], bounds[a], lefts[a], rights[a]),
-                    (asked[inputs[b]], bounds[b], lefts[b], rights[b]),
-                    (asked[inputs[c]], bounds[c], lefts[c], rights[c]),
-                    (asked[inputs[d]], bounds[d], lefts[d], rights[d]),
-                )
+            for again in range(kept, kept + 3):  # where fewer than four are left
+                nodes[again] = nodes[max(kept - 1, 0)]
+            for first in range(0, kept, 4):
+                _strike_out(left_over[:padded], asked, nodes, first, inputs, bounds, lefts, rights)
             for row in range(padded):
                 ends[row] = np.uint32(left_over[row] * np.uint32(_DE_BRUIJN)) >> np.uint32(27)
             values, some = added[word], total[start : start + rows]
@@ -224,20 +219,30 @@ def _range(column: FloatArray, lanes: FloatArray) -> tuple[np.float32, np.float3
     return low, high
 
 
-_Node = tuple[FloatArray, np.float32, np.uint32, np.uint32]
-
-
 @compiled
-def _strike_out(left_over: Words, a: _Node, b: _Node, c: _Node, d: _Node) -> None:
-    """Strike out of `left_over` (R,) what four nodes strike out: their columns, bounds, sides."""
-    column_a, bound_a, left_a, right_a = a
-    column_b, bound_b, left_b, right_b = b
-    column_c, bound_c, left_c, right_c = c
-    column_d, bound_d, left_d, right_d = d
+def _strike_out(  # noqa: PLR0917  # see below
+    left_over: Words,
+    asked: FloatArray,
+    nodes: IntArray,
+    first: int,
+    inputs: Words,
+    bounds: FloatArray,
+    lefts: Words,
+    rights: Words,
+) -> None:
+    """Strike out of `left_over` (R,) what four nodes do, named by `nodes` from the `first` on.
+
+    As tuples these arrays would take longer to come here than to be worked on.
+    """
+    a, b, c, d = nodes[first], nodes[first + 1], nodes[first + 2], nodes[first + 3]
+    column_a, bound_a, left_a, right_a = inputs[a], bounds[a], lefts[a], rights[a]
+    column_b, bound_b, left_b, right_b = inputs[b], bounds[b], lefts[b], rights[b]
+    column_c, bound_c, left_c, right_c = inputs[c], bounds[c], lefts[c], rights[c]
+    column_d, bound_d, left_d, right_d = inputs[d], bounds[d], lefts[d], rights[d]
     for row in range(len(left_over)):
         left_over[row] &= (
-            (left_a if column_a[row] <= bound_a else right_a)
-            & (left_b if column_b[row] <= bound_b else right_b)
-            & (left_c if column_c[row] <= bound_c else right_c)
-            & (left_d if column_d[row] <= bound_d else right_d)
+            (left_a if asked[column_a, row] <= bound_a else right_a)
+            & (left_b if asked[column_b, row] <= bound_b else right_b)
+            & (left_c if asked[column_c, row] <= bound_c else right_c)
+            & (left_d if asked[column_d, row] <= bound_d else right_d)
         )

@@ -6,6 +6,7 @@ Built from feature rows by the same functions in training, scoring and serving.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -140,7 +141,7 @@ def _queries(
     for row, (names, times, worth) in enumerate(lists):
         count = len(names)
         if count:
-            history[row, :count] = [places.get(name, -1) for name in names]
+            history[row, :count] = np.fromiter(map(places.get, names, repeat(-1)), np.int64, count)
             days[row, :count] = np.maximum((now - np.asarray(times)) / DAY_US, 0)
             values[row, :count] = worth
     return Queries(

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.compiled import Plain, compiled
-from training.activations import compressed, gelu_
+from training.activations import compress, gelu_
 from training.inputs import FloatArray
 
 _COLUMNS: Final = 1024  # at a time: what is between two layers stays in a near cache
@@ -68,17 +68,18 @@ def _standardised(
     bias = first_bias.copy()
     count = 0
     for number in range(len(columns)):
-        column, others = columns[number, start:stop], 0
+        column, others, found = columns[number, start:stop], False, varying[count]
         for value in column:
             others |= value != column[0]
-        found = compressed(column if others else column[:1])
-        for place in range(len(found)):
+        width = len(column) if others else 1
+        compress(column[:width], found)
+        for place in range(width):
             z = (found[place] - mean[number]) / scale[number]
             z = z if z < np.float32(5) else np.float32(5)
             found[place] = z if z > np.float32(-5) else np.float32(-5)
+        for place in range(len(bias)):
+            weights[count, place] = first[number, place]
         if others:
-            varying[count] = found
-            weights[count] = first[number]
             count += 1
         else:
             bias += found[0] * first[number]

@@ -174,7 +174,9 @@ def tell_known(
     """Write into `out` the inputs `known` (C, K) of N products, then the `activity` (B, F)."""
     width = known.shape[1]
     for pair in range(len(columns)):  # row by row: they are far apart in memory
-        out[:width, pair] = known[columns[pair]]
+        place = columns[pair]
+        for number in range(width):
+            out[number, pair] = known[place, number]
     for number in range(activity.shape[1]):
         for pair in range(len(rows)):
             out[width + number, pair] = activity[rows[pair], number]

@@ -125,7 +125,9 @@ def _read(
                 likeness += profile[tokens[entry]] * vectors[entry]
             if starts[place] < starts[place + 1]:  # its own purchases are like itself
                 likeness -= left[numbers[place] - 1]
-            out[:, pair] = told[numbers[place] - 1]
+            line = told[numbers[place] - 1]
+            for number in range(len(line)):
+                out[number, pair] = line[number]
             out[_OF_PRICE, pair] = price[place] - usual
             out[_OF_PRICE + 1, pair] = max(likeness, 0.0)
             out[_OF_PRICE + 2, pair] = max(likeness, 0.0) / weight

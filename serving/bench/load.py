@@ -9,8 +9,9 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 import httpx
@@ -39,6 +40,12 @@ class Measured:
     """Of all processes of the server, user and system, an answer."""
     memory_mb: float
     """Resident, of the largest process of the server."""
+
+
+def typical(turns: Sequence[Measured]) -> Measured:
+    """Return the median of each number over `turns`."""
+    names = [field.name for field in fields(Measured)]
+    return Measured(**{name: median(getattr(turn, name) for turn in turns) for name in names})
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -16,15 +16,21 @@ from features.customer_row import ONLINE_VIEW
 from features.store import online_products
 from features.workspace import Workspace
 from serving.bench.filled import fill
-from serving.bench.load import BenchError, Measured, measure, server
+from serving.bench.load import BenchError, Measured, measure, server, typical
 from serving.bench.stages import stages
 from serving.launch import SERVICE, Options, environment
 
 CONNECTIONS: Final = (1, 8, 32)
+TURNS: Final = 5
+"""That servers are measured in: a machine is not equally fast from one minute to the next."""
 BODIES: Final = 5_000
 STAGED: Final = 1_000
 """Of them, those that are answered stage by stage."""
+BARE: Final = "bare FastAPI"
+ONE: Final = "1 worker"
 _QUIET: Final = ("--log-level", "warning", "--no-access-log", "--port")
+Found = Mapping[str, list[list[Measured]]]
+"""By server, for each of CONNECTIONS: its turns."""
 
 
 def bench(home: Path, *, seconds: int, workers: int, console: Console) -> None:
@@ -33,49 +39,59 @@ def bench(home: Path, *, seconds: int, workers: int, console: Console) -> None:
     Customers are drawn from the online store. Raises BenchError where nothing was materialized.
     """
     ws = Workspace.open(home)
-    found: dict[str, list[Measured]] = {"bare FastAPI": [], "1 worker": []}
-    several = f"{workers} workers"
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         bodies = Path(folder) / "bodies"
         bodies.write_text("\n".join(_bodies(ws)) + "\n", encoding="utf-8")
         bare = ("uvicorn", "serving.bench.bare:API", *_QUIET)
-        with server(bare, {}, ready="/openapi.json") as url, _ours(ws, workers=1) as own:
-            for connections in CONNECTIONS:
-                console.print(f"{connections} connections, {seconds} s each", style="dim")
-                for name, target in (("bare FastAPI", url), ("1 worker", own)):
-                    found[name].append(
-                        measure(target, bodies, connections=connections, seconds=seconds)
-                    )
+        urls = {BARE: running.enter_context(server(bare, {}, ready="/openapi.json"))}
+        urls[ONE] = running.enter_context(_ours(ws, workers=1))
         if workers > 1:
-            found[several] = []
-            with _ours(ws, workers=workers) as own:
-                for connections in CONNECTIONS:
-                    found[several].append(
-                        measure(own, bodies, connections=connections, seconds=seconds)
-                    )
+            urls[f"{workers} workers"] = running.enter_context(_ours(ws, workers=workers))
+        found = _in_turns(urls, bodies, CONNECTIONS, seconds=seconds, console=console)
+        running.close()
         took = stages(home, bodies.read_text(encoding="utf-8").splitlines()[:STAGED])
     console.print(_table(found))
-    console.print(_stages_table(took, found["1 worker"]))
-    for line in _ratios(found["bare FastAPI"], found["1 worker"], found.get(several, [])):
+    console.print(_stages_table(took, [typical(turns) for turns in found[ONE]]))
+    for line in _ratios(found):
         console.print(line)
 
 
 def compare(home: Path, *, products: int, seconds: int, console: Console) -> None:
     """Measure the service on the workspace at `home`, and filled up to `products` products."""
     ws = Workspace.open(home)
-    found: dict[str, list[Measured]] = {}
     with tempfile.TemporaryDirectory() as folder:
         bodies = Path(folder) / "bodies"
         bodies.write_text("\n".join(_bodies(ws)) + "\n", encoding="utf-8")
         filled = fill(ws, Path(folder) / "filled", products=products)
         stands = len(online_products(ws)[1])
         with _ours(ws, workers=1) as few, _ours(filled, workers=1) as many:
-            for name, url in ((f"{stands:,} products", few), (f"{products:,} products", many)):
-                console.print(f"{name}, {seconds} s", style="dim")
-                found[name] = [measure(url, bodies, connections=8, seconds=seconds)]
+            urls = {f"{stands:,} products": few, f"{products:,} products": many}
+            found = _in_turns(urls, bodies, (8,), seconds=seconds, console=console)
     console.print(_table(found))
-    (one,), (other,) = found.values()
-    console.print(f"{other.cpu_us / one.cpu_us:.1f} times the CPU an answer")
+    ((one,), (other,)) = found.values()
+    console.print(f"{_times(other, one)} the CPU an answer")
+
+
+def _in_turns(
+    urls: Mapping[str, str],
+    bodies: Path,
+    connections: Sequence[int],
+    *,
+    seconds: int,
+    console: Console,
+) -> Found:
+    """Load the servers one after another, again and again, `seconds` in all for each number."""
+    found: dict[str, list[list[Measured]]] = {name: [] for name in urls}
+    for count in connections:
+        console.print(f"{count} connections, {TURNS} turns", style="dim")
+        for turns in found.values():
+            turns.append([])
+        for _ in range(TURNS):
+            for name, url in urls.items():
+                found[name][-1].append(
+                    measure(url, bodies, connections=count, seconds=max(seconds // TURNS, 1))
+                )
+    return found
 
 
 def _ours(ws: Workspace, *, workers: int) -> AbstractContextManager[str]:
@@ -95,11 +111,11 @@ def _bodies(ws: Workspace) -> Iterator[str]:
         yield json.dumps({"customer_id": customer_ids[place]})
 
 
-def _table(found: dict[str, list[Measured]]) -> Table:
+def _table(found: Found) -> Table:
     table = Table("server", "connections", "requests/s", "p50 ms", "p95 ms", "p99 ms", "CPU us")
     table.add_column("memory MB", justify="right")
     for name, rows in found.items():
-        for m in rows:
+        for m in map(typical, rows):
             times = (f"{ms:.2f}" for ms in (m.p50_ms, m.p95_ms, m.p99_ms))
             table.add_row(
                 name,
@@ -123,14 +139,23 @@ def _stages_table(took: Mapping[str, float], measured: list[Measured]) -> Table:
     return table
 
 
-def _ratios(bare: list[Measured], one: list[Measured], several: list[Measured]) -> Iterator[str]:
-    for ours, theirs in zip(one, bare, strict=True):
+def _ratios(found: Found) -> Iterator[str]:
+    for ours, theirs in zip(found[ONE], found[BARE], strict=True):
+        one = typical(ours)
         yield (
-            f"{ours.connections} connections: {ours.cpu_us / theirs.cpu_us:.1f} times the bare "
-            f"endpoint's CPU an answer; p99 is {ours.p99_ms / ours.p50_ms:.1f} times p50"
+            f"{one.connections} connections: {_times(ours, theirs)} the bare endpoint's CPU an "
+            f"answer; p99 is {one.p99_ms / one.p50_ms:.1f} times p50"
         )
-    for more, ours in zip(several, one, strict=False):
-        yield (
-            f"{ours.connections} connections: several workers take "
-            f"{more.cpu_us / ours.cpu_us:.2f} times the CPU an answer of one"
-        )
+    for name in found.keys() - {BARE, ONE}:
+        for more, ours in zip(found[name], found[ONE], strict=True):
+            yield (
+                f"{more[0].connections} connections: {name} take {_times(more, ours, digits=2)} "
+                "the CPU an answer of one"
+            )
+
+
+def _times(ours: Sequence[Measured], theirs: Sequence[Measured], *, digits: int = 1) -> str:
+    """Return how many times the CPU `ours` take, turn by turn: the median, least and most."""
+    ratios = [a.cpu_us / b.cpu_us for a, b in zip(ours, theirs, strict=True)]
+    least, middle, most = (f"{x:.{digits}f}" for x in np.quantile(ratios, (0, 0.5, 1)))
+    return f"{middle} times ({least} to {most})"

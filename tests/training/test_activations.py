@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from scipy.special import ndtr
 
-from training.activations import compressed, gelu_
+from training.activations import compress, gelu_
 
 
 def test_gelu_is_the_exact_one() -> None:
@@ -20,8 +20,10 @@ def test_gelu_is_the_exact_one() -> None:
     np.testing.assert_allclose(found[0], torchs, rtol=2e-6, atol=2e-6)
 
 
-def test_compressed_is_the_signed_logarithm() -> None:
+def test_compressing_is_the_signed_logarithm() -> None:
     sizes = np.geomspace(1e-9, 1e9, 10_007)
     x = np.concatenate([-sizes, [0.0], sizes]).astype(np.float32)
     exact = np.sign(x) * np.log1p(np.abs(x.astype(np.float64)))
-    np.testing.assert_allclose(compressed(x), exact, rtol=2e-7, atol=0)
+    found = np.empty_like(x)
+    compress(x, found)
+    np.testing.assert_allclose(found, exact, rtol=2e-7, atol=0)
