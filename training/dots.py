@@ -1,26 +1,28 @@
-"""Scores that are products of vectors: exact, or first roughly where reading the vectors is dear.
+"""Scores that are products of vectors: of 16 bits a number, or first roughly of 8.
 
-For one query, a catalogue of 100,000 products is more memory than a processor's cache holds, and
-reading it is all that its scoring costs. A byte a number instead of four tells well enough which
-products are worth the exact numbers.
+For one query the vectors of a catalogue are more memory than a processor's near caches hold:
+reading them is most of what its scoring costs, and drives all else out of these caches. So they are
+kept in numbers of 16 bits; and where they are very many, bytes tell first which products are worth
+these.
 """
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from configs.compiled import compiled, compiled_loosely
+from configs.compiled import Plain, compiled, compiled_loosely
 from training.inputs import FloatArray, IntArray, Queries
 
 ROUGH_FROM: Final = 20_000
 """The products above which one query is scored roughly first."""
 _CODE: Final = 127
 _MOST_DIMENSIONS: Final = 512
-"""Of codes, whose products are added up in 32 bits."""
-_QUERY_CODE: Final = 32_767
+"""Of bytes, whose products are added up in 32 bits."""
+_FINE_CODE: Final = 32_767
 _Codes = npt.NDArray[np.int8]
+_FineCodes = npt.NDArray[np.int16]
 
 
 Asked = tuple[FloatArray, Callable[[FloatArray], None]]
@@ -36,19 +38,25 @@ class Rough(NamedTuple):
 
 
 class DotScorer:
-    """Scores C products by the products of their `vectors` (C, D) and what it asks of queries."""
+    """Scores C products by the products of their `rounded` vectors and what it asks of queries."""
 
     def __init__(self, vectors: FloatArray, ask: Callable[[Queries], Asked]) -> None:
-        self._vectors, self._ask = vectors, ask
-        self._scales: FloatArray = np.abs(vectors).max(axis=1, initial=1e-30) / np.float32(_CODE)
+        """Take `vectors` (C, D), and `ask` for those of queries."""
+        self._ask = ask
+        self._vectors = _Vectors.of(vectors)
+        self._scales: FloatArray = self._vectors.scales * np.float32(_FINE_CODE / _CODE)
         self._codes: _Codes | None = None
         if len(vectors) > ROUGH_FROM and vectors.shape[1] <= _MOST_DIMENSIONS:
             self._codes = np.rint(vectors / self._scales[:, None]).astype(np.int8)
 
     def __call__(self, queries: Queries) -> FloatArray:
         """Return the scores (B, C), all of them exact."""
-        vectors, add = self._ask(queries)
-        scores = dots(vectors, self._vectors)
+        asking, add = self._ask(queries)
+        if len(queries) == 1:
+            scores = np.empty((1, len(self._vectors.scales)), dtype=np.float32)
+            _dot(asking[0], *self._vectors, scores[0])
+        else:
+            scores = asking @ self._vectors.numbers().T
         add(scores)
         return scores
 
@@ -58,7 +66,7 @@ class DotScorer:
         if codes is None or len(queries) != 1:
             return Rough(self(queries))
         (query,), add = self._ask(queries)
-        unit = max(float(np.abs(query).max()), 1e-30) / _QUERY_CODE
+        unit = max(float(np.abs(query).max()), 1e-30) / _FINE_CODE
         coded = np.rint(query / unit).astype(np.int16)
         scores = np.empty((1, len(codes)), dtype=np.float32)
         _dot_codes(coded, np.float32(unit), codes, scales, scores[0])
@@ -66,36 +74,50 @@ class DotScorer:
         settled = np.zeros(len(codes), dtype=np.bool_)
 
         def settle(columns: IntArray) -> None:
-            plain = (query, self._vectors, coded, np.float32(unit), codes, scales)
+            plain = (query, *self._vectors, coded, np.float32(unit), codes, scales)
             _settle(plain, columns, settled, scores[0])
 
         return Rough(scores, settle)
 
 
-def dots(queries: FloatArray, vectors: FloatArray) -> FloatArray:
-    """Return the products (B, C) of `queries` (B, D) and `vectors` (C, D).
+class _Vectors(NamedTuple):
+    """C vectors of D numbers."""
 
-    For one query BLAS reads the vectors at half of what memory gives; for many it is best.
+    codes: _FineCodes  # (C, D)
+    scales: FloatArray  # (C,) what 1 stands for
 
-    >>> dots(np.float32([[1, 2]]), np.float32([[3, 4], [5, 6]]))
-    array([[11., 17.]], dtype=float32)
+    @classmethod
+    def of(cls, vectors: FloatArray) -> Self:
+        scales = np.abs(vectors).max(axis=1, initial=1e-30) / np.float32(_FINE_CODE)
+        return cls(np.rint(vectors / scales[:, None]).astype(np.int16), scales)
+
+    def numbers(self) -> FloatArray:
+        """Return them (C, D) in 32 bits."""
+        return self.codes * self.scales[:, None]
+
+
+def rounded(vectors: FloatArray) -> FloatArray:
+    """Return `vectors` (C, D) as a DotScorer keeps them: in steps of a vector's greatest / 32,767.
+
+    >>> rounded(np.float32([[1, 1e-9]]))
+    array([[1., 0.]], dtype=float32)
     """
-    if len(queries) != 1:
-        many: FloatArray = queries @ vectors.T
-        return many
-    found = np.empty((1, len(vectors)), dtype=np.float32)
-    _dot(queries[0], vectors, found[0])
-    return found
+    return _Vectors.of(vectors).numbers()
 
 
 @compiled_loosely
-def _dot(query: FloatArray, vectors: FloatArray, scores: FloatArray) -> None:
-    """Write the products of `query` (D,) and `vectors` (C, D) into `scores` (C,)."""
-    for place in range(len(vectors)):
-        vector, total = vectors[place], np.float32(0)
-        for number in range(len(query)):
-            total += vector[number] * query[number]
-        scores[place] = total
+def _dot(query: FloatArray, codes: _FineCodes, scales: FloatArray, scores: FloatArray) -> None:
+    """Write the products of `query` (D,) and `codes` (C, D) times `scales` (C,) into `scores`."""
+    for place in range(len(codes)):
+        scores[place] = _dot_fine(query, codes[place]) * scales[place]
+
+
+@compiled_loosely
+def _dot_fine(query: FloatArray, codes: _FineCodes) -> np.float32:
+    total = np.float32(0)
+    for number in range(len(query)):
+        total += np.float32(codes[number]) * query[number]
+    return total
 
 
 @compiled
@@ -121,18 +143,12 @@ def _dot_code(query: npt.NDArray[np.int16], code: _Codes) -> np.int32:
 
 @compiled_loosely
 def _settle(
-    plain: tuple[FloatArray, FloatArray, npt.NDArray[np.int16], np.float32, _Codes, FloatArray],
-    columns: IntArray,
-    settled: npt.NDArray[np.bool_],
-    scores: FloatArray,
+    plain: Plain, columns: IntArray, settled: npt.NDArray[np.bool_], scores: FloatArray
 ) -> None:
     """Replace in `scores` (C,) at `columns` what `_dot_codes` wrote by exact products, once."""
-    query, vectors, coded, unit, codes, scales = plain
+    query, fine_codes, fine_scales, coded, unit, codes, scales = plain
     for place in columns:
         if not settled[place]:
             settled[place] = True
-            vector, total = vectors[place], np.float32(0)
-            for number in range(len(query)):
-                total += vector[number] * query[number]
             rough = np.float32(_dot_code(coded, codes[place])) * (scales[place] * unit)
-            scores[place] += total - rough
+            scores[place] += _dot_fine(query, fine_codes[place]) * fine_scales[place] - rough

@@ -16,6 +16,7 @@ from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from features.workspace import write_json
 from training.batches import Batch, shuffled, visitors_of
 from training.bundle import BundleError
+from training.dots import rounded
 from training.inputs import FloatArray, Products, Queries
 from training.losses import new_loss, softmax_loss
 from training.recommender import Scorer
@@ -161,6 +162,8 @@ class TwoTower:
         catalogue = Catalogue(*(part.to(device) for part in self._catalogue(products)))
         with torch.inference_mode():
             candidates = net.candidate(catalogue)
+        current = rounded(candidates.current.cpu().numpy())
+        candidates = candidates._replace(current=torch.from_numpy(current).to(device))
         if device.type == "cpu" and not self._by_torch:
             return array_scorer(net, candidates)
 

@@ -161,7 +161,7 @@ def test_what_is_left_out_changes_no_score(shop: Shop, part: Part, tmp_path: Pat
         longer = model._net(visitors, candidates._replace(current=3 * candidates.current))
     assert (len(np.unique(candidates.demand)) == 1) == (part in ("demand", "inputs"))
     assert bool((repeats == 0).all()) == (part == "repeats")
-    assert np.allclose(longer, scores, atol=1e-5) == (part == "magnitude")
+    assert np.allclose(longer, scores, atol=1e-4) == (part == "magnitude")  # rounded vectors
 
 
 _TRAIN = """
