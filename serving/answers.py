@@ -56,6 +56,8 @@ class Recommendations:
         Requests that are at hand together take turns between reading, scoring and composing: so
         each of these finds in the processor's caches what it needs.
         """
+        if self._exposures is not None:
+            await self._exposures.written()
         now, served = self._clock(), self._models.served
         unit_id = request.customer_id if request.personalized else None
         policy, recommendation_id = policy_of(request, self._policy), os.urandom(16).hex()

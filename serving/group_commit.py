@@ -10,6 +10,8 @@ _QUIET_TURNS: Final = 3
 """Turns of the event loop without a new item, after which a group is closed: a request takes one to
 be read and one to be answered."""
 _LARGEST: Final = 64
+_PATIENCE_S: Final = 0.002
+"""For a group that is being written; most disks need less."""
 
 
 class GroupCommit(Generic[T]):
@@ -24,6 +26,16 @@ class GroupCommit(Generic[T]):
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._waiting: list[tuple[T, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._writing: asyncio.Future[None] | None = None
+
+    async def written(self) -> None:
+        """Return when no group is being written, or is still after _PATIENCE_S.
+
+        Who computes meanwhile keeps the interpreter from the thread that writes. And who waits for
+        those of the group finds company: they ask again at once, and the next group is one of all.
+        """
+        if self._writing is not None:
+            await asyncio.wait([self._writing], timeout=_PATIENCE_S)
 
     async def add(self, item: T) -> None:
         """Return when `item` is on disk. Raises what `write` raised."""
@@ -54,8 +66,9 @@ class GroupCommit(Generic[T]):
                 group = [(item, done) for item, done in self._waiting if not done.done()]
                 self._waiting = []
                 items = [item for item, _ in group]
+                self._writing = loop.run_in_executor(self._executor, self._write, items)
                 try:
-                    await loop.run_in_executor(self._executor, self._write, items)
+                    await self._writing
                 except Exception as error:  # whatever it is, those who wait must hear of it
                     for _, done in group:
                         if not done.done():
@@ -64,5 +77,6 @@ class GroupCommit(Generic[T]):
                     for _, done in group:
                         if not done.done():
                             done.set_result(None)
+                self._writing = None
         finally:
-            self._writer = None
+            self._writer = self._writing = None

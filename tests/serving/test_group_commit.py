@@ -35,6 +35,31 @@ def test_what_comes_in_meanwhile_is_one_group() -> None:
     assert groups == [[0], [1, 2, 4, 5], [6]]
 
 
+def test_who_begins_waits_for_what_is_being_written_but_not_for_long() -> None:
+    go = threading.Event()
+
+    def write(_: Sequence[int]) -> None:
+        go.wait(10)
+
+    async def hand_in() -> None:
+        log = GroupCommit(write, name="test")
+        await log.written()  # nothing is
+        first = asyncio.create_task(log.add(0))
+        await asyncio.sleep(0.01)
+        await log.written()
+        assert not first.done()  # the disk is slow
+        waiting = asyncio.create_task(log.written())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        go.set()
+        await waiting
+        await first
+        await log.written()
+        log.close()
+
+    asyncio.run(hand_in())
+
+
 def test_a_failure_is_that_of_its_group_alone() -> None:
     def write(items: Sequence[int]) -> None:
         if 1 in items:
