@@ -79,8 +79,9 @@ def test_a_bad_body_is_refused_whole(client: TestClient, content: str, status: i
 def test_every_part_has_its_exposure(ws: Workspace, client: TestClient) -> None:
     body = batch(client, {"customer_id": "anna"}, {"k": 0}, *({"customer_id": "ben"},) * 98)
     given = [result["answer"] for result in body["results"] if result["status"] == 200]
-    shown = read(ws.experiments / DATABASE)
-    assert shown["recommendation_id"].tolist() == [a["recommendation_id"] for a in given]
+    shown = read(ws.experiments / DATABASE).set_index("recommendation_id", verify_integrity=True)
+    assert len(shown) == len(given) == 99
+    shown = shown.loc[[answer["recommendation_id"] for answer in given]]
     assert shown["product_ids"].tolist() == [products(answer) for answer in given]
     assert shown["unit_id"].tolist() == ["anna", *["ben"] * 98]
 
