@@ -146,7 +146,7 @@ def revoke(
 def bench(
     home: Home = HOME,
     *,
-    seconds: Annotated[int, typer.Option(min=3, help="Of load, for each number.")] = 10,
+    seconds: Annotated[int, typer.Option(min=5, help="Of load, for each number, in 5 turns.")] = 10,
     workers: Annotated[int, typer.Option(min=1, help="Of the last run; 1: none.")] = 2,
     products: Annotated[
         int | None,

@@ -11,7 +11,7 @@ _QUIET_TURNS: Final = 3
 be read and one to be answered."""
 _LARGEST: Final = 64
 _PATIENCE_S: Final = 0.002
-"""For a group that is being written; most disks need less."""
+"""For a group that is being written: a disk that takes longer holds nobody up for more."""
 
 
 class GroupCommit(Generic[T]):

@@ -77,9 +77,9 @@ def _standardised(
             z = (found[place] - mean[number]) / scale[number]
             z = z if z < np.float32(5) else np.float32(5)
             found[place] = z if z > np.float32(-5) else np.float32(-5)
-        for place in range(len(bias)):
-            weights[count, place] = first[number, place]
         if others:
+            for place in range(len(bias)):
+                weights[count, place] = first[number, place]
             count += 1
         else:
             bias += found[0] * first[number]

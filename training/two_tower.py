@@ -162,10 +162,10 @@ class TwoTower:
         catalogue = Catalogue(*(part.to(device) for part in self._catalogue(products)))
         with torch.inference_mode():
             candidates = net.candidate(catalogue)
-        current = rounded(candidates.current.cpu().numpy())
-        candidates = candidates._replace(current=torch.from_numpy(current).to(device))
         if device.type == "cpu" and not self._by_torch:
             return array_scorer(net, candidates)
+        current = rounded(candidates.current.cpu().numpy())  # as arrays score them
+        candidates = candidates._replace(current=torch.from_numpy(current).to(device))
 
         def score(queries: Queries) -> FloatArray:
             with torch.inference_mode():
