@@ -48,7 +48,15 @@ class Recommendations:
     async def answer(
         self, request: RecommendationRequest, *, request_id: str
     ) -> RecommendationAnswer:
-        """Return a list, after its exposure is on disk.
+        """Return a list, after its exposure is on disk: `part`, once no group is being written."""
+        if self._exposures is not None:
+            await self._exposures.written()
+        return await self.part(request, request_id=request_id)
+
+    async def part(
+        self, request: RecommendationRequest, *, request_id: str
+    ) -> RecommendationAnswer:
+        """Return a list of a batch, after its exposure is on disk.
 
         Where it cannot be written, the list is the champion's, in no experiment and without drawn
         positions, and that is the reason told, whatever else was missing.
@@ -56,8 +64,6 @@ class Recommendations:
         Requests that are at hand together take turns between reading, scoring and composing: so
         each of these finds in the processor's caches what it needs.
         """
-        if self._exposures is not None:
-            await self._exposures.written()
         now, served = self._clock(), self._models.served
         unit_id = request.customer_id if request.personalized else None
         policy, recommendation_id = policy_of(request, self._policy), os.urandom(16).hex()

@@ -45,7 +45,7 @@ class Batches:
     async def _result(self, part: msgspec.Raw, index: int, request_id: str) -> RecommendationResult:
         try:
             asked = decode_part(_DECODER, part, at=f"/requests/{index}")
-            answer = await self._recommendations.answer(asked, request_id=request_id)
+            answer = await self._recommendations.part(asked, request_id=request_id)
             return RecommendationResult(status=200, answer=answer)
         except Problem as problem:
             found = problem

@@ -92,7 +92,7 @@ def _customer(
     try:
         customer = read_customer(served.store, events, customer_id, at=now, since=catalogue.as_of)
     except StoreUnavailable as error:
-        logger.warning("online store: %s", error)
+        logger.warning("customer row: %s", error)
         return None, "store_unavailable"
     return customer, "no_history" if customer else "unknown_customer"
 

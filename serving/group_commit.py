@@ -66,8 +66,8 @@ class GroupCommit(Generic[T]):
                 group = [(item, done) for item, done in self._waiting if not done.done()]
                 self._waiting = []
                 items = [item for item, _ in group]
-                self._writing = loop.run_in_executor(self._executor, self._write, items)
                 try:
+                    self._writing = loop.run_in_executor(self._executor, self._write, items)
                     await self._writing
                 except Exception as error:  # whatever it is, those who wait must hear of it
                     for _, done in group:

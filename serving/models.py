@@ -78,10 +78,13 @@ class Models:
             if news:
                 self._take(news)
             return bool(news)
-        self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s) if stamp == self._stamp else POLL_S
+        if stamp != self._stamp:
+            self._pause_s = POLL_S
         self._stamp, self._again = stamp, math.inf
-        stood, self.served = self.served, self._load()
-        if _parts(stood) != _parts(self.served):
+        stood = _parts(self.served)
+        self.served = self._load()
+        self._pause_s = POLL_S if self._again == math.inf else _longer(self._pause_s)
+        if _parts(self.served) != stood:
             gc.unfreeze()
             gc.collect()
             gc.freeze()  # what is loaded stays: no collection need look at it again
@@ -91,11 +94,13 @@ class Models:
     def follow(self, stop: threading.Event) -> None:
         """Load, then refresh until `stop` is set."""
         while True:
+            wait_s = POLL_S
             try:
                 self.refresh()
             except Exception:  # the thread must outlive whatever a file holds; requests go on
                 self._failed("all there is")
-            if stop.wait(POLL_S):
+                wait_s, self._pause_s = self._pause_s, _longer(self._pause_s)
+            if stop.wait(wait_s):
                 return
 
     def _news(self) -> Told:
@@ -212,7 +217,12 @@ class Models:
 
 def _parts(served: Served) -> list[int]:
     """Return which large objects are `served`."""
-    return [id(served.catalogue), id(served.churn), *map(id, served.rankers.values())]
+    products = None if served.catalogue is None else served.catalogue.products
+    return [id(products), id(served.churn), *map(id, served.rankers.values())]
+
+
+def _longer(pause_s: float) -> float:
+    return min(LONGEST_PAUSE_S, 2 * pause_s)
 
 
 def _in_order(

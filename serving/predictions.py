@@ -46,7 +46,7 @@ def read(served: Served, events: EventLog | None, customer_id: str, *, now: pd.T
     try:
         customer = read_customer(served.store, events, customer_id, at=now, since=since)
     except StoreUnavailable as error:
-        logger.warning("online store: %s", error)
+        logger.warning("customer row: %s", error)
         reason = "store_unavailable"
     if customer is not None:
         reason = staleness(customer, now) if customer.bought else "no_history"

@@ -32,7 +32,7 @@ class OnlineStore(Protocol):
 
 
 class StoreUnavailable(RuntimeError):
-    """The online store cannot be read."""
+    """The online store, or the log of fresh events, cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True)

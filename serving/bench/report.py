@@ -1,6 +1,7 @@
 """The measurement as a whole: our service and the bare endpoint in turns, and the tables."""
 
 import json
+import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -80,17 +81,16 @@ def _in_turns(
     seconds: int,
     console: Console,
 ) -> Found:
-    """Load the servers one after another, again and again, `seconds` in all for each number."""
+    """Load the servers one after another, again and again: `seconds` or a little more for each."""
     found: dict[str, list[list[Measured]]] = {name: [] for name in urls}
+    each = math.ceil(seconds / TURNS)
     for count in connections:
         console.print(f"{count} connections, {TURNS} turns", style="dim")
         for turns in found.values():
             turns.append([])
         for _ in range(TURNS):
             for name, url in urls.items():
-                found[name][-1].append(
-                    measure(url, bodies, connections=count, seconds=max(seconds // TURNS, 1))
-                )
+                found[name][-1].append(measure(url, bodies, connections=count, seconds=each))
     return found
 
 

@@ -10,9 +10,12 @@ from starlette.testclient import TestClient
 from experiments.exposures import DATABASE, read
 from features.workspace import Workspace
 from serving.backend import Backend, Places
+from serving.drafts import scored
+from serving.lists import Draft
 from serving.schemas.recommendations import RecommendationParts, RecommendationRequest
 from tests.serving.conftest import serving
 from tests.serving.test_answers import ask, products
+from tests.serving.test_limits import locked
 
 PATH = "/v1/recommendations:batch"
 
@@ -131,10 +134,15 @@ def test_a_part_that_breaks_the_server_fails_alone(
     assert "'NoneType' object is not callable" in caplog.text
 
 
-def test_others_get_their_turn_between_two_parts(ws: Workspace) -> None:
+def test_others_get_their_turn_between_two_parts(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While exposures are being written too."""
+
     async def turns() -> int:
         backend = Backend(Places.of({"REGULARS_HOME": str(ws.home)}))
         backend.models.refresh()
+        await backend.recommendations.answer(RecommendationRequest(), request_id="first")
         taken = 0
 
         async def other() -> None:
@@ -146,14 +154,25 @@ def test_others_get_their_turn_between_two_parts(ws: Workspace) -> None:
         task = asyncio.create_task(other())
         parts = RecommendationParts(requests=[b'{"customer_id": "anna"}'] * 20)  # type: ignore[list-item]
         seen: list[int] = []
-        answer = backend.recommendations.answer
 
-        async def watched(asked: RecommendationRequest, *, request_id: str) -> Any:
+        def watched(draft: Draft) -> Draft:
             seen.append(taken)
-            return await answer(asked, request_id=request_id)
+            return scored(draft)
 
-        backend.recommendations.answer = watched  # type: ignore[method-assign, assignment]
-        await backend.batches.answer(parts, request_id="r")
+        monkeypatch.setattr("serving.answers.scored", watched)
+        with locked(ws.experiments / DATABASE) as holder:
+            alone = asyncio.create_task(
+                backend.recommendations.answer(RecommendationRequest(), request_id="alone")
+            )
+            while not seen:
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.01)  # it is being written
+            seen.clear()
+            batch = asyncio.create_task(backend.batches.answer(parts, request_id="r"))
+            while len(seen) < len(parts.requests):
+                await asyncio.sleep(0.001)
+            holder.execute("ROLLBACK")
+            await asyncio.gather(alone, batch)
         task.cancel()
         backend.close()
         return sum(later > earlier for earlier, later in pairwise(seen))

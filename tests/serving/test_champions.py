@@ -2,6 +2,7 @@
 
 import gc
 import json
+import shutil
 import threading
 import time
 import weakref
@@ -198,8 +199,10 @@ def test_what_a_swapped_version_held_is_free(ws: Workspace) -> None:
     try:
         backend.models.refresh()
         (ranker,) = backend.models.served.rankers.values()
-        held = [weakref.ref(part) for part in (ranker, ranker.bundle.model, ranker.score)]
-        del ranker
+        model = ranker.bundle.model
+        held = [weakref.ref(part) for part in (ranker, model, ranker.score)]
+        object.__setattr__(model, "itself", model)
+        del ranker, model
         put_champions(ws, recommender="1")
         gc.disable()
         backend.models.refresh()
@@ -208,6 +211,33 @@ def test_what_a_swapped_version_held_is_free(ws: Workspace) -> None:
     finally:
         gc.enable()
         backend.close()
+
+
+class Pauses(threading.Event):
+    """Takes no time to wait, and mends `broken` the fourth time."""
+
+    def __init__(self, broken: Path) -> None:
+        super().__init__()
+        self.seconds: list[float | None] = []
+        self._broken = broken
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.append(timeout)
+        if len(self.seconds) == 4:
+            self._broken.unlink()
+        return len(self.seconds) == 6
+
+
+def test_what_cannot_be_looked_at_is_tried_after_longer_and_longer(ws: Workspace) -> None:
+    backend = Backend(Places.of({"REGULARS_HOME": str(ws.home)}))
+    shutil.rmtree(ws.bundles)
+    ws.bundles.write_text("no folder")
+    pauses = Pauses(ws.bundles)
+    try:
+        backend.models.follow(pauses)
+    finally:
+        backend.close()
+    assert pauses.seconds == [0.5, 1, 2, 4, 0.5, 0.5]
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-import time
 
+import psutil
 import pytest
 
 from experiments.readout import read_out
@@ -68,10 +68,10 @@ def test_an_analysis_is_shared_and_given_again_for_a_moment(shop: Workspace) -> 
 
 
 def test_a_command_that_takes_too_long_is_killed() -> None:
-    started = time.perf_counter()
+    before = psutil.Process().children()
     with pytest.raises(apart.CommandFailed, match="took more than"):
         asyncio.run(apart.run("status", limit_s=0.05))
-    assert time.perf_counter() - started < 5
+    assert psutil.Process().children() == before
 
 
 def test_what_a_command_says_is_passed_on(shop: Workspace) -> None:

@@ -60,6 +60,18 @@ def test_who_begins_waits_for_what_is_being_written_but_not_for_long() -> None:
     asyncio.run(hand_in())
 
 
+def test_what_comes_in_after_the_end_is_refused() -> None:
+    async def hand_in() -> None:
+        log = GroupCommit[int](lambda _: None, name="test")
+        late = asyncio.create_task(log.add(0))
+        await asyncio.sleep(0)
+        log.close()
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            await asyncio.wait_for(late, 5)
+
+    asyncio.run(hand_in())
+
+
 def test_a_failure_is_that_of_its_group_alone() -> None:
     def write(items: Sequence[int]) -> None:
         if 1 in items:

@@ -122,7 +122,7 @@ def test_a_failing_store_is_told_with_the_request(ws: Workspace) -> None:
     assert answer.json()["fallback_reason"] == "store_unavailable"
     told = [line for line in lines if line.get("request_id") == answer.json()["request_id"]]
     assert [line["message"] for line in told] == [
-        "online store: StoreUnavailable, from OperationalError: unable to open database file"
+        "customer row: StoreUnavailable, from OperationalError: unable to open database file"
     ]
     assert CUSTOMER not in json.dumps(lines)
 
