@@ -2,7 +2,7 @@
 
 import shutil
 from contextlib import closing
-from itertools import islice, product
+from itertools import cycle, islice, product
 from pathlib import Path
 from typing import Final
 
@@ -27,9 +27,11 @@ def fill(ws: Workspace, home: Path, *, products: int) -> Workspace:
             shutil.copy2(ws.home / name, home / name)
     filled = Workspace.open(home)
     _, rows = online_products(ws)
-    words = sorted({word for title in rows["title"].dropna() for word in title.split()})
+    words = sorted({word for title in rows["title"].dropna() for word in title.split()}) or [
+        "product"
+    ]
     categories = sorted(set(rows["category"].dropna())) or ["all"]
-    titles = islice(product(words, words), max(products - len(rows), 0))
+    titles = islice(cycle(product(words, words)), max(products - len(rows), 0))
     with closing(ProductChanges(filled.product_changes_db)) as log:
         made = [
             ProductChange(
