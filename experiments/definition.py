@@ -33,6 +33,10 @@ class WrongState(ExperimentError):
     """The experiment, or another that runs, does not allow this now."""
 
 
+class UnreadableState(ExperimentError):
+    """The file of an experiment's state is spoilt."""
+
+
 class Variant(Config):
     """One side of an experiment."""
 
@@ -111,12 +115,22 @@ def _file(ws: Workspace, key: str) -> Path:
     return ws.experiments / key / "state.json"
 
 
+def _read(file: Path) -> State:
+    """Return the state in `file`. Raises UnreadableState, or FileNotFoundError."""
+    try:
+        return State.model_validate_json(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UnreadableState(
+            f"{file}: is no state of an experiment; put a copy of it back, or remove its folder"
+        ) from error
+
+
 def status(ws: Workspace, key: str) -> State:
-    """Return where experiment `key` stands. Raises UnknownExperiment for an unknown key."""
+    """Return where experiment `key` stands. Raises UnknownExperiment, or UnreadableState."""
     try:
         if not re.fullmatch(KEY, key):
             raise FileNotFoundError
-        return State.model_validate_json(_file(ws, key).read_text(encoding="utf-8"))
+        return _read(_file(ws, key))
     except FileNotFoundError:
         known = ", ".join(state.experiment.key for state in states(ws)) or "none"
         raise UnknownExperiment(
@@ -125,11 +139,8 @@ def status(ws: Workspace, key: str) -> State:
 
 
 def states(ws: Workspace) -> list[State]:
-    """Return every experiment ever started, oldest first."""
-    found = [
-        State.model_validate_json(file.read_text(encoding="utf-8"))
-        for file in ws.experiments.glob("*/state.json")
-    ]
+    """Return every experiment ever started, oldest first. Raises UnreadableState."""
+    found = [_read(file) for file in ws.experiments.glob("*/state.json")]
     return sorted(found, key=lambda state: (state.started, state.experiment.key))
 
 

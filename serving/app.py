@@ -40,11 +40,6 @@ class Api(Starlette):
     calls: Mapping[tuple[str | None, str | None], Calls] = MappingProxyType({})
     """By method and path, those without a name in it."""
 
-    def knows(self, scope: Scope) -> bool:
-        """Return whether `scope` is a call or asks for health: no other layer is to answer."""
-        asked = (scope.get("method"), scope.get("path"))
-        return asked in self.calls or asked[1] in {"/livez", "/readyz"}
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         call = self.calls.get((scope.get("method"), scope.get("path")))
@@ -89,20 +84,23 @@ def create_app(open_backend: Callable[[], Backend]) -> Api:
         *(Route(path, handler, methods=["GET"]) for path, handler in gets.items()),
         Mount("/docs/assets", StaticFiles(directory=_swagger())),
     ]
-    routes.append(Route("/{path:path}", _Elsewhere(tuple(routes))))
+    routes.append(_Elsewhere(tuple(routes)))
     app = Api(routes=routes, lifespan=lifespan, exception_handlers={Exception: _failed})
     app.calls = {(c.endpoint.method, c.endpoint.path): c for c in calls}
     return app
 
 
 @dataclass(frozen=True)
-class _Elsewhere:
+class _Elsewhere(BaseRoute):
     """Answers what no route takes: 405 on a known path, else 404; below /v1 to a key alone."""
 
     routes: tuple[BaseRoute, ...]
     tally: metrics.Tally = field(default_factory=lambda: metrics.Tally("other"))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return Match.FULL if scope["type"] == "http" else Match.NONE, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         response = await respond(request, self._refuse, path="other", tally=self.tally)
         await response(scope, receive, send)

@@ -1,6 +1,7 @@
 """Experiments over HTTP: what runs, what it says, and what starts and ends it."""
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pydantic
 
 from configs.errors import UserError
 from experiments import definition
-from experiments.definition import State, UnknownExperiment, WrongState
+from experiments.definition import State, UnknownExperiment, UnreadableState, WrongState
 from features.workspace import Workspace
 from serving import apart
 from serving.apart import CommandFailed
@@ -28,6 +29,7 @@ from serving.schemas.experiments import (
     StopRequest,
 )
 
+logger = logging.getLogger(__name__)
 PATIENCE_S: Final = 15.0
 """Seconds that a request waits for an analysis, which goes on after it."""
 FRESH_S: Final = 10.0
@@ -142,10 +144,11 @@ class Experiments:
             raise Problem("unknown_experiment", str(error)) from error
         except WrongState as error:
             raise Problem("experiment_conflict", str(error)) from error
+        except (UnreadableState, OSError) as error:
+            logger.warning("experiments: %s", error)
+            raise Problem("store_unavailable", "the experiments cannot be read now") from error
         except UserError as error:
             raise Problem("validation_failed", str(error)) from error
-        except OSError as error:
-            raise Problem("store_unavailable", "the experiments cannot be read now") from error
 
 
 def _definition(key: str, request: StartRequest) -> definition.Experiment:
@@ -154,7 +157,10 @@ def _definition(key: str, request: StartRequest) -> definition.Experiment:
         return definition.Experiment(key=key, **msgspec.to_builtins(request))
     except pydantic.ValidationError as error:
         errors = [
-            FieldError(pointer="".join(f"/{part}" for part in e["loc"]), detail=e["msg"])
+            FieldError(
+                pointer="".join(f"/{part}" for part in e["loc"]),
+                detail=e["msg"].removeprefix("Value error, "),
+            )
             for e in error.errors()
         ]
         said = "; ".join(f"{e.pointer or 'body'}: {e.detail}" for e in errors)

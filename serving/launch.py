@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from training.slates import Policy
 
 LOCAL: Final = "127.0.0.1"
 SERVICE: Final = "serving.service:Regulars"
+SHARED_MEMORY: Final = Path("/dev/shm")
 
 
 class LaunchError(UserError, RuntimeError):
@@ -63,7 +65,7 @@ def launch(home: Path, *, host: str, port: int, options: Options) -> NoReturn:
     os.execve(
         sys.executable,
         [sys.executable, *command],
-        environment(workspace.home, options, outside=os.environ),
+        environment(workspace.home, options, port=port, outside=os.environ),
     )
 
 
@@ -79,13 +81,17 @@ def check(host: str, port: int, *, asks: bool) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+        except socket.gaierror as error:
+            raise LaunchError(f"--host {host}: {error.strerror}") from error
         except OSError as error:
             reason = "is in use" if error.errno == errno.EADDRINUSE else f"{error.strerror}"
             raise LaunchError(f"--port {port}: {reason}; name another") from error
 
 
-def environment(home: Path, options: Options, *, outside: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of the service: quiet, and with everything it makes in `home`."""
+def environment(
+    home: Path, options: Options, *, port: int, outside: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the environment of the service on `port`: quiet, and with its own files apart."""
     policy = options.policy
     return {
         **outside,
@@ -95,7 +101,23 @@ def environment(home: Path, options: Options, *, outside: Mapping[str, str]) -> 
         "REGULARS_IN_FLIGHT": str(options.in_flight),
         "REGULARS_LOG_REQUESTS": "1" if options.log_requests else "0",
         "REGULARS_DEVICE": options.device,
-        "BENTOML_HOME": str(home / "bentoml"),
+        "BENTOML_HOME": str(_own(home) / str(port)),
         "BENTOML_DO_NOT_TRACK": "True",
         "OTEL_SDK_DISABLED": "true",
     }
+
+
+def _own(home: Path) -> Path:
+    """Return where services keep what they forget when they end: in memory, or else in `home`.
+
+    The numbers of /metrics lie in mapped files: where a disk is full, to write to a new page of one
+    ends the process.
+    """
+    folder = SHARED_MEMORY / f"regulars-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return home / "bentoml"
+    ours = found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) == 0o700
+    return folder if ours and stat.S_ISDIR(found.st_mode) else home / "bentoml"

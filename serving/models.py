@@ -6,7 +6,6 @@ can score the new ones.
 """
 
 import gc
-import json
 import logging
 import math
 import sqlite3
@@ -17,6 +16,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
+
+import msgspec
 
 from experiments.definition import running
 from features.product_changes import ProductChanges, Told
@@ -143,8 +144,9 @@ class Models:
 
     def _load(self) -> Served:
         standing, bundles, stores = self.served, self._ws.bundles, self._stores
-        file, answered = bundles / "current.json", _read(bundles / ANSWERED)
+        file, last = bundles / "current.json", bundles / ANSWERED
         self._named = current = self._part(file, lambda: _read(file), self._named)
+        answered: Mapping[str, str] = self._part(last, lambda: _read(last), {})
         experiments = standing.experiments
         if stores is not None:
             experiments = self._part(
@@ -226,7 +228,7 @@ def _longer(pause_s: float) -> float:
 
 
 def _in_order(
-    name: str, current: Mapping[str, str], standing: Served, answered: dict[str, str]
+    name: str, current: Mapping[str, str], standing: Served, answered: Mapping[str, str]
 ) -> list[str]:
     """Return the versions of model `name` to try: promoted, answering now, answering last.
 
@@ -238,12 +240,12 @@ def _in_order(
     return list(dict.fromkeys(one.replace("/", "@") for one in found if one))
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read(path: Path) -> Mapping[str, str]:
+    """Return the versions that `path` names by model; none where it is not there."""
     try:
-        content: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
     except FileNotFoundError:
         return {}
-    return content
 
 
 def _stamps(paths: Iterator[Path]) -> Iterator[tuple[str, int, int]]:

@@ -103,11 +103,15 @@ def field_error(error: msgspec.ValidationError) -> FieldError:
     '/stock'
     >>> field_error(msgspec.ValidationError("Object contains unknown field `a/b`")).pointer
     '/a~1b'
+    >>> field_error(msgspec.ValidationError("Expected `int` >= 0 - at `$.stock[...]`")).pointer
+    '/stock'
     """
     match = _PATH.match(str(error))
     text, path = (match["text"], match["path"] or "") if match else (str(error), "")
     steps = [name or index for name, index in _STEP.findall(path)]
-    if field := _FIELD.search(text):
+    if "..." in steps:  # below a key that msgspec does not name
+        steps = steps[: steps.index("...")]
+    elif field := _FIELD.search(text):
         steps.append(field["name"])
     pointer = "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in steps)
     return FieldError(pointer=pointer, detail=text)

@@ -55,7 +55,7 @@ API = create_app(open_backend)
 )
 @bentoml.asgi_app(API, path="/")
 class Regulars:
-    """Carries the application of serving.app; BentoML itself answers `/livez` and `/readyz`."""
+    """Carries the application of serving.app."""
 
     async def __is_ready__(self) -> bool:
         backend: Backend = API.state.backend
@@ -70,7 +70,7 @@ class Straight:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        await (API if API.knows(scope) else self._app)(scope, receive, send)
+        await (API if scope["type"] == "http" else self._app)(scope, receive, send)
 
 
 Regulars.add_asgi_middleware(Straight)  # type: ignore[attr-defined]  # BentoML made it a service

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -49,8 +49,12 @@ def typical(turns: Sequence[Measured]) -> Measured:
 
 
 @contextmanager
-def server(command: Sequence[str], environment: Mapping[str, str], *, ready: str) -> Iterator[str]:
+def server(
+    command: Sequence[str], environment: Callable[[int], Mapping[str, str]], *, ready: str
+) -> Iterator[str]:
     """Run `command` with a free port for its last argument; give its URL once `ready` answers.
+
+    `environment` is told the port.
 
     Raises BenchError where it ends or is not ready within two minutes.
     """
@@ -60,7 +64,7 @@ def server(command: Sequence[str], environment: Mapping[str, str], *, ready: str
     url = f"http://{LOCAL}:{port}"
     process = subprocess.Popen(
         [sys.executable, "-m", *command, str(port)],
-        env={**os.environ, **environment},
+        env={**os.environ, **environment(port)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

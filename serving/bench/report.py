@@ -44,7 +44,7 @@ def bench(home: Path, *, seconds: int, workers: int, console: Console) -> None:
         bodies = Path(folder) / "bodies"
         bodies.write_text("\n".join(_bodies(ws)) + "\n", encoding="utf-8")
         bare = ("uvicorn", "serving.bench.bare:API", *_QUIET)
-        urls = {BARE: running.enter_context(server(bare, {}, ready="/openapi.json"))}
+        urls = {BARE: running.enter_context(server(bare, lambda _: {}, ready="/openapi.json"))}
         urls[ONE] = running.enter_context(_ours(ws, workers=1))
         if workers > 1:
             urls[f"{workers} workers"] = running.enter_context(_ours(ws, workers=workers))
@@ -96,8 +96,9 @@ def _in_turns(
 
 def _ours(ws: Workspace, *, workers: int) -> AbstractContextManager[str]:
     command = ("bentoml", "serve", SERVICE, "--host", "127.0.0.1", "--port")
+    options = Options(workers=workers)
     return server(
-        command, environment(ws.home, Options(workers=workers), outside={}), ready="/readyz"
+        command, lambda port: environment(ws.home, options, port=port, outside={}), ready="/readyz"
     )
 
 

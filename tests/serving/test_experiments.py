@@ -146,6 +146,18 @@ def test_what_is_wrong_is_told(client: TestClient) -> None:
         assert pointers == ([] if pointer is None else [pointer])
 
 
+def test_a_spoilt_state_is_told_and_ends_with_it(ws: Workspace, client: TestClient) -> None:
+    file = ws.experiments / "spoilt" / "state.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{")
+    for method, path in (("GET", ""), ("GET", "/spoilt/results"), ("POST", "/other:ramp")):
+        body = {"exposed_share": 0.5} if method == "POST" else None
+        answer = client.request(method, f"/v1/experiments{path}", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    file.unlink()
+    assert client.get("/v1/experiments").json()["experiments"] == []
+
+
 def test_without_stores_there_are_no_experiments() -> None:
     with pytest.raises(Problem) as refused:
         asyncio.run(Experiments(None).states(request_id="r"))

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from configs.loader import ConfigError
 from features.workspace import Workspace
-from serving import keys
+from serving import keys, launch
 from serving.__main__ import app
 from serving.backend import Places
 from serving.launch import LaunchError, Options, check, environment
@@ -45,6 +45,8 @@ def test_others_are_listened_to_once_there_are_keys() -> None:
     port = free_port()
     with pytest.raises(LaunchError, match=r"--host 0\.0\.0\.0: without keys"):
         check("0.0.0.0", port, asks=False)
+    with pytest.raises(LaunchError, match="--host no host: "):
+        check("no host", port, asks=True)
     check("0.0.0.0", port, asks=True)
     check("127.0.0.1", port, asks=False)
 
@@ -62,9 +64,25 @@ def test_the_service_is_told_where_its_policy_lies(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     outside = {"PATH": "/bin"}
-    told = environment(tmp_path, Options(policy=Path("policy.yaml")), outside=outside)
+    told = environment(tmp_path, Options(policy=Path("policy.yaml")), port=3000, outside=outside)
     assert told["REGULARS_POLICY"] == str(tmp_path / "policy.yaml")
-    assert "REGULARS_POLICY" not in environment(tmp_path, Options(), outside=outside)
+    assert "REGULARS_POLICY" not in environment(tmp_path, Options(), port=3000, outside=outside)
+
+
+def test_services_keep_their_own_files_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(port: int) -> Path:
+        return Path(environment(tmp_path, Options(), port=port, outside={})["BENTOML_HOME"])
+
+    monkeypatch.setattr(launch, "SHARED_MEMORY", tmp_path)
+    assert told(3000) == told(3000) != told(3001)
+    folder = told(3000).parent
+    assert (folder.parent, folder.stat().st_mode & 0o777) == (tmp_path, 0o700)
+    folder.chmod(0o777)  # whose it is, others could say
+    assert told(3000) == tmp_path / "bentoml" / "3000"
+    monkeypatch.setattr(launch, "SHARED_MEMORY", tmp_path / "none")
+    assert told(3000) == tmp_path / "bentoml" / "3000"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -82,7 +100,7 @@ def test_a_gpu_that_is_not_there_starts_nothing(tmp_path: Path) -> None:
 def test_the_service_is_told_its_device(tmp_path: Path) -> None:
     home = Workspace.create(tmp_path / "shop").home
     for device in ("auto", "cpu"):
-        told = environment(home, Options(device=device), outside={})
+        told = environment(home, Options(device=device), port=3000, outside={})
         assert told["REGULARS_DEVICE"] == device
         expected = "cuda" if device == "auto" and torch.cuda.is_available() else "cpu"
         assert Places.of(told).device == expected

@@ -69,6 +69,12 @@ def test_all_workers_see_a_key_come_and_go(running: Server, home: Path) -> None:
     until(by_all(lambda: asked(running, text) == 401), seconds=3)
 
 
+def test_no_path_is_beside_the_door(running: Server) -> None:
+    for path in ("/v1/a%0Ab", "/v1/nothing/", "/v1//events"):
+        answer = running.http.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+
+
 def test_numbers_and_lines_of_both_workers_meet(running: Server, home: Path) -> None:
     key, text = keys.create(home, "numbers", scopes=["predict"], now=NOW)
     until(by_all(lambda: asked(running, text) == 200))

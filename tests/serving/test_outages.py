@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from features.store import FeatureClient
 from features.workspace import Workspace, write_json
+from serving.models import ANSWERED
 from tests.serving.conftest import (
     DAY,
     NOW,
@@ -23,7 +24,7 @@ from tests.serving.conftest import (
     serving,
     until,
 )
-from tests.serving.test_answers import start_experiment
+from tests.serving.test_answers import ask, start_experiment
 from tests.serving.test_limits import VIEW
 from tests.serving.test_metrics import DEPENDENCIES, scrape, up, value
 from training.baselines import Popularity, PopularityConfig
@@ -101,6 +102,8 @@ MORE: Final = (
     Outage(place="product_changes.db", how="gone", told=(200, None), down="product_log"),
     Outage(place="bundles/recommender/1", how="garbled", told=(200, None), down=""),
     Outage(place="bundles/current.json", how="garbled", told=(200, None), down=None),
+    Outage(place="bundles/answered.json", how="garbled", at_start=True, told=(200, None),
+           down=None),
     Outage(place="mlflow.db", how="garbled", at_start=True, told=(200, None), down=""),
 )  # fmt: skip
 
@@ -209,6 +212,22 @@ def test_a_broken_champion_is_refused_and_the_one_that_stood_goes_on(ws: Workspa
         assert version(client) == "1"
         file.write_bytes(whole)
         until(lambda: version(client) == "9")
+
+
+def test_a_list_where_champions_should_be_named_changes_nothing(ws: Workspace) -> None:
+    current = ws.bundles / "current.json"
+    named = current.read_bytes()
+    with serving(REGULARS_HOME=str(ws.home)) as client:
+        answered = (ws.bundles / ANSWERED).read_bytes()
+        current.write_text("[]")
+        until(lambda: value(scrape(client), FAILED) > 0)
+        assert ask(client, customer_id="anna")["model"]["version"] == "1"
+        assert (ws.bundles / ANSWERED).read_bytes() == answered == named
+    (ws.bundles / ANSWERED).write_text("[]")
+    current.write_bytes(named)
+    with serving(REGULARS_HOME=str(ws.home)) as client:
+        assert ask(client, customer_id="anna")["model"]["version"] == "1"
+        until(lambda: (ws.bundles / ANSWERED).read_bytes() == named)
 
 
 def test_a_churn_model_that_predicts_nonsense_is_refused(ws: Workspace) -> None:
