@@ -20,6 +20,7 @@ from tests.serving.test_limits import PATH, posted
 from tests.serving.test_server import Server, started
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,6 @@ def test_numbers_and_lines_of_both_workers_meet(running: Server, home: Path) -> 
     assert text not in said
 
 
-@pytest.mark.slow
 def test_a_stranger_is_refused_before_the_body_and_a_slow_sender_in_time(
     running: Server, home: Path
 ) -> None:
@@ -109,7 +109,6 @@ def test_a_stranger_is_refused_before_the_body_and_a_slow_sender_in_time(
     assert status == 408
 
 
-@pytest.mark.slow
 def test_a_killed_worker_leaves_its_counts_and_no_gauges(running: Server) -> None:
     before = number(running, "regulars_requests_total", endpoint=PATH, status="200")
     os.kill(running.workers()[0], signal.SIGKILL)

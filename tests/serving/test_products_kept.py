@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from starlette.testclient import TestClient
 
 from features.ingest import ingest
@@ -172,6 +173,7 @@ def test_a_second_process_heeds_what_the_first_was_told(ws: Workspace, client: T
     until(lambda: "X" in models.served.catalogue.products.titles, seconds=SOON_S)
 
 
+@pytest.mark.slow
 def test_an_acknowledged_change_survives_kill_9(ws: Workspace, tmp_path: Path) -> None:
     with server(ws.home, tmp_path / "log") as running:
         part = {"product_id": "tea", "available": False, "store_stock": {"a": 2}}

@@ -148,6 +148,7 @@ def test_a_polite_end_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not list(home.glob("*-wal"))  # the logs were closed
 
 
+@pytest.mark.slow
 def test_a_worker_ends_with_its_killed_supervisor(tmp_path: Path) -> None:
     home = Workspace.create(tmp_path / "shop", clock="fixed:2024-03-01T00:00:00Z").home
     with server(home, tmp_path / "log") as running:

@@ -169,6 +169,7 @@ def test_anyone_gets_recommendations_from_the_champion(
     np.testing.assert_allclose(answer["score"], np.take_along_axis(scores, best, 1).ravel())
 
 
+@pytest.mark.slow
 def test_anyone_gets_probabilities_from_the_champion(
     shop: Shop, logistic: FitResult, tmp_path: Path
 ) -> None:

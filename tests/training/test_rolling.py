@@ -105,6 +105,7 @@ def test_the_run_holds_the_report_its_plots_and_every_figure(
     assert Path(folder / "config.yaml").exists()
 
 
+@pytest.mark.slow
 def test_the_lists_are_those_of_the_best_epoch_and_a_cut_off_training_goes_on(shop: Shop) -> None:
     told: list[int] = []
 

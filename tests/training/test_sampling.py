@@ -99,6 +99,7 @@ class _World:
         return loss.item(), gradient
 
 
+@pytest.mark.slow
 def test_the_losses_and_gradients_become_the_full_ones_as_the_sample_grows() -> None:
     world = _World()
     loss, gradient = world.full()
@@ -122,6 +123,7 @@ def test_a_sampled_catalogue_holds_the_same_products(shop: Shop) -> None:
         torch.testing.assert_close(getattr(part, name), getattr(whole, name)[places])
 
 
+@pytest.mark.slow
 def test_what_is_drawn_counts_for_what_is_not(shop: Shop) -> None:
     """An epoch's loss over samples is that over the catalogue: without log_q it is 10% lower."""
     losses: list[float] = []
