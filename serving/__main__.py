@@ -122,7 +122,10 @@ def list_keys(home: Home = HOME) -> None:
     with user_errors():
         from serving import keys
 
-        for key in keys.read(home):
+        found = keys.read(home)
+        if not found:
+            print(f"no keys in {home}: a service there answers this machine alone")
+        for key in found:
             rate = "" if key.per_second is None else f", {key.per_second:g}/s a worker"
             end = "" if key.revoked is None else f", revoked {key.revoked:%Y-%m-%d %H:%M} UTC"
             scopes = " ".join(key.scopes)

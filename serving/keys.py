@@ -6,6 +6,7 @@ which protects what people choose, would only cost each request.
 """
 
 import hashlib
+import math
 import re
 import secrets
 from collections.abc import Iterable
@@ -84,6 +85,10 @@ def create(
 
     Raises KeysError where `home` is no folder, or an argument breaks a rule of Key.
     """
+    if not name.isprintable():
+        raise KeysError(f"a key named {name!r}: a name has one line, of printable characters")
+    if per_second is not None and not math.isfinite(per_second):
+        raise KeysError(f"per_second = {per_second}: leave it out to allow any number")
     secret = secrets.token_urlsafe(32)
     made = {
         "id": secrets.token_hex(4),

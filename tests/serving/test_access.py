@@ -262,6 +262,7 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
         done = CliRunner().invoke(command, ["keys", *arguments, "--home", str(tmp_path)])
         return done.exit_code, done.stdout, done.stderr
 
+    assert run("list")[1].startswith("no keys in ")
     status, said, _ = run("create", "web site", "--scope", "predict", "--per-second", "5")
     text = said.splitlines()[-1]
     key_id = text.split("_")[1]
@@ -280,6 +281,8 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
         (("create", "x", "--scope", "all"), "Invalid enum value 'all' - at `$.scopes[0]`"),
         (("create", "", "--scope", "admin"), "length >= 1 - at `$.name`"),
         (("create", "x", "--scope", "admin", "--per-second", "0"), "at `$.per_second`"),
+        (("create", "x", "--scope", "admin", "--per-second", "inf"), "leave it out"),
+        (("create", "x\ny", "--scope", "admin"), "a name has one line"),
     ]:
         status, _, error = run(*arguments)
         assert status == 2
