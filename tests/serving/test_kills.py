@@ -30,7 +30,7 @@ from tests.serving.test_server import Server, free_port, server
 from tests.serving.test_soak import connections, features
 from tests.serving.traffic import visiting
 
-KILLS: Final = int(os.environ.get("REGULARS_KILLS", "5"))
+KILLS: Final = int(os.environ.get("REGULARS_KILLS", "3"))
 LONGEST_S: Final = 60.0
 """What a kill and the start after it may take."""
 PRELOADED: Final = ["feast", "features.events", "features.product_changes", "features.store"]
