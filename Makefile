@@ -95,7 +95,7 @@ test: install ## The default suite (under 6 minutes on 2 cores)
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: install ## The long tests
-	$(BIN)/pytest -n 2 --dist loadfile -m slow
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 soak: install ## Mixed load for MINUTES (30) and kill -9 at KILLS moments (50), on real servers
 	REGULARS_SOAK_MINUTES=$(MINUTES) $(BIN)/pytest -s -m slow tests/serving/test_soak.py
