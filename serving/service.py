@@ -57,10 +57,6 @@ API = create_app(open_backend)
 class Regulars:
     """Carries the application of serving.app."""
 
-    async def __is_ready__(self) -> bool:
-        backend: Backend = API.state.backend
-        return backend.models.ready
-
 
 class Straight:
     """Hands requests to the API before BentoML routes them."""

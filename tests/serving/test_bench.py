@@ -26,7 +26,6 @@ def test_stages_are_those_of_an_answer(ws: Workspace) -> None:
         "its exposure, a commit for it alone",
         "encode the answer",
     ]
-    assert took["the customer's row (Feast)"] > took["decode the request"]
 
 
 def test_only_stored_customers_are_staged(ws: Workspace) -> None:
