@@ -14,7 +14,7 @@ from typing import Final
 import pandas as pd
 
 from configs.database import Database
-from features.schema import RetailDataset, empty
+from features.schema import empty
 from features.tables import read_table
 from features.workspace import Workspace, WorkspaceError
 
@@ -138,7 +138,7 @@ class EventLog:
         """Write `events`, recorded at `clock()` (UTC), and sync them to disk before returning.
 
         The clock is read while no other process writes, so that events stand in the log by
-        their recorded time: whoever waits for the writers (`absorb`) sees all that is older.
+        their recorded time: whoever waits for the writers (`absorb_events`) sees all that is older.
         An `event_id` that stands already is a duplicate, whatever else it says. Rejected are
         `future_time` (more than CLOCK_SKEW ahead) and `order_known` (another event completed that
         order). Raises sqlite3.Error when the log cannot be written.
@@ -226,23 +226,6 @@ def all_order_lines(ws: Workspace) -> pd.DataFrame:
         stored = empty("order_lines")
     fresh = unknown(logged(ws, "order_lines"), stored)
     return pd.concat([stored, fresh], ignore_index=True) if len(fresh) else stored
-
-
-def absorb(ws: Workspace) -> int:
-    """Bring the log's new orders, refunds and events into the tables; return the lines added.
-
-    Take the cut of a snapshot before this call: what is recorded later is then overlaid.
-    """
-    from features.ingest import ingest
-
-    lines, events = logged(ws, "order_lines"), logged(ws, "events")
-    if events.empty:
-        return 0
-    kept = {str(kind): int(n) for kind, n in lines["line_type"].value_counts().items()}
-    dataset = RetailDataset(
-        source="event log", order_lines=lines, events=events, read=len(lines), kept=kept, dropped={}
-    )
-    return sum(ingest(ws, dataset, from_log=True).kept.values())
 
 
 def logged(ws: Workspace, table: str) -> pd.DataFrame:

@@ -2,12 +2,11 @@
 
 A row says one field of one product, recorded at R. What was said last of a price, availability and
 stock stands until it is said anew. Titles and categories are versions: those recorded before a
-snapshot are in it (`absorb`), those recorded at or after it are read here, on top of it.
+snapshot are in it (`absorb_products`), those recorded at or after it are read here, on top of it.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,10 +15,7 @@ import pandas as pd
 
 from configs.database import Database
 from features.events import microseconds
-from features.ingest import ingest
-from features.schema import TIME, RetailDataset, empty
-from features.tables import generation, read_table
-from features.workspace import Workspace
+from features.schema import TIME
 
 TEXTS: Final = ("title", "category")
 FIELDS: Final = (*TEXTS, "unit_price", "available", "store_stock")
@@ -191,48 +187,6 @@ class ProductChanges:
         """Write all that stands to the new file `path`, to be `carried`."""
         with self._reader.reading() as log:
             log.execute("VACUUM INTO ?", (str(path),))
-
-
-def absorb(ws: Workspace) -> int:
-    """Bring what was said of titles and categories into the table; return the versions added.
-
-    Each is valid from when it was recorded. A product that nobody knew stands from when anything
-    was first said of it. Take the cut of a snapshot before this call.
-    """
-    if not ws.product_changes_db.exists():
-        return 0
-    until = ws.now()
-    with closing(ProductChanges(ws.product_changes_db)) as log:
-        stands = empty("products") if generation(ws) is None else read_table(ws, "products")
-        fresh = _fresh(log.versions(until), stands)
-        if len(fresh):
-            dataset = RetailDataset(
-                source="product changes",
-                order_lines=empty("order_lines"),
-                products=fresh,
-                read=0,
-                kept={},
-                dropped={},
-            )
-            ingest(ws, dataset, from_log=True)
-        log.forget(until)  # the table holds them
-    return len(fresh)
-
-
-def _fresh(told: pd.DataFrame, stands: pd.DataFrame) -> pd.DataFrame:
-    """Return the versions that `told` adds to those that stand: what is not said of, goes on."""
-    key, texts = ["product_id", "valid_from"], ["parent_product_id", *TEXTS]
-    stands = stands[stands["product_id"].isin(told["product_id"])].astype(
-        dict.fromkeys(texts, object)
-    )
-    known = stands.assign(told=False).fillna(dict.fromkeys(texts, ""))  # known to be nothing
-    said = told.assign(parent_product_id=None, told=True)
-    versions = pd.concat([known, said[known.columns]], ignore_index=True)
-    versions = versions.drop_duplicates(key).sort_values(key, ignore_index=True)
-    goes_on = versions.groupby("product_id")[texts].ffill().fillna("")
-    changed = (goes_on != goes_on.groupby(versions["product_id"]).shift()).any(axis=1)
-    fresh = versions[key].join(goes_on.replace("", None))[versions["told"] & changed]
-    return fresh[stands.columns].astype(empty("products").dtypes)
 
 
 def _stored(value: object) -> object:

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features import snapshots
+from features.absorb import absorb_events, absorb_products
 from features.customer_row import LAYOUT, ONLINE_VALUE, ONLINE_VIEW, OtherCode, pack, unpack
 from features.online_rows import OnlineRows
 from features.schema import (
@@ -101,13 +102,11 @@ class FeatureClient:
         same cut of the same rows changes nothing; a cut before the one that stands, or after
         `ws.now()`, raises WorkspaceError.
         """
-        from features import events, product_changes
-
         ws = self.ws
         if as_of > ws.now():
             raise WorkspaceError(f"as_of = {as_of}: the workspace's clock stands at {ws.now()}")
-        events.absorb(ws)
-        product_changes.absorb(ws)
+        absorb_events(ws)
+        absorb_products(ws)
         snapshots.build(ws, as_of=as_of)
         self.apply()
         with ws.lock("online"):

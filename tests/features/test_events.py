@@ -13,15 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.events import (
-    FIRST_REFUND_LINE,
-    Event,
-    EventLog,
-    Item,
-    absorb,
-    all_order_lines,
-    microseconds,
-)
+from features.absorb import absorb_events
+from features.events import FIRST_REFUND_LINE, Event, EventLog, Item, all_order_lines, microseconds
 from features.ingest import ingest
 from features.schema import BadInput, Origin, RetailDataset, empty, validate
 from features.tables import read_table, write_tables
@@ -163,12 +156,12 @@ def test_orders_of_tables_and_log_stand_once(tmp_path: Path) -> None:
 def test_the_log_is_absorbed_once(tmp_path: Path) -> None:
     ws = Workspace.create(tmp_path, clock=f"fixed:{NOON.isoformat()}")
     write_tables(ws, {})
-    assert absorb(ws) == 0
+    assert absorb_events(ws) == 0
     with closing(EventLog(ws.events_db)) as log:
         log.append([order(1, ("a", 1, 2.0), ("b", 1, 2.0))], clock=ws.now)
-        assert (absorb(ws), absorb(ws)) == (2, 0)
+        assert (absorb_events(ws), absorb_events(ws)) == (2, 0)
         log.append([refund("r1", "o1", ("a", 1, 2.0)), order(2, ("c", 1, 2.0))], clock=ws.now)
-        assert absorb(ws) == 2
+        assert absorb_events(ws) == 2
         assert len(read_table(ws, "order_lines")) == len(all_order_lines(ws)) == 4
         assert read_table(ws, "events")["event_id"].tolist() == ["e1", "e2", "r1"]
 
@@ -214,13 +207,13 @@ def test_a_file_leaves_orders_as_they_were_posted(tmp_path: Path) -> None:
     ws = Workspace.create(tmp_path, clock=f"fixed:{(NOON + HOUR).isoformat()}")
     with closing(EventLog(ws.events_db)) as log:
         log.append([FIRST, refund("r2", "o2", ("c", 1, 2.0))], clock=ws.now)
-        assert absorb(ws) == 3
+        assert absorb_events(ws) == 3
         done = ingest(ws, file_of(FIRST, SECOND))
         assert (done.read, done.kept, done.dropped) == (3, {"sale": 1}, {"already_posted": 2})
         assert keys(ws) == [("o1", 1), ("o1", 2), ("o2", 11), ("o2", FIRST_REFUND_LINE)]
         again = ingest(ws, file_of(FIRST, SECOND))
         assert again.dropped == {"already_posted": 2, "already_known": 1}
-        assert (absorb(ws), len(all_order_lines(ws))) == (0, 4)
+        assert (absorb_events(ws), len(all_order_lines(ws))) == (0, 4)
 
 
 def test_what_is_posted_leaves_orders_as_the_file_told_them(tmp_path: Path) -> None:
@@ -229,7 +222,7 @@ def test_what_is_posted_leaves_orders_as_the_file_told_them(tmp_path: Path) -> N
         ingest(ws, file_of(FIRST))
         log.append([FIRST, SECOND], clock=ws.now)
         assert len(all_order_lines(ws)) == 3
-        assert (absorb(ws), absorb(ws)) == (1, 0)
+        assert (absorb_events(ws), absorb_events(ws)) == (1, 0)
         assert keys(ws) == [("o1", 11), ("o1", 12), ("o2", 1)]
         again = ingest(ws, file_of(FIRST))
         assert again.dropped == {"already_known": 2}

@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 
 from features import snapshots
+from features.absorb import absorb_products
 from features.events import microseconds
-from features.product_changes import ProductChange, ProductChanges, Text, Told, absorb
+from features.product_changes import ProductChange, ProductChanges, Text, Told
 from features.store import FeatureClient
 from features.tables import read_table
 from features.workspace import Workspace
@@ -194,7 +195,7 @@ def versions(ws: Workspace, product_id: str) -> list[tuple[int, str | None, str 
 
 
 def test_nothing_said_is_nothing_absorbed(ws: Workspace) -> None:
-    assert absorb(ws) == 0
+    assert absorb_products(ws) == 0
     assert not ws.product_changes_db.exists()
 
 
@@ -202,17 +203,17 @@ def test_each_title_is_a_version_and_the_rest_goes_on(ws: Workspace) -> None:
     tell(ws, "tea", 2, category="drinks")
     tell(ws, "tea", 3, unit_price=3, available=False)
     tell(ws, "tea", 4, title="Green tea")
-    assert absorb(ws) == 2
+    assert absorb_products(ws) == 2
     assert versions(ws, "tea") == [
         (1, "Tea", None),
         (2, "Tea", "drinks"),
         (4, "Green tea", "drinks"),
     ]
-    assert absorb(ws) == 0
+    assert absorb_products(ws) == 0
     tell(ws, "tea", 6, title="Green tea")  # said again
-    assert absorb(ws) == 0
+    assert absorb_products(ws) == 0
     tell(ws, "tea", 7, category="tea")
-    assert absorb(ws) == 1
+    assert absorb_products(ws) == 1
     assert versions(ws, "tea")[-1] == (7, "Green tea", "tea")
 
 
@@ -220,7 +221,7 @@ def test_a_product_that_nobody_knew_stands_from_when_it_was_said(ws: Workspace) 
     tell(ws, "mug", 3, unit_price=4)
     tell(ws, "mug", 5, title="Mug")
     tell(ws, "mug", 6, available=False)
-    assert absorb(ws) == 2
+    assert absorb_products(ws) == 2
     assert versions(ws, "mug") == [(3, None, None), (5, "Mug", None)]
 
 
@@ -228,8 +229,8 @@ def test_only_the_last_text_stays_in_the_log_and_what_is_to_come(ws: Workspace) 
     for day in (2, 3, 4):
         tell(ws, "tea", day, title=f"Tea {day}")
     later = replace(ws, clock=f"fixed:{(DAYS[3] - HOUR).isoformat()}")
-    assert absorb(later) == 2
-    assert absorb(ws) == 1
+    assert absorb_products(later) == 2
+    assert absorb_products(ws) == 1
     assert [title for _, title, _ in versions(ws, "tea")] == ["Tea", "Tea 2", "Tea 3", "Tea 4"]
     with closing(sqlite3.connect(ws.product_changes_db)) as database:
         assert database.execute("SELECT value FROM changes").fetchall() == [("Tea 4",)]
@@ -240,7 +241,7 @@ def test_a_file_told_since_is_replaced_by_what_is_said_again(ws: Workspace) -> N
     from features.schema import RetailDataset, empty
 
     tell(ws, "tea", 2, title="Green tea")
-    absorb(ws)
+    absorb_products(ws)
     told = products(("tea", "2024-03-04", "From a file"))
     ingest(
         ws,
@@ -249,7 +250,7 @@ def test_a_file_told_since_is_replaced_by_what_is_said_again(ws: Workspace) -> N
         ),
     )
     tell(ws, "tea", 5, title="Green tea")
-    assert absorb(ws) == 1
+    assert absorb_products(ws) == 1
     titles = [title for _, title, _ in versions(ws, "tea")]
     assert titles == ["Tea", "Green tea", "From a file", "Green tea"]
 
@@ -258,7 +259,7 @@ def test_a_snapshot_knows_what_was_said_before_it_alone(ws: Workspace) -> None:
     tell(ws, "tea", 3, title="Green tea")
     tell(ws, "mug", 3, title="Mug")
     tell(ws, "tea", 5, title="Black tea")
-    absorb(ws)
+    absorb_products(ws)
     snapshots.build(ws, as_of=DAYS[7])
     client = FeatureClient(ws)
     client.apply()
