@@ -15,7 +15,14 @@ from typing import Any, Final, Self
 
 import httpx
 
-from serving.client_calls import A, Call, Endpoints, ProblemError, retry_after_s
+from serving.client_calls import (
+    A,
+    AwaitedEndpoints,
+    BlockingEndpoints,
+    Call,
+    ProblemError,
+    retry_after_s,
+)
 
 __all__ = ["AsyncClient", "Client", "ProblemError"]
 URL: Final = "http://127.0.0.1:3000"
@@ -23,7 +30,7 @@ LONGEST_WAIT_S: Final = 30.0
 """A service that asks for more patience gets none."""
 
 
-class Client(Endpoints):
+class Client(BlockingEndpoints):
     """Asks the service at `url` with `key`; not given, REGULARS_URL and REGULARS_KEY say which.
 
     Without these it asks this machine's service, without a key. Tries again, up to `retries` times,
@@ -72,7 +79,7 @@ class Client(Endpoints):
         self.close()
 
 
-class AsyncClient(Endpoints):
+class AsyncClient(AwaitedEndpoints):
     """As `Client`; every method is awaited."""
 
     def __init__(

@@ -1,9 +1,9 @@
 """The endpoints as the Python client knows them: a line each, for `Client` and `AsyncClient`."""
 
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import (
-    TYPE_CHECKING,
     Any,
     Concatenate,
     Generic,
@@ -42,9 +42,6 @@ from serving.schemas.recommendations import (
     RecommendationsAnswer,
     RecommendationsRequest,
 )
-
-if TYPE_CHECKING:
-    from serving.client import AsyncClient, Client
 
 P = ParamSpec("P")
 A = TypeVar("A", bound=msgspec.Struct)
@@ -85,12 +82,12 @@ class Call(Generic[P, A]):
     @overload
     def __get__(self, client: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, client: "Client", owner: type) -> Callable[P, A]: ...
+    def __get__(self, client: "BlockingEndpoints", owner: type) -> Callable[P, A]: ...
     @overload
     def __get__(
-        self, client: "AsyncClient", owner: type
+        self, client: "AwaitedEndpoints", owner: type
     ) -> Callable[P, Coroutine[Any, Any, A]]: ...
-    def __get__(self, client: "Client | AsyncClient | None", owner: type) -> Any:
+    def __get__(self, client: "BlockingEndpoints | AwaitedEndpoints | None", owner: type) -> Any:
         """Return the method; of the class, the endpoint itself."""
         if client is None:
             return self
@@ -178,6 +175,22 @@ class Endpoints:
     kill_experiment = Call(
         "POST", "/v1/experiments/{key}:kill", _keyed(KillRequest), ExperimentAnswer, creates=True
     )
+
+
+class BlockingEndpoints(Endpoints, ABC):
+    """The methods of a client that waits for the answer."""
+
+    @abstractmethod
+    def send(self, call: Call[..., A], *asked: Any) -> A:
+        """Send a request of `call` and return the answer."""
+
+
+class AwaitedEndpoints(Endpoints, ABC):
+    """The methods of a client whose answers are awaited."""
+
+    @abstractmethod
+    async def send(self, call: Call[..., A], *asked: Any) -> A:
+        """Send a request of `call` and return the answer."""
 
 
 def retry_after_s(response: httpx.Response) -> float | None:
