@@ -36,9 +36,9 @@ from serving.idempotency import Answered
 from serving.intake import Intake
 from serving.limits import IN_FLIGHT, Deadlines, Limits, Load
 from serving.models import Models
-from serving.predictions import Predictions
+from serving.handlers.predictions import (Predictions)
 from serving.product_intake import ProductIntake
-from serving.similar import Similar
+from serving.handlers.similar import (Similar)
 from serving.trial import Trial
 from serving.versions import Versions
 from serving.vitals import Vitals

@@ -1,29 +1,24 @@
-"""Predictions about customers: up to a thousand in a request, in its order."""
+"""From what is known of customers to predictions about them."""
 
-import asyncio
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
 
 import pandas as pd
 from msgspec.structs import replace
 
 from features.customer_row import activity_frame
 from features.events import EventLog
-from serving.models import Models
 from serving.rows import Customer, StoreUnavailable, age_s, read_customer, staleness
 from serving.schemas.base import FallbackReason, Model
-from serving.schemas.predictions import ChurnRequest, Prediction, PredictionAnswer, Reason
+from serving.schemas.predictions import Prediction, Reason
 from serving.served import Served, predictor
 from training import attributions
 from training.bundle import Bundle
 from training.inputs import encode_rows
 
 logger = logging.getLogger(__name__)
-TURN: Final = 32
-"""Customers read before other requests get their turn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,47 +86,12 @@ def predict(
     return found
 
 
-class Predictions:
-    """Answers for predictions from the served models, the stores and the clock."""
-
-    def __init__(
-        self, models: Models, events: EventLog | None, *, clock: Callable[[], pd.Timestamp]
-    ) -> None:
-        self._models, self._events, self._clock = models, events, clock
-
-    async def churn(self, request: ChurnRequest, *, request_id: str) -> PredictionAnswer:
-        """Return for each customer the probability of no order within the horizon."""
-        now, served = self._clock(), self._models.served
-        asked = []
-        for place, customer_id in enumerate(request.customer_ids):
-            asked.append(read(served, self._events, customer_id, now=now))
-            if place % TURN == TURN - 1:
-                await asyncio.sleep(0)
-        typical_value = None
-        if request.explain:  # 128 times the work
-            predictions = await asyncio.to_thread(predict, served, asked, now=now, explain=True)
-            typical_value = _typical_value(served, now)
-        else:
-            predictions = predict(served, asked, now=now)
-        model, horizon = who(served)
-        return PredictionAnswer(
-            request_id=request_id,
-            model=model,
-            experiments=[],
-            feature_age_s=max((a.age_s for a in asked if a.age_s is not None), default=None),
-            horizon_days=horizon,
-            predictions=predictions,
-            fallback_reason="model_unavailable" if horizon is None else None,
-            typical_value=typical_value,
-        )
-
-
 def _rate(bundle: Bundle | None) -> float | None:
     rate = None if bundle is None else bundle.manifest.metrics.get("churn_rate")
     return None if rate is None or math.isnan(rate) else rate
 
 
-def _typical_value(served: Served, now: pd.Timestamp) -> float | None:
+def typical_value(served: Served, now: pd.Timestamp) -> float | None:
     if served.churn is None or served.catalogue is None or not served.churn.manifest.typical:
         return None
     row = attributions.typical_row(served.churn.manifest.typical, now)

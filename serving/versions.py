@@ -4,15 +4,13 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal, cast
 
 from serving import metrics
 from serving.served import Part, Ranker, Served
+from serving.trial import Trial
 from training.bundle import Bundle, load_bundle
 from training.recommender import Recommender, Relates
-
-if TYPE_CHECKING:
-    from serving.trial import Trial
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +21,7 @@ class Versions:
     A version that cannot be loaded, or fails its trial, is logged and left out.
     """
 
-    def __init__(self, bundles: Path, trial: "Trial", *, device: Literal["cpu", "cuda"]) -> None:
+    def __init__(self, bundles: Path, trial: Trial, *, device: Literal["cpu", "cuda"]) -> None:
         self._folder, self._trial, self._device = bundles, trial, device
         self._loaded: dict[str, Bundle] = {}
 

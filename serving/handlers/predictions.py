@@ -1,0 +1,50 @@
+"""POST /v1/predictions/churn: up to a thousand customers in a request, in its order."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import pandas as pd
+
+from features.events import EventLog
+from serving.models import Models
+from serving.predictions import typical_value, predict, read, who
+from serving.schemas.predictions import ChurnRequest, PredictionAnswer
+
+TURN: Final = 32
+"""Customers read before other requests get their turn."""
+
+
+class Predictions:
+    """Answers for predictions from the served models, the stores and the clock."""
+
+    def __init__(
+        self, models: Models, events: EventLog | None, *, clock: Callable[[], pd.Timestamp]
+    ) -> None:
+        self._models, self._events, self._clock = models, events, clock
+
+    async def churn(self, request: ChurnRequest, *, request_id: str) -> PredictionAnswer:
+        """Return for each customer the probability of no order within the horizon."""
+        now, served = self._clock(), self._models.served
+        asked = []
+        for place, customer_id in enumerate(request.customer_ids):
+            asked.append(read(served, self._events, customer_id, now=now))
+            if place % TURN == TURN - 1:
+                await asyncio.sleep(0)
+        typical = None
+        if request.explain:  # 128 times the work
+            predictions = await asyncio.to_thread(predict, served, asked, now=now, explain=True)
+            typical = typical_value(served, now)
+        else:
+            predictions = predict(served, asked, now=now)
+        model, horizon = who(served)
+        return PredictionAnswer(
+            request_id=request_id,
+            model=model,
+            experiments=[],
+            feature_age_s=max((a.age_s for a in asked if a.age_s is not None), default=None),
+            horizon_days=horizon,
+            predictions=predictions,
+            fallback_reason="model_unavailable" if horizon is None else None,
+            typical_value=typical,
+        )
