@@ -32,13 +32,13 @@ from serving.batches import Batches
 from serving.cards import Cards
 from serving.experiments import Experiments
 from serving.group_commit import GroupCommit
+from serving.handlers.predictions import Predictions
+from serving.handlers.similar import Similar
 from serving.idempotency import Answered
 from serving.intake import Intake
 from serving.limits import IN_FLIGHT, Deadlines, Limits, Load
 from serving.models import Models
-from serving.handlers.predictions import (Predictions)
 from serving.product_intake import ProductIntake
-from serving.handlers.similar import (Similar)
 from serving.trial import Trial
 from serving.versions import Versions
 from serving.vitals import Vitals

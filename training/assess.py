@@ -15,6 +15,7 @@ import pandas as pd
 from configs.loader import Config
 from features.workspace import write_json
 from training.data import TrainingData
+from training.errors import TooManyProducts
 from training.models import ModelSpec, config_class, model_class, spec
 from training.run import Run
 
@@ -96,8 +97,6 @@ def assess(
 
     Goes on from `run.checkpoints`. What `run.on_epoch` raises ends the training.
     """
-    from training.ease import TooManyProducts
-
     done = None if run.checkpoints is None else run.checkpoints / "assessment.json"
     if done is not None and done.exists():
         saved = json.loads(done.read_text())

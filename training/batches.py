@@ -14,7 +14,6 @@ from training.towers import Catalogue, Visitors
 
 if TYPE_CHECKING:
     from training.examples import Examples
-    from training.two_tower import TwoTowerConfig
 
 
 class Batch(NamedTuple):
@@ -31,18 +30,22 @@ def shuffled(
     seen: "Sequence[Examples]",
     catalogues: Sequence[Catalogue],
     *,
-    config: "TwoTowerConfig",
+    batch_size: int,
+    full_softmax_products: int,
+    negatives: int,
     rng: np.random.Generator,
 ) -> Iterator[Batch]:
     """Yield the examples in random order, each batch from one snapshot.
 
-    `catalogues` are those of `seen`; a large one comes as a sample that is drawn for each batch.
+    A batch has about `batch_size` customers. `catalogues` are those of `seen`; one of more than
+    `full_softmax_products` comes as a sample that is drawn for each batch: what the batch bought,
+    and about `negatives` more.
     """
     parts = [
         (number, rows)
         for number, one in enumerate(seen)
         for rows in np.array_split(
-            rng.permutation(len(one.queries)), max(1, round(len(one.queries) / config.batch_size))
+            rng.permutation(len(one.queries)), max(1, round(len(one.queries) / batch_size))
         )
     ]
     for place in rng.permutation(len(parts)):
@@ -52,9 +55,9 @@ def shuffled(
         queries = one.queries[rows]
         width = len(one.products)
         log_q = np.zeros(width, dtype=np.float32)
-        if width > config.full_softmax_products:
+        if width > full_softmax_products:
             drawn = draw(
-                mixed_chances(one.bought.columns, width, negatives=config.negatives),
+                mixed_chances(one.bought.columns, width, negatives=negatives),
                 certain=np.concatenate([bought, queries.history.ravel()]),
                 rng=rng,
             )

@@ -12,18 +12,14 @@ from typing import Any, Final, Literal
 import pydantic
 
 from configs.durable import placing
-from configs.errors import UserError
 from configs.loader import Config
 from features.workspace import write_json
+from training.errors import BundleError
 from training.models import model_class
 from training.recommender import OnDevice, Predictor, Recommender
 
 Name = Literal["recommender", "churn"]
 FILE: Final = "bundle.json"
-
-
-class BundleError(UserError, RuntimeError):
-    """A folder holds no bundle that this code can read; the message names it."""
 
 
 class Manifest(Config):

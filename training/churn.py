@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from configs.loader import Config
 from features.workspace import write_json
-from training.bundle import BundleError
 from training.churn_examples import INPUTS, Examples, examples, select
+from training.errors import BundleError
 from training.inputs import FloatArray, Queries
 from training.run import Run
 

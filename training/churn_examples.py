@@ -10,7 +10,8 @@ import pandas as pd
 
 from features.ages import CUSTOMER_INPUTS
 from training.customer_metrics import churn_metrics
-from training.inputs import FloatArray, IntArray, NotEnoughData
+from training.errors import NotEnoughData
+from training.inputs import FloatArray, IntArray
 from training.recommender import Predictor
 
 if TYPE_CHECKING:

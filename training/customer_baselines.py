@@ -10,8 +10,8 @@ import pydantic
 
 from configs.loader import Config
 from features.workspace import write_json
-from training.bundle import BundleError
 from training.churn_examples import INPUTS, examples, select
+from training.errors import BundleError
 from training.inputs import FloatArray, Queries
 from training.run import Run
 

@@ -7,15 +7,11 @@ import pydantic
 import scipy.linalg
 from scipy.sparse import csr_array
 
-from configs.errors import UserError
+from training.errors import TooManyProducts
 from training.inputs import FloatArray
 from training.item_to_item import ItemToItem, ItemToItemConfig
 
 MOST_PRODUCTS: Final = 20_000
-
-
-class TooManyProducts(UserError, ValueError):
-    """The catalogue is larger than a matrix of all pairs may be; the message names its size."""
 
 
 class EaseConfig(ItemToItemConfig):

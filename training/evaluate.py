@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from training import metrics
-from training.inputs import IntArray, NotEnoughData, Products, Queries
+from training.errors import NotEnoughData
+from training.inputs import IntArray, Products, Queries
 from training.intervals import Ids, Sample
 from training.ranking import Pairs, pairs, rank
 from training.recommender import Recommender, Scorer

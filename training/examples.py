@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from training.data import TrainingData
-from training.inputs import IntArray, NotEnoughData, Products, Queries
+from training.errors import NotEnoughData
+from training.inputs import IntArray, Products, Queries
 from training.ranking import Pairs, pairs
 
 WINDOW: Final = pd.Timedelta(days=28)

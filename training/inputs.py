@@ -13,17 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from configs.errors import UserError
 from features.ages import CUSTOMER_INPUTS, customer_inputs, customer_inputs_of, product_inputs
 from features.customer_row import Row
 from features.schema import DAY_US, HISTORY_LISTS
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
-
-
-class NotEnoughData(UserError, ValueError):
-    """There is nothing to learn from; the message says what is missing."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from training.inputs import NotEnoughData
+from training.errors import NotEnoughData
 
 if TYPE_CHECKING:
     from training.data import TrainingData

@@ -28,8 +28,9 @@ from training.correlations import (
     rank_correlations,
 )
 from training.data import TrainingData
+from training.errors import NotEnoughData
 from training.grids import Grid
-from training.inputs import NotEnoughData, Products, Queries
+from training.inputs import Products, Queries
 from training.intervals import Estimate
 from training.models import model_class, spec
 from training.ranking import BATCH, pairs

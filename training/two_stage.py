@@ -18,9 +18,9 @@ from configs.code import code_digest
 from configs.durable import placing
 from configs.loader import Config
 from features.workspace import write_json
-from training.bundle import BundleError
 from training.candidates import Nominated, Sources, nominator, ranker_inputs
-from training.inputs import FloatArray, NotEnoughData, Products, Queries
+from training.errors import BundleError, NotEnoughData
+from training.inputs import FloatArray, Products, Queries
 from training.models import config_class, model_class
 from training.network_ranker import NetworkConfig, NetworkRanker
 from training.nomination import put_above

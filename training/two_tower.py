@@ -15,8 +15,8 @@ from configs.loader import Config
 from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from features.workspace import write_json
 from training.batches import Batch, shuffled, visitors_of
-from training.bundle import BundleError
 from training.dots import rounded
+from training.errors import BundleError
 from training.inputs import FloatArray, Products, Queries
 from training.losses import new_loss, softmax_loss
 from training.recommender import Scorer
@@ -128,7 +128,14 @@ class TwoTower:
         catalogues = [model._catalogue(one.products) for one in seen]
 
         def batches(rng: np.random.Generator) -> Iterator[Batch]:
-            return shuffled(seen, catalogues, config=config, rng=rng)
+            return shuffled(
+                seen,
+                catalogues,
+                batch_size=config.batch_size,
+                full_softmax_products=config.full_softmax_products,
+                negatives=config.negatives,
+                rng=rng,
+            )
 
         def loss(batch: Batch) -> Tensor:
             candidates = net.candidate(batch.catalogue, id_dropout=config.id_dropout)

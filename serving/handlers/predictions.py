@@ -8,7 +8,7 @@ import pandas as pd
 
 from features.events import EventLog
 from serving.models import Models
-from serving.predictions import typical_value, predict, read, who
+from serving.predictions import predict, read, typical_value, who
 from serving.schemas.predictions import ChurnRequest, PredictionAnswer
 
 TURN: Final = 32

@@ -11,17 +11,11 @@ import numpy as np
 import pytest
 
 from features.ages import CUSTOMER_INPUTS
-from training.bundle import (
-    BundleError,
-    Manifest,
-    copy_bundle,
-    load_bundle,
-    read_manifest,
-    write_bundle,
-)
+from training.bundle import Manifest, copy_bundle, load_bundle, read_manifest, write_bundle
 from training.churn import Churn, ChurnConfig, ChurnNet
 from training.churn_examples import INPUTS
 from training.customer_baselines import Recency
+from training.errors import BundleError
 from training.inputs import Queries
 from training.recommender import Predictor
 

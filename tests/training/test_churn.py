@@ -13,7 +13,8 @@ from tests.training.conftest import DAYS, Shop
 from training.churn import Churn, ChurnConfig
 from training.churn_examples import INPUTS, Orders, examples, predictor_judge, select
 from training.data import TrainingData
-from training.inputs import NotEnoughData, Queries
+from training.errors import NotEnoughData
+from training.inputs import Queries
 from training.run import Run
 
 CONFIG = ChurnConfig(horizon_days=28, epochs=3, hidden=(8,), batch_size=64, lr=0.01)

@@ -8,7 +8,6 @@ import pytest
 
 from tests.contracts import RUN
 from tests.training.conftest import Shop
-from training.bundle import BundleError
 from training.churn_examples import INPUTS, Orders, predictor_judge, select
 from training.customer_baselines import (
     RECENCY,
@@ -18,6 +17,7 @@ from training.customer_baselines import (
     RecencyConfig,
 )
 from training.customer_metrics import auc
+from training.errors import BundleError
 from training.inputs import Queries
 
 

@@ -12,8 +12,8 @@ from tests.features.shop import line, lines, time, workspace
 from tests.training.conftest import Shop
 from training.baselines import Popularity, PopularityConfig
 from training.data import TrainingData
+from training.errors import NotEnoughData
 from training.evaluate import recommender_judge
-from training.inputs import NotEnoughData
 from training.ranking import Pairs, pairs
 
 AT = time("2011-02-01")

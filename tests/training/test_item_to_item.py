@@ -18,9 +18,10 @@ from tests.training.conftest import Shop
 from tests.training.tiny import floats, products, queries
 from training.baselines import Popularity, PopularityConfig
 from training.data import TrainingData
-from training.ease import MOST_PRODUCTS, Ease, EaseConfig, TooManyProducts, ease
+from training.ease import MOST_PRODUCTS, Ease, EaseConfig, ease
+from training.errors import NotEnoughData, TooManyProducts
 from training.evaluate import recommender_judge
-from training.inputs import NotEnoughData, Products
+from training.inputs import Products
 from training.interactions import interactions
 from training.item_to_item import (
     Cosine,

@@ -21,7 +21,7 @@ from training.baselines import Popularity, PopularityConfig
 from training.benchmark_command import app
 from training.correlations import Floats, estimate, means, personal, rank_correlations
 from training.data import TrainingData
-from training.inputs import NotEnoughData
+from training.errors import NotEnoughData
 from training.known_answers import Moment, Recovered, Truth, moments, recovered
 from training.run import Run
 from training.two_tower import TwoTower, TwoTowerConfig

@@ -18,8 +18,8 @@ from tests.features.shop import line, lines, workspace
 from tests.features.shop import time as moment
 from tests.training.conftest import Shop
 from training.churn import ChurnConfig
+from training.errors import NotEnoughData
 from training.fit import fit
-from training.inputs import NotEnoughData
 from training.models import config_class
 from training.spaces import SPACES, Range, changed, setting
 from training.tracking import Tracking

@@ -13,10 +13,9 @@ from tests.contracts import RUN, RecommenderContract
 from tests.training.conftest import Shop
 from tests.training.tiny import products, queries
 from training.baselines import Popularity, PopularityConfig
-from training.bundle import BundleError
 from training.candidates import Sources
+from training.errors import BundleError, NotEnoughData
 from training.evaluate import recommender_judge
-from training.inputs import NotEnoughData
 from training.network_ranker import NetworkConfig
 from training.ranking import top_k
 from training.rebuy import Rebuy

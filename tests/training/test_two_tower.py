@@ -18,10 +18,9 @@ from tests.contracts import RUN, RecommenderContract
 from tests.training.conftest import Shop
 from training.baselines import Popularity, PopularityConfig
 from training.batches import visitors_of
-from training.bundle import BundleError
 from training.data import TrainingData
+from training.errors import BundleError, NotEnoughData
 from training.evaluate import recommender_judge
-from training.inputs import NotEnoughData
 from training.run import Run
 from training.towers import Part, RepeatPath, Visitors
 from training.two_tower import TwoTower, TwoTowerConfig

@@ -1,0 +1,15 @@
+"""What keeps a model from being trained or read; each message names what to do."""
+
+from configs.errors import UserError
+
+
+class BundleError(UserError, RuntimeError):
+    """A folder holds no bundle that this code can read; the message names it."""
+
+
+class TooManyProducts(UserError, ValueError):
+    """The catalogue is larger than a matrix of all pairs may be; the message names its size."""
+
+
+class NotEnoughData(UserError, ValueError):
+    """There is nothing to learn from; the message says what is missing."""
