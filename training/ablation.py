@@ -21,10 +21,10 @@ from features.workspace import Workspace
 from training import towers
 from training.assess import WINDOW_DAYS, Metrics
 from training.evaluate import K, Lists
-from training.grids import Grid
 from training.intervals import Estimate, Sample, compare
 from training.job import Job, prepare
 from training.models import UnknownModel, model_class
+from training.reports.text_table import Grid
 from training.run import Device, Progress, Run
 from training.segments import EVERYONE, Part, Window, look
 from training.tracking import Tracking

@@ -21,7 +21,7 @@ from rich.text import Text
 from training.assess import Metrics
 
 if TYPE_CHECKING:
-    from training.grids import Grid
+    from training.reports.text_table import Grid
 
 console = Console()
 

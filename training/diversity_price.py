@@ -4,7 +4,6 @@ A model learns from what was known before the last window; on that window its li
 again at each level of the `diversity` that a policy or a request may ask for.
 """
 
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import numpy as np
@@ -19,34 +18,23 @@ from training import metrics
 from training.assess import WINDOW_DAYS
 from training.diversity import content_vectors, likeness, mmr, pool_size
 from training.evaluate import LISTS, K, RecommenderJudge
-from training.grids import Grid
+from training.evaluation.results import LEVELS, Price
 from training.inputs import IntArray
 from training.job import Job, prepare
 from training.kept import answer
 from training.models import model_class, spec
 from training.ranking import BATCH, Pairs, top_k
 from training.recommender import Recommender, Scorer
+from training.reports.diversity_plot import draw_price
+from training.reports.panels import svg
+from training.reports.text_table import Grid
 from training.run import Device, Progress, Run
 from training.segments import look
 from training.tracking import Tracking
 
 N = TypeVar("N", bound=np.generic)
-LEVELS: Final = tuple(step / 10 for step in range(11))
 PLOT: Final = "diversity.svg"
 TABLE: Final = "diversity.csv"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Price:
-    """What each level of diversity costs a model and brings, on the last window before `as_of`."""
-
-    model: str
-    as_of: pd.Timestamp
-    timezone: str
-    levels: pd.DataFrame
-    """As `price_of_diversity` returns it."""
-    run_id: str
-    """The MLflow run that holds the table and the plot."""
 
 
 def price(
@@ -181,8 +169,6 @@ def _at(values: npt.NDArray[N], columns: IntArray) -> npt.NDArray[N]:
 
 def _log(tracking: Tracking, found: Price, config: Config) -> None:
     """Log settings, table and plot."""
-    from training.plots import draw_price, svg
-
     tracking.log_params(found.run_id, config.model_dump(mode="json"))
     tracking.client.log_text(found.run_id, found.levels.to_csv(index=False), TABLE)
     with draw_price(found) as figure:

@@ -11,7 +11,7 @@ from training.options import AsOf, ConfigFile, DeviceName, Model, Overrides, See
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from training.rolling import Evaluation
+    from training.evaluation.results import Evaluation
 
 
 def evaluate(

@@ -1,12 +1,12 @@
 """The tables of an evaluation as text, for the console and for Markdown alike."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from training.evaluate import LISTS, K
+from training.evaluation.results import Evaluation
 from training.intervals import Comparison, Estimate
-from training.rolling import Evaluation
+from training.reports.text_table import Grid
 from training.segments import EVERYONE, LABELS, NEWCOMERS, Part
 
 NDCG: Final = f"ndcg_at_{K}"
@@ -31,15 +31,6 @@ SHORT: Final = {
     "age_older": "91+ d",
 }
 """The segments as the console has room for them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grid:
-    """A table of text; the first column names its rows."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 def headline(found: Evaluation) -> Iterator[Grid]:

@@ -29,12 +29,12 @@ from training.correlations import (
 )
 from training.data import TrainingData
 from training.errors import NotEnoughData
-from training.grids import Grid
 from training.inputs import Products, Queries
 from training.intervals import Estimate
 from training.models import model_class, spec
 from training.ranking import BATCH, pairs
 from training.recommender import Recommender
+from training.reports.text_table import Grid
 from training.run import Device, Progress, Run
 
 ACTIVE_DAYS: Final = 90

@@ -8,11 +8,11 @@ from typing import Any, Final
 from training import grids
 from training.curves import draw_curves
 from training.evaluate import LISTS, K
-from training.grids import Grid
+from training.evaluation.results import Evaluation
 from training.intervals import DRAWS, Comparison
 from training.models import config_class
 from training.plots import draw_models, draw_segments, draw_windows
-from training.rolling import Evaluation
+from training.reports.text_table import Grid
 from training.segments import BUYER_DAYS, EVERYONE, NEWCOMERS, Part
 from training.tracking import Tracking
 

@@ -8,66 +8,23 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import pandas as pd
 
 from configs.code import code_digest
 from configs.loader import Config
 from features.workspace import Workspace
-from training.assess import WINDOW_DAYS, Metrics
+from training.assess import WINDOW_DAYS
 from training.commit import git_commit
+from training.evaluation.results import Baselines, Evaluation, Origin
 from training.intervals import Comparison, Sample, compare
 from training.job import Job, prepare
 from training.kept import answer
 from training.models import MODELS, config_class, spec
+from training.report import log_report
 from training.run import Device, Progress
 from training.segments import Part, look
 from training.tracking import Tracking
-
-Baselines = Literal["default", "all"]
-"""Those of the model's spec, or every other recommender."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """One window: everything in it was learned from what was known before its start."""
-
-    start: pd.Timestamp
-    end: pd.Timestamp
-    data_digest: str
-    """Of all rows known before `end`."""
-    customers: int
-    newcomers: int
-    epochs: dict[str, int]
-    """The number chosen, by model that counts them."""
-    history: dict[int, Metrics]
-    """The metrics of the first model by epoch, if it counts them."""
-    parts: dict[Part, Comparison]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """What the windows say of a model and its baselines."""
-
-    model: str
-    config: Config
-    seed: int
-    as_of: pd.Timestamp
-    timezone: str
-    git_commit: str
-    asked: Baselines
-    baselines: tuple[str, ...]
-    windows: tuple[Origin, ...]  # oldest first
-    parts: dict[Part, Comparison]
-    """Of one window its own, of several the mean."""
-    run_id: str
-    """The MLflow run that holds all this and the report."""
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The model and its baselines."""
-        return (self.model, *self.baselines)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +53,6 @@ def evaluate(
     one MLflow run. Raises UnknownModel for what is no recommender, NotEnoughData or WorkspaceError
     where a window has nothing to learn from or to measure.
     """
-    from training.report import log_report
-
     told = progress or Progress()
     names = (model, *_baselines(model, baselines))
 

@@ -25,7 +25,7 @@ from configs.durable import replacing
 from configs.errors import UserError
 
 if TYPE_CHECKING:
-    from training.grids import Grid
+    from training.reports.text_table import Grid
 
 CUSTOMERS: Final = 1250
 PRODUCTS: Final = 500
@@ -139,7 +139,7 @@ def write_costs(costs: Sequence[Cost], output: Path) -> None:
 
 def grid(costs: Sequence[Cost]) -> "Grid":
     """Return the costs as a table: a row a size and stage, ratios to the first size beside."""
-    from training.grids import Grid
+    from training.reports.text_table import Grid
 
     rows = [
         (

@@ -18,10 +18,13 @@ from configs.code import code_digest
 from configs.durable import placing
 from configs.loader import Config
 from features.workspace import write_json
+from training.baselines import OwnPurchases, OwnPurchasesConfig, Popularity, PopularityConfig
 from training.candidates import Nominated, Sources, nominator, ranker_inputs
+from training.ease import Ease, EaseConfig
 from training.errors import BundleError, NotEnoughData
+from training.ials import IALS, IALSConfig
 from training.inputs import FloatArray, Products, Queries
-from training.models import config_class, model_class
+from training.item_to_item import Cosine, CosineConfig, RP3Beta, RP3BetaConfig
 from training.network_ranker import NetworkConfig, NetworkRanker
 from training.nomination import put_above
 from training.ranker import Ranker, RankerExamples
@@ -30,7 +33,7 @@ from training.rebuy import Rebuy
 from training.recommender import OnDevice, Recommender, Related, Relates, Scorer
 from training.run import Run
 from training.tree_ranker import TreeRanker, TreesConfig
-from training.two_tower import TwoTowerConfig
+from training.two_tower import TwoTower, TwoTowerConfig
 
 if TYPE_CHECKING:
     from training.data import TrainingData
@@ -38,6 +41,16 @@ if TYPE_CHECKING:
 SETTINGS: Final = "two_stage.json"
 WINDOW: Final = pd.Timedelta(days=28)
 Source = Literal["two_tower", "ease", "cosine", "rp3beta", "ials", "own_purchases", "popularity"]
+SOURCES: Final[dict[Source, tuple[type[Recommender], type[Config]]]] = {
+    "two_tower": (TwoTower, TwoTowerConfig),
+    "ease": (Ease, EaseConfig),
+    "cosine": (Cosine, CosineConfig),
+    "rp3beta": (RP3Beta, RP3BetaConfig),
+    "ials": (IALS, IALSConfig),
+    "own_purchases": (OwnPurchases, OwnPurchasesConfig),
+    "popularity": (Popularity, PopularityConfig),
+}
+"""Each source's class and config."""
 RANKERS: Final[dict[str, type[Ranker]]] = {"network": NetworkRanker, "trees": TreeRanker}
 
 
@@ -255,7 +268,7 @@ def _fit_sources(
         name: _fitted(
             name,
             data,
-            config=config.two_tower if name == "two_tower" else config_class(name)(),
+            config=config.two_tower if name == "two_tower" else SOURCES[name][1](),
             seed=seed,
             run=run,
         )
@@ -282,7 +295,7 @@ def _fitted(
         checkpoints=None if run.checkpoints is None else run.checkpoints / key,
         device=run.device,
     )
-    model: Recommender = model_class(name).fit(data, config=config, seed=seed, run=own)
+    model: Recommender = SOURCES[name][0].fit(data, config=config, seed=seed, run=own)
     if folder is not None:
         with placing(folder) as aside:
             model.save(aside)
@@ -290,4 +303,4 @@ def _fitted(
 
 
 def _load(name: str, folder: Path) -> Recommender:
-    return cast(Recommender, model_class(name).load(folder))
+    return cast(Recommender, SOURCES[name][0].load(folder))

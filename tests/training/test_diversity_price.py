@@ -10,12 +10,14 @@ from typer.testing import CliRunner
 from tests.training.conftest import Shop
 from training.__main__ import app
 from training.baselines import OwnPurchases, OwnPurchasesConfig
-from training.diversity_price import LEVELS, PLOT, TABLE, Price, price, price_of_diversity
+from training.diversity_price import PLOT, TABLE, price, price_of_diversity
 from training.evaluate import recommender_judge
+from training.evaluation.results import LEVELS, Price
 from training.job import prepare
 from training.kept import answer
 from training.models import UnknownModel
-from training.plots import draw_price, svg
+from training.reports.diversity_plot import draw_price
+from training.reports.panels import svg
 from training.segments import look
 from training.tracking import open_client
 from training.two_tower import TwoTowerConfig

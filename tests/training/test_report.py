@@ -6,8 +6,8 @@ import pytest
 from tests.features.shop import time
 from training import grids, report
 from training.baselines import OwnPurchasesConfig
+from training.evaluation.results import Evaluation, Origin
 from training.intervals import Comparison, Estimate
-from training.rolling import Evaluation, Origin
 from training.segments import EVERYONE, NEWCOMERS, Part
 from training.two_tower import TwoTowerConfig
 

@@ -12,9 +12,10 @@ from configs.code import code_digest
 from tests.training.conftest import DAYS, Shop
 from training.baselines import OwnPurchases, OwnPurchasesConfig, Popularity, PopularityConfig
 from training.evaluate import recommender_judge
+from training.evaluation.results import Evaluation
 from training.models import UnknownModel
 from training.report import FILE
-from training.rolling import Evaluation, evaluate
+from training.rolling import evaluate
 from training.run import Progress
 from training.segments import EVERYONE, Part
 from training.tracking import Tracking

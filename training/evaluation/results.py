@@ -1,0 +1,71 @@
+"""What an evaluation finds: the figures of a model and its baselines, by window and segment."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import pandas as pd
+
+from configs.loader import Config
+from training.assess import Metrics
+from training.intervals import Comparison
+from training.segments import Part
+
+Baselines = Literal["default", "all"]
+"""Those of the model's spec, or every other recommender."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """One window: everything in it was learned from what was known before its start."""
+
+    start: pd.Timestamp
+    end: pd.Timestamp
+    data_digest: str
+    """Of all rows known before `end`."""
+    customers: int
+    newcomers: int
+    epochs: dict[str, int]
+    """The number chosen, by model that counts them."""
+    history: dict[int, Metrics]
+    """The metrics of the first model by epoch, if it counts them."""
+    parts: dict[Part, Comparison]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What the windows say of a model and its baselines."""
+
+    model: str
+    config: Config
+    seed: int
+    as_of: pd.Timestamp
+    timezone: str
+    git_commit: str
+    asked: Baselines
+    baselines: tuple[str, ...]
+    windows: tuple[Origin, ...]  # oldest first
+    parts: dict[Part, Comparison]
+    """Of one window its own, of several the mean."""
+    run_id: str
+    """The MLflow run that holds all this and the report."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The model and its baselines."""
+        return (self.model, *self.baselines)
+
+
+LEVELS: Final = tuple(step / 10 for step in range(11))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What each level of diversity costs a model and brings, on the last window before `as_of`."""
+
+    model: str
+    as_of: pd.Timestamp
+    timezone: str
+    levels: pd.DataFrame
+    """As `price_of_diversity` returns it."""
+    run_id: str
+    """The MLflow run that holds the table and the plot."""

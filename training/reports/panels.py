@@ -1,0 +1,39 @@
+"""What the plots of an evaluation share: a panel a list, colours, error bars."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from training.evaluate import LISTS
+from training.evaluation.results import Evaluation, Price
+from training.intervals import Estimate
+
+OWN, BEST, OTHER = "C0", "0.25", "0.65"  # colours
+
+
+def svg(figure: Figure) -> str:
+    """Return `figure` as SVG: the same text for the same figure, without a date or random ids."""
+    text = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "regulars", "svg.fonttype": "none"}):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()
+
+
+@contextmanager
+def panels_by_list(
+    found: Evaluation | Price, title: str, height: float
+) -> Iterator[tuple[Figure, tuple[Axes, ...]]]:
+    """Give a figure with a panel a list."""
+    with mpl.rc_context({"font.size": 9}):
+        figure = Figure(figsize=(10, height), layout="constrained")
+        figure.suptitle(f"{title}, before {found.as_of.tz_convert(found.timezone).date()}")
+        yield figure, tuple(figure.subplots(1, len(LISTS)))
+
+
+def error_bars(means: list[Estimate]) -> list[list[float]]:
+    """Return how far the intervals reach below and above the means."""
+    return [[m.value - m.low for m in means], [m.high - m.value for m in means]]

@@ -1,0 +1,12 @@
+"""A table of text, for the console and for Markdown alike."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A table of text; the first column names its rows."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
