@@ -122,7 +122,8 @@ def scale(
 
         from rich.console import Console
 
-        from training.scale import Cost, grid, known_sizes, measure, write_costs
+        from training.scale import grid, known_sizes, measure, write_costs
+        from training.scale_costs import Cost
 
         known = known_sizes(sizes)
         costs: list[Cost] = []

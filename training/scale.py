@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from io import TextIOWrapper
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,37 +23,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from configs.durable import replacing
 from configs.errors import UserError
+from training.scale_costs import STAGES, Cost
 
 if TYPE_CHECKING:
     from training.reports.text_table import Grid
 
-CUSTOMERS: Final = 1250
-PRODUCTS: Final = 500
-DAYS: Final = 730
-STAGES: Final = ("simulate", "build", "train", "score")
-"""The processes of a size; `train` gives two costs, its own and that of one more `epoch`."""
 MEASURED: Final = ("rows", "wall_seconds", "cpu_seconds", "peak_mb")
 
 
 class ScaleError(UserError, RuntimeError):
     """A size cannot be measured; the message says why."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """What one stage took at one size."""
-
-    size: float
-    customers: int
-    products: int
-    stage: str
-    rows: int
-    """Order lines, rows of snapshots and places of lists made, or purchases learned from."""
-    wall_seconds: float
-    cpu_seconds: float
-    """Of all threads, in user and system mode."""
-    peak_mb: float
-    """The largest resident memory of the stage's process, in 10^6 bytes."""
 
 
 def known_sizes(text: str) -> list[float]:
@@ -69,15 +48,6 @@ def known_sizes(text: str) -> list[float]:
     if len(set(sizes)) < len(sizes) or not all(0 < size < math.inf for size in sizes):
         raise ScaleError(f"sizes = {text!r}: different numbers above 0, such as 1,4,16")
     return sizes
-
-
-def shape(size: float) -> tuple[int, int]:
-    """Return the numbers of customers and of products of a shop of `size`.
-
-    >>> shape(4)
-    (5000, 1000)
-    """
-    return round(CUSTOMERS * size), round(PRODUCTS * math.sqrt(size))
 
 
 def measure(

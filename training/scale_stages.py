@@ -18,7 +18,7 @@ from features.workspace import Workspace
 from training import score
 from training.data import TrainingData
 from training.run import Run
-from training.scale import DAYS, Cost, shape
+from training.scale_costs import DAYS, Cost, shape
 from training.two_tower import TwoTower, TwoTowerConfig
 
 MODEL: Final = "two_tower"

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from features.workspace import Workspace
 from training.benchmark_command import app
-from training.scale import Cost, ScaleError, grid, known_sizes, measure, ratios, shape, write_costs
+from training.scale import ScaleError, grid, known_sizes, measure, ratios, write_costs
+from training.scale_costs import Cost, shape
 
 RUNNER = CliRunner()
 ONE = Cost(
