@@ -22,7 +22,7 @@ from training.evaluation.results import LEVELS, Price
 from training.inputs import IntArray
 from training.job import Job, prepare
 from training.kept import answer
-from training.models import model_class, spec
+from training.models import recommender_class, spec
 from training.ranking import BATCH, Pairs, top_k
 from training.recommender import Recommender, Scorer
 from training.reports.diversity_plot import draw_price
@@ -87,7 +87,7 @@ def _price(job: Job, *, device: Device, told: Progress) -> pd.DataFrame:
         parts=job.ws.parts,
         device=device,
     )
-    fitted = model_class(job.model).fit(job.past, config=config, seed=job.seed, run=run)
+    fitted = recommender_class(job.model).fit(job.past, config=config, seed=job.seed, run=run)
     return price_of_diversity(fitted, window.judge)
 
 

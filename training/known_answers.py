@@ -31,7 +31,7 @@ from training.data import TrainingData
 from training.errors import NotEnoughData
 from training.inputs import Products, Queries
 from training.intervals import Estimate
-from training.models import model_class, spec
+from training.models import recommender_class, spec
 from training.ranking import BATCH, pairs
 from training.recommender import Recommender
 from training.reports.text_table import Grid
@@ -127,7 +127,7 @@ def known_answers(
                     parts=ws.parts,
                     device=device,
                 )
-                model = model_class(name).fit(moment.data, config=config, seed=seed, run=run)
+                model = recommender_class(name).fit(moment.data, config=config, seed=seed, run=run)
                 scores.append(moment.scores(model))
             found[name] = recovered(scores, [moment.truth for moment in both], seed=seed)
             progress.on_model(place, len(models))

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from configs.errors import UserError
 from configs.loader import Config
+from training.recommender import Predictor, Recommender
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +110,15 @@ def spec(name: str, *, registered: str | None = None) -> ModelSpec:
     return MODELS[name]
 
 
-def model_class(name: str) -> Any:
-    """Return the class of model `name`: a Recommender or a Predictor with `fit`."""
-    return _find(spec(name).where)
+def model_class(name: str) -> type[Recommender] | type[Predictor]:
+    """Return the class of model `name`."""
+    found: type[Recommender] | type[Predictor] = _find(spec(name).where)
+    return found
+
+
+def recommender_class(name: str) -> type[Recommender]:
+    """Return the class of recommender `name`. Raises UnknownModel, also for a predictor's name."""
+    return cast(type[Recommender], _find(spec(name, registered="recommender").where))
 
 
 def config_class(name: str) -> type[Config]:

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 from training.inputs import FloatArray, IntArray, Products, Queries
+
+if TYPE_CHECKING:
+    from training.data import TrainingData
+    from training.run import Run
 
 Scorer = Callable[[Queries], FloatArray]
 """Takes B queries whose history indexes the scorer's products; gives scores (B, C)."""
@@ -16,6 +20,14 @@ class Recommender(Protocol):
     """Ranks a catalogue for customers. Every recommender, popularity included, can be a version."""
 
     name: ClassVar[str]
+
+    @classmethod
+    def fit(cls, data: "TrainingData", *, config: Any, seed: int, run: "Run") -> Self:
+        """Train on what was known before `data.as_of`, by `config`, the model's own class of it.
+
+        The same data, config and seed give the same bits. Raises NotEnoughData.
+        """
+        ...
 
     def scorer(self, products: Products) -> Scorer:
         """Compute what depends on `products` alone, once; return the function of the queries."""
@@ -57,6 +69,14 @@ class Predictor(Protocol):
 
     name: ClassVar[str]
     horizon_days: int
+
+    @classmethod
+    def fit(cls, data: "TrainingData", *, config: Any, seed: int, run: "Run") -> Self:
+        """Train on what was known before `data.as_of`, by `config`, the model's own class of it.
+
+        The same data, config and seed give the same bits. Raises NotEnoughData.
+        """
+        ...
 
     def predict(self, queries: Queries) -> FloatArray:
         """Return predictions (B,)."""

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 SETTINGS: Final = "two_stage.json"
 WINDOW: Final = pd.Timedelta(days=28)
 Source = Literal["two_tower", "ease", "cosine", "rp3beta", "ials", "own_purchases", "popularity"]
-SOURCES: Final[dict[Source, tuple[type[Recommender], type[Config]]]] = {
+SOURCES: Final[dict[str, tuple[type[Recommender], type[Config]]]] = {
     "two_tower": (TwoTower, TwoTowerConfig),
     "ease": (Ease, EaseConfig),
     "cosine": (Cosine, CosineConfig),
@@ -303,4 +303,4 @@ def _fitted(
 
 
 def _load(name: str, folder: Path) -> Recommender:
-    return cast(Recommender, SOURCES[name][0].load(folder))
+    return SOURCES[name][0].load(folder)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from configs.loader import Config
 from features.ages import CUSTOMER_INPUTS, customer_inputs
 from features.customer_row import activity_frame
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES
@@ -25,8 +26,10 @@ from training.attributions import (
 from training.churn import Churn, ChurnConfig
 from training.churn_examples import ACTIVE_DAYS
 from training.customer_baselines import Recency, RecencyConfig
+from training.data import TrainingData
 from training.inputs import FloatArray, Queries
 from training.recommender import Predictor
+from training.run import Run
 
 AT = pd.Timestamp("2024-03-01T00:00:00Z").as_unit("us")
 PLAYERS = list(FEATURES)
@@ -42,6 +45,10 @@ class Known:
     product: bool
     name: ClassVar[str] = "known"
     horizon_days: int = 90
+
+    @classmethod
+    def fit(cls, data: TrainingData, *, config: Config, seed: int, run: Run) -> Self:
+        raise NotImplementedError
 
     def predict(self, queries: Queries) -> FloatArray:
         returns, season = (
