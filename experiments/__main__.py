@@ -145,7 +145,7 @@ def power(
     """Say how many customers it takes to find a lift, from this shop's own past."""
     with user_errors():
         from experiments.power import plan
-        from features.events import all_order_lines
+        from features.logs.events import all_order_lines
 
         ws, experiment = _open(home), _load(definition, overrides)
         at = ws.cut(as_of)

@@ -12,7 +12,7 @@ import msgspec
 import pandas as pd
 
 from configs.database import Database
-from features.events import microseconds
+from features.times import microseconds
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from experiments.analysis import Analysis, analyze, timeline
 from experiments.definition import ExperimentError, status
 from experiments.exposures import DATABASE, read
 from experiments.report import as_json, plain, plot
-from features.events import all_order_lines
+from features.logs.events import all_order_lines
 from features.workspace import Workspace, write_json
 
 

@@ -14,10 +14,10 @@ from experiments.definition import Experiment, ExperimentError, bundle_folder, s
 from experiments.exposures import DATABASE, read
 from experiments.readout import read_out
 from experiments.simulation import ClosedLoop, assigned, single_visits, true_effects
-from features.events import EventLog
-from features.overlay import overlay
+from features.logs.events import EventLog
+from features.online.client import FeatureClient, online_products
+from features.online.overlay import overlay
 from features.simulator import World
-from features.store import FeatureClient, online_products
 from features.workspace import Workspace, write_json
 from training.bundle import load_bundle
 from training.inputs import encode_products, encode_rows

@@ -103,7 +103,7 @@ def build(*, as_of: AsOf = None, home: Home = HOME) -> None:
     """Make the feature snapshots up to a cut, and the Feast objects that read them."""
     with user_errors(), Progress(console=console) as progress:
         from features import snapshots
-        from features.store import FeatureClient
+        from features.online.client import FeatureClient
 
         ws = Workspace.open(home)
         task = progress.add_task("Snapshots", total=None)
@@ -121,7 +121,7 @@ def build(*, as_of: AsOf = None, home: Home = HOME) -> None:
 def materialize(*, as_of: AsOf = None, home: Home = HOME) -> None:
     """Take in the event log, build, and put the cut's features where serving reads them."""
     with user_errors(), console.status("Bringing features to the online store"):
-        from features.store import FeatureClient
+        from features.online.client import FeatureClient
 
         ws = Workspace.open(home)
         cut = ws.cut(as_of)

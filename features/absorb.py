@@ -4,9 +4,9 @@ from contextlib import closing
 
 import pandas as pd
 
-from features.events import logged
 from features.ingest import ingest
-from features.product_changes import (
+from features.logs.events import logged
+from features.logs.product_changes import (
     TEXTS,
     ProductChanges,
 )

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 from rich.table import Table
 
-from features.events import FIRST_REFUND_LINE, logged, unknown
+from features.logs.events import FIRST_REFUND_LINE, logged, unknown
 from features.schema import TABLES, TIMES, BadInput, Origin, RetailDataset, empty, validate
 from features.tables import generation, read_table, remove_leftovers, write_tables
 from features.workspace import Workspace

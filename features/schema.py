@@ -120,8 +120,6 @@ HISTORY_LENGTH: Final = 400  # purchases (customer, order, product), newest firs
 HISTORY_LISTS: Final = ("recent_products", "recent_timestamps", "recent_values")
 RETURN_LISTS: Final = ("returned_products", "returned_timestamps")
 RETURN_DAYS: Final = 365
-DAY_US: Final = 86_400_000_000
-"""Microseconds of a day, in which stored times are told."""
 SALES_COUNTS: Final = (
     *(f"units_{days}d" for days in (3, 7, 28, 90)),
     *(f"buyers_{days}d" for days in (3, 7, 28, 90)),

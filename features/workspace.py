@@ -166,22 +166,22 @@ class Workspace:
 
     @property
     def feast(self) -> Path:
-        """Feast registry and online store (features.store)."""
+        """Feast registry and online store (features.online.client)."""
         return self.home / "feast"
 
     @property
     def online(self) -> Path:
-        """What materialize made for serving: `current.json` (features.store)."""
+        """What materialize made for serving: `current.json` (features.online.client)."""
         return self.home / "online"
 
     @property
     def events_db(self) -> Path:
-        """The event log (features.events)."""
+        """The event log (features.logs.events)."""
         return self.home / "events.db"
 
     @property
     def product_changes_db(self) -> Path:
-        """What was said of products (features.product_changes)."""
+        """What was said of products (features.logs.product_changes)."""
         return self.home / "product_changes.db"
 
     @property

@@ -14,7 +14,7 @@ import pandas as pd
 from msgspec.structs import replace
 
 from experiments.exposures import Exposure
-from features.events import EventLog
+from features.logs.events import EventLog
 from serving.drafts import draft as draft_of
 from serving.drafts import scored
 from serving.group_commit import GroupCommit

@@ -23,8 +23,8 @@ from typing import Final, Literal, Self, cast, get_args
 
 from configs.loader import ConfigError, load_config
 from experiments.exposures import DATABASE, ExposureLog
-from features.events import EventLog
-from features.product_changes import ProductChanges, Told
+from features.logs.events import EventLog
+from features.logs.product_changes import ProductChanges, Told
 from features.workspace import Workspace, WorkspaceError
 from serving.access import Access
 from serving.answers import Recommendations

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from features.events import EventLog
-from features.schema import DAY_US
+from features.logs.events import EventLog
+from features.times import DAY_US
 from serving.models import Models
 from serving.predictions import predict, read, who
 from serving.rows import Customer

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.ages import NEVER_DAYS, PRODUCT_INPUTS
-from features.events import microseconds
-from features.product_changes import Text, Told
+from features.logs.product_changes import Text, Told
+from features.model_inputs import NEVER_DAYS, PRODUCT_INPUTS
+from features.times import microseconds
 from training.inputs import Products, encode_products
 from training.slates import BoolArray, Shelf
 

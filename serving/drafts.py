@@ -11,8 +11,8 @@ import pandas as pd
 from msgspec.structs import replace
 
 from experiments.assignment import assign
-from features.events import EventLog, microseconds
-from features.schema import DAY_US
+from features.logs.events import EventLog
+from features.times import DAY_US, microseconds
 from serving.catalogue import Catalogue
 from serving.lists import Draft
 from serving.rows import (

@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 import pandas as pd
 
-from features.events import EPOCH, Event, EventLog, Item
+from features.logs.events import Event, EventLog, Item
+from features.times import EPOCH
 from serving.parts import decode_part
 from serving.problems import Problem
 from serving.schemas.base import FieldError

@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from experiments.definition import running
-from features.product_changes import ProductChanges, Told
+from features.logs.product_changes import ProductChanges, Told
 from features.workspace import Workspace, write_json
 from serving import metrics
 from serving.catalogue import Catalogue, catalogue_of, holds, restocked
@@ -195,7 +195,7 @@ class Models:
     def _catalogue(self) -> Catalogue | None:
         if not (self._ws.online / "current.json").exists():
             return None
-        from features.store import online_products
+        from features.online.client import online_products
 
         as_of, rows = online_products(self._ws)
         return catalogue_of(rows, as_of, told=self._told, standing=self.served.catalogue)
@@ -203,7 +203,7 @@ class Models:
     def _store(self) -> OnlineStore | None:
         if self._stores is None or not (self._stores.online / "current.json").exists():
             return None
-        from features.store import FeatureClient
+        from features.online.client import FeatureClient
 
         stores, client = self._stores, self.served.store
         if client is None:

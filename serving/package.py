@@ -23,7 +23,7 @@ import yaml
 
 from configs.loader import load_config
 from experiments.definition import running
-from features.product_changes import ProductChanges
+from features.logs.product_changes import ProductChanges
 from features.workspace import Workspace, write_json
 from serving.backend import PACKAGED, POLICY
 from serving.launch import SERVICE, LaunchError

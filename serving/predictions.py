@@ -9,7 +9,7 @@ import pandas as pd
 from msgspec.structs import replace
 
 from features.customer_row import activity_frame
-from features.events import EventLog
+from features.logs.events import EventLog
 from serving.rows import Customer, StoreUnavailable, age_s, read_customer, staleness
 from serving.schemas.base import FallbackReason, Model
 from serving.schemas.predictions import Prediction, Reason

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 import pandas as pd
 
-from features.product_changes import FIELDS, ProductChange, ProductChanges
+from features.logs.product_changes import FIELDS, ProductChange, ProductChanges
 from serving.parts import decode_part
 from serving.problems import Problem
 from serving.schemas.products import Product, ProductParts, ProductResult, ProductsAnswer

@@ -8,9 +8,10 @@ from typing import Any, Final, Protocol
 import pandas as pd
 
 from features.customer_row import Row
-from features.events import Event, EventLog, microseconds
-from features.overlay import overlay
-from features.schema import DAY_US, RETURN_LISTS
+from features.logs.events import Event, EventLog
+from features.online.overlay import overlay
+from features.schema import RETURN_LISTS
+from features.times import DAY_US, microseconds
 from serving.schemas.base import FallbackReason
 
 STALE_US: Final = 8 * DAY_US
@@ -20,7 +21,7 @@ SESSION_US: Final = 30 * 60_000_000
 
 
 class OnlineStore(Protocol):
-    """Where stored rows come from (`features.store.FeatureClient`)."""
+    """Where stored rows come from (`features.online.client.FeatureClient`)."""
 
     def online_customer(self, customer_id: str) -> dict[str, Any] | None:
         """Return the stored row (features.customer_row); None for an unknown customer."""

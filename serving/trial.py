@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.customer_row import Row
-from features.events import EventLog
-from features.schema import DAY_US
+from features.logs.events import EventLog
+from features.times import DAY_US
 from serving.drafts import draft, scored
 from serving.lists import items, policy_of
 from serving.predictions import Asked, predict, read

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from features import snapshots
+from features.online.client import FeatureClient
 from features.simulator import World, WorldConfig
-from features.store import FeatureClient
 from tests.contracts import RUN
 from tests.features.shop import customers, line, lines, products, workspace
 from training.baselines import OwnPurchasesConfig, PopularityConfig

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.events import microseconds
+from features.online.client import FeatureClient, online_products
 from features.simulator import World, WorldConfig
-from features.store import FeatureClient, online_products
 from features.tables import write_tables
+from features.times import microseconds
 from features.workspace import Workspace
 from tests.features.shop import stored
 from tests.serving.test_server import server

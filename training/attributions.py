@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.ages import customer_inputs
-from features.events import microseconds
+from features.model_inputs import customer_inputs
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES
+from features.times import microseconds
 from training.churn_examples import ACTIVE_DAYS
 from training.inputs import FloatArray, Queries
 from training.recommender import Predictor

@@ -8,7 +8,7 @@ import numpy as np
 import pydantic
 
 from configs.loader import Config
-from features.ages import PRODUCT_INPUTS
+from features.model_inputs import PRODUCT_INPUTS
 from features.workspace import write_json
 from training.inputs import FloatArray, Products, Queries
 from training.purchases import add_left, faded_history

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from training.baselines import OwnPurchases, Popularity
 from training.dots import DotScorer, Rough
 from training.inputs import FloatArray, Products, Queries

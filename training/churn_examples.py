@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from features.ages import CUSTOMER_INPUTS
+from features.model_inputs import CUSTOMER_INPUTS
 from training.customer_metrics import churn_metrics
 from training.errors import NotEnoughData
 from training.inputs import FloatArray, IntArray

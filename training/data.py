@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from features import snapshots
-from features.ages import customer_inputs
-from features.store import FeatureClient
+from features.model_inputs import customer_inputs
+from features.online.client import FeatureClient
 from features.workspace import Workspace
 from training.inputs import FloatArray, Products, Queries, encode_products, encode_queries
 

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from configs.compiled import Plain, compiled, compiled_loosely
 from configs.loader import Config
-from features.ages import PRODUCT_INPUTS
+from features.model_inputs import PRODUCT_INPUTS
 from features.workspace import write_json
 from training.dots import Asked, DotScorer
 from training.inputs import FloatArray, Products, Queries

@@ -13,9 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.ages import CUSTOMER_INPUTS, customer_inputs, customer_inputs_of, product_inputs
 from features.customer_row import Row
-from features.schema import DAY_US, HISTORY_LISTS
+from features.model_inputs import (
+    CUSTOMER_INPUTS,
+    customer_inputs,
+    customer_inputs_of,
+    product_inputs,
+)
+from features.schema import HISTORY_LISTS
+from features.times import DAY_US
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -27,7 +33,7 @@ class Products:
 
     product_ids: npt.NDArray[np.object_]  # (C,)
     at: np.datetime64  # UTC, microseconds: the snapshot's time
-    features: FloatArray  # (C, F), columns as `features.ages.PRODUCT_INPUTS`
+    features: FloatArray  # (C, F), columns as `features.model_inputs.PRODUCT_INPUTS`
     titles: list[str]  # C texts, "" where unknown
     categories: list[str]
 
@@ -51,7 +57,7 @@ class Queries:
 
     customer_ids: npt.NDArray[np.object_]  # (B,)
     at: npt.NDArray[np.datetime64]  # (B,) UTC, microseconds
-    activity: FloatArray  # (B, F), columns as `features.ages.CUSTOMER_INPUTS`
+    activity: FloatArray  # (B, F), columns as `features.model_inputs.CUSTOMER_INPUTS`
     history: IntArray  # (B, L) index of the product, newest first; -1 where padded or unknown
     history_days: FloatArray  # (B, L) days from the purchase to `at`
     history_values: FloatArray  # (B, L) value of its last line, in the shop's currency

@@ -25,7 +25,7 @@ from scipy.sparse import csr_array, diags_array, eye_array, vstack
 
 from configs.compiled import Plain, compiled
 from configs.loader import Config
-from features.ages import PRODUCT_INPUTS
+from features.model_inputs import PRODUCT_INPUTS
 from features.workspace import write_json
 from training.inputs import FloatArray, IntArray, Products, Queries
 from training.interactions import interactions

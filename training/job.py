@@ -10,9 +10,9 @@ from typing import Final
 import pandas as pd
 
 from configs.loader import Config
-from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from features.online.client import FeatureClient
 from features.snapshots import CODE_VERSION
-from features.store import FeatureClient
 from features.workspace import Workspace
 from training.assess import window_days
 from training.commit import git_commit

@@ -14,9 +14,9 @@ import pandas as pd
 
 from configs.loader import Config
 from features import snapshots
+from features.online.client import FeatureClient
 from features.simulator import World
 from features.simulator.truth import demand, season, utilities
-from features.store import FeatureClient
 from features.workspace import Workspace
 from training.correlations import (
     Floats,

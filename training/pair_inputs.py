@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.compiled import Plain, compiled
-from features.ages import NEVER_DAYS, PRODUCT_INPUTS, SINGLE_GAP_DAYS
+from features.model_inputs import NEVER_DAYS, PRODUCT_INPUTS, SINGLE_GAP_DAYS
 from features.schema import HISTORY_LENGTH
 from training.diversity import content_vectors
 from training.inputs import FloatArray, IntArray, Products, Queries

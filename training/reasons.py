@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from features.ages import NEVER_DAYS, PRODUCT_INPUTS
+from features.model_inputs import NEVER_DAYS, PRODUCT_INPUTS
 from training.inputs import FloatArray, IntArray, Products, Queries
 from training.recommender import Related
 

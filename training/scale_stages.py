@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from features import snapshots
 from features.datasets import simulated
 from features.ingest import ingest
+from features.online.client import FeatureClient
 from features.simulator import World, WorldConfig
-from features.store import FeatureClient
 from features.workspace import Workspace
 from training import score
 from training.data import TrainingData

@@ -82,7 +82,7 @@ def _fitted(
     settings: dict[str, Any] | None = None,
 ) -> "tuple[Any, TrainingData]":
     """Return `model` fitted on what was known before `as_of`, and those data."""
-    from features.store import FeatureClient
+    from features.online.client import FeatureClient
     from features.workspace import Workspace
     from training.bundle import load_bundle
     from training.data import TrainingData

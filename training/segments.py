@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.ages import PRODUCT_INPUTS
+from features.model_inputs import PRODUCT_INPUTS
 from training import metrics
 from training.diversity import content_vectors
 from training.evaluate import (

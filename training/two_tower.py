@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from configs.loader import Config
-from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from features.workspace import write_json
 from training.batches import Batch, shuffled, visitors_of
 from training.dots import rounded

@@ -6,8 +6,8 @@ from itertools import cycle, islice, product
 from pathlib import Path
 from typing import Final
 
-from features.product_changes import ProductChange, ProductChanges
-from features.store import online_products
+from features.logs.product_changes import ProductChange, ProductChanges
+from features.online.client import online_products
 from features.workspace import Workspace
 
 AT_ONCE: Final = 5_000

@@ -12,7 +12,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from experiments.exposures import DATABASE, Exposure, ExposureLog
-from features.events import EventLog
+from features.logs.events import EventLog
 from features.workspace import Workspace
 from serving.backend import Backend, Places
 from serving.bench.load import BenchError

@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from features.events import EventLog
+from features.logs.events import EventLog
 from serving.models import Models
 from serving.predictions import predict, read, typical_value, who
 from serving.schemas.predictions import ChurnRequest, PredictionAnswer

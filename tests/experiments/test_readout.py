@@ -14,7 +14,7 @@ from experiments.__main__ import app
 from experiments.definition import ExperimentError, start, stop
 from experiments.exposures import DATABASE, ExposureLog
 from experiments.readout import decide, read_out
-from features.events import Event, EventLog, Item
+from features.logs.events import Event, EventLog, Item
 from features.workspace import Workspace, write_json
 from tests.experiments.test_definition import NOON, experiment
 from tests.experiments.test_exposures import exposure

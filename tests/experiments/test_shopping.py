@@ -9,10 +9,10 @@ from experiments.definition import Experiment, ExperimentError, kill, start, sto
 from experiments.exposures import DATABASE, ExposureLog, read
 from experiments.shopping import shop
 from features.datasets import simulated
-from features.events import all_order_lines
 from features.ingest import ingest
+from features.logs.events import all_order_lines
+from features.online.client import FeatureClient
 from features.simulator import World, WorldConfig
-from features.store import FeatureClient
 from features.workspace import Workspace
 from tests.experiments.test_exposures import exposure
 from tests.serving.conftest import put_bundle, put_champions

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.store import FeatureClient
+from features.online.client import FeatureClient
 from features.workspace import Workspace
 from tests.features.shop import AS_OF, customers, line, lines, products, workspace
 from tests.features.test_transforms_reference import random_lines

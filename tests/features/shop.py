@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.events import microseconds
 from features.schema import TABLES, empty
 from features.tables import write_tables
+from features.times import microseconds
 from features.workspace import Workspace
 
 

@@ -9,7 +9,7 @@ import pytest
 from ibis.expr.types import Table
 
 from features import snapshots, transforms
-from features.store import FeatureClient
+from features.online.client import FeatureClient
 from tests.features.shop import customers, line, lines, products, time, workspace
 from tests.features.test_transforms_reference import random_lines
 

@@ -12,8 +12,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from features.ingest import ingest
+from features.online.client import FeatureClient
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, RetailDataset, empty
-from features.store import FeatureClient
 from features.workspace import Workspace, write_json
 from serving.app import create_app
 from serving.backend import Backend, Places

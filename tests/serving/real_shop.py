@@ -4,8 +4,8 @@ from pathlib import Path
 
 from features.datasets import simulated
 from features.ingest import ingest
+from features.online.client import FeatureClient, online_products
 from features.simulator import World, WorldConfig
-from features.store import FeatureClient, online_products
 from features.tables import read_table
 from features.workspace import Workspace
 from tests.serving.traffic import Town

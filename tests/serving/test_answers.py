@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from experiments.assignment import assign
 from experiments.definition import Change, Experiment, State, Variant, kill
 from experiments.exposures import DATABASE, read
-from features.store import FeatureClient
+from features.online.client import FeatureClient
 from features.workspace import Workspace, write_json
 from tests.serving.conftest import DAY, NOW, put_champions, serving, until
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from features.store import online_products
+from features.online.client import online_products
 from features.workspace import Workspace
 from serving.backend import Backend, Places
 from serving.bench.filled import fill

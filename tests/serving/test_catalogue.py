@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.events import microseconds
-from features.product_changes import Text, Told
-from features.store import online_products
+from features.logs.product_changes import Text, Told
+from features.online.client import online_products
+from features.times import microseconds
 from features.workspace import Workspace
 from serving.catalogue import Catalogue, catalogue_of, holds, restocked
 from tests.serving.conftest import DAY, NOW

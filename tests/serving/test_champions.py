@@ -16,7 +16,7 @@ import pytest
 from scipy.sparse import csr_array
 from starlette.testclient import TestClient
 
-from features.product_changes import ProductChange
+from features.logs.product_changes import ProductChange
 from features.workspace import Workspace
 from serving.backend import Backend, Places
 from serving.models import ANSWERED

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
-from features.store import FeatureClient
+from features.online.client import FeatureClient
 from features.workspace import Workspace, write_json
 from serving.backend import Backend, Places
 from serving.schemas.predictions import ChurnRequest

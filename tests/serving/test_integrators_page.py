@@ -12,8 +12,8 @@ from typing import Final, get_args
 
 import pytest
 
+from features.online.client import FeatureClient
 from features.simulator import World, WorldConfig
-from features.store import FeatureClient
 from features.tables import write_tables
 from features.workspace import Workspace
 from serving import keys

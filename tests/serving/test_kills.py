@@ -20,7 +20,7 @@ import pytest
 
 from features import snapshots
 from features.customer_row import ONLINE_VALUE, unpack
-from features.store import FeatureClient
+from features.online.client import FeatureClient
 from features.workspace import Workspace
 from tests.serving.conftest import until
 from tests.serving.ledger import Ledger, check_absorbed, check_kept, check_whole
@@ -33,7 +33,12 @@ from tests.serving.traffic import visiting
 KILLS: Final = int(os.environ.get("REGULARS_KILLS", "3"))
 LONGEST_S: Final = 60.0
 """What a kill and the start after it may take."""
-PRELOADED: Final = ["feast", "features.events", "features.product_changes", "features.store"]
+PRELOADED: Final = [
+    "feast",
+    "features.logs.events",
+    "features.logs.product_changes",
+    "features.online.client",
+]
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 
 from experiments.exposures import DATABASE, read
 from features.ingest import ingest
+from features.online.client import FeatureClient
 from features.schema import RetailDataset, empty
-from features.store import FeatureClient
 from features.workspace import Workspace, write_json
 from tests.serving.conftest import (
     DAY,

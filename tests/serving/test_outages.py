@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from features.store import FeatureClient
+from features.online.client import FeatureClient
 from features.workspace import Workspace, write_json
 from serving.models import ANSWERED
 from tests.serving.conftest import (

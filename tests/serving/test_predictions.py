@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
-from features.store import FeatureClient, online_products
+from features.online.client import FeatureClient, online_products
 from features.workspace import Workspace
 from tests.serving.conftest import (
     CHURN_RATE,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from features.ages import PRODUCT_INPUTS
-from features.product_changes import ProductChanges
+from features.logs.product_changes import ProductChanges
+from features.model_inputs import PRODUCT_INPUTS
 from features.workspace import Workspace
 from tests.serving.conftest import put_bundle, put_champions, serving, until
 from tests.serving.test_answers import ask, products

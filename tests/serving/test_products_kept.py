@@ -14,9 +14,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from features.ingest import ingest
-from features.product_changes import ProductChange, ProductChanges
+from features.logs.product_changes import ProductChange, ProductChanges
+from features.online.client import FeatureClient
 from features.schema import RetailDataset, empty
-from features.store import FeatureClient
 from features.workspace import Workspace
 from serving.backend import Backend, Places
 from serving.package import copy_workspace

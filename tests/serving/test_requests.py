@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from features.events import EventLog
+from features.logs.events import EventLog
 from features.workspace import Workspace
 from serving.calls import LARGEST_BODY
 from serving.endpoints import ENDPOINTS

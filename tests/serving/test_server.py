@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from experiments.exposures import DATABASE, read
-from features.events import EventLog
+from features.logs.events import EventLog
 from features.workspace import Workspace
 from tests.serving.conftest import until
 

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from starlette.testclient import TestClient
 
 from experiments.exposures import DATABASE, read
-from features.product_changes import ProductChange, ProductChanges
+from features.logs.product_changes import ProductChange, ProductChanges
 from features.workspace import Workspace, write_json
 from tests.serving.conftest import NOW, put_bundle, put_champions, serving
 from tests.serving.test_answers import products, save_clock

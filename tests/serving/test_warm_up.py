@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from features.online.client import FeatureClient
 from features.simulator import World, WorldConfig
-from features.store import FeatureClient
 from features.tables import write_tables
 from features.workspace import Workspace
 from tests.serving.conftest import churn_model, put_bundle, put_champions, serving

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from features import snapshots
+from features.online.client import FeatureClient
 from features.simulator import World, WorldConfig
-from features.store import FeatureClient
 from features.tables import write_tables
 from features.workspace import Workspace
 from training.data import TrainingData

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from configs.loader import Config
-from features.ages import CUSTOMER_INPUTS, customer_inputs
 from features.customer_row import activity_frame
+from features.model_inputs import CUSTOMER_INPUTS, customer_inputs
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from tests.contracts import RUN
 from tests.training.conftest import Shop

@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from features.ages import CUSTOMER_INPUTS
+from features.model_inputs import CUSTOMER_INPUTS
 from training.bundle import Manifest, copy_bundle, load_bundle, read_manifest, write_bundle
 from training.churn import Churn, ChurnConfig, ChurnNet
 from training.churn_examples import INPUTS

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.store import FeatureClient
+from features.online.client import FeatureClient
 from tests.contracts import RUN
 from tests.features.shop import line, lines, time, workspace
 from tests.training.conftest import DAYS, Shop
@@ -158,7 +158,7 @@ def test_too_short_a_history_is_refused(shop: Shop) -> None:
 
 
 def test_the_season_is_not_read() -> None:
-    from features.ages import CUSTOMER_INPUTS
+    from features.model_inputs import CUSTOMER_INPUTS
 
     row = np.arange(len(CUSTOMER_INPUTS), dtype=np.float32)[None]
     assert select(row).shape == (1, len(INPUTS))

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from features import snapshots
-from features.store import FeatureClient
+from features.online.client import FeatureClient
 from tests.contracts import RUN
 from tests.features.shop import line, lines, time, workspace
 from tests.features.shop import products as titles

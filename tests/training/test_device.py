@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from configs.loader import ConfigError
-from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from tests.contracts import RUN
 from tests.training.conftest import Shop
 from tests.training.test_two_stage import CONFIG

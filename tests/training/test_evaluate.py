@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from features import snapshots
-from features.store import FeatureClient
+from features.online.client import FeatureClient
 from tests.features.shop import line, lines, time, workspace
 from tests.training.conftest import Shop
 from training.baselines import Popularity, PopularityConfig

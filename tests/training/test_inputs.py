@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS, SALES_TIMES
 from training.inputs import encode_products, encode_queries
 

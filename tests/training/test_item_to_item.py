@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from scipy.sparse import csr_array
 
-from features.store import FeatureClient
+from features.online.client import FeatureClient
 from tests.contracts import RUN, RecommenderContract
 from tests.features.shop import line, lines, workspace
 from tests.features.shop import time as moment

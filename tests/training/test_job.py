@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from features.snapshots import CODE_VERSION
 from tests.training.conftest import DAYS, Shop
 from training.customer_baselines import RecencyConfig

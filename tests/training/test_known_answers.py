@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 from features import snapshots
 from features.datasets import simulated
 from features.ingest import ingest
+from features.online.client import FeatureClient
 from features.simulator import World, WorldConfig
 from features.simulator.truth import demand, season, utilities
 from features.simulator.words import CATEGORIES
-from features.store import FeatureClient
 from features.workspace import Workspace
 from tests.training.tiny import products
 from training.baselines import Popularity, PopularityConfig

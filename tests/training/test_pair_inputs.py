@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.ages import NEVER_DAYS, SINGLE_GAP_DAYS
+from features.model_inputs import NEVER_DAYS, SINGLE_GAP_DAYS
 from tests.training.tiny import products, queries
 from training.inputs import Products, Queries
 from training.pair_inputs import NO_ORDERS_SINCE, PAIR_INPUTS, pair_reader

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from features.ages import NEVER_DAYS, PRODUCT_INPUTS
+from features.model_inputs import NEVER_DAYS, PRODUCT_INPUTS
 from tests.training.conftest import Shop
 from training.inputs import FloatArray, IntArray, Products, Queries
 from training.reasons import MOST, reasons

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from features import snapshots
-from features.store import FeatureClient
+from features.online.client import FeatureClient
 from tests.features.shop import line, lines, products, time, workspace
 from tests.training.conftest import Shop
 from training.baselines import Popularity, PopularityConfig

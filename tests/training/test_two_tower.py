@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from tests.contracts import RUN, RecommenderContract
 from tests.training.conftest import Shop
 from training.baselines import Popularity, PopularityConfig
@@ -167,7 +167,7 @@ _TRAIN = """
 import sys
 from pathlib import Path
 import pandas as pd
-from features.store import FeatureClient
+from features.online.client import FeatureClient
 from features.workspace import Workspace
 from training.data import TrainingData
 from training.run import Run

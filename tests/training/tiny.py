@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from training.inputs import FloatArray, Products, Queries
 
 AT = np.datetime64("2011-01-01", "us")

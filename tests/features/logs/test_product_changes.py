@@ -15,10 +15,10 @@ import pytest
 
 from features import snapshots
 from features.absorb import absorb_products
-from features.events import microseconds
-from features.product_changes import ProductChange, ProductChanges, Text, Told
-from features.store import FeatureClient
+from features.logs.product_changes import ProductChange, ProductChanges, Text, Told
+from features.online.client import FeatureClient
 from features.tables import read_table
+from features.times import microseconds
 from features.workspace import Workspace
 from tests.features.shop import line, lines, products, time, workspace
 
@@ -137,7 +137,7 @@ KILLED = """
 import sys
 from pathlib import Path
 import pandas as pd
-from features.product_changes import ProductChange, ProductChanges
+from features.logs.product_changes import ProductChange, ProductChanges
 log = ProductChanges(Path(sys.argv[1]))
 number = 0
 while True:

@@ -9,8 +9,8 @@ import pytest
 from features import snapshots
 from features.customer_row import ONLINE_VIEW
 from features.feature_repo import definitions
+from features.online.client import FeatureClient
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES
-from features.store import FeatureClient
 from tests.features.shop import AS_OF, MONDAY, ask, time
 
 

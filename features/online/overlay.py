@@ -9,8 +9,9 @@ from typing import Any, Final
 import pandas as pd
 
 from features.customer_row import Row
-from features.events import Event, Item, microseconds
+from features.logs.events import Event, Item
 from features.schema import ACTIVITY_COUNTS, HISTORY_LENGTH, RETURN_DAYS
+from features.times import microseconds
 
 _DAY: Final = pd.Timedelta(days=1)
 _FOREVER: Final = 10**6

@@ -16,11 +16,11 @@ import pandas as pd
 from configs.database import Database
 from features.schema import empty
 from features.tables import read_table
+from features.times import microseconds, timestamp
 from features.workspace import Workspace, WorkspaceError
 
 CLOCK_SKEW: Final = pd.Timedelta(minutes=5)
 """How far ahead of the arrival an event's time may lie; it is then stored as the arrival."""
-EPOCH: Final = pd.Timestamp(0, tz="UTC").as_unit("us")
 FIRST_REFUND_LINE: Final = 1_000_000
 """Refund lines of an order are numbered from here, its own lines from 1."""
 
@@ -99,24 +99,6 @@ class AppendResult:
     accepted: int
     duplicates: int
     rejected: tuple[Rejection, ...] = ()
-
-
-def microseconds(time: pd.Timestamp) -> int:
-    """Return `time` as Unix microseconds.
-
-    >>> microseconds(pd.Timestamp("1970-01-01T00:00:01Z"))
-    1000000
-    """
-    return int(time.as_unit("us").asm8.view("i8"))
-
-
-def timestamp(unix_microseconds: int) -> pd.Timestamp:
-    """Return Unix microseconds as a UTC time.
-
-    >>> timestamp(1_000_000)
-    Timestamp('1970-01-01 00:00:01+0000', tz='UTC')
-    """
-    return pd.Timestamp(unix_microseconds, unit="us", tz="UTC").as_unit("us")
 
 
 class EventLog:

@@ -13,7 +13,8 @@ import pandas as pd
 
 from configs.compiled import compiled
 from features.customer_row import Row
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, DAY_US, SALES_COUNTS
+from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS
+from features.times import DAY_US
 
 FloatArray = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.float64]

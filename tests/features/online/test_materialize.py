@@ -14,9 +14,9 @@ import pytest
 
 from features import snapshots
 from features.customer_row import ONLINE_VALUE, ONLINE_VIEW, OtherCode, unpack
-from features.events import microseconds
-from features.store import FeatureClient, online_products
+from features.online.client import FeatureClient, online_products
 from features.tables import read_table, write_tables
+from features.times import microseconds
 from features.workspace import Workspace, WorkspaceError
 from tests.features.shop import AS_OF, MONDAY, ask, line, lines, stored, workspace
 

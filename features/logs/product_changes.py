@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from configs.database import Database
-from features.events import microseconds
 from features.schema import TIME
+from features.times import microseconds
 
 TEXTS: Final = ("title", "category")
 FIELDS: Final = (*TEXTS, "unit_price", "available", "store_stock")

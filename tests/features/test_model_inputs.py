@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.ages import CUSTOMER_INPUTS, PRODUCT_INPUTS, customer_inputs, product_inputs
+from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS, customer_inputs, product_inputs
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS, SALES_TIMES
 from tests.features.shop import time
 

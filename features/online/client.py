@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from features import snapshots
 from features.absorb import absorb_events, absorb_products
 from features.customer_row import LAYOUT, ONLINE_VALUE, ONLINE_VIEW, OtherCode, pack, unpack
-from features.online_rows import OnlineRows
+from features.online.rows import OnlineRows
 from features.schema import (
     ACTIVITY_COUNTS,
     ACTIVITY_TIMES,
@@ -234,7 +234,7 @@ def _settings(ws: Workspace) -> dict[str, Any]:
         "project": PROJECT,
         "provider": "local",
         "registry": {
-            "registry_store_type": "features.registry_file.DurableRegistryStore",
+            "registry_store_type": "features.online.feast_registry.DurableRegistryStore",
             "path": str(ws.feast / "registry.db"),
             "cache_ttl_seconds": 0,  # never read again: `apply` renews it in its own process
         },

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.events import Event, EventLog, Item, microseconds
-from features.overlay import overlay
+from features.logs.events import Event, EventLog, Item
+from features.online.overlay import overlay
 from features.schema import (
     ACTIVITY_COUNTS,
     ACTIVITY_TIMES,
@@ -19,6 +19,7 @@ from features.schema import (
     HISTORY_LISTS,
     RETURN_LISTS,
 )
+from features.times import microseconds
 from features.transforms import customer_activity, customer_history
 from tests.features.shop import stored
 

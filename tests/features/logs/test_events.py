@@ -14,10 +14,11 @@ import pandas as pd
 import pytest
 
 from features.absorb import absorb_events
-from features.events import FIRST_REFUND_LINE, Event, EventLog, Item, all_order_lines, microseconds
 from features.ingest import ingest
+from features.logs.events import FIRST_REFUND_LINE, Event, EventLog, Item, all_order_lines
 from features.schema import BadInput, Origin, RetailDataset, empty, validate
 from features.tables import read_table, write_tables
+from features.times import microseconds
 from features.workspace import Workspace
 
 NOON = pd.Timestamp("2024-03-01T12:00:00Z").as_unit("us")
@@ -246,7 +247,7 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 import pandas as pd
-from features.events import Event, EventLog
+from features.logs.events import Event, EventLog
 noon = pd.Timestamp("2024-03-01T12:00:00Z")
 log = EventLog(Path(sys.argv[1]))
 for n in range(10_000):

@@ -1,0 +1,1 @@
+"""What was posted over the API: events of customers, changes of products."""
