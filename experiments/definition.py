@@ -161,9 +161,9 @@ def _pinned(ws: Workspace, experiment: Experiment) -> Experiment:
     for name, variant in experiment.variants.items():
         model = resolve(ws, variant.model)
         if not bundle_folder(ws, model).exists():
-            from training import registry
+            from training.registry.versions import versions
 
-            registry.export(ws, *model.split("@"))
+            versions.export(ws, *model.split("@"))
         variants[name] = variant.model_copy(update={"model": model})
     return experiment.model_copy(update={"variants": variants})
 
@@ -176,14 +176,14 @@ def resolve(ws: Workspace, model: str) -> str:
     """
     if "@" in model:
         return model
-    from training import registry
     from training.models import spec
+    from training.registry.versions import versions
 
     if model != CHAMPION:
         if model != "recommender" and spec(model).registered != "recommender":
             raise ExperimentError(f"model {model!r} is no recommender: no lists to compare")
-        return f"recommender@{registry.find(ws, model).version}"
-    current = registry.read_current(ws)
+        return f"recommender@{versions.find(ws, model).version}"
+    current = versions.read_current(ws)
     if "recommender" not in current:
         raise ExperimentError(
             "there is no champion: run `python -m training promote recommender` first"

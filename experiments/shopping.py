@@ -20,9 +20,9 @@ from features.online.overlay import overlay
 from features.simulator import World
 from features.workspace import Workspace, write_json
 from training.bundle import load_bundle
-from training.inputs import encode_products, encode_rows
-from training.ranking import top_k
-from training.recommender import Recommender
+from training.data.inputs import encode_products, encode_rows
+from training.interfaces import Recommender
+from training.kernels.top_k import top_k
 
 K: Final = 10
 TRUTH: Final = "truth.json"

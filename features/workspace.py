@@ -191,27 +191,27 @@ class Workspace:
 
     @property
     def mlflow_uri(self) -> str:
-        """MLflow's tracking database (training.registry)."""
+        """MLflow's tracking database (training.registry.versions)."""
         return f"sqlite:///{self.home / 'mlflow.db'}"
 
     @property
     def artifacts(self) -> Path:
-        """MLflow's artifacts (training.registry)."""
+        """MLflow's artifacts (training.registry.versions)."""
         return self.home / "mlartifacts"
 
     @property
     def checkpoints(self) -> Path:
-        """Checkpoints of unfinished training (training.fit), and kept lists (training.kept)."""
+        """Checkpoints of unfinished trainings, and kept lists (training.evaluation.kept_lists)."""
         return self.home / "checkpoints"
 
     @property
     def parts(self) -> Path:
-        """Finished parts of models, by their key (training.two_stage)."""
+        """Finished parts of models, by their key (training.recommenders.two_stage.model)."""
         return self.home / "parts"
 
     @property
     def bundles(self) -> Path:
-        """Exported model versions, and `current.json` (training.registry)."""
+        """Exported model versions, and `current.json` (training.registry.versions)."""
         return self.home / "bundles"
 
 

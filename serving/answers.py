@@ -21,7 +21,7 @@ from serving.group_commit import GroupCommit
 from serving.lists import items, policy_of
 from serving.models import Models
 from serving.schemas.recommendations import RecommendationAnswer, RecommendationRequest
-from training.slates import Policy
+from training.lists.slates import Policy
 
 logger = logging.getLogger(__name__)
 

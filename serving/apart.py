@@ -5,10 +5,10 @@ The API waits for them without blocking; a command that takes too long is killed
 
 import asyncio
 import sys
-from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+from configs.code import ROOT
+
 LIMIT_S: Final = 600.0
 """Seconds after which a command is killed."""
 

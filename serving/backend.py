@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, Self, cast, get_args
 
+from configs.code import ROOT
 from configs.loader import ConfigError, load_config
 from experiments.exposures import DATABASE, ExposureLog
 from features.logs.events import EventLog
@@ -42,10 +43,10 @@ from serving.product_intake import ProductIntake
 from serving.trial import Trial
 from serving.versions import Versions
 from serving.vitals import Vitals
+from training.lists.slates import Policy
 from training.run import Device, usable
-from training.slates import Policy
 
-PACKAGED: Final = Path(__file__).resolve().parent.parent / "packaged"
+PACKAGED: Final = ROOT / "packaged"
 """The workspace that a packaged service carries (serving.package)."""
 POLICY: Final = "policy.yaml"
 """Its policy, in PACKAGED."""

@@ -12,8 +12,8 @@ import pandas as pd
 from features.logs.product_changes import Text, Told
 from features.model_inputs import NEVER_DAYS, PRODUCT_INPUTS
 from features.times import microseconds
-from training.inputs import Products, encode_products
-from training.slates import BoolArray, Shelf
+from training.data.inputs import Products, encode_products
+from training.lists.slates import BoolArray, Shelf
 
 RECENT_BUYERS: Final = "buyers_28d"
 """The product feature that orders the fallback list."""

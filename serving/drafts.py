@@ -25,8 +25,8 @@ from serving.rows import (
 from serving.schemas.base import Assigned, FallbackReason, Model
 from serving.schemas.recommendations import RecommendationRequest
 from serving.served import Ranker, Served
-from training.inputs import Queries, encode_rows
-from training.slates import Policy
+from training.data.inputs import Queries, encode_rows
+from training.lists.slates import Policy
 
 logger = logging.getLogger(__name__)
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
+from configs.code import ROOT
 from configs.errors import UserError
 from configs.loader import load_config
 from features.workspace import Workspace
 from serving import keys
 from serving.limits import IN_FLIGHT
+from training.lists.slates import Policy
 from training.run import Device, usable
-from training.slates import Policy
 
 LOCAL: Final = "127.0.0.1"
 SERVICE: Final = "serving.service:Regulars"
@@ -61,7 +62,7 @@ def launch(home: Path, *, host: str, port: int, options: Options) -> NoReturn:
         flush=True,
     )
     command = ["-m", "bentoml", "serve", SERVICE, "--host", host, "--port", str(port)]
-    command += ["--working-dir", str(Path(__file__).resolve().parent.parent)]
+    command += ["--working-dir", str(ROOT)]
     os.execve(
         sys.executable,
         [sys.executable, *command],

@@ -10,10 +10,10 @@ from serving.catalogue import Catalogue
 from serving.schemas.base import Assigned, FallbackReason, Model
 from serving.schemas.products import SimilarRequest
 from serving.schemas.recommendations import RecommendationRequest, RecommendedItem
-from training.inputs import FloatArray, Queries
-from training.reasons import reasons
-from training.recommender import Related, Scorer
-from training.slates import BoolArray, Policy, compose
+from training.data.inputs import FloatArray, Queries
+from training.interfaces import Related, Scorer
+from training.lists.reasons import reasons
+from training.lists.slates import BoolArray, Policy, compose
 
 POPULARITY: Final = "popularity"
 _POPULAR: Final = Model(name=POPULARITY, version=None)

@@ -18,6 +18,7 @@ from typing import Any, Final, TextIO
 
 import msgspec
 
+from configs.code import ROOT
 from serving import metrics
 
 REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
@@ -27,7 +28,6 @@ SLOW_S: Final = 1.0
 REQUESTS: Final = logging.getLogger("serving.requests")
 _OURS: Final = ("configs", "features", "training", "experiments", "serving")
 _QUEUED: Final = 10_000
-_ROOT: Final = Path(__file__).resolve().parent.parent
 _PLAIN: Final = (sqlite3.Error, OSError)  # their texts name tables and files, never values
 
 
@@ -129,5 +129,5 @@ def _frames(error: BaseException) -> Iterator[str]:
     """Yield where `error` arose, outermost first; no line of code, which may hold values."""
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
-        name = path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path.name
+        name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name
         yield f"{name}:{frame.lineno} {frame.name}"

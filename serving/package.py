@@ -21,6 +21,7 @@ from typing import Final
 
 import yaml
 
+from configs.code import ROOT
 from configs.loader import load_config
 from experiments.definition import running
 from features.logs.product_changes import ProductChanges
@@ -28,7 +29,7 @@ from features.workspace import Workspace, write_json
 from serving.backend import PACKAGED, POLICY
 from serving.launch import SERVICE, LaunchError
 from training.bundle import load_bundle
-from training.slates import Policy
+from training.lists.slates import Policy
 
 CODE: Final = ("configs", "features", "training", "experiments", "serving")
 LOCK: Final = "requirements.lock"
@@ -39,7 +40,6 @@ IMAGE: Final = {
     "BENTOML_DO_NOT_TRACK": "True",
 }
 """Build arguments of the image, and its environment: what they are where nobody says else."""
-_ROOT: Final = PACKAGED.parent
 
 
 def package(home: Path, output: Path, *, policy: Path | None = None) -> Path:
@@ -54,8 +54,8 @@ def package(home: Path, output: Path, *, policy: Path | None = None) -> Path:
     output = output.resolve()
     if output.exists():
         raise LaunchError(f"--output {output}: stands already; name a new folder")
-    if not (_ROOT / LOCK).exists():
-        raise LaunchError(f"{_ROOT / LOCK} is missing: package from a checkout of the repository")
+    if not (ROOT / LOCK).exists():
+        raise LaunchError(f"{ROOT / LOCK} is missing: package from a checkout of the repository")
     output.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="regulars-") as made,
@@ -74,8 +74,8 @@ def package(home: Path, output: Path, *, policy: Path | None = None) -> Path:
 def _copy_code(context: Path) -> None:
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
     for folder in CODE:
-        shutil.copytree(_ROOT / folder, context / folder, ignore=ignore)
-    shutil.copy2(_ROOT / LOCK, context / LOCK)
+        shutil.copytree(ROOT / folder, context / folder, ignore=ignore)
+    shutil.copy2(ROOT / LOCK, context / LOCK)
 
 
 def copy_workspace(workspace: Workspace, packaged: Path) -> None:

@@ -14,9 +14,9 @@ from serving.rows import Customer, StoreUnavailable, age_s, read_customer, stale
 from serving.schemas.base import FallbackReason, Model
 from serving.schemas.predictions import Prediction, Reason
 from serving.served import Served, predictor
-from training import attributions
 from training.bundle import Bundle
-from training.inputs import encode_rows
+from training.customers import reasons
+from training.data.inputs import encode_rows
 
 logger = logging.getLogger(__name__)
 
@@ -80,9 +80,9 @@ def predict(
     typical = served.churn.manifest.typical
     if explain and typical and bought:
         stored = activity_frame(rows)
-        told = attributions.explain(model, stored, queries, at=now, typical=typical)
-        for place, reasons in zip(bought, told, strict=True):
-            found[place] = replace(found[place], reasons=[Reason(**asdict(r)) for r in reasons])
+        told = reasons.explain(model, stored, queries, at=now, typical=typical)
+        for place, why in zip(bought, told, strict=True):
+            found[place] = replace(found[place], reasons=[Reason(**asdict(r)) for r in why])
     return found
 
 
@@ -94,6 +94,6 @@ def _rate(bundle: Bundle | None) -> float | None:
 def typical_value(served: Served, now: pd.Timestamp) -> float | None:
     if served.churn is None or served.catalogue is None or not served.churn.manifest.typical:
         return None
-    row = attributions.typical_row(served.churn.manifest.typical, now)
+    row = reasons.typical_row(served.churn.manifest.typical, now)
     queries = encode_rows([row], [""], served.catalogue.products, now)
     return float(predictor(served.churn).predict(queries)[0])

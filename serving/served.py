@@ -8,8 +8,8 @@ from experiments.definition import Experiment
 from serving.catalogue import Catalogue
 from serving.rows import OnlineStore
 from training.bundle import Bundle
-from training.inputs import Products
-from training.recommender import Predictor, Related, Scorer
+from training.data.inputs import Products
+from training.interfaces import Predictor, Related, Scorer
 
 Part = Literal["recommender", "churn", "products"]
 

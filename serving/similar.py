@@ -9,9 +9,9 @@ from serving.lists import POPULARITY, excluded
 from serving.problems import Problem
 from serving.schemas.products import SimilarItem, SimilarRequest
 from serving.served import Ranker
-from training.inputs import FloatArray
-from training.reasons import name_of
-from training.slates import Policy, compose
+from training.data.inputs import FloatArray
+from training.lists.reasons import name_of
+from training.lists.slates import Policy, compose
 
 CONTENT: Final = "content"
 CO_PURCHASE: Final = "co_purchase"

@@ -21,9 +21,9 @@ from serving.schemas.products import SimilarRequest
 from serving.schemas.recommendations import Filter, RecommendationRequest
 from serving.served import Served, predictor
 from serving.similar import similar_items
-from training import attributions
-from training.inputs import Products, encode_rows
-from training.slates import Policy
+from training.customers import reasons
+from training.data.inputs import Products, encode_rows
+from training.lists.slates import Policy
 
 CUSTOMERS: Final = 16
 """Stored customers that a version is tried on, at most."""
@@ -83,7 +83,7 @@ class Trial:
             raise ValueError("served: without catalogue and churn there is nothing to try")
         row = {**made_up(catalogue.products)}
         if typical := bundle.manifest.typical:
-            row |= attributions.typical_row(typical, now)
+            row |= reasons.typical_row(typical, now)
         known = Customer(row=row, stored_us=None, complete=True)
         asked = [Asked(customer_id="trial", customer=known, reason=None, age_s=None)]
         asked += [read(served, self._events, name, now=now) for name in _stored(served)]

@@ -10,7 +10,7 @@ from serving import metrics
 from serving.served import Part, Ranker, Served
 from serving.trial import Trial
 from training.bundle import Bundle, load_bundle
-from training.recommender import Recommender, Relates
+from training.interfaces import Recommender, Relates
 
 logger = logging.getLogger(__name__)
 

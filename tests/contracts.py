@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.training.conftest import Shop
-from training.inputs import Products, Queries
-from training.recommender import Recommender
+from training.data.inputs import Products, Queries
+from training.interfaces import Recommender
 from training.run import Run
 
 RUN = Run(device="cpu")

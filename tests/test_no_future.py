@@ -18,21 +18,21 @@ from features.online.client import FeatureClient
 from features.simulator import World, WorldConfig
 from tests.contracts import RUN
 from tests.features.shop import customers, line, lines, products, workspace
-from training.baselines import OwnPurchasesConfig, PopularityConfig
 from training.bundle import load_bundle
-from training.churn import ChurnConfig
-from training.churn_examples import examples as churn_examples
-from training.customer_baselines import LogisticRegressionConfig, RecencyConfig
-from training.data import TrainingData
-from training.examples import examples
+from training.customers.baselines import LogisticRegressionConfig, RecencyConfig
+from training.customers.churn import ChurnConfig
+from training.customers.churn_labels import examples as churn_examples
+from training.data.training_data import TrainingData
 from training.fit import fit
 from training.models import MODELS, config_class, model_class
-from training.network_ranker import NetworkConfig
-from training.registry import Version
+from training.recommenders.baselines import OwnPurchasesConfig, PopularityConfig
+from training.recommenders.two_stage.model import TwoStageConfig
+from training.recommenders.two_stage.network_ranker import NetworkConfig
+from training.recommenders.two_stage.tree_ranker import TreesConfig
+from training.recommenders.two_tower.examples import examples
+from training.recommenders.two_tower.model import TwoTowerConfig
+from training.registry.versions import Version
 from training.score import churn_probabilities, recommendations, write_scores
-from training.tree_ranker import TreesConfig
-from training.two_stage import TwoStageConfig
-from training.two_tower import TwoTowerConfig
 
 pytestmark = pytest.mark.slow  # two shops, all models
 WORLD: Final = WorldConfig(customers=150, products=50, days=150, start=date(2011, 1, 3), seed=5)

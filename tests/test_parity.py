@@ -15,12 +15,9 @@ from features.times import microseconds
 from features.workspace import Workspace
 from tests.features.shop import stored
 from tests.serving.test_server import server
-from training import registry
 from training.bundle import load_bundle
-from training.churn import ChurnConfig
-from training.data import TrainingData
-from training.fit import fit
-from training.inputs import (
+from training.customers.churn import ChurnConfig
+from training.data.inputs import (
     FloatArray,
     Products,
     Queries,
@@ -28,12 +25,15 @@ from training.inputs import (
     encode_queries,
     encode_rows,
 )
-from training.network_ranker import NetworkConfig
-from training.ranking import top_k
+from training.data.training_data import TrainingData
+from training.fit import fit
+from training.kernels.top_k import top_k
+from training.recommenders.two_stage.model import TwoStageConfig
+from training.recommenders.two_stage.network_ranker import NetworkConfig
+from training.recommenders.two_stage.tree_ranker import TreesConfig
+from training.recommenders.two_tower.model import TwoTowerConfig
+from training.registry.versions import versions
 from training.score import churn_probabilities, recommendations, write_scores
-from training.tree_ranker import TreesConfig
-from training.two_stage import TwoStageConfig
-from training.two_tower import TwoTowerConfig
 
 pytestmark = pytest.mark.slow  # trainings and servers
 CUSTOMERS: Final = 200
@@ -68,7 +68,7 @@ class Shop:
 
     def champion(self, name: str) -> Any:
         """Return the champion as MLflow keeps it; serving reads the exported one."""
-        return load_bundle(registry.find(self.ws, name, registry.CHAMPION).bundle).model
+        return load_bundle(versions.find(self.ws, name, versions.CHAMPION).bundle).model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     recommender = (request.param, RECOMMENDERS[request.param])
     for model, config in (recommender, ("churn", CHURN)):
         fit(ws, model, as_of=as_of, config=config, device="cpu")
-        registry.promote(ws, model)
+        versions.promote(ws, model)
     client = FeatureClient(ws)
     client.materialize(as_of)
     data = TrainingData(ws, client, as_of=as_of)

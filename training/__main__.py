@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.cli import HOME, Home, user_errors
-from training import benchmark_command, score_commands
-from training.ablate_command import ablate
-from training.command import asked
-from training.diversity_command import diversity
-from training.evaluate_command import evaluate
-from training.options import AsOf, ConfigFile, DeviceName, Model, Name, Overrides, Seed
+from training.commands import benchmark, score
+from training.commands.ablate import ablate
+from training.commands.diversity import diversity
+from training.commands.evaluate import evaluate
+from training.commands.options import AsOf, ConfigFile, DeviceName, Model, Name, Overrides, Seed
+from training.commands.work import asked
 
 if TYPE_CHECKING:
-    from training.registry import Version
+    from training.registry.versions import Version
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
-app.add_typer(benchmark_command.app, name="benchmark")
-app.add_typer(score_commands.app, name="score")
+app.add_typer(benchmark.app, name="benchmark")
+app.add_typer(score.app, name="score")
 
 
 @app.command()
@@ -55,7 +55,7 @@ def fit(
             report=work.display.on_epoch,
             on_build=work.display.on_build,
         )
-    from training.display import console
+    from training.commands.display import console
 
     console.print(_table(result.version))
     done = "stood already" if result.reused else "registered"
@@ -96,7 +96,7 @@ def tune(
             report=work.display.on_trial,
             on_build=work.display.on_build,
         )
-    from training.display import console
+    from training.commands.display import console
 
     console.print(
         f"{result.study}: {result.complete} complete, {result.pruned} pruned; "
@@ -120,8 +120,8 @@ def promote(
     """Make a version the champion: print its comparison, move the alias, hand it to serving."""
     with user_errors():
         from features.workspace import Workspace
-        from training.display import console
-        from training.registry import find, promote
+        from training.commands.display import console
+        from training.registry.versions import find, promote
 
         ws = Workspace.open(home)
         found = find(ws, model, version)
@@ -140,8 +140,8 @@ def export(
     """Write a version's bundle where serving reads it, without making it the champion."""
     with user_errors():
         from features.workspace import Workspace
-        from training.display import console
-        from training.registry import export
+        from training.commands.display import console
+        from training.registry.versions import export
 
         console.print(str(export(Workspace.open(home), model, version)))
 
@@ -156,8 +156,8 @@ def compare(
     """Show two versions side by side, on the last window before each one's data cut."""
     with user_errors():
         from features.workspace import Workspace
-        from training.display import compare_metrics, console
-        from training.registry import find
+        from training.commands.display import compare_metrics, console
+        from training.registry.versions import find
 
         ws = Workspace.open(home)
         found = {text: find(ws, *text.split("@", 1)) for text in (a, b)}
@@ -173,7 +173,7 @@ def compare(
 
 
 def _table(found: "Version") -> object:
-    from training.display import compare_metrics
+    from training.commands.display import compare_metrics
 
     manifest = found.manifest
     title = f"{found.name} version {found.version}, last window before {manifest.as_of.isoformat()}"

@@ -15,8 +15,8 @@ from configs.durable import placing
 from configs.loader import Config
 from features.workspace import write_json
 from training.errors import BundleError
+from training.interfaces import OnDevice, Predictor, Recommender
 from training.models import model_class
-from training.recommender import OnDevice, Predictor, Recommender
 
 Name = Literal["recommender", "churn"]
 FILE: Final = "bundle.json"
@@ -41,7 +41,7 @@ class Manifest(Config):
     """Of the last window before `as_of`, by a model that had not seen it."""
     typical: dict[str, float] = pydantic.Field(default_factory=dict)
     """Of a churn model: the typical customer at `as_of`, whom its reasons compare with
-    (`training.attributions.typical`); empty in versions made before there were reasons."""
+    (`training.customers.reasons.typical`); empty in versions made before there were reasons."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,138 +1,148 @@
-"""How good a recommender is on a window that it did not see: full catalogue, every customer.
+"""A recommender beside its baselines on the last windows before a cut: rolling origin.
 
-Truth: the distinct products that a customer bought in [at, at + days). Measured are customers who
-bought before `at`, on products that some known customer bought before `at`. The list "all" may
-name anything; "new" only what the customer never bought before `at`. A purchase before `at` is one
-that was recorded before `at` too: nobody knew of the others.
+Every model learns from what was known before a window and answers in it; where it counts epochs,
+their number is chosen there too.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
-from training import metrics
-from training.errors import NotEnoughData
-from training.inputs import IntArray, Products, Queries
-from training.intervals import Ids, Sample
-from training.ranking import Pairs, pairs, rank
-from training.recommender import Recommender, Scorer
-
-if TYPE_CHECKING:
-    from training.data import TrainingData
-
-K: Final = 10
-LISTS: Final = ("all", "new")
-Lists = dict[str, IntArray]
-"""A model's lists by their name, (B, K): indices of products, best first, -1 where one ends."""
+from configs.code import code_digest, git_commit
+from configs.loader import Config
+from features.workspace import Workspace
+from training.evaluation.intervals import Comparison, Sample, compare
+from training.evaluation.job import Job, prepare
+from training.evaluation.kept_lists import answer
+from training.evaluation.last_window import WINDOW_DAYS
+from training.evaluation.results import Baselines, Evaluation, Origin
+from training.evaluation.segments import Part, look
+from training.models import MODELS, config_class, spec
+from training.registry.tracking import Tracking
+from training.reports.evaluation_report import log_report
+from training.run import Device, Progress
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecommenderJudge:
-    """A window: its customers, what they had and what they then bought. Call it with a model."""
+class _Measured:
+    """A window and every model's figures in it, by customer."""
 
-    products: Products
-    queries: Queries
-    owned: Pairs
-    """Bought before the window (row of `queries`, index of `products`)."""
-    wanted: Pairs
-    """Bought in the window."""
-    catalogue: int
-    """The number of products that a known customer bought before the window."""
-
-    def __call__(self, model: Recommender) -> dict[str, float]:
-        """Return the mean figures: NDCG, recall, hit rate, MRR and coverage at 10, by list.
-
-        Those of "new" carry the prefix `new_`; `mean_ndcg_at_10` is the mean of both lists.
-        """
-        return self.means(self.lists(model.scorer(self.products)))
-
-    def lists(self, scorer: Scorer) -> Lists:
-        """Return the lists by the `scorer` of `products` for every customer of the window."""
-        excluded = {"all": None, "new": self.owned}
-        return rank(scorer, self.queries, K, width=len(self.products), lists=excluded)
-
-    def means(self, lists: Lists) -> dict[str, float]:
-        """Return the mean figures of `lists`, as a call of their model does."""
-        found: dict[str, float] = {}
-        for name in LISTS:
-            prefix = "" if name == "all" else f"{name}_"
-            sample = self.sample(lists[name], self.truth(name))
-            for figure, values in sample.figures.items():
-                found[f"{prefix}{figure}"] = float(values.mean()) if len(values) else 0.0
-            found[f"{prefix}coverage_at_{K}"] = sample.coverage
-        found[f"mean_ndcg_at_{K}"] = (found[f"ndcg_at_{K}"] + found[f"new_ndcg_at_{K}"]) / 2
-        return found
-
-    def truth(self, name: str) -> Pairs:
-        """Return what the list `name` should hold."""
-        new = name == "new"
-        return self.wanted.without(self.owned, len(self.products)) if new else self.wanted
-
-    def sample(self, lists: IntArray, wanted: Pairs) -> Sample:
-        """Return the figures of `lists` (B, K) for the customers with a product in `wanted`."""
-        return measure(
-            lists,
-            wanted,
-            customer_ids=self.queries.customer_ids,
-            width=len(self.products),
-            catalogue=self.catalogue,
-        )
+    origin: Origin
+    samples: dict[str, dict[Part, Sample]]
 
 
-def measure(
-    lists: IntArray, wanted: Pairs, *, customer_ids: Ids, width: int, catalogue: int
-) -> Sample:
-    """Return the figures of `lists` (B, K) by customer: NDCG, recall, hit rate and MRR at 10.
+def evaluate(
+    ws: Workspace,
+    model: str,
+    *,
+    as_of: pd.Timestamp,
+    config: Config | None = None,
+    seed: int = 0,
+    device: Device = "auto",
+    windows: int = 1,
+    baselines: Baselines = "default",
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure recommender `model` on the last `windows` windows of 28 days before `as_of` (UTC).
 
-    `wanted` are places in B `customer_ids` by `width` products; who wants nothing is left out.
+    `config` is by default the model's own; baselines have theirs. Figures and report are logged as
+    one MLflow run. Raises UnknownModel for what is no recommender, NotEnoughData or WorkspaceError
+    where a window has nothing to learn from or to measure.
     """
-    count = np.bincount(wanted.rows, minlength=len(lists))
-    rows = np.flatnonzero(count)
-    asked, count = lists[rows], count[rows]
-    truth = wanted.rows * width + wanted.columns
-    hits = (asked >= 0) & np.isin(rows[:, None] * width + asked, truth)
-    return Sample(
-        customer_ids=customer_ids[rows],
-        figures={
-            f"ndcg_at_{K}": metrics.ndcg(hits, count),
-            f"recall_at_{K}": metrics.recall(hits, count),
-            f"hit_rate_at_{K}": metrics.hit_rate(hits),
-            f"mrr_at_{K}": metrics.reciprocal_rank(hits),
-        },
-        coverage=metrics.coverage(asked, catalogue),
+    told = progress or Progress()
+    names = (model, *_baselines(model, baselines))
+
+    def job_of(number: int) -> Job:
+        end = as_of - number * pd.Timedelta(days=WINDOW_DAYS)
+        return prepare(ws, model, as_of=end, config=config, seed=seed, on_build=told.on_build)
+
+    newest = job_of(0)
+    with ws.lock("training"):
+        tracking = Tracking(ws)
+        key = _digest(newest.key, code_digest(), windows, names)
+        tracking.fail_stale(keep=key)
+        run_id = tracking.start(
+            key=key, name=f"evaluate {model}", tags={"kind": "evaluation", **newest.tags}
+        )
+        with tracking.ending(run_id):
+            measured: list[_Measured] = []
+            for number in range(windows):
+                job = job_of(number) if number else newest
+                done = (number * len(names), windows * len(names))
+                measured.insert(0, _measure(job, names, device=device, told=told, done=done))
+            found = Evaluation(
+                model=model,
+                config=newest.config,
+                seed=seed,
+                as_of=newest.as_of,
+                timezone=ws.timezone,
+                git_commit=git_commit(),
+                asked=baselines,
+                baselines=names[1:],
+                windows=tuple(one.origin for one in measured),
+                parts=measured[0].origin.parts
+                if windows == 1
+                else _compare([one.samples for one in measured], seed=seed),
+                run_id=run_id,
+            )
+            log_report(tracking, found)
+    return found
+
+
+def _baselines(model: str, asked: Baselines) -> tuple[str, ...]:
+    """Return the names of the models that `model` stands beside."""
+    own = spec(model, registered="recommender")
+    known = [name for name, entry in MODELS.items() if entry.registered == "recommender"]
+    named = known if asked == "all" else own.baselines
+    return tuple(name for name in named if name != model)
+
+
+def _measure(
+    job: Job, names: Sequence[str], *, device: Device, told: Progress, done: tuple[int, int]
+) -> _Measured:
+    """Let every model answer in the last window of `job`, its own model by its config.
+
+    `done` are the answers so far and all that are asked.
+    """
+    window = look(job.full, at=job.past.as_of, days=WINDOW_DAYS)
+    samples, found = {}, {}
+    for place, name in enumerate(names, start=1):
+        config = job.config if name == job.model else config_class(name)()
+        work = replace(job, model=name, config=config)
+        lists, found[name] = answer(work, window, device=device, on_epoch=told.on_epoch)
+        samples[name] = window.samples(lists)
+        told.on_model(done[0] + place, done[1])
+    return _Measured(
+        samples=samples,
+        origin=Origin(
+            start=job.past.as_of,
+            end=job.as_of,
+            data_digest=job.data_digest,
+            customers=len(window.judge.queries),
+            newcomers=len(window.newcomers),
+            epochs={name: one.epochs for name, one in found.items() if one.history},
+            history=found[job.model].history,
+            parts=_compare([samples], seed=job.seed),
+        ),
     )
 
 
-def recommender_judge(data: "TrainingData", *, at: pd.Timestamp, days: int) -> RecommenderJudge:
-    """Return the judge of the window [at, at + days), which must end by `data.as_of`.
-
-    Raises NotEnoughData where no known customer bought a known product in it.
-    """
-    before, window = purchases_around(data, at=at, days=days)
-    window = window[window["customer_id"].isin(before["customer_id"])]
-    if window.empty:
-        raise NotEnoughData(
-            f"no known customer bought a known product in the {days} days from {at}: there is "
-            "nothing to measure a recommender by; take another as_of"
+def _compare(
+    windows: Sequence[dict[str, dict[Part, Sample]]], *, seed: int
+) -> dict[Part, Comparison]:
+    """Return each part's models side by side; `windows` hold the parts of each model."""
+    first = next(iter(windows[0].values()))
+    return {
+        part: compare(
+            [{name: parts[part] for name, parts in models.items()} for models in windows],
+            seed=seed,
         )
-    customers = np.array(sorted(set(window["customer_id"])), dtype=object)
-    products = data.products(at)
-    return RecommenderJudge(
-        products=products,
-        queries=data.queries(at, customers),
-        owned=pairs(before, customers, products.product_ids),
-        wanted=pairs(window, customers, products.product_ids),
-        catalogue=before["product_id"].nunique(),
-    )
+        for part in first
+    }
 
 
-def purchases_around(
-    data: "TrainingData", *, at: pd.Timestamp, days: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what was bought and known before `at`, and those products' purchases in the window."""
-    before = data.purchases(data.start, at)
-    before = before[before["recorded_timestamp"] < at]
-    window = data.purchases(at, at + pd.Timedelta(days=days))
-    return before, window[window["product_id"].isin(before["product_id"])]
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

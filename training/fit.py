@@ -13,18 +13,18 @@ from typing import Any, Final
 
 import pandas as pd
 
+from configs.code import git_commit
 from configs.loader import Config
 from features.workspace import Workspace
-from training import registry
-from training.assess import Assessment, Metrics, assess, make_judge, window_days
-from training.attributions import typical_customer
 from training.bundle import Manifest
-from training.commit import git_commit
-from training.curves import draw_curves
-from training.job import Job, prepare
+from training.customers.reasons import typical_customer
+from training.evaluation.job import Job, prepare
+from training.evaluation.last_window import Assessment, Metrics, assess, make_judge, window_days
 from training.models import model_class, spec
+from training.registry.tracking import Tracking
+from training.registry.versions import versions
+from training.reports.learning_curves import draw_curves
 from training.run import Device, Run
-from training.tracking import Tracking
 
 SERVICES: Final = {"recommender": "recommender_v1", "churn": "churn_v1"}
 Report = Callable[[str, int, Metrics], None]
@@ -39,7 +39,7 @@ def _quiet(phase: str, epoch: int, metrics: Metrics) -> None:
 class FitResult:
     """A registered version and its figures."""
 
-    version: registry.Version
+    version: versions.Version
     metrics: Metrics
     """On the last window before the data cut, by a model trained before that window."""
     baselines: dict[str, Metrics]
@@ -66,12 +66,12 @@ def fit(
     with ws.lock("training"):
         tracking = Tracking(ws)
         tracking.fail_stale(keep=job.key)
-        found = registry.find_finished(tracking, key=job.key)
+        found = versions.find_finished(tracking, key=job.key)
         if found is None:
             run_id = tracking.start(key=job.key, name=model, tags=job.tags)
             with tracking.ending(run_id):
                 _fit(tracking, run_id, job, device=device, report=report)
-            version = registry.of_run(ws, tracking.client, run_id)
+            version = versions.of_run(ws, tracking.client, run_id)
         shutil.rmtree(job.checkpoints, ignore_errors=True)
     version = found or version
     return FitResult(
@@ -110,7 +110,7 @@ def _fit(tracking: Tracking, run_id: str, job: Job, *, device: Device, report: R
         config = config.model_copy(update={"epochs": found.epochs})
     fitted = model_class(job.model).fit(job.full, config=config, seed=job.seed, run=run("train"))
     _log(tracking, run_id, job, found)
-    registry.register(
+    versions.register(
         tracking,
         run_id,
         fitted,

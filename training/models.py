@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, cast
 
 from configs.errors import UserError
 from configs.loader import Config
-from training.recommender import Predictor, Recommender
+from training.interfaces import Predictor, Recommender
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,68 +26,68 @@ _PREDICTORS: Final = ("recency", "logistic_regression")
 MODELS: Final[dict[str, ModelSpec]] = {
     "two_stage": ModelSpec(
         registered="recommender",
-        where="training.two_stage:TwoStage",
-        config="training.two_stage:TwoStageConfig",
+        where="training.recommenders.two_stage.model:TwoStage",
+        config="training.recommenders.two_stage.model:TwoStageConfig",
         baselines=(*_RECOMMENDERS, "ease"),
     ),
     "two_tower": ModelSpec(
         registered="recommender",
-        where="training.two_tower:TwoTower",
-        config="training.two_tower:TwoTowerConfig",
+        where="training.recommenders.two_tower.model:TwoTower",
+        config="training.recommenders.two_tower.model:TwoTowerConfig",
         baselines=_RECOMMENDERS,
     ),
     "popularity": ModelSpec(
         registered="recommender",
-        where="training.baselines:Popularity",
-        config="training.baselines:PopularityConfig",
+        where="training.recommenders.baselines:Popularity",
+        config="training.recommenders.baselines:PopularityConfig",
         baselines=_RECOMMENDERS,
     ),
     "own_purchases": ModelSpec(
         registered="recommender",
-        where="training.baselines:OwnPurchases",
-        config="training.baselines:OwnPurchasesConfig",
+        where="training.recommenders.baselines:OwnPurchases",
+        config="training.recommenders.baselines:OwnPurchasesConfig",
         baselines=_RECOMMENDERS,
     ),
     "cosine": ModelSpec(
         registered="recommender",
-        where="training.item_to_item:Cosine",
-        config="training.item_to_item:CosineConfig",
+        where="training.recommenders.item_to_item:Cosine",
+        config="training.recommenders.item_to_item:CosineConfig",
         baselines=_RECOMMENDERS,
     ),
     "rp3beta": ModelSpec(
         registered="recommender",
-        where="training.item_to_item:RP3Beta",
-        config="training.item_to_item:RP3BetaConfig",
+        where="training.recommenders.item_to_item:RP3Beta",
+        config="training.recommenders.item_to_item:RP3BetaConfig",
         baselines=_RECOMMENDERS,
     ),
     "ease": ModelSpec(
         registered="recommender",
-        where="training.ease:Ease",
-        config="training.ease:EaseConfig",
+        where="training.recommenders.ease:Ease",
+        config="training.recommenders.ease:EaseConfig",
         baselines=_RECOMMENDERS,
     ),
     "ials": ModelSpec(
         registered="recommender",
-        where="training.ials:IALS",
-        config="training.ials:IALSConfig",
+        where="training.recommenders.ials:IALS",
+        config="training.recommenders.ials:IALSConfig",
         baselines=_RECOMMENDERS,
     ),
     "churn": ModelSpec(
         registered="churn",
-        where="training.churn:Churn",
-        config="training.churn:ChurnConfig",
+        where="training.customers.churn:Churn",
+        config="training.customers.churn:ChurnConfig",
         baselines=_PREDICTORS,
     ),
     "recency": ModelSpec(
         registered="churn",
-        where="training.customer_baselines:Recency",
-        config="training.customer_baselines:RecencyConfig",
+        where="training.customers.baselines:Recency",
+        config="training.customers.baselines:RecencyConfig",
         baselines=_PREDICTORS,
     ),
     "logistic_regression": ModelSpec(
         registered="churn",
-        where="training.customer_baselines:LogisticRegression",
-        config="training.customer_baselines:LogisticRegressionConfig",
+        where="training.customers.baselines:LogisticRegression",
+        config="training.customers.baselines:LogisticRegressionConfig",
         baselines=_PREDICTORS,
     ),
 }

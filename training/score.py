@@ -12,11 +12,12 @@ import pandas as pd
 
 from configs.durable import replacing
 from configs.loader import ConfigError
-from training.churn_examples import ACTIVE_DAYS
-from training.data import TrainingData
-from training.evaluate import LISTS
-from training.ranking import pairs, rank
-from training.recommender import Predictor, Recommender
+from training.customers.churn_labels import ACTIVE_DAYS
+from training.data.pairs import pairs
+from training.data.training_data import TrainingData
+from training.evaluation.recommender_judge import LISTS
+from training.interfaces import Predictor, Recommender
+from training.lists.ranking import rank
 
 
 def known_lists(text: str) -> list[str]:

@@ -19,12 +19,12 @@ from configs.durable import replacing
 from configs.errors import UserError
 from configs.loader import Config
 from features.workspace import Workspace
-from training.assess import OBJECTIVE, Metrics, assess, make_judge, window_days
-from training.job import Job, prepare
+from training.evaluation.job import Job, prepare
+from training.evaluation.last_window import OBJECTIVE, Metrics, assess, make_judge, window_days
 from training.models import spec
+from training.registry.tracking import Tracking
 from training.run import Device, Run
-from training.spaces import SPACES, Range, Space, changed, setting
-from training.tracking import Tracking
+from training.search_spaces import SPACES, Range, Space, changed, setting
 
 TrialReport = Callable[[int, int, Metrics], None]
 """Told the trial's number, the epoch (from 1) and its metrics."""

@@ -20,9 +20,9 @@ from serving.lists import Draft, items
 from serving.schemas.base import Model
 from serving.schemas.recommendations import RecommendationAnswer, RecommendationRequest
 from serving.served import Served
-from training.inputs import FloatArray, Queries, encode_rows
-from training.slates import Policy
-from training.two_stage import TwoStage
+from training.data.inputs import FloatArray, Queries, encode_rows
+from training.lists.slates import Policy
+from training.recommenders.two_stage.model import TwoStage
 
 T = TypeVar("T")
 RANKED: Final = 200

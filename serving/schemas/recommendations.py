@@ -13,7 +13,7 @@ from serving.schemas.base import (
     ProblemDetails,
     Request,
 )
-from training.slates import Strategy
+from training.lists.slates import Strategy
 
 
 def _shops(default: str) -> Meta:

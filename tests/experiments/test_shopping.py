@@ -17,7 +17,12 @@ from features.workspace import Workspace
 from tests.experiments.test_exposures import exposure
 from tests.serving.conftest import put_bundle, put_champions
 from tests.serving.test_server import Server, server
-from training.baselines import OwnPurchases, OwnPurchasesConfig, Popularity, PopularityConfig
+from training.recommenders.baselines import (
+    OwnPurchases,
+    OwnPurchasesConfig,
+    Popularity,
+    PopularityConfig,
+)
 
 
 def quiet(done: int, total: int) -> None:

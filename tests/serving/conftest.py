@@ -18,10 +18,15 @@ from features.workspace import Workspace, write_json
 from serving.app import create_app
 from serving.backend import Backend, Places
 from tests.serving import real_shop
-from training.baselines import OwnPurchases, OwnPurchasesConfig, Popularity, PopularityConfig
 from training.bundle import Manifest, Name, write_bundle
-from training.customer_baselines import LogisticRegression
-from training.recommender import Predictor, Recommender
+from training.customers.baselines import LogisticRegression
+from training.interfaces import Predictor, Recommender
+from training.recommenders.baselines import (
+    OwnPurchases,
+    OwnPurchasesConfig,
+    Popularity,
+    PopularityConfig,
+)
 
 NOW = pd.Timestamp("2024-03-01T00:00:00Z").as_unit("us")
 DAY = pd.Timedelta(days=1)

@@ -9,9 +9,9 @@ from features.simulator import World, WorldConfig
 from features.tables import read_table
 from features.workspace import Workspace
 from tests.serving.traffic import Town
-from training import registry
 from training.fit import fit
 from training.models import config_class
+from training.registry.versions import versions
 
 CONFIG = WorldConfig(customers=200, products=80, days=200, seed=7)
 TOWERS = ("1", "2")
@@ -31,8 +31,8 @@ def make(home: Path) -> Workspace:
         fit(ws, "two_tower", as_of=ws.now(), config=towers, seed=seed)
     churn = config_class("churn").model_validate({})
     fit(ws, "churn", as_of=ws.now(), config=churn)
-    registry.promote(ws, "recommender", TOWERS[0])
-    registry.promote(ws, "churn", "1")
+    versions.promote(ws, "recommender", TOWERS[0])
+    versions.promote(ws, "churn", "1")
     FeatureClient(ws).materialize(ws.now())
     return ws
 

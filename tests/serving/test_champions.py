@@ -26,14 +26,14 @@ from tests.serving.conftest import churn_model, put_bundle, put_champions, servi
 from tests.serving.test_answers import ask, products
 from tests.serving.test_lists import PRODUCTS
 from tests.serving.test_metrics import scrape, up, value
-from training.baselines import Popularity, PopularityConfig
-from training.customer_baselines import LogisticRegression
-from training.inputs import FloatArray
-from training.item_to_item import Cosine, CosineConfig
-from training.recommender import Scorer
-from training.slates import Policy
-from training.two_tower import TwoTower, TwoTowerConfig
-from training.vocabulary import Vocabulary
+from training.customers.baselines import LogisticRegression
+from training.data.inputs import FloatArray
+from training.data.vocabulary import Vocabulary
+from training.interfaces import Scorer
+from training.lists.slates import Policy
+from training.recommenders.baselines import Popularity, PopularityConfig
+from training.recommenders.item_to_item import Cosine, CosineConfig
+from training.recommenders.two_tower.model import TwoTower, TwoTowerConfig
 
 Spoil = Callable[[Workspace], None]
 CHURN = "/v1/predictions/churn"

@@ -11,8 +11,8 @@ from serving.catalogue import Catalogue
 from serving.lists import Draft, items, policy_of
 from serving.schemas.recommendations import RecommendationRequest
 from tests.serving.conftest import NOW
-from training.inputs import Products
-from training.slates import Policy, Shelf
+from training.data.inputs import Products
+from training.lists.slates import Policy, Shelf
 
 NAMES = tuple("abcdef")
 REQUEST = RecommendationRequest(k=4)

@@ -17,8 +17,8 @@ from serving.backend import Backend, Places
 from serving.schemas.predictions import ChurnRequest
 from tests.serving.conftest import NOW, TYPICAL, churn_model, serving
 from tests.serving.test_predictions import CUSTOMERS, offline
-from training.attributions import FEATURES, SHOWN, explain, typical_row
-from training.inputs import encode_rows
+from training.customers.reasons import FEATURES, SHOWN, explain, typical_row
+from training.data.inputs import encode_rows
 
 
 def explained(client: TestClient, *customer_ids: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from serving.problems import CODES
 from serving.schemas.base import FallbackReason
 from tests.serving.conftest import OWN_PURCHASES, churn_model, put_bundle, put_champions
 from tests.serving.test_server import server
-from training.baselines import OwnPurchases
+from training.recommenders.baselines import OwnPurchases
 
 pytestmark = pytest.mark.slow  # a server, and a process a block
 ROOT: Final = Path(__file__).parent.parent.parent

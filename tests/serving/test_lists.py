@@ -28,8 +28,8 @@ from tests.serving.conftest import (
     until,
 )
 from tests.serving.test_answers import ask, products, start_experiment
-from training.baselines import OwnPurchases
-from training.item_to_item import Cosine, CosineConfig
+from training.recommenders.baselines import OwnPurchases
+from training.recommenders.item_to_item import Cosine, CosineConfig
 
 # Product -> title, category and price; ordered by buyers of 28 days: 3, 2, 1, 1 and 0.
 PRODUCTS = {

@@ -27,8 +27,8 @@ from tests.serving.conftest import (
 from tests.serving.test_answers import ask, start_experiment
 from tests.serving.test_limits import VIEW
 from tests.serving.test_metrics import DEPENDENCIES, scrape, up, value
-from training.baselines import Popularity, PopularityConfig
-from training.customer_baselines import LogisticRegression
+from training.customers.baselines import LogisticRegression
+from training.recommenders.baselines import Popularity, PopularityConfig
 
 Told = tuple[int, str | None]
 """Status, and code or fallback_reason."""

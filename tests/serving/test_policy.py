@@ -16,7 +16,7 @@ from serving.lists import policy_of
 from serving.schemas.recommendations import RecommendationRequest
 from tests.serving.conftest import DAY, NOW, serving
 from tests.serving.test_answers import ask, products, start_experiment
-from training.slates import Policy
+from training.lists.slates import Policy
 
 DRAWN = "{k: 3, explore: 2, pool: 3}"
 

@@ -17,9 +17,9 @@ from tests.serving.conftest import (
     put_champions,
     serving,
 )
-from training.baselines import OwnPurchases
-from training.inputs import Queries, encode_products, encode_queries
-from training.ranking import top_k
+from training.data.inputs import Queries, encode_products, encode_queries
+from training.kernels.top_k import top_k
+from training.recommenders.baselines import OwnPurchases
 
 CUSTOMERS = ["anna", "ben", "cleo", "dan"]
 

@@ -15,8 +15,8 @@ from features.workspace import Workspace
 from tests.serving.conftest import put_bundle, put_champions, serving, until
 from tests.serving.test_answers import ask, products
 from tests.serving.test_lists import PRODUCTS, stocked
-from training.two_tower import TwoTower, TwoTowerConfig
-from training.vocabulary import Vocabulary
+from training.data.vocabulary import Vocabulary
+from training.recommenders.two_tower.model import TwoTower, TwoTowerConfig
 
 __all__ = ["stocked"]
 PATH = "/v1/products:batch"

@@ -17,8 +17,8 @@ from features.workspace import Workspace, write_json
 from tests.serving.conftest import NOW, put_bundle, put_champions, serving
 from tests.serving.test_answers import products, save_clock
 from tests.serving.test_lists import PRODUCTS, stocked
-from training.baselines import Popularity, PopularityConfig
-from training.item_to_item import Cosine, CosineConfig
+from training.recommenders.baselines import Popularity, PopularityConfig
+from training.recommenders.item_to_item import Cosine, CosineConfig
 
 __all__ = ["stocked"]
 PATH = "/v1/products:similar"

@@ -30,7 +30,7 @@ from tests.serving.test_operations import number
 from tests.serving.test_outages import FAILED, GARBAGE
 from tests.serving.test_server import Server, server
 from tests.serving.traffic import visiting
-from training import registry
+from training.registry.versions import versions
 
 MINUTES: Final = float(os.environ.get("REGULARS_SOAK_MINUTES", "2"))
 GROWTH: Final = 0.05 if MINUTES >= 30 else 0.15
@@ -90,7 +90,7 @@ class Round:
         """Promote the version that is not the champion; all lists come to be its own."""
         current = json.loads((self.ws.bundles / "current.json").read_text())
         (other,) = {*TOWERS} - {current["recommender"].partition("/")[2]}
-        registry.promote(self.ws, "recommender", other)
+        versions.promote(self.ws, "recommender", other)
         self._more_lists(f"recommender@{other}")
 
     def break_champion(self) -> None:

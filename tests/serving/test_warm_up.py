@@ -13,10 +13,10 @@ from features.simulator import World, WorldConfig
 from features.tables import write_tables
 from features.workspace import Workspace
 from tests.serving.conftest import churn_model, put_bundle, put_champions, serving
-from tests.training.test_two_stage import CONFIG
-from training.data import TrainingData
+from tests.training.recommenders.two_stage.test_model import CONFIG
+from training.data.training_data import TrainingData
+from training.recommenders.two_stage.model import TwoStage
 from training.run import Run
-from training.two_stage import TwoStage
 
 LISTS = "/v1/recommendations"
 

@@ -10,7 +10,7 @@ from features.online.client import FeatureClient
 from features.simulator import World, WorldConfig
 from features.tables import write_tables
 from features.workspace import Workspace
-from training.data import TrainingData
+from training.data.training_data import TrainingData
 
 DAYS = pd.Timedelta(days=1)
 

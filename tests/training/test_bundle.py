@@ -12,12 +12,12 @@ import pytest
 
 from features.model_inputs import CUSTOMER_INPUTS
 from training.bundle import Manifest, copy_bundle, load_bundle, read_manifest, write_bundle
-from training.churn import Churn, ChurnConfig, ChurnNet
-from training.churn_examples import INPUTS
-from training.customer_baselines import Recency
+from training.customers.baselines import Recency
+from training.customers.churn import Churn, ChurnConfig, ChurnNet
+from training.customers.churn_labels import INPUTS
+from training.data.inputs import Queries
 from training.errors import BundleError
-from training.inputs import Queries
-from training.recommender import Predictor
+from training.interfaces import Predictor
 
 MANIFEST = Manifest(
     name="churn",

@@ -1,115 +1,166 @@
-"""The judge by hand, and against the independent scorer's rules."""
+"""Evaluations: figures of the judge, several windows, nothing done twice, true MLflow runs."""
 
+import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from features import snapshots
-from features.online.client import FeatureClient
-from tests.features.shop import line, lines, time, workspace
-from tests.training.conftest import Shop
-from training.baselines import Popularity, PopularityConfig
-from training.data import TrainingData
-from training.errors import NotEnoughData
-from training.evaluate import recommender_judge
-from training.ranking import Pairs, pairs
+from configs.code import code_digest
+from tests.training.conftest import DAYS, Shop
+from training.evaluate import evaluate
+from training.evaluation.recommender_judge import recommender_judge
+from training.evaluation.results import Evaluation
+from training.evaluation.segments import EVERYONE, Part
+from training.models import UnknownModel
+from training.recommenders.baselines import (
+    OwnPurchases,
+    OwnPurchasesConfig,
+    Popularity,
+    PopularityConfig,
+)
+from training.recommenders.two_tower.model import TwoTowerConfig
+from training.registry.tracking import Tracking
+from training.reports.evaluation_report import FILE
+from training.run import Progress
 
-AT = time("2011-02-01")
-
-
-ROWS = [  # popular are p1 (3 buyers), p2 (2), p3 (1); p4 is sold to guests alone
-    line("1", "ann", "p1", "2011-01-10"),
-    line("2", "bob", "p1", "2011-01-11"),
-    line("3", "bob", "p2", "2011-01-11", number=2),
-    line("4", "cid", "p1", "2011-01-12"),
-    line("5", "cid", "p2", "2011-01-12", number=2),
-    line("6", "cid", "p3", "2011-01-13"),
-    line("7", None, "p4", "2011-01-14"),
-    # the window
-    line("8", "ann", "p1", "2011-02-01"),
-    line("9", "ann", "p3", "2011-02-20"),
-    line("10", "ann", "p3", "2011-02-21"),  # once is enough
-    line("11", "bob", "p4", "2011-02-02"),  # nobody known bought it before
-    line("12", "cid", "p2", "2011-02-03"),
-    line("13", "new", "p1", "2011-02-04"),  # not known before
-    line("14", "ann", "p2", "2011-03-01"),  # after the window
-]
-LATE = [  # happened before the window, but nobody knew
-    line("15", "ann", "p3", "2011-01-15", recorded="2011-02-05"),
-    line("16", "cid", "p4", "2011-01-16", recorded="2011-02-05"),
-    line("17", "new", "p1", "2011-01-17", recorded="2011-02-01"),
-]
-
-
-def _data(home: Path, rows: list[dict[str, object]]) -> TrainingData:
-    ws = workspace(home, lines(*rows))
-    end = time("2011-03-01")
-    for cut in (AT, end):
-        snapshots.build(ws, as_of=cut)
-    client = FeatureClient(ws)
-    client.apply()
-    return TrainingData(ws, client, as_of=end)
+ALL, NEW = Part(EVERYONE, "all"), Part(EVERYONE, "new")
+SMALL = TwoTowerConfig(epochs=3, embedding_dim=4, hidden=8, weeks=5, lr=0.5)  # gets worse
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingData:
-    return _data(tmp_path_factory.mktemp("shop"), ROWS)
+def rolled(shop: Shop) -> Evaluation:
+    return evaluate(shop.ws, "own_purchases", as_of=shop.full.as_of, windows=2, device="cpu")
 
 
-def test_popularity_by_hand(data: TrainingData) -> None:
-    judge = recommender_judge(data, at=AT, days=28)
-    assert judge.queries.customer_ids.tolist() == ["ann", "cid"]
-    found = judge(Popularity(PopularityConfig()))
-    # all: p1, p2, p3, p4. ann wants p1 (1st) and p3 (3rd); cid wants p2 (2nd).
-    second = 1 / np.log2(3)
-    ann = (1 + 1 / 2) / (1 + second)
-    assert found["ndcg_at_10"] == pytest.approx((ann + second) / 2)
-    assert found["recall_at_10"] == 1
-    assert found["mrr_at_10"] == (1 + 1 / 2) / 2
-    # new, to ann alone: p2, p3, p4; cid had p2 before.
-    assert found["new_ndcg_at_10"] == pytest.approx(second)
-    assert found["new_mrr_at_10"] == 1 / 2
-    assert found["new_hit_rate_at_10"] == 1
-    assert found["mean_ndcg_at_10"] == pytest.approx(((ann + second) / 2 + second) / 2)
-
-
-def test_a_window_without_purchases_measures_nothing(data: TrainingData) -> None:
-    with pytest.raises(NotEnoughData, match="in the 1 days from 2011-02-28"):
-        recommender_judge(data, at=time("2011-02-28"), days=1)
-
-
-def test_the_window_must_be_known(shop: Shop) -> None:
-    with pytest.raises(ValueError, match="these data end"):
-        recommender_judge(shop.past, at=shop.past.as_of, days=28)
-
-
-def test_unseen_windows_change_nothing_but_the_truth(shop: Shop) -> None:
+def test_a_window_says_what_the_judge_says(shop: Shop, rolled: Evaluation) -> None:
     judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
-    ids = judge.queries.customer_ids
-    own = shop.past.queries(shop.past.as_of, ids)
-    np.testing.assert_array_equal(judge.queries.history, own.history)
-    np.testing.assert_array_equal(judge.queries.activity, own.activity)
-    window = shop.full.purchases(shop.past.as_of, shop.past.as_of + pd.Timedelta(days=28))
-    before = shop.past.purchases(shop.past.start, shop.past.as_of)
-    assert set(ids) <= set(window["customer_id"]) & set(before["customer_id"])
-    assert _pairs(judge.owned) == _pairs(pairs(before, ids, judge.products.product_ids))
-    assert judge.catalogue == before["product_id"].nunique()
+    own, popular = judge(OwnPurchases(OwnPurchasesConfig())), judge(Popularity(PopularityConfig()))
+    newest = rolled.windows[-1]
+    assert (newest.start, newest.end) == (shop.past.as_of, shop.full.as_of)
+    assert newest.customers == len(judge.queries)
+    assert rolled.models == ("own_purchases", "popularity")
+    for part, prefix in ((ALL, ""), (NEW, "new_")):
+        found = newest.parts[part]
+        for figure in ("ndcg_at_10", "recall_at_10", "hit_rate_at_10", "mrr_at_10"):
+            mean = found.means["own_purchases"][figure]
+            assert mean.value == pytest.approx(own[f"{prefix}{figure}"], abs=1e-12)
+            lead = found.leads["popularity"][figure]
+            expected = own[f"{prefix}{figure}"] - popular[f"{prefix}{figure}"]
+            assert lead.value == pytest.approx(expected, abs=1e-12)
+            assert lead.low <= lead.value <= lead.high
+        assert found.coverage["own_purchases"] == own[f"{prefix}coverage_at_10"]
 
 
-def test_what_was_recorded_in_the_window_was_not_known_before(
-    data: TrainingData, tmp_path: Path
+def test_several_windows_end_where_the_next_one_begins(shop: Shop, rolled: Evaluation) -> None:
+    older, newer = rolled.windows
+    assert (older.start, older.end) == (shop.past.as_of - 28 * DAYS, shop.past.as_of)
+    assert older.data_digest != newer.data_digest
+    means = [one.parts[ALL].means["popularity"]["ndcg_at_10"].value for one in rolled.windows]
+    found = rolled.parts[ALL].means["popularity"]["ndcg_at_10"]
+    assert found.value == pytest.approx(np.mean(means))
+    assert found.low < found.value < found.high
+    alone = evaluate(shop.ws, "own_purchases", as_of=shop.past.as_of, device="cpu")
+    assert alone.parts == alone.windows[0].parts == older.parts
+
+
+def test_what_was_answered_is_not_asked_again(shop: Shop, rolled: Evaluation) -> None:
+    before = _kept(shop)
+    again = evaluate(shop.ws, "own_purchases", as_of=shop.full.as_of, windows=2, device="cpu")
+    assert _kept(shop) == before
+    assert again.parts == rolled.parts
+    assert again.run_id != rolled.run_id
+
+
+def test_the_run_is_an_evaluation_and_registers_nothing(shop: Shop, rolled: Evaluation) -> None:
+    client = Tracking(shop.ws).client
+    run = client.get_run(rolled.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["kind"] == "evaluation"
+    assert run.data.tags["model"] == "own_purchases"
+    assert not client.search_model_versions(f"run_id = '{rolled.run_id}'")
+
+
+def test_the_run_holds_the_report_its_plots_and_every_figure(
+    shop: Shop, rolled: Evaluation
 ) -> None:
-    judge = recommender_judge(data, at=AT, days=28)
-    other = recommender_judge(_data(tmp_path, ROWS + LATE), at=AT, days=28)
-    assert other.queries.customer_ids.tolist() == judge.queries.customer_ids.tolist()
-    assert _pairs(other.owned) == _pairs(judge.owned)
-    assert _pairs(other.wanted) == _pairs(judge.wanted)
-    assert other.catalogue == judge.catalogue == 3
-    popular = Popularity(PopularityConfig())
-    assert other(popular) == judge(popular)
+    tracking = Tracking(shop.ws)
+    folder = tracking.artifacts(rolled.run_id)
+    text = (folder / FILE).read_text()
+    images = re.findall(r"!\[[^]]*]\(([^)]*)\)", text)
+    assert sorted(images) == ["ndcg_by_model.png", "ndcg_by_segment.png", "ndcg_by_window.png"]
+    for image in images:
+        assert (folder / image).read_bytes().startswith(b"\x89PNG")
+    run = tracking.client.get_run(rolled.run_id)
+    logged = run.data.metrics
+    everyone = rolled.parts[NEW]
+    assert logged["new_ndcg_at_10"] == everyone.means["own_purchases"]["ndcg_at_10"].value
+    assert logged["popularity.new_coverage_at_10"] == everyone.coverage["popularity"]
+    lead = everyone.leads["popularity"]["recall_at_10"]
+    assert logged["lead.popularity.new_recall_at_10_low"] == lead.low
+    older = rolled.parts[Part("orders_6_up", "all")].means["own_purchases"]["mrr_at_10"]
+    assert logged["orders_6_up.mrr_at_10"] == older.value
+    assert tracking.steps(rolled.run_id, "window.ndcg_at_10") == {1, 2}
+    saved = json.loads((folder / "report.json").read_text(), parse_constant=_refuse)
+    assert saved["windows"][1]["data_digest"] == rolled.windows[1].data_digest
+    assert (
+        saved["parts"]["everyone"]["new"]["leads"]["popularity"]["recall_at_10"]["low"] == lead.low
+    )
+    assert Path(folder / "config.yaml").exists()
 
 
-def _pairs(given: Pairs) -> list[tuple[int, int]]:
-    return list(zip(given.rows.tolist(), given.columns.tolist(), strict=True))
+@pytest.mark.slow
+def test_the_lists_are_those_of_the_best_epoch_and_a_cut_off_training_goes_on(shop: Shop) -> None:
+    told: list[int] = []
+
+    def stop(_: str, epoch: int, __: dict[str, float]) -> None:
+        told.append(epoch)
+        if epoch == 2:
+            raise OSError("no space left on device")
+
+    def watch(_: str, epoch: int, __: dict[str, float]) -> None:
+        told.append(epoch)
+
+    def run(on_epoch: Callable[[str, int, dict[str, float]], None]) -> Evaluation:
+        return evaluate(
+            shop.ws,
+            "two_tower",
+            as_of=shop.full.as_of,
+            config=SMALL,
+            device="cpu",
+            progress=Progress(on_epoch=on_epoch),
+        )
+
+    with pytest.raises(OSError, match="no space"):
+        run(stop)
+    found = run(watch)
+    assert told[:3] == [1, 2, 2]
+    (window,) = found.windows
+    assert window.epochs == {"two_tower": _best(window.history)}
+    assert window.epochs["two_tower"] < max(window.history)
+    best = window.history[window.epochs["two_tower"]]
+    for part, name in ((ALL, "ndcg_at_10"), (NEW, "new_ndcg_at_10")):
+        mean = found.parts[part].means["two_tower"]["ndcg_at_10"].value
+        assert mean == pytest.approx(best[name], abs=1e-12)
+    assert not list((shop.ws.checkpoints / "evaluate").glob("*/training"))
+    assert Tracking(shop.ws).client.get_run(found.run_id).info.status == "FINISHED"
+
+
+def test_only_recommenders_are_ranked(shop: Shop) -> None:
+    with pytest.raises(UnknownModel, match="'churn': not a recommender model"):
+        evaluate(shop.ws, "churn", as_of=shop.full.as_of)
+
+
+def _best(history: dict[int, dict[str, float]]) -> int:
+    return max(history, key=lambda epoch: (history[epoch]["mean_ndcg_at_10"], -epoch))
+
+
+def _kept(shop: Shop) -> dict[Path, int]:
+    files = (shop.ws.checkpoints / "evaluate").glob(f"*-{code_digest()}/lists.npz")
+    return {file: file.stat().st_mtime_ns for file in files}
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

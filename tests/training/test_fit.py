@@ -12,11 +12,11 @@ import pytest
 
 from features.workspace import Workspace
 from tests.training.conftest import Shop
-from training.attributions import typical_customer
-from training.churn import ChurnConfig
-from training.customer_baselines import RecencyConfig
+from training.customers.baselines import RecencyConfig
+from training.customers.churn import ChurnConfig
+from training.customers.reasons import typical_customer
 from training.fit import FitResult, fit
-from training.tracking import FAILURE, Tracking
+from training.registry.tracking import FAILURE, Tracking
 
 CONFIG = ChurnConfig(horizon_days=28, epochs=3, hidden=(8,), batch_size=64, lr=0.01)
 

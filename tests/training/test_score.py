@@ -10,10 +10,15 @@ from typer.testing import CliRunner
 from configs.loader import ConfigError
 from tests.training.conftest import Shop
 from training.__main__ import app
-from training.baselines import OwnPurchases, OwnPurchasesConfig, Popularity, PopularityConfig
-from training.churn_examples import ACTIVE_DAYS
-from training.customer_baselines import Recency
-from training.evaluate import recommender_judge
+from training.customers.baselines import Recency
+from training.customers.churn_labels import ACTIVE_DAYS
+from training.evaluation.recommender_judge import recommender_judge
+from training.recommenders.baselines import (
+    OwnPurchases,
+    OwnPurchasesConfig,
+    Popularity,
+    PopularityConfig,
+)
 from training.score import churn_probabilities, known_lists, recommendations, write_scores
 
 

@@ -17,12 +17,12 @@ from features.workspace import Workspace
 from tests.features.shop import line, lines, workspace
 from tests.features.shop import time as moment
 from tests.training.conftest import Shop
-from training.churn import ChurnConfig
+from training.customers.churn import ChurnConfig
 from training.errors import NotEnoughData
 from training.fit import fit
 from training.models import config_class
-from training.spaces import SPACES, Range, changed, setting
-from training.tracking import Tracking
+from training.registry.tracking import Tracking
+from training.search_spaces import SPACES, Range, changed, setting
 from training.tune import NothingToTune, TuneResult, tune
 
 CONFIG = ChurnConfig(horizon_days=28, epochs=3)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
-from training.inputs import FloatArray, Products, Queries
+from training.data.inputs import FloatArray, Products, Queries
 
 AT = np.datetime64("2011-01-01", "us")
 

@@ -6,9 +6,9 @@ from typing import Final, Literal
 import pandas as pd
 
 from configs.loader import Config
-from training.assess import Metrics
-from training.intervals import Comparison
-from training.segments import Part
+from training.evaluation.intervals import Comparison
+from training.evaluation.last_window import Metrics
+from training.evaluation.segments import Part
 
 Baselines = Literal["default", "all"]
 """Those of the model's spec, or every other recommender."""

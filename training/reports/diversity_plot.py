@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from matplotlib.figure import Figure
 
-from training.evaluate import LISTS, K
+from training.evaluation.recommender_judge import LISTS, K
 from training.evaluation.results import LEVELS, Price
-from training.grids import NDCG
+from training.reports.evaluation_tables import NDCG
 from training.reports.panels import OWN, panels_by_list
 
 

@@ -8,9 +8,9 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from training.evaluate import LISTS
+from training.evaluation.intervals import Estimate
+from training.evaluation.recommender_judge import LISTS
 from training.evaluation.results import Evaluation, Price
-from training.intervals import Estimate
 
 OWN, BEST, OTHER = "C0", "0.25", "0.65"  # colours
 

@@ -1,0 +1,206 @@
+"""What each part of a model is worth: the whole beside the model trained without it.
+
+Every variant learns from what was known before a window and ranks it after its last epoch: no
+number of epochs is chosen there. Each is trained with several seeds, whose figures are averaged; an
+interval says how sure the mean is of the customers. The lists are kept in the workspace's
+checkpoints under the key of the work and the digest of the code, so that what was cut off goes on.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, get_args
+
+import numpy as np
+import pandas as pd
+
+from configs.code import code_digest
+from configs.durable import replacing
+from configs.loader import Config, ConfigError
+from features.workspace import Workspace
+from training.evaluation.intervals import Estimate, Sample, compare
+from training.evaluation.job import Job, prepare
+from training.evaluation.last_window import WINDOW_DAYS, Metrics
+from training.evaluation.recommender_judge import K, Lists
+from training.evaluation.segments import EVERYONE, Part, Window, look
+from training.models import UnknownModel, model_class
+from training.recommenders.two_tower import towers
+from training.registry.tracking import Tracking
+from training.reports.text_table import Grid
+from training.run import Device, Progress, Run
+
+FILE: Final = "ablation.csv"
+NDCG: Final = f"ndcg_at_{K}"
+WHOLE: Final = "nothing"
+PARTS: Final[dict[str, dict[str, dict[str, Any]]]] = {
+    "two_tower": {
+        **{part: {"without": (part,)} for part in get_args(towers.Part)},
+        "new_loss": {"new_weight": 0.0},
+        "lr_decay": {"lr_decay": 1.0},
+        "id_dropout": {"id_dropout": 0.0},
+    }
+}
+"""By model: its parts, and the settings that leave each out; a tuple adds to the config's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablation:
+    """What a window says of a model and of its variants, each without one part."""
+
+    model: str
+    config: Config
+    seeds: int
+    as_of: pd.Timestamp
+    timezone: str
+    figures: pd.DataFrame
+    """A row a variant, segment and list: NDCG@10 and the lead of the whole, means of the seeds with
+    95% intervals over the customers, and NDCG@10 with each seed."""
+    run_id: str
+    """The MLflow run that holds all this."""
+
+
+def ablate(
+    ws: Workspace,
+    model: str,
+    *,
+    as_of: pd.Timestamp,
+    config: Config | None = None,
+    seeds: int = 3,
+    parts: Sequence[str] | None = None,
+    device: Device = "auto",
+    progress: Progress | None = None,
+) -> Ablation:
+    """Measure `model` and its variants on the last window of 28 days before `as_of` (UTC).
+
+    `parts` are left out in turn, by default all of the model's; seeds count from 0. Raises
+    UnknownModel for a model without parts, ConfigError for a part that it has not, NotEnoughData or
+    WorkspaceError where the window has nothing to learn from or to measure.
+    """
+    variants = {WHOLE: {}, **_known(model, parts)}
+    told = progress or Progress()
+    job = prepare(ws, model, as_of=as_of, config=config, on_build=told.on_build)
+    works = [
+        (name, replace(job, config=_changed(job.config, settings), seed=seed))
+        for seed in range(seeds)
+        for name, settings in variants.items()
+    ]
+    with ws.lock("training"):
+        tracking = Tracking(ws)
+        tracking.fail_stale()
+        tags = {"kind": "ablation", **job.tags, "seed": f"0 to {seeds - 1}"}
+        run_id = tracking.start(key=None, name=f"ablate {model}", tags=tags)
+        with tracking.ending(run_id):
+            window = look(job.full, at=job.past.as_of, days=WINDOW_DAYS)
+            samples: dict[Part, list[dict[str, Sample]]] = {}
+            for done, (name, work) in enumerate(works, start=1):
+                lists = _answer(work, window, name, device=device, told=told)
+                for part, sample in window.samples(lists).items():
+                    by_seed = samples.setdefault(part, [{} for _ in range(seeds)])
+                    by_seed[work.seed][name] = sample
+                told.on_model(done, len(works))
+            found = Ablation(
+                model=model,
+                config=job.config,
+                seeds=seeds,
+                as_of=as_of,
+                timezone=ws.timezone,
+                figures=_figures(samples),
+                run_id=run_id,
+            )
+            _log(tracking, found)
+    return found
+
+
+def grid(found: Ablation) -> Grid:
+    """Return what the console shows: NDCG by variant and list, and the lead of the whole."""
+    everyone = found.figures[found.figures["segment"] == EVERYONE]
+    rows: dict[str, list[str]] = {}
+    for row in everyone.to_dict("records"):  # the list "all" before "new"
+        lead = f"{row['lead']:+.4f}", f"{row['lead_low']:+.3f}, {row['lead_high']:+.3f}"
+        shown = ("", "") if row["without"] == WHOLE else lead
+        rows.setdefault(row["without"], []).extend([f"{row[NDCG]:.4f}", *shown])
+    counts = everyone.drop_duplicates("list").set_index("list")["customers"]
+    day = found.as_of.tz_convert(found.timezone).date()
+    return Grid(
+        title=f"NDCG@{K} of {found.model} without a part, and by how much the whole leads: mean of "
+        f"{found.seeds} seeds, the {WINDOW_DAYS} days before {day}, "
+        + ", ".join(f"list {name!r} of {count} customers" for name, count in counts.items()),
+        columns=(
+            "without",
+            *(text for name in counts.index for text in (name, "lead", "95% interval")),
+        ),
+        rows=tuple((variant, *shown) for variant, shown in rows.items()),
+    )
+
+
+def _figures(samples: Mapping[Part, Sequence[Mapping[str, Sample]]]) -> pd.DataFrame:
+    """Return the figures of each part's `samples`: for each seed those of every variant."""
+    rows: list[dict[str, object]] = []
+    none = Estimate(value=0.0, low=0.0, high=0.0)
+    for (segment, name), by_seed in samples.items():
+        found = compare(by_seed, seed=0)
+        for variant in found.means if found.customers else ():
+            mean = found.means[variant][NDCG]
+            lead = none if variant == WHOLE else found.leads[variant][NDCG]
+            row = {
+                "without": variant,
+                "segment": segment,
+                "list": name,
+                "customers": len(by_seed[0][variant].customer_ids),
+            }
+            row |= {NDCG: mean.value, f"{NDCG}_low": mean.low, f"{NDCG}_high": mean.high}
+            row |= {"lead": lead.value, "lead_low": lead.low, "lead_high": lead.high}
+            for seed, one in enumerate(by_seed):
+                row[f"{NDCG}_seed_{seed}"] = one[variant].figures[NDCG].mean()
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _known(model: str, parts: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+    """Return the settings that leave out each of `parts` of `model`."""
+    if model not in PARTS:
+        raise UnknownModel(f"model {model!r}: nothing can be left out but of {', '.join(PARTS)}")
+    known = PARTS[model]
+    for part in parts or ():
+        if part not in known:
+            raise ConfigError(f"parts = {part!r}: those of {model} are {', '.join(known)}")
+    return {part: known[part] for part in parts or known}
+
+
+def _changed(config: Config, settings: dict[str, Any]) -> Config:
+    added = {
+        key: (*getattr(config, key), *value) if isinstance(value, tuple) else value
+        for key, value in settings.items()
+    }
+    return config.model_copy(update=added)
+
+
+def _answer(job: Job, window: Window, name: str, *, device: Device, told: Progress) -> Lists:
+    """Return the lists in `window` of the job's model, as it was after its last epoch."""
+    folder = job.ws.checkpoints / "ablate" / f"{job.key}-{code_digest()}"
+    kept, training = folder / "lists.npz", folder / "training"
+
+    def on_epoch(epoch: int, metrics: Metrics) -> None:
+        told.on_epoch(f"without {name}", epoch, metrics)
+
+    if not kept.exists():
+        run = Run(on_epoch=on_epoch, checkpoints=training, device=device)
+        model = model_class(job.model).fit(job.past, config=job.config, seed=job.seed, run=run)
+        with replacing(kept) as file:
+            np.savez_compressed(file, **window.lists(model))  # type: ignore[arg-type]
+        shutil.rmtree(training)
+    with np.load(kept) as lists:
+        return dict(lists)
+
+
+def _log(tracking: Tracking, found: Ablation) -> None:
+    """Log the settings, the figures of all customers, and every figure as FILE."""
+    run_id = found.run_id
+    settings = found.config.model_dump(mode="json")
+    tracking.log_params(run_id, {**settings, "seeds": found.seeds})
+    everyone = found.figures[found.figures["segment"] == EVERYONE]
+    for row in everyone.to_dict("records"):
+        start = f"{row['without']}.{row['list']}"
+        tracking.log_metrics(run_id, {f"{start}.{name}": row[name] for name in (NDCG, "lead")})
+    client: Any = tracking.client
+    client.log_text(run_id, found.figures.to_csv(index=False), FILE)

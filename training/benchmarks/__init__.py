@@ -1,0 +1,1 @@
+"""Measurements against a published split, a simulated shop's truth, and by size."""

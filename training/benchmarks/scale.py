@@ -1,0 +1,131 @@
+"""Time and memory of the whole way, from a shop's orders to lists for all, by the shop's size.
+
+Size 1 is a simulated shop of 1,250 customers and 500 products over 730 days. Size s has s times the
+customers, and so the order lines, over the same days; its products grow by the square root of s, as
+a shop's range grows slower than the number of those who buy from it. Size 4 is the demo's shop,
+size 16 has about as many lines as Online Retail II.
+
+Every stage runs in a fresh process, whose peak memory is its own, libraries included. Linux lets a
+process begin at the peak of the one that started it: hence nothing large is imported here.
+"""
+
+import csv
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
+from io import TextIOWrapper
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from configs.durable import replacing
+from configs.errors import UserError
+from training.benchmarks.scale_costs import STAGES, Cost
+
+if TYPE_CHECKING:
+    from training.reports.text_table import Grid
+
+MEASURED: Final = ("rows", "wall_seconds", "cpu_seconds", "peak_mb")
+
+
+class ScaleError(UserError, RuntimeError):
+    """A size cannot be measured; the message says why."""
+
+
+def known_sizes(text: str) -> list[float]:
+    """Return the sizes named in `text`, parted by commas. ScaleError for what is none.
+
+    >>> known_sizes("1,4,0.5")
+    [1.0, 4.0, 0.5]
+    """
+    try:
+        sizes = [float(part) for part in text.split(",")]
+    except ValueError:
+        sizes = [0.0]
+    if len(set(sizes)) < len(sizes) or not all(0 < size < math.inf for size in sizes):
+        raise ScaleError(f"sizes = {text!r}: different numbers above 0, such as 1,4,16")
+    return sizes
+
+
+def measure(
+    sizes: Sequence[float], *, work: Path, on_stage: Callable[[float, str], None]
+) -> Iterator[Cost]:
+    """Yield the costs of each size, stage after stage, in a new workspace below `work`.
+
+    `on_stage` is told the size and the stage that begins. Raises ScaleError where a workspace of
+    one of the sizes stands there already, or a process was killed.
+    """
+    homes = {size: work / f"size-{size:g}" for size in sizes}
+    for home in homes.values():
+        if home.exists():
+            raise ScaleError(f"work = {work}: {home.name} stands there; name another folder")
+    for size, home in homes.items():
+        for stage in STAGES:
+            on_stage(size, stage)
+            spawn = get_context("spawn")
+            with ProcessPoolExecutor(1, mp_context=spawn, initializer=_silence) as pool:
+                try:
+                    yield from pool.submit(_run, stage, home, size).result()
+                except BrokenProcessPool:
+                    raise ScaleError(
+                        f"size {size:g}, {stage}: its process was killed; is the memory enough?"
+                    ) from None
+
+
+def _silence() -> None:
+    """Write this process's output nowhere: DuckDB draws bars where no main file is known."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _run(stage: str, home: Path, size: float) -> list[Cost]:
+    """Run `stage` in this process."""
+    from training.benchmarks.split import (
+        scale_stages,  # imports what a stage needs, before its clock starts
+    )
+
+    return scale_stages.run(stage, home, size)
+
+
+def ratios(costs: Sequence[Cost]) -> list[dict[str, Any]]:
+    """Return the costs as rows, each with its ratios to the same stage of the first size."""
+    first = {cost.stage: asdict(cost) for cost in reversed(costs)}  # it stays, as it comes last
+    return [
+        row | {f"{name}_ratio": row[name] / first[row["stage"]][name] for name in MEASURED}
+        for row in map(asdict, costs)
+    ]
+
+
+def write_costs(costs: Sequence[Cost], output: Path) -> None:
+    """Replace `output` by the costs and their ratios as CSV, in one step."""
+    rows = ratios(costs)
+    with replacing(output) as file:
+        text = TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        text.detach()
+
+
+def grid(costs: Sequence[Cost]) -> "Grid":
+    """Return the costs as a table: a row a size and stage, ratios to the first size beside."""
+    from training.reports.text_table import Grid
+
+    rows = [
+        (
+            f"{row['size']:g}x {row['stage']}",
+            *(
+                text
+                for name, digits in zip(MEASURED, (0, 1, 1, 0), strict=True)
+                for text in (f"{row[name]:,.{digits}f}", f"{row[f'{name}_ratio']:.1f}")
+            ),
+        )
+        for row in ratios(costs)
+    ]
+    return Grid(
+        title=f"By size; x: over size {costs[0].size:g}",
+        columns=("stage", "rows", "x", "seconds", "x", "CPU s", "x", "peak MB", "x"),
+        rows=tuple(rows),
+    )

@@ -1,0 +1,1 @@
+"""The command line of `python -m training`, a file a verb."""

@@ -1,0 +1,147 @@
+"""`python -m training benchmark`: the models on what is known: published figures, truth, cost."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from configs.cli import HOME, Home, user_errors
+from training.commands.options import AsOf, ConfigFile, DeviceName, Overrides, Seed
+from training.commands.work import asked
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Answer published benchmarks; find a simulated shop's truth; tell the cost by size.",
+)
+
+
+@app.command()
+def split(
+    overrides: Overrides = None,
+    *,
+    train: Annotated[Path, typer.Option(help="A line a user: its id, then its items' ids.")],
+    output: Annotated[Path, typer.Option(help="The Parquet file to write.")],
+    embedding_dim: Annotated[int, typer.Option(min=1, help="Dimensions of an embedding.")] = 64,
+    seed: Seed = 0,
+    device: DeviceName = "auto",
+) -> None:
+    """Train a two-tower on a published split; write each user's 20 best new items.
+
+    Reads the train file only. The number of epochs is chosen on a tenth of its pairs. Cut off, the
+    same command goes on. Example: python -m training benchmark split --train train.txt --output
+    lists.parquet
+    """
+    with user_errors():
+        import shutil
+
+        from configs.loader import load_config
+        from training.benchmarks.split import answer_split
+        from training.benchmarks.split_tower import SplitTowerConfig
+        from training.commands.display import compare_metrics, console, show
+        from training.score import write_scores
+
+        config = load_config(
+            SplitTowerConfig, overrides=[f"embedding_dim={embedding_dim}", *(overrides or ())]
+        )
+        work = output.with_name(f".{output.name}.training")
+        with show(epochs=config.epochs) as display:
+            answered = answer_split(
+                train, config=config, work=work, seed=seed, device=device, report=display.on_epoch
+            )
+        write_scores(answered.lists, output)
+        shutil.rmtree(work)
+        title = f"On held-out pairs, after {answered.epochs} epochs"
+        console.print(compare_metrics(title, {"two_tower": answered.metrics}))
+        users = answered.lists["user"].nunique()
+        console.print(f"{output}: {len(answered.lists)} rows, {users} users")
+
+
+@app.command()
+def truth(
+    overrides: Overrides = None,
+    *,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A recommender; again for one more. Else two_tower, ease, popularity."),
+    ] = None,
+    as_of: AsOf = None,
+    config: ConfigFile = None,
+    seed: Seed = 0,
+    device: DeviceName = "auto",
+    home: Home = HOME,
+) -> None:
+    """Correlate what models learn with the truth of a shop that `features simulate` made.
+
+    Preferences: scores with each customer's true wishes, over products never bought. Tastes alone:
+    the same without what all customers share, so that popularity finds none. Popularity: the
+    shared part with the true demand. Season: how the shared part moved in half a year with how the
+    season moved demand, by category. Settings are the first model's; each one is fitted before the
+    cut and half a year before it. Nothing is registered. Example: python -m training benchmark
+    truth --model two_tower --model popularity --as-of 2025-01-01 epochs=2
+    """
+    first, *others = model or ("two_tower", "ease", "popularity")
+    with asked(first, overrides, as_of=as_of, config=config, home=home) as work:
+        from training.benchmarks.truth import grid, known_answers
+        from training.models import config_class
+
+        found = known_answers(
+            work.ws,
+            {first: work.config, **{name: config_class(name)() for name in others}},
+            as_of=work.as_of,
+            seed=seed,
+            device=device,
+            progress=work.progress,
+        )
+    from training.commands.display import console, table
+
+    console.print(table(grid(found, as_of=work.as_of)))
+
+
+@app.command()
+def scale(
+    *,
+    sizes: Annotated[
+        str, typer.Option(help="Multiples of 1,250 customers, parted by commas.")
+    ] = "1,4,16",
+    output: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    work: Annotated[
+        Path | None, typer.Option(help="Keep the workspaces here; else they are removed.")
+    ] = None,
+) -> None:
+    """Measure time and memory from a simulated shop's orders to lists for all its customers.
+
+    A size has so many times 1,250 customers and their order lines, and the square root of it times
+    500 products; size 4 is the demo's shop, size 16 takes about ten minutes. Every stage runs in
+    a process of its own: simulate, build (snapshots), train (a two-tower, one epoch and what it
+    reads), epoch (one more), score (lists of 10). Example: python -m training benchmark scale
+    --sizes 1,4 --output scale.csv
+    """
+    with user_errors():
+        import tempfile
+        from contextlib import nullcontext
+
+        from rich.console import Console
+
+        from training.benchmarks.scale import grid, known_sizes, measure, write_costs
+        from training.benchmarks.scale_costs import Cost
+
+        known = known_sizes(sizes)
+        costs: list[Cost] = []
+        folder = tempfile.TemporaryDirectory() if work is None else nullcontext(str(work))
+        try:
+            with folder as name, Console().status("") as status:
+                for cost in measure(
+                    known,
+                    work=Path(name),
+                    on_stage=lambda size, stage: status.update(f"Size {size:g}: {stage}"),
+                ):
+                    costs.append(cost)
+                    write_costs(costs, output)
+                    done = f"size {cost.size:g} {cost.stage}: {cost.wall_seconds:.1f} s"
+                    status.console.print(done, highlight=False)
+        finally:  # a size that the memory cannot hold takes nothing from those before it
+            if costs:
+                from training.commands.display import console, table
+
+                console.print(table(grid(costs)))
+                console.print(f"{output}: {len(costs)} rows")

@@ -1,0 +1,116 @@
+"""`python -m training evaluate`: a model beside its baselines, on windows that it did not see."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from configs.cli import HOME, Home
+from training.commands.options import AsOf, ConfigFile, DeviceName, Model, Overrides, Seed
+from training.commands.work import Asked, asked
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from training.evaluation.results import Evaluation
+
+
+def evaluate(
+    model: Model,
+    overrides: Overrides = None,
+    *,
+    as_of: AsOf = None,
+    config: ConfigFile = None,
+    windows: Annotated[
+        int, typer.Option(min=1, help="The last windows of 28 days, each learned before it.")
+    ] = 1,
+    baselines: Annotated[
+        Literal["default", "all"],
+        typer.Option(help="default: those of every report; all: every other recommender."),
+    ] = "default",
+    seed: Seed = 0,
+    device: DeviceName = "auto",
+    home: Home = HOME,
+) -> None:
+    """Measure a model beside its baselines on the last window before the cut.
+
+    All of them learn from what was known before that window. Nothing is registered. A recommender
+    gets a report with segments, intervals and plots, in one MLflow run.
+    """
+    with asked(model, overrides, as_of=as_of, config=config, home=home) as work:
+        from training.models import spec
+
+        if spec(model).registered == "recommender":
+            from training.evaluate import evaluate as run
+
+            found = run(
+                work.ws,
+                model,
+                as_of=work.as_of,
+                config=work.config,
+                seed=seed,
+                device=device,
+                windows=windows,
+                baselines=baselines,
+                progress=work.progress,
+            )
+            said = _report(work, found)
+        else:
+            _only_default(windows, baselines)
+            said = _predictor(work, model, seed=seed, device=device)
+    from training.commands.display import console
+
+    for one in said:
+        console.print(one, highlight=False, soft_wrap=isinstance(one, str))
+
+
+def _report(work: Asked, found: "Evaluation") -> "list[RenderableType]":
+    """Return the tables of the evaluation, its caveat, and where the report lies."""
+    from training.commands.display import table
+    from training.reports import evaluation_report
+    from training.reports.evaluation_tables import headline
+
+    warning = evaluation_report.caveat(found)
+    file = work.ws.artifacts / found.run_id / "artifacts" / evaluation_report.FILE
+    return [
+        *(table(grid) for grid in headline(found)),
+        *([] if warning is None else [warning]),
+        f"Report: {file}",
+        f"Open it among the runs: mlflow ui --backend-store-uri {work.ws.mlflow_uri}",
+    ]
+
+
+def _predictor(work: Asked, model: str, *, seed: int, device: DeviceName) -> "list[RenderableType]":
+    """Return the table of a predictor beside its baselines on its last horizon before the cut."""
+    from training.commands.display import compare_metrics
+    from training.evaluation.job import prepare
+    from training.fit import assess_job
+    from training.reports.evaluation_report import CAVEAT
+    from training.run import Run
+
+    display = work.display
+    job = prepare(
+        work.ws,
+        model,
+        as_of=work.as_of,
+        config=work.config,
+        seed=seed,
+        on_build=display.on_build,
+    )
+    run = Run(on_epoch=lambda e, m: display.on_epoch("choose", e, m), device=device)
+    found = assess_job(job, run=run)
+    title = f"{model}, {job.past.as_of.isoformat()} to {work.as_of.isoformat()}"
+    counts = "epochs" in type(work.config).model_fields
+    return [
+        compare_metrics(title, {model: found.metrics, **found.baselines}),
+        *([CAVEAT] if counts else []),
+    ]
+
+
+def _only_default(windows: int, baselines: str) -> None:
+    from configs.loader import ConfigError
+
+    if windows > 1 or baselines != "default":
+        raise ConfigError(
+            f"windows = {windows}, baselines = {baselines!r}: only a recommender is measured on "
+            "several windows, or beside others than its default baselines"
+        )

@@ -1,0 +1,62 @@
+"""What the verbs that train a model begin with: the shop, the cut, the settings, a display."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from configs.cli import user_errors
+from training.commands.options import cut_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from configs.loader import Config
+    from features.workspace import Workspace
+    from training.commands.display import Display
+    from training.run import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the options of a verb mean."""
+
+    ws: "Workspace"
+    as_of: "pd.Timestamp"
+    config: "Config"
+    display: "Display"
+
+    @property
+    def progress(self) -> "Progress":
+        """The display, for a measurement of several trainings."""
+        from training.run import Progress
+
+        shown = self.display
+        return Progress(on_epoch=shown.on_epoch, on_model=shown.on_model, on_build=shown.on_build)
+
+
+@contextmanager
+def asked(
+    model: str,
+    overrides: Sequence[str] | None,
+    *,
+    as_of: str | None,
+    config: Path | None,
+    home: Path,
+) -> Iterator[Asked]:
+    """Open the shop and read the settings of `model`; show the progress of what is done inside.
+
+    What a user can mend, there or here, ends as one line.
+    """
+    with user_errors():
+        from configs.loader import load_config
+        from features.workspace import Workspace
+        from training.commands.display import show
+        from training.models import config_class
+
+        ws = Workspace.open(home)
+        settings = load_config(config_class(model), config, overrides or ())
+        cut = cut_of(ws, as_of)
+        with show(epochs=getattr(settings, "epochs", None)) as display:
+            yield Asked(ws=ws, as_of=cut, config=settings, display=display)

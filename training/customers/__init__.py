@@ -1,0 +1,1 @@
+"""The models that predict what a customer will do."""

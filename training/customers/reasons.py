@@ -1,0 +1,172 @@
+"""Why a customer's prediction is what it is: what each of its features adds to the typical one.
+
+The exact Shapley values (Shapley, 1953; Strumbelj & Kononenko, 2014) of the game whose players are
+FEATURES: a coalition's features have the customer's values, all others those of a typical customer
+(one reference point: the baseline Shapley of Sundararajan & Najmi, 2020). With seven players all
+128 coalitions are asked, so that nothing is sampled, and any Predictor can be explained.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import factorial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.model_inputs import customer_inputs
+from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES
+from features.times import microseconds
+from training.customers.churn_labels import ACTIVE_DAYS
+from training.data.inputs import FloatArray, Queries
+from training.interfaces import Predictor
+
+if TYPE_CHECKING:
+    from training.data.training_data import TrainingData
+
+FEATURES: Final[Mapping[str, tuple[str, ...]]] = {
+    "days_since_last_order": ("last_order_timestamp",),
+    "days_since_first_order": ("first_order_timestamp",),
+    "orders_365d": ("orders_365d", "orders_30d", "orders_90d", "orders_total"),
+    "orders_90d_last_year": ("orders_90d_last_year",),
+    "spend_365d": ("spend_365d", "spend_30d", "spend_90d", "spend_total"),
+    "products_365d": ("products_365d", "units_365d"),
+    "returns_365d": ("returns_365d",),
+}
+"""What is told, and the stored features that move with it: the same in other windows. What models
+derive from several (days between orders, value of an order) follows them."""
+SHOWN: Final = 5
+"""Reasons a customer gets at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """What one feature does to one prediction."""
+
+    feature: str
+    """A key of FEATURES."""
+    value: float
+    """The customer's own: a number, or days until the time of the prediction."""
+    impact: float
+    """What it adds to the prediction of a typical customer; below 0 it lowers it."""
+
+
+def typical(rows: pd.DataFrame, at: pd.Timestamp) -> dict[str, float]:
+    """Return the median of every stored feature of `rows` (B customers) at `at` (UTC).
+
+    Of a time it is the days until `at`. Empty without rows.
+
+    >>> ages = pd.DataFrame({"last_order_timestamp": pd.to_datetime(["2024-01-01", "2024-01-03"])})
+    >>> rows = ages.assign(first_order_timestamp=ages, **dict.fromkeys(ACTIVITY_COUNTS, 2))
+    >>> found = typical(rows, pd.Timestamp("2024-01-05T00:00Z"))
+    >>> found["last_order_timestamp"], found["orders_365d"]
+    (3.0, 2.0)
+    """
+    if rows.empty:
+        return {}
+    return {name: float(np.nanmedian(_plain(rows, name, at))) for name in _STORED}
+
+
+def typical_row(typical: Mapping[str, float], at: pd.Timestamp) -> dict[str, Any]:
+    """Return the typical customer as an online row at `at` (UTC)."""
+    times = (at - pd.Timedelta(days=typical[name]) for name in ACTIVITY_TIMES)
+    return {**typical, **dict(zip(ACTIVITY_TIMES, map(microseconds, times), strict=True))}
+
+
+def typical_customer(data: "TrainingData") -> dict[str, float]:
+    """Return what is typical at `data.as_of` of those whom churn models are asked about."""
+    ids = data.customers(data.as_of, days=ACTIVE_DAYS)
+    return typical(data.activity_rows(data.as_of, ids), data.as_of) if len(ids) else {}
+
+
+def explain(
+    model: Predictor,
+    rows: pd.DataFrame,
+    queries: Queries,
+    *,
+    at: pd.Timestamp,
+    typical: Mapping[str, float],
+) -> list[list[Reason]]:
+    """Return for each of B customers its reasons, those of the largest impact first.
+
+    `rows` are the stored features from which `queries` were made at `at` (UTC), every customer
+    with an order; `typical` is what `typical()` returned. At most SHOWN, none without impact; the
+    impacts of all FEATURES add up to the prediction less that of the typical customer.
+    """
+    found = impacts(model, rows, queries, at=at, typical=typical)
+    values = np.stack([_plain(rows, stored[0], at) for stored in FEATURES.values()], axis=1)
+    names = list(FEATURES)
+    return [
+        [
+            Reason(feature=names[i], value=round(float(own[i]), 2), impact=float(impact[i]))
+            for i in np.argsort(-np.abs(impact), kind="stable")[:SHOWN]
+            if impact[i] != 0
+        ]
+        for own, impact in zip(values, found, strict=True)
+    ]
+
+
+def impacts(
+    model: Predictor,
+    rows: pd.DataFrame,
+    queries: Queries,
+    *,
+    at: pd.Timestamp,
+    typical: Mapping[str, float],
+) -> npt.NDArray[np.float64]:
+    """Return what each of FEATURES adds to the prediction of each customer (B, players)."""
+    asked = np.array(_asked(model, rows, queries, at, typical), dtype=np.float64)
+    found: npt.NDArray[np.float64] = (_WEIGHTS @ asked).T
+    return np.where(np.abs(found) < _NOISE, 0.0, found)
+
+
+def _asked(
+    model: Predictor,
+    rows: pd.DataFrame,
+    queries: Queries,
+    at: pd.Timestamp,
+    typical: Mapping[str, float],
+) -> list[FloatArray]:
+    """Return the predictions (B,) of every coalition."""
+    columns = {}
+    for player, stored in enumerate(FEATURES.values()):
+        own = _COALITIONS[:, player, None]  # (coalitions, 1)
+        for name in stored:
+            value = np.where(own, _plain(rows, name, at), typical[name]).ravel()
+            columns[name] = at - pd.to_timedelta(value, unit="D") if name in _TIMES else value
+    activity = customer_inputs(pd.DataFrame(columns), at)
+    parts = activity.reshape(len(_COALITIONS), len(rows), activity.shape[1])
+    return [model.predict(replace(queries, activity=part)) for part in parts]
+
+
+def _plain(rows: pd.DataFrame, name: str, at: pd.Timestamp) -> npt.NDArray[np.float64]:
+    """Return feature `name` (B,) as a number; a time as the days until `at`."""
+    if name in _TIMES:
+        ages = at - pd.to_datetime(rows[name], utc=True)
+        return ages.dt.total_seconds().to_numpy(np.float64) / 86_400
+    return pd.to_numeric(rows[name]).to_numpy(np.float64, na_value=0.0)
+
+
+def shapley_weights(coalitions: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Return (M, 2^M) weights: times the worth of all `coalitions` (2^M, M) the Shapley values.
+
+    Player i's value is the sum over coalitions S without it of
+    |S|! (M - |S| - 1)! / M! times what it adds to S.
+
+    >>> shapley_weights(np.array([[False, False], [True, False], [False, True], [True, True]]))
+    array([[-0.5,  0.5, -0.5,  0.5],
+           [-0.5, -0.5,  0.5,  0.5]])
+    """
+    players = coalitions.shape[1]
+    others = coalitions.sum(1)[None] - coalitions.T  # (M, 2^M): |S| without the player
+    share = [factorial(s) * factorial(players - s - 1) / factorial(players) for s in range(players)]
+    weights: npt.NDArray[np.float64] = np.where(coalitions.T, 1.0, -1.0) * np.array(share)[others]
+    return weights
+
+
+_TIMES: Final = frozenset(ACTIVITY_TIMES)
+_STORED: Final = (*ACTIVITY_COUNTS, *ACTIVITY_TIMES)
+_NOISE: Final = 1e-6  # predictions are float32
+_COALITIONS: Final = (np.arange(2 ** len(FEATURES))[:, None] >> np.arange(len(FEATURES))) % 2 == 1
+_WEIGHTS: Final = shapley_weights(_COALITIONS)

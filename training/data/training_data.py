@@ -1,0 +1,149 @@
+"""All that a model may see before a cut; the only door from the features to the models."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features import snapshots
+from features.model_inputs import customer_inputs
+from features.online.client import FeatureClient
+from features.workspace import Workspace
+from training.data.inputs import FloatArray, Products, Queries, encode_products, encode_queries
+
+Ids = npt.NDArray[np.object_]
+
+
+class TrainingData:
+    """The shop as it was known at `as_of` (UTC): nothing dated or recorded at or after it.
+
+    Models ask for queries and products at snapshot times, and for purchases and orders of a
+    period; a time or a period that reaches past `as_of` is refused with ValueError.
+    """
+
+    def __init__(self, ws: Workspace, client: FeatureClient, *, as_of: pd.Timestamp) -> None:
+        self.as_of = as_of.as_unit("us")
+        self._ws = ws
+        self._client = client
+        self._products: dict[pd.Timestamp, Products] = {}
+
+    def before(self, at: pd.Timestamp) -> "TrainingData":
+        """Return the shop as it was known at the snapshot time `at`."""
+        self._refuse(at, "at")
+        return TrainingData(self._ws, self._client, as_of=at)
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of all rows that were known at `as_of`."""
+        return snapshots.cut_digest(self._ws, self.as_of)
+
+    @cached_property
+    def times(self) -> list[pd.Timestamp]:
+        """The times of the snapshots, oldest first; the last one is `as_of`."""
+        return snapshots.snapshot_times(self._ws, as_of=self.as_of)
+
+    @cached_property
+    def _lines(self) -> pd.DataFrame:
+        lines = snapshots.known_order_lines(self._ws, self.as_of)
+        value = lines["quantity"] * lines["unit_price"]
+        return lines[lines["customer_id"].notna() & (value > 0)].sort_values(
+            ["event_timestamp", "order_id", "line_number"], kind="stable"
+        )
+
+    @property
+    def start(self) -> pd.Timestamp:
+        """The time of the first purchase; `as_of` where there is none."""
+        first = self._lines["event_timestamp"].min()
+        return self.as_of if pd.isna(first) else first
+
+    def products(self, at: pd.Timestamp) -> Products:
+        """Return the catalogue known at the snapshot time `at`: every product first sold before."""
+        self._refuse(at, "at")
+        if at not in self._products:
+            self._products[at] = encode_products(self._client.products(at), at)
+        return self._products[at]
+
+    def queries(self, at: pd.Timestamp, customer_ids: Sequence[str] | Ids) -> Queries:
+        """Return `customer_ids` as they were at `at`; history indexes `products(at)`."""
+        return self.queries_at({at: customer_ids})[at]
+
+    def queries_at(
+        self, customers: Mapping[pd.Timestamp, Sequence[str] | Ids]
+    ) -> dict[pd.Timestamp, Queries]:
+        """Return for each time its customers as they were then, read from the features at once."""
+        rows = self._rows(customers, service="recommender_v1")
+        return {at: encode_queries(rows[at], self.products(at), at) for at in customers}
+
+    def activity_at(
+        self, customers: Mapping[pd.Timestamp, Sequence[str] | Ids]
+    ) -> dict[pd.Timestamp, FloatArray]:
+        """Return for each time the activity (B, F) of its customers, without their histories."""
+        rows = self._rows(customers, service="churn_v1")
+        return {at: customer_inputs(rows[at], at) for at in customers}
+
+    def activity_rows(self, at: pd.Timestamp, customer_ids: Sequence[str] | Ids) -> pd.DataFrame:
+        """Return the activity of `customer_ids` as stored at `at`, a row each."""
+        return self._rows({at: customer_ids}, service="churn_v1")[at]
+
+    def _rows(
+        self, customers: Mapping[pd.Timestamp, Sequence[str] | Ids], *, service: str
+    ) -> dict[pd.Timestamp, pd.DataFrame]:
+        for at in customers:
+            self._refuse(at, "at")
+        entities = pd.concat(
+            [
+                pd.DataFrame({"customer_id": np.asarray(ids, dtype=object), "event_timestamp": t})
+                for t, ids in customers.items()
+            ],
+            ignore_index=True,
+        )
+        rows = self._client.customers(entities, service=service)
+        ends = np.cumsum([len(ids) for ids in customers.values()])
+        return {
+            at: rows.iloc[end - len(ids) : end]
+            for (at, ids), end in zip(customers.items(), ends, strict=True)
+        }
+
+    def purchases(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        """Return what known customers bought in [start, end), a row a line, oldest first.
+
+        Columns customer_id, product_id, event_timestamp, recorded_timestamp: positive sale lines.
+        Some of them may have been recorded after `end`.
+        """
+        lines = self._between(start, end)
+        bought = lines[(lines["line_type"] == "sale") & lines["product_id"].notna()]
+        columns = ["customer_id", "product_id", "event_timestamp", "recorded_timestamp"]
+        return bought[columns].reset_index(drop=True)
+
+    def orders(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        """Return the orders of known customers in [start, end), oldest first.
+
+        Columns customer_id, order_id, event_timestamp and recorded_timestamp (of the first line
+        that happened, and that was recorded): an order counts when it has a positive sale or fee
+        line. Some of them may have been recorded after `end`.
+        """
+        lines = self._between(start, end)
+        lines = lines[lines["line_type"].isin(["sale", "fee"])]
+        orders = lines.groupby(["customer_id", "order_id"], sort=False, as_index=False)
+        return orders[["event_timestamp", "recorded_timestamp"]].min()
+
+    def customers(self, at: pd.Timestamp, *, days: float | None = None) -> Ids:
+        """Return the sorted ids of the customers with an order in [at - days, at), or ever.
+
+        Only orders known at `at` count: those recorded before it.
+        """
+        start = self.start if days is None else at - pd.Timedelta(days=days)
+        orders = self.orders(start, at)
+        known = orders[orders["recorded_timestamp"] < at]
+        return np.array(sorted(known["customer_id"].unique()), dtype=object)
+
+    def _between(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        self._refuse(end, "end")
+        times = self._lines["event_timestamp"]
+        return self._lines[(times >= start) & (times < end)]
+
+    def _refuse(self, time: pd.Timestamp, name: str) -> None:
+        if time > self.as_of:
+            raise ValueError(f"{name} = {time}: these data end at as_of = {self.as_of}")

@@ -1,0 +1,35 @@
+"""What a churn model's predictions in a window are worth."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from training.customers.churn_labels import Orders
+from training.errors import NotEnoughData
+from training.evaluation.churn_metrics import churn_metrics
+from training.interfaces import Predictor
+
+if TYPE_CHECKING:
+    from training.data.training_data import TrainingData
+
+
+def predictor_judge(
+    data: "TrainingData", *, at: pd.Timestamp, horizon_days: int
+) -> Callable[[Predictor], dict[str, float]]:
+    """Return the function that gives the metrics of a model for the customers of `at`.
+
+    The queries stand at `at`; only the labels read [at, at + horizon), which must lie before
+    `data.as_of`. Raises NotEnoughData where there is no customer, or all of them did the same.
+    """
+    orders = Orders(data)
+    labels = orders.churned(at, horizon_days=horizon_days)
+    if len(np.unique(labels)) < 2:
+        raise NotEnoughData(
+            f"of the {len(labels)} customers at {at}, {int(labels.sum())} stayed away for "
+            f"{horizon_days} days: a churn model is measured by telling both kinds apart; take "
+            "another as_of"
+        )
+    queries = data.queries(at, orders.active(at))
+    return lambda model: churn_metrics(labels, model.predict(queries))

@@ -1,0 +1,146 @@
+"""How good a model would have been: trained before the last window, measured on it.
+
+The window of a recommender is 28 days, that of a churn model its horizon. The number of epochs is
+chosen on the window too, so a model's figures flatter it by that one choice.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from configs.loader import Config
+from features.workspace import write_json
+from training.data.training_data import TrainingData
+from training.errors import TooManyProducts
+from training.models import ModelSpec, config_class, model_class, spec
+from training.run import Run
+
+WINDOW_DAYS: Final = 28
+PATIENCE: Final = 2
+"""Epochs without a better score after which a training stops."""
+OBJECTIVE: Final = {"recommender": "mean_ndcg_at_10", "churn": "auc"}
+Metrics = dict[str, float]
+Judge = Callable[[Any], Metrics]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """What the last window before `as_of` says of a configuration."""
+
+    epochs: int
+    """The best number of passes; 1 for a model that counts none."""
+    metrics: Metrics
+    history: dict[int, Metrics]
+    """Metrics by epoch, the training loss among them."""
+    baselines: dict[str, Metrics]
+
+
+class _Enough(Exception):
+    """The training got no better for `PATIENCE` epochs."""
+
+
+@dataclass
+class _Watch:
+    """Follows a training: passes each epoch on, remembers it in `file`, stops what is over."""
+
+    objective: str
+    on_epoch: Callable[[int, Metrics], None]
+    file: Path | None
+    history: dict[int, Metrics]
+
+    def __call__(self, epoch: int, metrics: Metrics) -> None:
+        self.history[epoch] = metrics
+        if self.file is not None:
+            write_json(self.file, self.history)
+        self.on_epoch(epoch, metrics)
+        if epoch - self.best >= PATIENCE:
+            raise _Enough
+
+    @property
+    def best(self) -> int:
+        """The first epoch with the best objective."""
+        return max(self.history, key=lambda e: (self.history[e][self.objective], -e))
+
+
+def window_days(config: Config) -> int:
+    """Return the length of the window that a model of `config` is measured on, in days."""
+    days: int = getattr(config, "horizon_days", WINDOW_DAYS)
+    return days
+
+
+def make_judge(entry: ModelSpec, data: TrainingData, *, at: pd.Timestamp, days: int) -> Judge:
+    """Return the function that gives a model's metrics for [at, at + days), truth from `data`."""
+    if entry.registered == "churn":
+        from training.evaluation.churn_judge import predictor_judge
+
+        return predictor_judge(data, at=at, horizon_days=days)
+    from training.evaluation.recommender_judge import recommender_judge
+
+    return recommender_judge(data, at=at, days=days)
+
+
+def assess(
+    model: str,
+    past: TrainingData,
+    judge: Judge,
+    *,
+    config: Config,
+    seed: int,
+    run: Run,
+    baselines: bool = True,
+) -> Assessment:
+    """Train `model` on `past` and let `judge` measure it and, if asked for, its baselines.
+
+    Goes on from `run.checkpoints`. What `run.on_epoch` raises ends the training.
+    """
+    done = None if run.checkpoints is None else run.checkpoints / "assessment.json"
+    if done is not None and done.exists():
+        saved = json.loads(done.read_text())
+        saved["history"] = {int(epoch): m for epoch, m in saved["history"].items()}
+        return Assessment(**saved)
+    found = _train(model, past, judge, config=config, seed=seed, run=run)
+    if baselines:
+        compared = {}
+        for name in spec(model).baselines:
+            settings = _baseline_config(name, config)
+            fit = model_class(name).fit
+            try:
+                compared[name] = judge(fit(past, config=settings, seed=seed, run=Run(device="cpu")))
+            except TooManyProducts:  # it cannot be had for this catalogue
+                continue
+        found = replace(found, baselines=compared)
+    if done is not None:
+        write_json(done, asdict(found))
+    return found
+
+
+def _train(
+    model: str, past: TrainingData, judge: Judge, *, config: Config, seed: int, run: Run
+) -> Assessment:
+    entry = spec(model)
+    file = None if run.checkpoints is None else run.checkpoints / "epochs.json"
+    history: dict[int, Metrics] = {}
+    if file is not None and file.exists():
+        history = {int(epoch): m for epoch, m in json.loads(file.read_text()).items()}
+    watch = _Watch(OBJECTIVE[entry.registered], run.on_epoch, file, history)
+    try:
+        fitted = model_class(model).fit(
+            past, config=config, seed=seed, run=replace(run, on_epoch=watch, validate=judge)
+        )
+        if not watch.history:
+            return Assessment(epochs=1, metrics=judge(fitted), history={}, baselines={})
+    except _Enough:
+        pass
+    metrics = {name: v for name, v in watch.history[watch.best].items() if name != "loss"}
+    return Assessment(epochs=watch.best, metrics=metrics, history=watch.history, baselines={})
+
+
+def _baseline_config(name: str, config: Config) -> Config:
+    """Return the defaults of baseline `name`, asked about the same horizon as `config`."""
+    cls = config_class(name)
+    shared = {"horizon_days"} & cls.model_fields.keys() & type(config).model_fields.keys()
+    return cls(**{field: getattr(config, field) for field in shared})

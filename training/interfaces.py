@@ -1,0 +1,92 @@
+"""The two interfaces that models and their baselines share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+
+from training.data.inputs import FloatArray, IntArray, Products, Queries
+
+if TYPE_CHECKING:
+    from training.data.training_data import TrainingData
+    from training.run import Run
+
+Scorer = Callable[[Queries], FloatArray]
+"""Takes B queries whose history indexes the scorer's products; gives scores (B, C)."""
+Related = Callable[[IntArray, IntArray], FloatArray]
+"""Takes places of L bought products and of K candidates; says how they are related, (L, K)."""
+
+
+class Recommender(Protocol):
+    """Ranks a catalogue for customers. Every recommender, popularity included, can be a version."""
+
+    name: ClassVar[str]
+
+    @classmethod
+    def fit(cls, data: "TrainingData", *, config: Any, seed: int, run: "Run") -> Self:
+        """Train on what was known before `data.as_of`, by `config`, the model's own class of it.
+
+        The same data, config and seed give the same bits. Raises NotEnoughData.
+        """
+        ...
+
+    def scorer(self, products: Products) -> Scorer:
+        """Compute what depends on `products` alone, once; return the function of the queries."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write plain files (safetensors, JSON) into the existing, empty `folder`."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote. No pickle."""
+        ...
+
+
+@runtime_checkable
+class Relates(Protocol):
+    """A recommender that knows what is bought along with what, for the words of `reasons`."""
+
+    def related(self, products: Products) -> Related:
+        """Return how places of `products` are related; 0 where nothing is known."""
+        ...
+
+
+@runtime_checkable
+class OnDevice(Protocol):
+    """A model with dense parts, which torch can compute on another device."""
+
+    def to(self, device: str) -> None:
+        """Let torch compute the dense parts on `device` (`cuda`, or `cpu`) from now on.
+
+        Until then compiled loops do on the CPU, several times faster than torch there.
+        """
+        ...
+
+
+class Predictor(Protocol):
+    """Predicts a number for each customer: for churn the probability of no order in the horizon."""
+
+    name: ClassVar[str]
+    horizon_days: int
+
+    @classmethod
+    def fit(cls, data: "TrainingData", *, config: Any, seed: int, run: "Run") -> Self:
+        """Train on what was known before `data.as_of`, by `config`, the model's own class of it.
+
+        The same data, config and seed give the same bits. Raises NotEnoughData.
+        """
+        ...
+
+    def predict(self, queries: Queries) -> FloatArray:
+        """Return predictions (B,)."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write plain files (safetensors, JSON) into the existing, empty `folder`."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote. No pickle."""
+        ...

@@ -1,0 +1,154 @@
+"""Scores that are products of vectors: of 16 bits a number, or first roughly of 8.
+
+For one query the vectors of a catalogue are more memory than a processor's near caches hold:
+reading them is most of what its scoring costs, and drives all else out of these caches. So they are
+kept in numbers of 16 bits; and where they are very many, bytes tell first which products are worth
+these.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.compiled import Plain, compiled, compiled_loosely
+from training.data.inputs import FloatArray, IntArray, Queries
+
+ROUGH_FROM: Final = 20_000
+"""The products above which one query is scored roughly first."""
+_CODE: Final = 127
+_MOST_DIMENSIONS: Final = 512
+"""Of bytes, whose products are added up in 32 bits."""
+_FINE_CODE: Final = 32_767
+_Codes = npt.NDArray[np.int8]
+_FineCodes = npt.NDArray[np.int16]
+
+
+Asked = tuple[FloatArray, Callable[[FloatArray], None]]
+"""Vectors (B, D) of queries, and the function that adds to their scores (B, C) what else counts."""
+
+
+class Rough(NamedTuple):
+    """Scores (B, C)."""
+
+    scores: FloatArray
+    settle: Callable[[IntArray], None] | None = None
+    """Makes those of some columns (N,) exact; None where all of them are."""
+
+
+class DotScorer:
+    """Scores C products by the products of their `rounded` vectors and what it asks of queries."""
+
+    def __init__(self, vectors: FloatArray, ask: Callable[[Queries], Asked]) -> None:
+        """Take `vectors` (C, D), and `ask` for those of queries."""
+        self._ask = ask
+        self._vectors = _Vectors.of(vectors)
+        self._scales: FloatArray = self._vectors.scales * np.float32(_FINE_CODE / _CODE)
+        self._codes: _Codes | None = None
+        if len(vectors) > ROUGH_FROM and vectors.shape[1] <= _MOST_DIMENSIONS:
+            self._codes = np.rint(vectors / self._scales[:, None]).astype(np.int8)
+
+    def __call__(self, queries: Queries) -> FloatArray:
+        """Return the scores (B, C), all of them exact."""
+        asking, add = self._ask(queries)
+        if len(queries) == 1:
+            scores = np.empty((1, len(self._vectors.scales)), dtype=np.float32)
+            _dot(asking[0], *self._vectors, scores[0])
+        else:
+            scores = asking @ self._vectors.numbers().T
+        add(scores)
+        return scores
+
+    def rough(self, queries: Queries) -> Rough:
+        """Return scores that may be settled, where that is cheaper than exact ones of all."""
+        codes, scales = self._codes, self._scales
+        if codes is None or len(queries) != 1:
+            return Rough(self(queries))
+        (query,), add = self._ask(queries)
+        unit = max(float(np.abs(query).max()), 1e-30) / _FINE_CODE
+        coded = np.rint(query / unit).astype(np.int16)
+        scores = np.empty((1, len(codes)), dtype=np.float32)
+        _dot_codes(coded, np.float32(unit), codes, scales, scores[0])
+        add(scores)
+        settled = np.zeros(len(codes), dtype=np.bool_)
+
+        def settle(columns: IntArray) -> None:
+            plain = (query, *self._vectors, coded, np.float32(unit), codes, scales)
+            _settle(plain, columns, settled, scores[0])
+
+        return Rough(scores, settle)
+
+
+class _Vectors(NamedTuple):
+    """C vectors of D numbers."""
+
+    codes: _FineCodes  # (C, D)
+    scales: FloatArray  # (C,) what 1 stands for
+
+    @classmethod
+    def of(cls, vectors: FloatArray) -> Self:
+        scales = np.abs(vectors).max(axis=1, initial=1e-30) / np.float32(_FINE_CODE)
+        return cls(np.rint(vectors / scales[:, None]).astype(np.int16), scales)
+
+    def numbers(self) -> FloatArray:
+        """Return them (C, D) in 32 bits."""
+        return self.codes * self.scales[:, None]
+
+
+def rounded(vectors: FloatArray) -> FloatArray:
+    """Return `vectors` (C, D) as a DotScorer keeps them: in steps of a vector's greatest / 32,767.
+
+    >>> rounded(np.float32([[1, 1e-9]]))
+    array([[1., 0.]], dtype=float32)
+    """
+    return _Vectors.of(vectors).numbers()
+
+
+@compiled_loosely
+def _dot(query: FloatArray, codes: _FineCodes, scales: FloatArray, scores: FloatArray) -> None:
+    """Write the products of `query` (D,) and `codes` (C, D) times `scales` (C,) into `scores`."""
+    for place in range(len(codes)):
+        scores[place] = _dot_fine(query, codes[place]) * scales[place]
+
+
+@compiled_loosely
+def _dot_fine(query: FloatArray, codes: _FineCodes) -> np.float32:
+    total = np.float32(0)
+    for number in range(len(query)):
+        total += np.float32(codes[number]) * query[number]
+    return total
+
+
+@compiled
+def _dot_codes(
+    query: npt.NDArray[np.int16],
+    unit: np.float32,
+    codes: _Codes,
+    scales: FloatArray,
+    scores: FloatArray,
+) -> None:
+    """Write the products of `query` (D,) times `unit` and `codes` (C, D) times `scales` (C,)."""
+    for place in range(len(codes)):
+        scores[place] = np.float32(_dot_code(query, codes[place])) * (scales[place] * unit)
+
+
+@compiled
+def _dot_code(query: npt.NDArray[np.int16], code: _Codes) -> np.int32:
+    total = np.int32(0)
+    for number in range(len(query)):
+        total = np.int32(total + np.int32(np.int32(code[number]) * np.int32(query[number])))
+    return total
+
+
+@compiled_loosely
+def _settle(
+    plain: Plain, columns: IntArray, settled: npt.NDArray[np.bool_], scores: FloatArray
+) -> None:
+    """Replace in `scores` (C,) at `columns` what `_dot_codes` wrote by exact products, once."""
+    query, fine_codes, fine_scales, coded, unit, codes, scales = plain
+    for place in columns:
+        if not settled[place]:
+            settled[place] = True
+            rough = np.float32(_dot_code(coded, codes[place])) * (scales[place] * unit)
+            scores[place] += _dot_fine(query, fine_codes[place]) * fine_scales[place] - rough

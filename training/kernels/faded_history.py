@@ -1,0 +1,85 @@
+"""Customers' histories product by product: what the scorers and the rankers' inputs go by."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from configs.compiled import Plain, compiled
+from training.data.inputs import FloatArray, IntArray, Queries
+
+
+class Faded(NamedTuple):
+    """What is left of B customers' purchases: those of one product add up."""
+
+    starts: IntArray  # (B + 1,) where each customer's products begin
+    places: IntArray  # (N,) and more: distinct for each customer, the newest purchase first
+    left: FloatArray  # (N,) and more
+
+
+def faded_history(queries: Queries, *, half_life_days: float) -> Faded:
+    """Return each customer's purchases, which count half when `half_life_days` old.
+
+    Purchases that are older than the stored history count nothing.
+    """
+    starts = np.zeros(len(queries) + 1, dtype=np.int64)
+    places = np.empty(queries.history.size, dtype=np.int64)
+    left = np.zeros(queries.history.size, dtype=np.float32)
+    faded = Faded(starts, places, left)
+    _fade(queries.history, queries.history_days, half_life_days, tuple(faded))
+    return faded
+
+
+def add_left(scores: FloatArray, bought: Faded, *, weight: float = 1.0) -> None:
+    """Add to `scores` (B, C) what is left of the purchases, times `weight`."""
+    _add_left(tuple(bought), np.float32(weight), scores)
+
+
+@compiled
+def _add_left(bought: Plain, weight: np.float32, scores: FloatArray) -> None:
+    starts, places, left = bought
+    for row in range(len(scores)):
+        for number in range(starts[row], starts[row + 1]):
+            scores[row, places[number]] += weight * left[number]
+
+
+@compiled
+def _fade(history: IntArray, days: FloatArray, half_life: float, faded: Plain) -> None:
+    starts, places, left = faded
+    groups = np.empty(history.shape[1], dtype=np.int64)
+    for row in range(len(history)):
+        start = starts[row]
+        starts[row + 1] = start + group(history[row], places[start:], groups)
+        day, share = np.float32(-1), 1.0
+        for slot in range(history.shape[1]):
+            if groups[slot] >= 0:
+                if days[row, slot] != day:  # purchases of one order have one time
+                    day = days[row, slot]
+                    share = 0.5 ** (np.float64(day) / half_life)
+                left[start + groups[slot]] += np.float32(share)
+
+
+@compiled
+def group(history: IntArray, places: IntArray, groups: IntArray) -> int:
+    """Number the distinct products of `history` (L,) in the order they come; return how many.
+
+    Writes them into `places`, and each purchase's number into `groups` (L,), -1 at what is not
+    known.
+    """
+    size = 16
+    while size < 2 * len(history):
+        size *= 2
+    table = np.full(size, -1, dtype=np.int64)  # of numbers, by a hash of the product
+    count = 0
+    for slot in range(len(history)):
+        place = history[slot]
+        groups[slot] = -1
+        if place >= 0:
+            at = (place * 40503) & (size - 1)
+            while table[at] >= 0 and places[table[at]] != place:
+                at = (at + 1) & (size - 1)
+            if table[at] < 0:
+                table[at] = count
+                places[count] = place
+                count += 1
+            groups[slot] = table[at]
+    return count

@@ -1,0 +1,96 @@
+"""The best K of C scores for each row, in order."""
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.compiled import compiled
+from training.data.inputs import FloatArray, IntArray
+
+_STRIDE = 64  # scores that are passed over at once where none is good enough
+
+
+def top_k(scores: FloatArray, k: int, *, exclude: npt.NDArray[np.bool_] | None = None) -> IntArray:
+    """Return the columns (B, k) of the k best of `scores` (B, C), best first.
+
+    Equal scores keep the order of the columns. `exclude` (B, C) marks what may not be listed;
+    where fewer than k remain, the list ends in -1. ValueError if k < 1.
+
+    >>> top_k(np.float32([[1, 3, 3, 2]]), 3)
+    array([[1, 2, 3]])
+    >>> top_k(np.float32([[1, 3, 3, 2]]), 3, exclude=np.array([[False, True, True, False]]))
+    array([[ 3,  0, -1]])
+    """
+    if k < 1:
+        raise ValueError(f"k = {k}: a list has at least one place")
+    scores = np.ascontiguousarray(scores)
+    barred = np.zeros(scores.shape, dtype=np.bool_) if exclude is None else exclude
+    places = np.full((len(scores), k), -1, dtype=np.int64)
+    for row in range(len(scores)):
+        _find_best(scores[row], barred[row], places[row])
+    return places
+
+
+@compiled
+def _find_best(
+    scores: npt.NDArray[np.floating], barred: npt.NDArray[np.bool_], heap: IntArray
+) -> None:
+    """Write into `heap` (k,) the places of the best finite `scores` (C,), best first.
+
+    The best so far are kept with the worst in front: the lowest, of equals the last.
+    """
+    k, found = len(heap), 0
+    best = np.empty(k, dtype=scores.dtype)
+    for start in range(0, len(scores), _STRIDE):
+        some, better = scores[start : start + _STRIDE], found < k
+        for score in some:  # most strides hold nothing good enough
+            better |= score > best[0]
+        for place in range(start, start + len(some) * better):
+            score = scores[place]
+            if barred[place] or not np.isfinite(score):
+                continue
+            if found < k:
+                best[found], heap[found] = score, place
+                found += 1
+                _rise(best, heap, found - 1)
+            elif score > best[0]:
+                best[0], heap[0] = score, place
+                _sink(best, heap, k)
+    for last in range(found - 1, 0, -1):  # the worst of those left goes behind them
+        best[0], best[last] = best[last], best[0]
+        heap[0], heap[last] = heap[last], heap[0]
+        _sink(best, heap, last)
+
+
+@compiled
+def _rise(best: npt.NDArray[np.floating], heap: IntArray, at: int) -> None:
+    """Let what stands at `at` rise before all that is better."""
+    while at:
+        parent = (at - 1) // 2
+        if not _worse(best, heap, at, parent):
+            break
+        best[at], best[parent] = best[parent], best[at]
+        heap[at], heap[parent] = heap[parent], heap[at]
+        at = parent
+
+
+@compiled
+def _sink(best: npt.NDArray[np.floating], heap: IntArray, count: int) -> None:
+    """Let what stands in front sink behind all that is worse among the first `count`."""
+    at = 0
+    while 2 * at + 1 < count:
+        child = 2 * at + 1
+        other = child + 1
+        if other < count and _worse(best, heap, other, child):
+            child = other
+        if not _worse(best, heap, child, at):
+            break
+        best[at], best[child] = best[child], best[at]
+        heap[at], heap[child] = heap[child], heap[at]
+        at = child
+
+
+@compiled
+def _worse(best: npt.NDArray[np.floating], heap: IntArray, one: int, other: int) -> bool:
+    if best[one] != best[other]:
+        return bool(best[one] < best[other])
+    return bool(heap[one] > heap[other])

@@ -1,0 +1,1 @@
+"""From scores to what is shown: top-k runs, slates, diversity, reasons."""

@@ -1,0 +1,97 @@
+"""Why a product stands in a list, in words, from what is known of the customer and the shop."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from features.model_inputs import NEVER_DAYS, PRODUCT_INPUTS
+from training.data.inputs import FloatArray, IntArray, Products, Queries
+from training.interfaces import Related
+
+MOST: Final = 2
+POPULAR_SHARE: Final = 0.05
+"""The share of the catalogue, by buyers of 28 days, that is called popular."""
+NEW_DAYS: Final = 28
+_RECENT_BUYERS: Final = PRODUCT_INPUTS.index("log_buyers_28d")
+_AGE: Final = PRODUCT_INPUTS.index("log_age_days")
+_SINCE_SALE: Final = PRODUCT_INPUTS.index("log_days_since_sale")
+
+
+def reasons(
+    products: Products,
+    query: Queries | None,
+    places: IntArray,
+    *,
+    related: Related | None = None,
+) -> list[list[str]]:
+    """Return for each of `places` (K,) at most MOST short sentences, the most personal first.
+
+    `query` (B = 1) is the customer at its time; None: nothing is known. The customer's own rhythm
+    is the median gap between purchases at least a day apart, in whole days. `related` finds the
+    bought product, another one, that speaks most for this one. Popular and new are as of
+    `products.at`.
+    """
+    bought, days = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+    if query is not None:
+        known = query.history[0] >= 0
+        bought, days = query.history[0, known], query.history_days[0, known]
+    companions = _companions(np.unique(bought), places, related)
+    popular, new = _popular(products, places), _new(products, places)
+    told: list[list[str]] = []
+    for number, place in enumerate(places):
+        found: list[str] = []
+        if (bought == place).any():
+            found.append(_rhythm(days[bought == place]))
+        if companions[number] >= 0:
+            found.append(f"often bought with {name_of(products, companions[number])}")
+        if popular[number]:
+            found.append("popular now")
+        if new[number]:
+            found.append("new in the shop")
+        told.append(found[:MOST])
+    return told
+
+
+def _rhythm(days: FloatArray) -> str:
+    """Say when the purchases of one product were, from the days since each of them.
+
+    >>> _rhythm(np.float32([12, 52.4, 92.1])), _rhythm(np.float32([3.2, 3.3])), _rhythm(np.zeros(1))
+    ('you buy this about every 40 days', 'you bought this 3 days ago', 'you bought this today')
+    """
+    gaps = np.diff(np.sort(days))
+    gaps = gaps[gaps >= 1]
+    if len(gaps):
+        gap = round(float(np.median(gaps)))
+        return f"you buy this about every {'day' if gap == 1 else f'{gap} days'}"
+    ago = round(float(days.min()))
+    if ago == 0:
+        return "you bought this today"
+    return f"you bought this {ago} {'day' if ago == 1 else 'days'} ago"
+
+
+def _companions(bought: IntArray, places: IntArray, related: Related | None) -> IntArray:
+    """Return (K,): the other product of `bought` (L,) that speaks most for each; -1: none does."""
+    if related is None or not len(bought):
+        return np.full(len(places), -1, dtype=np.int64)
+    weights = np.where(bought[:, None] == places, 0, related(bought, places))
+    return np.where(weights.max(axis=0) > 0, bought[weights.argmax(axis=0)], -1)
+
+
+def _popular(products: Products, places: IntArray) -> npt.NDArray[np.bool_]:
+    buyers = products.features[:, _RECENT_BUYERS]
+    if not len(buyers):
+        return np.zeros(len(places), dtype=np.bool_)
+    bound = np.quantile(buyers, 1 - POPULAR_SHARE)
+    return (buyers[places] >= bound) & (buyers[places] > 0)
+
+
+def _new(products: Products, places: IntArray) -> npt.NDArray[np.bool_]:
+    features = products.features[places]
+    sold = features[:, _SINCE_SALE] < np.float32(np.log1p(NEVER_DAYS))
+    return sold & (features[:, _AGE] <= np.float32(np.log1p(NEW_DAYS)))
+
+
+def name_of(products: Products, place: int) -> str:
+    """Return what the product at `place` is called: its title, or its id without one."""
+    return products.titles[place].strip() or str(products.product_ids[place])

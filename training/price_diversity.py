@@ -1,0 +1,178 @@
+"""What it costs in NDCG that a list's products are unlike each other: `training diversity`.
+
+A model learns from what was known before the last window; on that window its lists are composed
+again at each level of the `diversity` that a policy or a request may ask for.
+"""
+
+from typing import Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.sparse import csr_array
+
+from configs.code import code_digest
+from configs.loader import Config
+from features.workspace import Workspace
+from training.data.content import content_vectors, likeness
+from training.data.inputs import IntArray
+from training.data.pairs import Pairs
+from training.evaluation import ranking_metrics
+from training.evaluation.job import Job, prepare
+from training.evaluation.kept_lists import answer
+from training.evaluation.last_window import WINDOW_DAYS
+from training.evaluation.recommender_judge import LISTS, K, RecommenderJudge
+from training.evaluation.results import LEVELS, Price
+from training.evaluation.segments import look
+from training.interfaces import Recommender, Scorer
+from training.kernels.top_k import top_k
+from training.lists.diversity import mmr, pool_size
+from training.lists.ranking import BATCH
+from training.models import recommender_class, spec
+from training.registry.tracking import Tracking
+from training.reports.diversity_plot import draw_price
+from training.reports.panels import svg
+from training.reports.text_table import Grid
+from training.run import Device, Progress, Run
+
+N = TypeVar("N", bound=np.generic)
+PLOT: Final = "diversity.svg"
+TABLE: Final = "diversity.csv"
+
+
+def price(
+    ws: Workspace,
+    model: str,
+    *,
+    as_of: pd.Timestamp,
+    config: Config | None = None,
+    seed: int = 0,
+    device: Device = "auto",
+    progress: Progress | None = None,
+) -> Price:
+    """Learn recommender `model` from before the last window by `as_of` (UTC), and price its lists.
+
+    Where it counts epochs, their number is chosen on that window, as in an evaluation, whose
+    choice is taken if it stands. Table and plot are logged as one MLflow run. Raises UnknownModel
+    for what is no recommender, NotEnoughData or WorkspaceError as `rolling.evaluate` does.
+    """
+    spec(model, registered="recommender")
+    told = progress or Progress()
+    job = prepare(ws, model, as_of=as_of, config=config, seed=seed, on_build=told.on_build)
+    with ws.lock("training"):
+        tracking = Tracking(ws)
+        key = f"diversity-{job.key}-{code_digest()}"
+        tracking.fail_stale(keep=key)
+        run_id = tracking.start(
+            key=key, name=f"diversity of {model}", tags={"kind": "diversity", **job.tags}
+        )
+        with tracking.ending(run_id):
+            found = Price(
+                model=model,
+                as_of=job.as_of,
+                timezone=ws.timezone,
+                levels=_price(job, device=device, told=told),
+                run_id=run_id,
+            )
+            _log(tracking, found, job.config)
+    return found
+
+
+def _price(job: Job, *, device: Device, told: Progress) -> pd.DataFrame:
+    window = look(job.full, at=job.past.as_of, days=WINDOW_DAYS)
+    config = job.config
+    if "epochs" in type(config).model_fields:
+        _, chosen = answer(job, window, device=device, on_epoch=told.on_epoch)
+        config = config.model_copy(update={"epochs": chosen.epochs})
+    run = Run(
+        on_epoch=lambda epoch, figures: told.on_epoch(job.model, epoch, figures),
+        on_part=told.on_epoch,
+        parts=job.ws.parts,
+        device=device,
+    )
+    fitted = recommender_class(job.model).fit(job.past, config=config, seed=job.seed, run=run)
+    return price_of_diversity(fitted, window.judge)
+
+
+def grid(found: Price) -> Grid:
+    """Return the table of `found`: a row a level, NDCG and diversity of both lists."""
+    rows = {name: found.levels[found.levels["list"] == name] for name in LISTS}
+    figures = (f"ndcg_at_{K}", "intra_list_diversity")
+    columns = [rows[name][figure] for name in LISTS for figure in figures]
+    cells = zip(*columns, strict=True)
+    return Grid(
+        title=f"{found.model}: NDCG@{K} of a list, and how unlike its products are, by diversity",
+        columns=("diversity", *(f"{f} {name!r}" for name in LISTS for f in ("NDCG", "unlike"))),
+        rows=tuple(
+            (f"{level:.1f}", *(f"{value:.4f}" for value in row))
+            for level, row in zip(LEVELS, cells, strict=True)
+        ),
+    )
+
+
+def price_of_diversity(model: Recommender, judge: RecommenderJudge, *, k: int = K) -> pd.DataFrame:
+    """Return what each diversity of LEVELS costs and brings on the window of `judge`.
+
+    A row for each `list` (all, new) and `diversity`: the means over the customers who bought of
+    `ndcg_at_k` and of `intra_list_diversity`, by the content of the products; NaN where nobody
+    bought what the list may name. Nothing else of a policy is applied.
+    """
+    scorer = model.scorer(judge.products)
+    vectors = content_vectors(judge.products)
+    parts = [
+        frame.assign(list=name)
+        for name, exclude in (("all", None), ("new", judge.owned))
+        for frame in _levels(judge, scorer, vectors, wanted=judge.truth(name), exclude=exclude, k=k)
+    ]
+    rows = pd.MultiIndex.from_product([LISTS, LEVELS], names=["list", "diversity"])
+    return pd.concat(parts).groupby(["list", "diversity"]).mean().reindex(rows).reset_index()
+
+
+def _levels(
+    judge: RecommenderJudge,
+    scorer: Scorer,
+    vectors: csr_array,
+    *,
+    wanted: Pairs,
+    exclude: Pairs | None,
+    k: int,
+) -> list[pd.DataFrame]:
+    """Return the figures of each customer at each level, a frame for a batch and level."""
+    found: list[pd.DataFrame] = []
+    width = len(judge.products)
+    for start in range(0, len(judge.queries), BATCH):
+        stop = min(start + BATCH, len(judge.queries))
+        truth = wanted.mask(start, stop, width)
+        scored = truth.any(axis=1)
+        if not scored.any():
+            continue
+        truth = truth[scored]
+        scores = scorer(judge.queries[start:stop])[scored]
+        barred = None if exclude is None else exclude.mask(start, stop, width)[scored]
+        pools = top_k(scores, pool_size(k), exclude=barred)
+        relevance = np.where(pools >= 0, _at(scores, pools), -np.inf)
+        alike = np.stack([likeness(vectors, pool) for pool in pools])
+        for level in LEVELS:
+            chosen = mmr(relevance, alike, k=k, diversity=level)
+            lists = np.where(chosen >= 0, _at(pools, chosen), -1)
+            hits = (lists >= 0) & _at(truth, lists)
+            figures = {
+                "diversity": level,
+                f"ndcg_at_{k}": ranking_metrics.ndcg(hits, truth.sum(axis=1)),
+                "intra_list_diversity": ranking_metrics.diversity(lists, vectors),
+            }
+            found.append(pd.DataFrame(figures))
+    return found
+
+
+def _at(values: npt.NDArray[N], columns: IntArray) -> npt.NDArray[N]:
+    """Return of `values` (B, C) those in `columns` (B, K); where there is no column, the first."""
+    return np.take_along_axis(values, np.maximum(columns, 0), axis=1)
+
+
+def _log(tracking: Tracking, found: Price, config: Config) -> None:
+    """Log settings, table and plot."""
+    tracking.log_params(found.run_id, config.model_dump(mode="json"))
+    tracking.client.log_text(found.run_id, found.levels.to_csv(index=False), TABLE)
+    with draw_price(found) as figure:
+        tracking.client.log_text(found.run_id, svg(figure), PLOT)

@@ -1,0 +1,1 @@
+"""The models that rank products for a customer."""

@@ -1,0 +1,119 @@
+"""What every recommender must beat: what sells now, and what the customer bought before."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final, Self
+
+import numpy as np
+import pydantic
+
+from configs.loader import Config
+from features.model_inputs import PRODUCT_INPUTS
+from features.workspace import write_json
+from training.data.inputs import FloatArray, Products, Queries
+from training.interfaces import Scorer
+from training.kernels.faded_history import add_left, faded_history
+
+if TYPE_CHECKING:
+    from training.data.training_data import TrainingData
+    from training.run import Run
+
+SETTINGS: Final = "baseline.json"
+_RECENT_BUYERS: Final = PRODUCT_INPUTS.index("log_buyers_28d")
+
+
+class PopularityConfig(Config):
+    """Popularity has nothing to set."""
+
+
+class Popularity:
+    """Ranks products by their buyers of the last 28 days, for everyone alike."""
+
+    name: ClassVar[str] = "popularity"
+
+    def __init__(self, config: PopularityConfig) -> None:
+        self.config = config
+
+    @classmethod
+    def fit(
+        cls,
+        data: "TrainingData",  # noqa: ARG003  # the products carry all that it needs
+        *,
+        config: PopularityConfig,
+        seed: int,  # noqa: ARG003
+        run: "Run",  # noqa: ARG003
+    ) -> Self:
+        """Return the model; there is nothing to learn."""
+        return cls(config)
+
+    def scorer(self, products: Products) -> Scorer:
+        """Return the function that scores every query by log(1 + buyers)."""
+        buyers = products.features[:, _RECENT_BUYERS].copy()
+
+        def score(queries: Queries) -> FloatArray:
+            scores: FloatArray = np.empty((len(queries), len(buyers)), dtype=np.float32)
+            scores[:] = buyers
+            return scores
+
+        return score
+
+    def save(self, folder: Path) -> None:
+        """Write the settings into the existing, empty `folder`."""
+        write_json(folder / SETTINGS, self.config.model_dump(mode="json"))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        return cls(PopularityConfig(**json.loads((folder / SETTINGS).read_text())))
+
+
+class OwnPurchasesConfig(Config):
+    """How fast a purchase fades, and how much popularity counts besides."""
+
+    half_life_days: float = pydantic.Field(200.0, gt=0, description="until a purchase counts half")
+    popularity_weight: float = pydantic.Field(
+        0.2, ge=0, description="of log(1 + buyers of 28 days), where a purchase of now weighs 1"
+    )
+
+
+class OwnPurchases:
+    """Ranks products by the customer's own purchases, each fading by half-life, then popularity."""
+
+    name: ClassVar[str] = "own_purchases"
+
+    def __init__(self, config: OwnPurchasesConfig) -> None:
+        self.config = config
+
+    @classmethod
+    def fit(
+        cls,
+        data: "TrainingData",  # noqa: ARG003  # queries and products carry all that it needs
+        *,
+        config: OwnPurchasesConfig,
+        seed: int,  # noqa: ARG003
+        run: "Run",  # noqa: ARG003
+    ) -> Self:
+        """Return the model; there is nothing to learn."""
+        return cls(config)
+
+    def scorer(self, products: Products) -> Scorer:
+        """Return the function that adds each purchase's remainder to the weighted popularity."""
+        popular = self.config.popularity_weight * products.features[:, _RECENT_BUYERS]
+
+        def score(queries: Queries) -> FloatArray:
+            scores: FloatArray = np.empty((len(queries), len(popular)), dtype=np.float32)
+            scores[:] = popular
+            left = faded_history(queries, half_life_days=self.config.half_life_days)
+            add_left(scores, left)
+            return scores
+
+        return score
+
+    def save(self, folder: Path) -> None:
+        """Write the settings into the existing, empty `folder`."""
+        write_json(folder / SETTINGS, self.config.model_dump(mode="json"))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        return cls(OwnPurchasesConfig(**json.loads((folder / SETTINGS).read_text())))

@@ -1,0 +1,218 @@
+"""iALS: customers and products as vectors, by alternating least squares over every pair."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final, Self
+
+import numpy as np
+import pydantic
+from safetensors.numpy import load_file, save_file
+from scipy.linalg import solve_triangular
+from scipy.sparse import csr_matrix
+
+from configs.compiled import Plain, compiled, compiled_loosely
+from configs.loader import Config
+from features.model_inputs import PRODUCT_INPUTS
+from features.workspace import write_json
+from training.data.inputs import FloatArray, Products, Queries
+from training.data.interactions import interactions
+from training.interfaces import Scorer
+from training.kernels.dot_products import Asked, DotScorer
+from training.kernels.faded_history import Faded, add_left, faded_history
+from training.recommenders.item_to_item import LearningHalfLife
+
+if TYPE_CHECKING:
+    from training.data.training_data import TrainingData
+    from training.run import Run
+
+WEIGHTS: Final = "weights.safetensors"
+SETTINGS: Final = "ials.json"
+_RECENT_BUYERS: Final = PRODUCT_INPUTS.index("log_buyers_28d")
+_ACCURACY: Final = 1e-7  # of a customer's vector: what is left of the right side of its equations
+
+
+class IALSConfig(Config):
+    """How the vectors are fitted, and what counts besides."""
+
+    embedding_dim: int = pydantic.Field(128, ge=1, description="dimensions of a product")
+    iterations: int = pydantic.Field(15, ge=1, description="rounds over customers and products")
+    confidence: float = pydantic.Field(
+        5.0, gt=0, description="what a purchase of now adds to the weight 1 of every pair"
+    )
+    penalty: float = pydantic.Field(30.0, gt=0, description="weight of the squared vectors")
+    half_life_days: float = pydantic.Field(
+        200.0, gt=0, description="until a purchase in a customer's history counts half"
+    )
+    learning_half_life_days: LearningHalfLife = 60.0
+    repeat_weight: float = pydantic.Field(
+        0.8, ge=0, description="of a purchase for its own product, where a sure purchase scores 1"
+    )
+    popularity_weight: float = pydantic.Field(
+        0.2, gt=0, description="of log(1 + buyers of 28 days) on the same scale"
+    )
+
+
+class IALS:
+    """Ranks products by the product of their vector and the customer's, solved from the history.
+
+    Hu, Koren and Volinsky, 2008; that it needs its settings tuned, and many dimensions: Rendle et
+    al., 2022.
+    """
+
+    name: ClassVar[str] = "ials"
+
+    def __init__(self, config: IALSConfig, *, product_ids: list[str], vectors: FloatArray) -> None:
+        self.config = config
+        self._product_ids = product_ids
+        self._vectors = vectors  # (P, D)
+
+    @classmethod
+    def fit(
+        cls,
+        data: "TrainingData",
+        *,
+        config: IALSConfig,
+        seed: int,
+        run: "Run",  # noqa: ARG003  # every model's fit takes it; this one knows no epochs
+    ) -> Self:
+        """Fit the products' vectors to all purchases before `data.as_of`. Raises NotEnoughData."""
+        from implicit.als import AlternatingLeastSquares
+        from threadpoolctl import threadpool_limits
+
+        bought = interactions(data, half_life_days=config.learning_half_life_days)
+        weights = csr_matrix(bought.matrix, copy=True)
+        weights.data = 1 + config.confidence * weights.data
+        with threadpool_limits(limits=1, user_api="blas"):  # implicit warns of more
+            solver = AlternatingLeastSquares(
+                factors=config.embedding_dim,
+                regularization=config.penalty,
+                alpha=1.0,
+                iterations=config.iterations,
+                num_threads=1,
+                random_state=seed,
+                use_gpu=False,
+            )
+            solver.fit(weights, show_progress=False)
+        return cls(config, product_ids=bought.product_ids, vectors=solver.item_factors)
+
+    def scorer(self, products: Products) -> Scorer:
+        """Look up the vectors of `products` once; return the function of the queries.
+
+        A product that was not learned is found by its own purchases and its popularity alone.
+        """
+        config = self.config
+        places = products.among(self._product_ids)
+        vectors = np.where(places[:, None] >= 0, self._vectors[places], np.float32(0))
+        vectors = whitened(vectors, penalty=config.penalty)
+        popular = config.popularity_weight * products.features[:, _RECENT_BUYERS]
+
+        def ask(queries: Queries) -> Asked:
+            left = faded_history(queries, half_life_days=config.half_life_days)
+
+            def add(scores: FloatArray) -> None:
+                add_left(scores, left, weight=config.repeat_weight)
+                np.add(scores, popular, out=scores)
+
+            return customer_vectors(left, vectors, confidence=config.confidence), add
+
+        return DotScorer(vectors, ask)
+
+    def save(self, folder: Path) -> None:
+        """Write vectors, product ids and settings into the existing, empty `folder`."""
+        save_file({"vectors": self._vectors}, folder / WEIGHTS)
+        settings = {
+            "config": self.config.model_dump(mode="json"),
+            "product_ids": self._product_ids,
+        }
+        write_json(folder / SETTINGS, settings)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        return cls(
+            IALSConfig(**settings["config"]),
+            product_ids=settings["product_ids"],
+            vectors=load_file(folder / WEIGHTS)["vectors"],
+        )
+
+
+def whitened(vectors: FloatArray, *, penalty: float) -> FloatArray:
+    """Return `vectors` V (C, D) in coordinates in which V'V + penalty becomes the unit matrix.
+
+    What all customers' equations share is solved by that, once; products of vectors that are
+    customers' and products' stay what they are.
+
+    >>> whitened(np.float32([[1], [2]]), penalty=4)  # by the root of 1 + 4 + 4
+    array([[0.33333334],
+           [0.6666667 ]], dtype=float32)
+    """
+    exact = vectors.astype(np.float64)
+    gram = exact.T @ exact + penalty * np.eye(vectors.shape[1])
+    found = solve_triangular(np.linalg.cholesky(gram), exact.T, lower=True)
+    return np.ascontiguousarray(found.T, dtype=np.float32)
+
+
+def customer_vectors(bought: Faded, vectors: FloatArray, *, confidence: float) -> FloatArray:
+    """Return the vectors (B, D) of the customers who bought `bought`, given the products' (C, D).
+
+    The minimum of sum_c w_c (p_c - u v_c)^2 + penalty |u|^2 over all C products, where p is 1 and
+    w is 1 + confidence * bought for what was bought, else p is 0 and w is 1 (Hu et al., 2008). The
+    products' vectors are `whitened`, and so are those returned: then the equations are
+    (1 + V' E V) u = V' (1 + e) over the products bought alone, e = confidence * bought, and are
+    solved by conjugate gradients to 32-bit rounding (Hestenes and Stiefel, 1952).
+
+    >>> one = Faded(starts=np.array([0, 1, 1]), places=np.array([0]), left=np.float32([1]))
+    >>> customer_vectors(one, np.float32([[0.5], [0.1]]), confidence=4)  # 5 * .5 / (1 + 4 * .25)
+    array([[1.25],
+           [0.  ]], dtype=float32)
+    """
+    found = np.zeros((len(bought.starts) - 1, vectors.shape[1]), dtype=np.float32)
+    _solve(tuple(bought), vectors, np.float32(confidence), found)
+    return found
+
+
+@compiled
+def _solve(bought: Plain, vectors: FloatArray, confidence: np.float32, found: FloatArray) -> None:
+    """Write into `found` (B, D), which is 0, the solutions of `customer_vectors`."""
+    starts, places, left = bought
+    dim = vectors.shape[1]
+    for row in range(len(found)):
+        start, stop = starts[row], starts[row + 1]
+        extra = confidence * left[start:stop]
+        own = np.empty((len(extra), dim), dtype=np.float32)
+        rest = np.zeros(dim, dtype=np.float32)
+        for number in range(len(extra)):
+            own[number] = vectors[places[start + number]]
+            _add_times(rest, np.float32(1) + extra[number], own[number])
+        step, moved = rest.copy(), np.empty(dim, dtype=np.float32)
+        size = _product(rest, rest)
+        enough = np.float32(_ACCURACY**2) * size
+        for _ in range(2 * dim):
+            if size <= enough:
+                break
+            moved[:] = step
+            for number in range(len(extra)):
+                _add_times(moved, extra[number] * _product(own[number], step), own[number])
+            length = size / _product(step, moved)
+            _add_times(found[row], length, step)
+            _add_times(rest, -length, moved)
+            before, size = size, _product(rest, rest)
+            step *= size / before
+            step += rest
+
+
+@compiled_loosely
+def _product(one: FloatArray, other: FloatArray) -> np.float32:
+    """Return the product of two vectors (D,)."""
+    total = np.float32(0)
+    for place in range(len(one)):
+        total += one[place] * other[place]
+    return total
+
+
+@compiled_loosely
+def _add_times(total: FloatArray, factor: np.float32, other: FloatArray) -> None:
+    """Add `other` (D,) `factor` times to `total`."""
+    for place in range(len(total)):
+        total[place] += factor * other[place]

@@ -1,0 +1,284 @@
+"""Item-to-item models: what a customer bought speaks for what is bought along with it.
+
+Each learns one weight for every ordered pair of products and scores a customer the same way: the
+weights of their purchases, faded by age, add up; a repeat and recent demand count besides.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Self,
+    TypeVar,
+)
+
+import numpy as np
+import pydantic
+from safetensors.numpy import load_file, save_file
+from scipy.sparse import csr_array, diags_array, eye_array, vstack
+
+from configs.compiled import Plain, compiled
+from configs.loader import Config
+from features.model_inputs import PRODUCT_INPUTS
+from features.workspace import write_json
+from training.data.inputs import FloatArray, IntArray, Products, Queries
+from training.data.interactions import interactions
+from training.interfaces import Related, Scorer
+from training.kernels.faded_history import faded_history
+
+if TYPE_CHECKING:
+    from training.data.training_data import TrainingData
+    from training.run import Run
+
+WEIGHTS: Final = "weights.safetensors"
+SETTINGS: Final = "item_to_item.json"
+_RECENT_BUYERS: Final = PRODUCT_INPUTS.index("log_buyers_28d")
+_BLOCK: Final = 256  # rows made dense at a time
+
+
+def cosine(matrix: csr_array, *, shrinkage: float) -> csr_array:
+    """Return the shrunk cosine of every two columns of `matrix` (U, P), as (P, P).
+
+    x_i x_j / (|x_i| |x_j| + shrinkage): Sarwar et al., 2001; the shrinkage, which doubts products
+    with few buyers, as in Ferrari Dacrema et al., 2019.
+
+    >>> cosine(csr_array(np.float32([[1, 1], [1, 0]])), shrinkage=0).toarray().round(3)
+    array([[1.   , 0.707],
+           [0.707, 1.   ]], dtype=float32)
+    """
+    together = (matrix.T @ matrix).tocoo()
+    norms = np.sqrt(matrix.power(2).sum(axis=0))
+    rows, columns = together.coords
+    below = norms[rows] * norms[columns] + shrinkage
+    values = np.divide(together.data, below, out=np.zeros_like(below), where=below > 0)
+    return csr_array((values.astype(np.float32), (rows, columns)), shape=together.shape)
+
+
+def rp3beta(matrix: csr_array, *, alpha: float, beta: float) -> csr_array:
+    """Return where a walk from product to customer to product ends, from `matrix` (U, P), (P, P).
+
+    Each step's probability is raised to `alpha`, and where the walk ends divided by the product's
+    purchases to the power `beta`: Paudel et al., 2017.
+
+    >>> rp3beta(csr_array(np.float32([[1, 1], [1, 0]])), alpha=1, beta=0).toarray()
+    array([[0.75, 0.25],
+           [0.5 , 0.5 ]], dtype=float32)
+    """
+    by_customer, by_product = matrix.sum(axis=1), matrix.sum(axis=0)
+    to_customer = (diags_array(1 / by_product) @ matrix.T).power(alpha)
+    to_product = (diags_array(1 / by_customer) @ matrix).power(alpha)
+    return csr_array(to_customer @ to_product @ diags_array(by_product**-beta), dtype=np.float32)
+
+
+def strongest(weights: csr_array | FloatArray, count: int) -> csr_array:
+    """Return the `count` weights of each row of (P, P) farthest from 0, without the diagonal.
+
+    They are scaled alike, so that the strongest of a row is 1 in the mean of the rows that have
+    any: then a repeat and popularity weigh the same beside every way of making `weights`.
+
+    >>> strongest(np.float32([[9, 1, -4], [3, 9, 2], [0, 0, 9]]), 1).toarray().round(2)
+    array([[ 0.  ,  0.  , -1.14],
+           [ 0.86,  0.  ,  0.  ],
+           [ 0.  ,  0.  ,  0.  ]], dtype=float32)
+    """
+    width = weights.shape[0]
+    kept = []
+    for start in range(0, width, _BLOCK):
+        part = weights[start : start + _BLOCK]
+        block = part.toarray() if isinstance(part, csr_array) else part.copy()
+        rows = np.arange(len(block))
+        block[rows, start + rows] = 0
+        if count < width:
+            weak = np.argpartition(-np.abs(block), count, axis=1)[:, count:]
+            np.put_along_axis(block, weak, 0, axis=1)
+        kept.append(csr_array(block))
+    found = csr_array(vstack(kept))
+    if found.nnz:
+        tops = abs(found).max(axis=1).toarray()
+        found.data /= tops[tops > 0].mean()
+    return found
+
+
+Neighbours = Annotated[int, pydantic.Field(ge=1, description="weights kept of each product")]
+LearningHalfLife = Annotated[
+    float | None,
+    pydantic.Field(gt=0, description="until a purchase to learn from counts half; null: it stays"),
+]
+RepeatWeight = Annotated[
+    float,
+    pydantic.Field(ge=0, description="of a purchase for its own product; the closest other has 1"),
+]
+
+
+class ItemToItemConfig(Config):
+    """What the item-to-item models share."""
+
+    neighbours: Neighbours = 50
+    half_life_days: float = pydantic.Field(
+        200.0, gt=0, description="until a purchase in a customer's history counts half"
+    )
+    learning_half_life_days: LearningHalfLife = 45.0
+    repeat_weight: RepeatWeight = 20.0
+    popularity_weight: float = pydantic.Field(
+        2.0, gt=0, description="of log(1 + buyers of 28 days) on the same scale"
+    )
+
+
+C = TypeVar("C", bound=ItemToItemConfig)
+
+
+class ItemToItem(ABC, Generic[C]):
+    """Ranks products by the weights that lead to them from a customer's faded purchases."""
+
+    name: ClassVar[str]
+    config_class: ClassVar[type[Any]]
+
+    def __init__(self, config: C, *, product_ids: list[str], weights: csr_array) -> None:
+        self.config = config
+        self._product_ids = product_ids
+        self._weights = weights  # (P, P): from row to column
+
+    @staticmethod
+    @abstractmethod
+    def similarity(matrix: csr_array, config: C) -> csr_array | FloatArray:
+        """Return the weights (P, P) from row to column that `matrix` (U, P) speaks for."""
+
+    @classmethod
+    def fit(
+        cls,
+        data: "TrainingData",
+        *,
+        config: C,
+        seed: int,  # noqa: ARG003  # every model's fit takes it; these draw nothing
+        run: "Run",  # noqa: ARG003  # and know no epochs
+    ) -> Self:
+        """Learn the weights from all purchases before `data.as_of`. Raises NotEnoughData."""
+        bought = interactions(data, half_life_days=config.learning_half_life_days)
+        weights = strongest(cls.similarity(bought.matrix, config), config.neighbours)
+        return cls(config, product_ids=bought.product_ids, weights=weights)
+
+    def scorer(self, products: Products) -> Scorer:
+        """Look up the weights between `products` once; return the function of the queries.
+
+        A product that was not learned is found by its own purchases and its popularity alone.
+        """
+        width = len(products)
+        places = products.among(self._product_ids)
+        known = np.flatnonzero(places >= 0)
+        chosen = csr_array(
+            (np.ones(len(known), dtype=np.float32), (known, places[known])),
+            shape=(width, len(self._product_ids)),
+        )
+        repeats = self.config.repeat_weight * eye_array(width, dtype=np.float32)
+        matrix = csr_array(chosen @ self._weights @ chosen.T + repeats, dtype=np.float32)
+        weights = (matrix.indptr, matrix.indices, matrix.data)
+        popular = self.config.popularity_weight * products.features[:, _RECENT_BUYERS]
+
+        def score(queries: Queries) -> FloatArray:
+            left = faded_history(queries, half_life_days=self.config.half_life_days)
+            scores = np.zeros((len(queries), width), dtype=np.float32)
+            _add_weights(tuple(left), weights, popular, scores)
+            return scores
+
+        return score
+
+    def related(self, products: Products) -> Related:
+        """Return the weights from bought products to others; 0 where one was not learned."""
+        learned = products.among(self._product_ids)
+
+        def weights(bought: IntArray, others: IntArray) -> FloatArray:
+            rows, columns = learned[bought], learned[others]
+            found: FloatArray = self._weights[np.maximum(rows, 0)][
+                :, np.maximum(columns, 0)
+            ].toarray()
+            return np.where((rows >= 0)[:, None] & (columns >= 0), found, np.float32(0))
+
+        return weights
+
+    def save(self, folder: Path) -> None:
+        """Write weights, product ids and settings into the existing, empty `folder`."""
+        found = self._weights
+        parts = {"data": found.data, "indices": found.indices, "indptr": found.indptr}
+        save_file(parts, folder / WEIGHTS)
+        settings = {
+            "config": self.config.model_dump(mode="json"),
+            "product_ids": self._product_ids,
+        }
+        write_json(folder / SETTINGS, settings)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        parts = load_file(folder / WEIGHTS)
+        count = len(settings["product_ids"])
+        return cls(
+            cls.config_class(**settings["config"]),
+            product_ids=settings["product_ids"],
+            weights=csr_array(
+                (parts["data"], parts["indices"], parts["indptr"]), shape=(count, count)
+            ),
+        )
+
+
+@compiled
+def _add_weights(bought: Plain, weights: Plain, popular: FloatArray, scores: FloatArray) -> None:
+    """Add to `scores` (B, C) the weights from what each customer has left, then `popular` (C,)."""
+    starts, places, left = bought
+    begins, columns, values = weights  # a sparse matrix (C, C), row after row
+    for row in range(len(scores)):
+        line = scores[row]
+        for number in range(starts[row], starts[row + 1]):
+            for entry in range(begins[places[number]], begins[places[number] + 1]):
+                line[columns[entry]] += left[number] * values[entry]
+        line += popular
+
+
+class CosineConfig(ItemToItemConfig):
+    """How alike two products are."""
+
+    neighbours: Neighbours = 20
+    learning_half_life_days: LearningHalfLife = 60.0
+    repeat_weight: RepeatWeight = 10.0
+    shrinkage: float = pydantic.Field(
+        0.0, ge=0, description="joint buyers that two products are doubted by"
+    )
+
+
+class Cosine(ItemToItem[CosineConfig]):
+    """Item-to-item by the shrunk cosine of who bought them (Sarwar et al., 2001)."""
+
+    name: ClassVar[str] = "cosine"
+    config_class: ClassVar[type[Any]] = CosineConfig
+
+    @staticmethod
+    def similarity(matrix: csr_array, config: CosineConfig) -> csr_array:
+        """Return the shrunk cosines."""
+        return cosine(matrix, shrinkage=config.shrinkage)
+
+
+class RP3BetaConfig(ItemToItemConfig):
+    """How a walk from product to customer to product is weighed."""
+
+    learning_half_life_days: LearningHalfLife = None
+    repeat_weight: RepeatWeight = 8.0
+    alpha: float = pydantic.Field(0.4, gt=0, description="power of each step's probability")
+    beta: float = pydantic.Field(0.8, ge=0, description="power of the popularity divided by")
+
+
+class RP3Beta(ItemToItem[RP3BetaConfig]):
+    """Item-to-item by a random walk of three steps from the customer (Paudel et al., 2017)."""
+
+    name: ClassVar[str] = "rp3beta"
+    config_class: ClassVar[type[Any]] = RP3BetaConfig
+
+    @staticmethod
+    def similarity(matrix: csr_array, config: RP3BetaConfig) -> csr_array:
+        """Return where the walks end."""
+        return rp3beta(matrix, alpha=config.alpha, beta=config.beta)

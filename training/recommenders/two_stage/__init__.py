@@ -1,0 +1,1 @@
+"""The whole recommender: sources nominate candidates, rankers order them."""

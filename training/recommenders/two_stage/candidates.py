@@ -1,0 +1,98 @@
+"""Candidates: what the sources nominate for a customer, and what a ranker reads of each.
+
+The history is nominated whole (buy again); every source adds the products that it ranks best among
+those outside the history, so that a list of new products has enough to choose from.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from training.data.inputs import FloatArray, Products, Queries
+from training.data.pairs import Pairs
+from training.interfaces import Recommender, Scorer
+from training.kernels.dot_products import DotScorer, Rough
+from training.recommenders.baselines import OwnPurchases, Popularity
+from training.recommenders.two_stage.nomination import (
+    BoolArray,
+    likely,
+    nominate,
+    tell_known,
+    tell_scores,
+)
+from training.recommenders.two_stage.pair_inputs import PAIR_INPUTS, pair_reader
+from training.recommenders.two_stage.rebuy import REBUY_INPUTS, Rebuy
+
+_LIKELY: Final = 4
+"""Times the products that a source nominates: so many of its roughly best ones are made exact."""
+Sources = Mapping[str, Recommender]
+"""The fitted recommenders that nominate, by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nominated:
+    """The candidates of B queries."""
+
+    pairs: Pairs
+    """N candidates: row of the query, index of the product."""
+    inputs: FloatArray  # (N, F), columns as `ranker_inputs`, one after another in memory
+    new: BoolArray  # (N,) not in the history
+    scores: FloatArray  # (B, C) of the first source, for what nobody nominated
+
+
+def ranker_inputs(sources: Sources) -> list[str]:
+    """Return the names of what a ranker reads of a candidate."""
+    return [
+        *(f"{name}_score" for name in sources),
+        *(f"{name}_gap" for name in sources),
+        *PAIR_INPUTS,
+        *(f"product_{name}" for name in REBUY_INPUTS),
+        *(f"product_{name}" for name in PRODUCT_INPUTS),
+        *(f"customer_{name}" for name in CUSTOMER_INPUTS),
+    ]
+
+
+def nominator(
+    sources: Sources, rebuy: Rebuy, products: Products, *, per_source: int
+) -> Callable[[Queries], Nominated]:
+    """Compute what depends on `products` alone, once; return the function of the queries."""
+    scorers = [model.scorer(products) for model in sources.values()]
+    read = pair_reader(products)
+    known = np.concatenate([rebuy.inputs(products), products.features], axis=1)
+    says_more = [not _nominates_the_popular(model, sources) for model in sources.values()]
+    first, last = 2 * len(sources), 2 * len(sources) + len(PAIR_INPUTS)
+
+    def nominated(queries: Queries) -> Nominated:
+        found = [_scored(score, queries) for score in scorers]
+        for one in found:
+            if one.settle:
+                count = _LIKELY * per_source + queries.history.shape[1]
+                one.settle(likely(one.scores[0], count))
+        scores = tuple(one.scores for one in found)
+        asked = tuple(own for own, says in zip(scores, says_more, strict=True) if says)
+        rows, columns, new = nominate(asked, queries.history, per_source)
+        pairs = Pairs(rows=rows, columns=columns)
+        for one in found:
+            if one.settle:
+                one.settle(columns)
+        width = last + known.shape[1] + queries.activity.shape[1]
+        inputs = np.empty((width, len(rows)), dtype=np.float32)
+        tell_scores(scores, rows, columns, inputs[:first])
+        read(queries, pairs, inputs[first:last])
+        tell_known(known, queries.activity, rows, columns, inputs[last:])
+        return Nominated(pairs=pairs, inputs=inputs.T, new=new, scores=scores[0])
+
+    return nominated
+
+
+def _scored(score: Scorer, queries: Queries) -> Rough:
+    return score.rough(queries) if isinstance(score, DotScorer) else Rough(score(queries))
+
+
+def _nominates_the_popular(model: Recommender, sources: Sources) -> bool:
+    """Say whether `model` nominates nothing but what popularity, another source, nominates."""
+    by_own = isinstance(model, OwnPurchases) and model.config.popularity_weight > 0
+    return by_own and any(isinstance(other, Popularity) for other in sources.values())

@@ -1,0 +1,312 @@
+"""The whole recommender: sources nominate candidates, rankers order them.
+
+The rankers learn from earlier windows by rolling origin: for each, the sources are fitted again on
+what was known before it, so that no source knows what the rankers are to find.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self
+
+import numpy as np
+import pandas as pd
+import pydantic
+
+from configs.code import code_digest
+from configs.durable import placing
+from configs.loader import Config
+from features.workspace import write_json
+from training.data.inputs import FloatArray, Products, Queries
+from training.data.pairs import pairs
+from training.errors import BundleError, NotEnoughData
+from training.interfaces import OnDevice, Recommender, Related, Relates, Scorer
+from training.lists.ranking import BATCH
+from training.recommenders.baselines import (
+    OwnPurchases,
+    OwnPurchasesConfig,
+    Popularity,
+    PopularityConfig,
+)
+from training.recommenders.ease import Ease, EaseConfig
+from training.recommenders.ials import IALS, IALSConfig
+from training.recommenders.item_to_item import Cosine, CosineConfig, RP3Beta, RP3BetaConfig
+from training.recommenders.two_stage.candidates import Nominated, Sources, nominator, ranker_inputs
+from training.recommenders.two_stage.network_ranker import NetworkConfig, NetworkRanker
+from training.recommenders.two_stage.nomination import put_above
+from training.recommenders.two_stage.ranker import Ranker, RankerExamples
+from training.recommenders.two_stage.rebuy import Rebuy
+from training.recommenders.two_stage.tree_ranker import TreeRanker, TreesConfig
+from training.recommenders.two_tower.model import TwoTower, TwoTowerConfig
+from training.run import Run
+
+if TYPE_CHECKING:
+    from training.data.training_data import TrainingData
+
+SETTINGS: Final = "two_stage.json"
+WINDOW: Final = pd.Timedelta(days=28)
+Source = Literal["two_tower", "ease", "cosine", "rp3beta", "ials", "own_purchases", "popularity"]
+SOURCES: Final[dict[str, tuple[type[Recommender], type[Config]]]] = {
+    "two_tower": (TwoTower, TwoTowerConfig),
+    "ease": (Ease, EaseConfig),
+    "cosine": (Cosine, CosineConfig),
+    "rp3beta": (RP3Beta, RP3BetaConfig),
+    "ials": (IALS, IALSConfig),
+    "own_purchases": (OwnPurchases, OwnPurchasesConfig),
+    "popularity": (Popularity, PopularityConfig),
+}
+"""Each source's class and config."""
+RANKERS: Final[dict[str, type[Ranker]]] = {"network": NetworkRanker, "trees": TreeRanker}
+
+
+class TwoStageConfig(Config):
+    """How candidates are found and ordered."""
+
+    sources: tuple[Source, ...] = pydantic.Field(
+        ("two_tower", "ease", "ials", "own_purchases", "popularity"),
+        description="the models that nominate; the first, two_tower, orders what nobody nominates",
+    )
+    two_tower: TwoTowerConfig = TwoTowerConfig(epochs=4)
+    per_source: int = pydantic.Field(60, ge=1, description="products that a source nominates")
+    windows: int = pydantic.Field(4, ge=1, description="earlier windows of 28 days to learn from")
+    customers: int = pydantic.Field(
+        2000, ge=1, description="customers of a window to learn from, at most"
+    )
+    rankers: tuple[Literal["network", "trees"], ...] = pydantic.Field(
+        ("network", "trees"), min_length=1, description="whose scores add up"
+    )
+    network: NetworkConfig = NetworkConfig()
+    trees: TreesConfig = TreesConfig()
+
+    @pydantic.field_validator("sources")
+    @classmethod
+    def _two_tower_first(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+        if sources[:1] != ("two_tower",) or len(set(sources)) < len(sources):
+            raise ValueError("the first source is two_tower, and no source comes twice")
+        return sources
+
+
+class TwoStage:
+    """Ranks the candidates of its sources by rankers that learned from earlier windows."""
+
+    name: ClassVar[str] = "two_stage"
+
+    def __init__(
+        self, config: TwoStageConfig, *, sources: Sources, rebuy: Rebuy, rankers: Sequence[Ranker]
+    ) -> None:
+        self.config = config
+        self._sources = sources
+        self._rebuy = rebuy
+        self._rankers = rankers
+
+    @classmethod
+    def fit(cls, data: "TrainingData", *, config: TwoStageConfig, seed: int, run: "Run") -> Self:
+        """Fit sources before each earlier window, the rankers on these windows, sources on all.
+
+        Raises NotEnoughData where no customer bought a candidate in any window.
+        """
+        parts: list[RankerExamples] = []
+        for at in _origins(data, count=config.windows):
+            past = data.before(at)
+            try:
+                sources = _fit_sources(past, config=config, seed=seed, run=run)
+            except NotEnoughData:  # nor is there enough before an earlier window
+                break
+            parts += _examples(past, data, sources, config=config, seed=seed)
+        if not any(part.bought.any() for part in parts):
+            raise NotEnoughData(
+                f"as_of = {data.as_of}: before no window of 28 days there is enough to learn from, "
+                "or no candidate was bought in any"
+            )
+        rankers = _fit_rankers(RankerExamples.joined(parts), config=config, seed=seed, run=run)
+        sources = _fit_sources(data, config=config, seed=seed, run=run)
+        return cls(config, sources=sources, rebuy=Rebuy.fit(data), rankers=rankers)
+
+    def scorer(self, products: Products) -> Scorer:
+        """Bind the sources to `products`; return the function of the queries.
+
+        Candidates score what the rankers say, above all other products, which keep the order of
+        the first source.
+        """
+        nominate = self.nominator(products)
+
+        def score(queries: Queries) -> FloatArray:
+            found = nominate(queries)
+            scores, pairs = found.scores, found.pairs
+            best = scores.max(axis=1, initial=-np.inf)
+            put_above(scores, (best, pairs.rows, pairs.columns), self.rank(found.inputs))
+            return scores
+
+        return score
+
+    def nominator(self, products: Products) -> Callable[[Queries], Nominated]:
+        """Bind the first stage to `products`; return the function that finds candidates."""
+        return nominator(self._sources, self._rebuy, products, per_source=self.config.per_source)
+
+    def rank(self, inputs: FloatArray) -> FloatArray:
+        """Return the second stage's scores (N,) of candidates' `inputs` (N, F)."""
+        ranked, *others = (ranker.score(inputs) for ranker in self._rankers)
+        for more in others:
+            ranked = ranked + more
+        return ranked
+
+    def related(self, products: Products) -> Related:
+        """Return what the first source that knows says of places of `products`; 0 without one."""
+        for model in self._sources.values():
+            if isinstance(model, Relates):
+                return model.related(products)
+        return lambda bought, others: np.zeros((len(bought), len(others)), dtype=np.float32)
+
+    def to(self, device: str) -> None:
+        """Let torch compute the two-tower and the network ranker on `device`."""
+        for part in (*self._sources.values(), *self._rankers):
+            if isinstance(part, OnDevice):
+                part.to(device)
+
+    def save(self, folder: Path) -> None:
+        """Write each source into a folder of its name; rankers, rates and settings beside."""
+        for name, model in self._sources.items():
+            (folder / name).mkdir()
+            model.save(folder / name)
+        self._rebuy.save(folder)
+        for ranker in self._rankers:
+            ranker.save(folder)
+        settings = {
+            "config": self.config.model_dump(mode="json"),
+            "ranker_inputs": ranker_inputs(self._sources),
+        }
+        write_json(folder / SETTINGS, settings)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote. BundleError where it was trained on other inputs than today's."""
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        config = TwoStageConfig(**settings["config"])
+        sources: dict[str, Recommender] = {
+            name: _load(name, folder / name) for name in config.sources
+        }
+        if settings["ranker_inputs"] != ranker_inputs(sources):
+            raise BundleError(f"{folder}: this model reads other inputs than today's; fit it again")
+        return cls(
+            config,
+            sources=sources,
+            rebuy=Rebuy.load(folder),
+            rankers=[RANKERS[name].load(folder) for name in config.rankers],
+        )
+
+
+def _origins(data: "TrainingData", *, count: int) -> list[pd.Timestamp]:
+    """Return the starts of the last `count` windows with purchases by `data.as_of`, newest first.
+
+    They are snapshot times, 28 days apart or more.
+    """
+    origins: list[pd.Timestamp] = []
+    end = data.as_of
+    for at in reversed(data.times[1:]):
+        if len(origins) == count:
+            break
+        if at + WINDOW <= end and len(data.purchases(at, at + WINDOW)):
+            origins.append(at)
+            end = at
+    if not origins:
+        raise NotEnoughData(f"as_of = {data.as_of}: no snapshot is 28 days older")
+    return origins
+
+
+def _examples(
+    past: "TrainingData",
+    data: "TrainingData",
+    sources: Sources,
+    *,
+    config: TwoStageConfig,
+    seed: int,
+) -> list[RankerExamples]:
+    """Return the candidates of who bought in the window from `past.as_of`.
+
+    In parts of BATCH customers; of more than `config.customers`, so many drawn by `seed`.
+    """
+    at = past.as_of
+    window = data.purchases(at, at + WINDOW)
+    customers = np.array(sorted(set(window["customer_id"])), dtype=object)
+    if len(customers) > config.customers:
+        drawn = np.random.default_rng(seed).permutation(len(customers))[: config.customers]
+        customers = customers[np.sort(drawn)]
+    products = past.products(at)
+    nominate = nominator(sources, Rebuy.fit(past), products, per_source=config.per_source)
+    queries = past.queries(at, customers)
+    bought = pairs(window, customers, products.product_ids)
+    parts = []
+    for start in range(0, len(queries), BATCH):
+        some = queries[start : start + BATCH]
+        found = nominate(some)
+        mask = bought.mask(start, start + len(some), len(products))
+        parts.append(
+            RankerExamples(
+                inputs=np.ascontiguousarray(found.inputs),
+                customers=found.pairs.rows,
+                bought=mask[found.pairs.rows, found.pairs.columns],
+                new=found.new,
+            )
+        )
+    return parts
+
+
+def _fit_rankers(
+    examples: RankerExamples, *, config: TwoStageConfig, seed: int, run: Run
+) -> list[Ranker]:
+    def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
+        run.on_part("ranker", epoch, metrics)
+
+    own = Run(on_epoch=on_epoch, device=run.device)
+    fits: dict[str, Callable[[], Ranker]] = {
+        "network": lambda: NetworkRanker.fit(examples, config=config.network, seed=seed, run=own),
+        "trees": lambda: TreeRanker.fit(examples, config=config.trees, seed=seed),
+    }
+    return [fits[name]() for name in config.rankers]
+
+
+def _fit_sources(
+    data: "TrainingData", *, config: TwoStageConfig, seed: int, run: "Run"
+) -> dict[str, Recommender]:
+    """Return the sources, fitted on what was known before `data.as_of`."""
+    return {
+        name: _fitted(
+            name,
+            data,
+            config=config.two_tower if name == "two_tower" else SOURCES[name][1](),
+            seed=seed,
+            run=run,
+        )
+        for name in config.sources
+    }
+
+
+def _fitted(
+    name: str, data: "TrainingData", *, config: Config, seed: int, run: "Run"
+) -> Recommender:
+    """Fit a source, or take the one that stands in `run.parts`: fitted alike on the same data."""
+    made_of = [data.as_of.isoformat(), data.digest, code_digest()]
+    asked = [name, config.model_dump(mode="json"), seed, *made_of]
+    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+    folder = None if run.parts is None else run.parts / key
+    if folder is not None and folder.exists():
+        return _load(name, folder)
+
+    def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
+        run.on_part(f"{name} before {data.as_of:%Y-%m-%d %H:%M}Z", epoch, metrics)
+
+    own = Run(
+        on_epoch=on_epoch,
+        checkpoints=None if run.checkpoints is None else run.checkpoints / key,
+        device=run.device,
+    )
+    model: Recommender = SOURCES[name][0].fit(data, config=config, seed=seed, run=own)
+    if folder is not None:
+        with placing(folder) as aside:
+            model.save(aside)
+    return model
+
+
+def _load(name: str, folder: Path) -> Recommender:
+    return SOURCES[name][0].load(folder)

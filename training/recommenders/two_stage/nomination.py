@@ -1,0 +1,205 @@
+"""Which products the sources nominate for each customer, and what is told of them."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.compiled import compiled
+from training.data.inputs import FloatArray, IntArray
+
+BoolArray = npt.NDArray[np.bool_]
+Keys = npt.NDArray[np.uint32]
+_STRIDE: Final = 64  # keys that are passed over at once where none is good enough
+_NOMINATED: Final = 1
+_OWNED: Final = 2
+
+
+@compiled
+def nominate(
+    scores: tuple[FloatArray, ...], history: IntArray, count: int
+) -> tuple[IntArray, IntArray, BoolArray]:
+    """Return the candidates of B customers: rows, columns (N,), and whether each is new (N,).
+
+    They are all products of the `history` (B, L) and, by each source's `scores` (B, C), the `count`
+    with the best finite ones outside of it, the first of equals. Rows ascend, then columns.
+    """
+    customers, width = scores[0].shape
+    most = min(width, history.shape[1] + count * len(scores))
+    rows = np.empty(customers * most, dtype=np.int64)
+    columns = np.empty(customers * most, dtype=np.int64)
+    new = np.empty(customers * most, dtype=np.bool_)
+    marks = np.zeros((width + 7) // 8 * 8, dtype=np.uint8)
+    keys = np.empty(width, dtype=np.uint32)
+    found = 0
+    for row in range(customers):
+        for source in range(len(scores)):
+            _order(scores[source][row], keys)
+            for place in history[row]:
+                if place >= 0:
+                    keys[place] = 0
+            _mark_best(keys, count, marks)
+        for place in history[row]:
+            if place >= 0:
+                marks[place] = _OWNED
+        eights = marks.view(np.uint64)
+        for number in range(len(eights)):
+            if eights[number]:
+                for place in range(8 * number, 8 * number + 8):
+                    if marks[place]:
+                        rows[found], columns[found] = row, place
+                        new[found] = marks[place] == _NOMINATED
+                        found += 1
+                eights[number] = 0
+    return rows[:found], columns[:found], new[:found]
+
+
+@compiled
+def likely(scores: FloatArray, count: int) -> IntArray:
+    """Return the places of the `count` best finite ones of `scores` (C,), and of some more."""
+    keys = np.empty(len(scores), dtype=np.uint32)
+    _order(scores, keys)
+    return _reaching(_bound(keys, count), keys)
+
+
+@compiled
+def _order(scores: FloatArray, keys: Keys) -> None:
+    """Write `keys` (C,) that are ordered as the `scores` (C,) are; 0 where one is not finite."""
+    numbers, bits = keys.view(np.float32), keys.view(np.int32)
+    for place in range(len(keys)):
+        numbers[place] = scores[place] + np.float32(0)  # -0 is 0
+    infinite = np.int32(0x7F800000)
+    for place in range(len(keys)):
+        flipped = bits[place] >> np.int32(31) | np.int32(-(2**31))  # all bits below 0, else one
+        key = np.uint32(bits[place] ^ flipped)
+        keys[place] = np.uint32(0) if bits[place] & infinite == infinite else key
+
+
+@compiled
+def _mark_best(keys: Keys, count: int, marks: npt.NDArray[np.uint8]) -> None:
+    """Mark the places of the `count` best of `keys` (C,) above 0, the first of equals."""
+    places = _reaching(_bound(keys, count), keys)
+    least, room = np.uint32(0), count
+    if len(places) > count:
+        least = _nth(keys[places], count)
+        for place in places:
+            room -= keys[place] > least
+    for place in places:
+        if keys[place] > least:
+            marks[place] = _NOMINATED
+        elif room > 0 and keys[place] == least:
+            marks[place] = _NOMINATED
+            room -= 1
+
+
+@compiled
+def _bound(keys: Keys, count: int) -> np.uint32:
+    """Return a number above 0 that the `count` best of `keys` reach, and few others.
+
+    It is the `count`-th of the best of lanes, into which the keys are dealt out.
+    """
+    lanes = 64
+    while lanes < 4 * count:
+        lanes *= 2
+    bound = np.uint32(1)
+    if len(keys) >= 2 * lanes:
+        best = np.zeros(lanes, dtype=np.uint32)
+        for start in range(0, len(keys) - lanes + 1, lanes):
+            some = keys[start : start + lanes]
+            for lane in range(lanes):
+                best[lane] = max(best[lane], some[lane])
+        bound = max(bound, _nth(best, count))
+    return bound
+
+
+@compiled
+def _reaching(bound: np.uint32, keys: Keys) -> IntArray:
+    """Return the places of `keys` that reach `bound`, in their order."""
+    places, found = np.empty(len(keys), dtype=np.int64), 0
+    for start in range(0, len(keys), _STRIDE):
+        some, better = keys[start : start + _STRIDE], 0
+        for key in some:
+            better |= key >= bound
+        if better:
+            for lane in range(len(some)):
+                places[found] = start + lane
+                found += some[lane] >= bound
+    return places[:found]
+
+
+@compiled
+def _nth(keys: Keys, count: int) -> np.uint32:
+    """Return the greatest bound that `count` of `keys` reach, or a lower one that no more do.
+
+    There are as many keys at least; the bound is found bit by bit.
+    """
+    found = np.uint32(0)
+    for bit in range(31, -1, -1):
+        more = np.uint32(found | np.uint32(1 << bit))
+        reached = np.int32(0)
+        for key in keys:
+            reached = np.int32(reached + (key >= more))
+        if reached >= count:
+            found = more
+        if reached == count:
+            break
+    return found
+
+
+@compiled
+def tell_scores(
+    scores: tuple[FloatArray, ...], rows: IntArray, columns: IntArray, out: FloatArray
+) -> None:
+    """Write into `out` (2 S, N) each source's scores of N candidates, then how far each is below
+    the best of its row's.
+    """
+    for source in range(len(scores)):
+        own, gaps = out[source], out[len(scores) + source]
+        for pair in range(len(rows)):
+            own[pair] = scores[source][rows[pair], columns[pair]]
+        stop = 0
+        while stop < len(rows):
+            start, best = stop, own[stop]
+            while stop < len(rows) and rows[stop] == rows[start]:
+                best = max(best, own[stop])
+                stop += 1
+            for pair in range(start, stop):
+                gaps[pair] = own[pair] - best
+
+
+@compiled
+def tell_known(
+    known: FloatArray, activity: FloatArray, rows: IntArray, columns: IntArray, out: FloatArray
+) -> None:
+    """Write into `out` the inputs `known` (C, K) of N products, then the `activity` (B, F)."""
+    width = known.shape[1]
+    for pair in range(len(columns)):  # row by row: they are far apart in memory
+        place = columns[pair]
+        for number in range(width):
+            out[number, pair] = known[place, number]
+    for number in range(activity.shape[1]):
+        for pair in range(len(rows)):
+            out[width + number, pair] = activity[rows[pair], number]
+
+
+@compiled
+def put_above(
+    scores: FloatArray, candidates: tuple[FloatArray, IntArray, IntArray], ranked: FloatArray
+) -> None:
+    """Make `ranked` (N,) the scores of the candidates in `scores` (B, C), each row's others lower.
+
+    `candidates` are the best score of each row (B,), then rows and columns (N,). The others keep
+    their order, with that best one at 1 below the row's worst candidate.
+    """
+    best, rows, columns = candidates
+    stop = 0
+    while stop < len(rows):
+        start, row, least = stop, rows[stop], ranked[stop]
+        while stop < len(rows) and rows[stop] == row:
+            least = min(least, ranked[stop])
+            stop += 1
+        line = scores[row]
+        for place in range(len(line)):
+            line[place] = line[place] - best[row] + least - np.float32(1)
+        for pair in range(start, stop):
+            line[columns[pair]] = ranked[pair]

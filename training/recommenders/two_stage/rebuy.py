@@ -1,0 +1,66 @@
+"""How often a product is bought again: by product, from all purchases before a time."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+import pandas as pd
+
+from features.workspace import write_json
+from training.data.inputs import FloatArray, Products
+
+if TYPE_CHECKING:
+    from training.data.training_data import TrainingData
+
+FILE: Final = "rebuy.json"
+REBUY_INPUTS: Final = (
+    "rebuy_share",  # of the buyers, who bought on another day again
+    "rebuy_days",  # days on which a buyer bought again
+    "log_buyers",
+)
+_DOUBT: Final = 20.0  # buyers like the mean product's that are added to each product's own
+
+
+class Rebuy:
+    """The REBUY_INPUTS of products; the mean product's where a product was never bought."""
+
+    def __init__(self, rates: pd.DataFrame, *, unknown: list[float]) -> None:
+        self._rates = rates  # index product_id, columns REBUY_INPUTS
+        self._unknown = unknown
+
+    @classmethod
+    def fit(cls, data: "TrainingData") -> Self:
+        """Count what was bought before `data.as_of`."""
+        return cls.of(data.purchases(data.start, data.as_of))
+
+    @classmethod
+    def of(cls, bought: pd.DataFrame) -> Self:
+        """Count `bought`, with columns customer_id, product_id, event_timestamp."""
+        day = bought["event_timestamp"].dt.floor("D")
+        days = bought.assign(day=day).groupby(["product_id", "customer_id"])["day"].nunique()
+        again = pd.DataFrame({"buyers": 1.0, "share": days > 1, "days": days - 1.0})
+        counts = again.groupby("product_id").sum()
+        buyers = counts.pop("buyers")
+        mean = counts.sum() / max(buyers.sum(), 1)
+        doubted = (counts + _DOUBT * mean).div(buyers + _DOUBT, axis=0)
+        rates = doubted.set_axis(list(REBUY_INPUTS[:2]), axis=1).assign(log_buyers=np.log1p(buyers))
+        return cls(rates, unknown=[float(mean["share"]), float(mean["days"]), 0.0])
+
+    def inputs(self, products: Products) -> FloatArray:
+        """Return (C, 3), columns REBUY_INPUTS, of `products`."""
+        found = self._rates.reindex(products.product_ids).to_numpy(np.float64)
+        filled: FloatArray = np.where(np.isnan(found), self._unknown, found).astype(np.float32)
+        return filled
+
+    def save(self, folder: Path) -> None:
+        """Write the rates into the existing `folder`."""
+        columns = self._rates.reset_index().to_dict(orient="list")
+        write_json(folder / FILE, {"unknown": self._unknown, "products": columns})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        saved = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        rates = pd.DataFrame(saved["products"]).set_index("product_id")
+        return cls(rates[list(REBUY_INPUTS)], unknown=saved["unknown"])

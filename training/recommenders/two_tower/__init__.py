@@ -1,0 +1,1 @@
+"""The two-tower: its networks, what they learn from, and their scores on plain arrays."""

@@ -1,0 +1,224 @@
+"""The two-tower recommender, trained by a softmax over the catalogue as it was at each example."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final, Self
+
+import numpy as np
+import pydantic
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from configs.loader import Config
+from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
+from features.workspace import write_json
+from training.data.inputs import FloatArray, Products, Queries
+from training.data.vocabulary import Vocabulary
+from training.errors import BundleError
+from training.interfaces import Scorer
+from training.kernels.dot_products import rounded
+from training.networks.losses import new_loss, softmax_loss
+from training.recommenders.two_tower.batches import Batch, shuffled, visitors_of
+from training.recommenders.two_tower.towers import (
+    CandidateTower,
+    Catalogue,
+    Part,
+    QueryTower,
+    RepeatPath,
+    TwoTowerNet,
+    Visitors,
+)
+from training.recommenders.two_tower.towers_on_arrays import array_scorer
+
+if TYPE_CHECKING:
+    from training.data.training_data import TrainingData
+    from training.run import Run
+
+WEIGHTS: Final = "weights.safetensors"
+SETTINGS: Final = "two_tower.json"
+
+
+class TwoTowerConfig(Config):
+    """How the two towers are built and trained."""
+
+    epochs: int = pydantic.Field(5, ge=1, description="passes over the examples, at most")
+    embedding_dim: int = pydantic.Field(64, ge=1, description="dimensions of a product")
+    hidden: int = pydantic.Field(128, ge=1, description="width of the hidden layers")
+    half_lives: tuple[pydantic.PositiveFloat, ...] = pydantic.Field(
+        (7.0, 30.0, 120.0, 400.0), min_length=1, description="where the decays start, in days"
+    )
+    dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="share of hidden units dropped")
+    id_dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="share of ids taken as unknown")
+    token_min_count: int = pydantic.Field(2, ge=1, description="titles that a known token is in")
+    lr: float = pydantic.Field(4e-3, gt=0, description="step of AdamW")
+    lr_decay: float = pydantic.Field(0.5, gt=0, le=1, description="of lr, left after each epoch")
+    weight_decay: float = pydantic.Field(0.0, ge=0, description="decay of AdamW")
+    new_weight: float = pydantic.Field(
+        0.5, ge=0, description="of the loss over what is not in the history, beside that over all"
+    )
+    batch_size: int = pydantic.Field(256, ge=1, description="customers in a step, about")
+    weeks: int = pydantic.Field(100, ge=1, description="snapshots to learn from, at most")
+    full_softmax_products: int = pydantic.Field(
+        100_000, ge=1, description="products of a catalogue above which the softmax samples them"
+    )
+    negatives: int = pydantic.Field(
+        8192, ge=1, description="products drawn for a sample, about, beside those of the batch"
+    )
+    without: tuple[Part, ...] = pydantic.Field(
+        (), description="parts left out, to see what each is worth"
+    )
+
+
+class TwoTower:
+    """Ranks products by the product of a customer's and a product's embedding."""
+
+    name: ClassVar[str] = "two_tower"
+
+    def __init__(
+        self, config: TwoTowerConfig, *, product_ids: Vocabulary, title_tokens: Vocabulary
+    ) -> None:
+        self.config = config
+        self._ids = product_ids
+        self._tokens = title_tokens
+        sizes = {"dim": config.embedding_dim, "hidden": config.hidden}
+        self._net = TwoTowerNet(
+            CandidateTower(
+                len(product_ids),
+                len(title_tokens),
+                len(PRODUCT_INPUTS),
+                dropout=config.dropout,
+                **sizes,
+            ),
+            QueryTower(
+                len(CUSTOMER_INPUTS),
+                dropout=config.dropout,
+                half_lives=config.half_lives,
+                **sizes,
+            ),
+            RepeatPath(config.half_lives),
+            cosine="magnitude" in config.without,
+        ).eval()
+        self._by_torch = False
+
+    @classmethod
+    def fit(cls, data: "TrainingData", *, config: TwoTowerConfig, seed: int, run: "Run") -> Self:
+        """Train on the snapshots before `data.as_of`, for `config.epochs`.
+
+        The softmax is over the whole catalogue of a snapshot, or over a sample of a large one.
+        Raises NotEnoughData where nobody bought anything after a snapshot.
+        """
+        from training.networks.trainer import Learner, train
+        from training.recommenders.two_tower.examples import examples
+
+        seen = examples(data, weeks=config.weeks)
+        known = seen[-1].products  # a product that came later has no trained row: it is unknown
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = cls(
+                config,
+                product_ids=Vocabulary(known.product_ids),
+                title_tokens=Vocabulary.of_titles(known.titles, min_count=config.token_min_count),
+            )
+        net = model._net
+        net.candidate.standardise.learn(np.concatenate([one.products.features for one in seen]))
+        net.query.standardise.learn(np.concatenate([one.queries.activity for one in seen]))
+        net.leave_out(config.without)
+        catalogues = [model._catalogue(one.products) for one in seen]
+
+        def batches(rng: np.random.Generator) -> Iterator[Batch]:
+            return shuffled(
+                seen,
+                catalogues,
+                batch_size=config.batch_size,
+                full_softmax_products=config.full_softmax_products,
+                negatives=config.negatives,
+                rng=rng,
+            )
+
+        def loss(batch: Batch) -> Tensor:
+            candidates = net.candidate(batch.catalogue, id_dropout=config.id_dropout)
+            scores = net(batch.visitors, candidates) - batch.log_q
+            pairs = (batch.bought_by, batch.bought)
+            new = new_loss(scores, batch.visitors.history, *pairs)
+            return softmax_loss(scores, *pairs) + config.new_weight * new
+
+        learner = Learner(
+            net,
+            batches=batches,
+            loss=loss,
+            model=lambda: model,
+            lr=config.lr,
+            lr_decay=config.lr_decay,
+            weight_decay=config.weight_decay,
+            seed=seed,
+            run=run,
+        )
+        train(learner, epochs=config.epochs, run=run)
+        return model
+
+    def scorer(self, products: Products) -> Scorer:
+        """Compute the candidates of `products` once; return the function of the queries.
+
+        While training on a GPU, and after `to`, the network scores; else arrays do, several times
+        faster.
+        """
+        net = self._net
+        device = net.log_temperature.device
+        catalogue = Catalogue(*(part.to(device) for part in self._catalogue(products)))
+        with torch.inference_mode():
+            candidates = net.candidate(catalogue)
+        if device.type == "cpu" and not self._by_torch:
+            return array_scorer(net, candidates)
+        current = rounded(candidates.current.cpu().numpy())  # as arrays score them
+        candidates = candidates._replace(current=torch.from_numpy(current).to(device))
+
+        def score(queries: Queries) -> FloatArray:
+            with torch.inference_mode():
+                visitors = Visitors(*(part.to(device) for part in visitors_of(queries)))
+                scores: FloatArray = net(visitors, candidates).cpu().numpy()
+            return scores
+
+        return score
+
+    def to(self, device: str) -> None:
+        """Let torch compute embeddings and scores on `device`."""
+        self._net.to(device)
+        self._by_torch = True
+
+    def save(self, folder: Path) -> None:
+        """Write weights, vocabularies and settings into the existing, empty `folder`."""
+        save_file(self._net.state_dict(), folder / WEIGHTS)
+        settings = {
+            "config": self.config.model_dump(mode="json"),
+            "customer_inputs": list(CUSTOMER_INPUTS),
+            "product_inputs": list(PRODUCT_INPUTS),
+            "product_ids": self._ids.names,
+            "title_tokens": self._tokens.names,
+        }
+        write_json(folder / SETTINGS, settings)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote. BundleError where it was trained on other inputs than today's."""
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        inputs = (settings["customer_inputs"], settings["product_inputs"])
+        if inputs != (list(CUSTOMER_INPUTS), list(PRODUCT_INPUTS)):
+            raise BundleError(f"{folder}: this model reads other inputs than today's; fit it again")
+        model = cls(
+            TwoTowerConfig(**settings["config"]),
+            product_ids=Vocabulary(settings["product_ids"]),
+            title_tokens=Vocabulary(settings["title_tokens"]),
+        )
+        model._net.load_state_dict(load_file(folder / WEIGHTS))
+        return model
+
+    def _catalogue(self, products: Products) -> Catalogue:
+        tokens, starts = self._tokens.bags(products.titles)
+        return Catalogue(
+            inputs=torch.from_numpy(products.features),
+            rows=torch.from_numpy(self._ids.rows(products.product_ids)),
+            tokens=torch.from_numpy(tokens),
+            starts=torch.from_numpy(starts),
+        )

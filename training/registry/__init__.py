@@ -1,0 +1,1 @@
+"""MLflow: registered versions, runs, and the pyfunc that loads a version."""

@@ -1,0 +1,59 @@
+"""The model that `mlflow.pyfunc.load_model` gives to anyone, written as code beside its bundle.
+
+`predict` takes customer feature rows: one row a customer, with the columns that
+`features.online.client.FeatureClient.customers` returns (`customer_id` and the stored features of
+`customer_activity` and `customer_history`), as of the version's data cut.
+
+- a `recommender` returns `customer_id`, `rank` (from 1), `product_id`, `score`: the `k` best
+  products of the catalogue at the data cut (parameter `k`, default 10);
+- a `churn` model returns `customer_id`, `churn_probability`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.models import set_model
+
+from training.bundle import Bundle, load_bundle
+from training.data.inputs import encode_products, encode_queries
+
+
+class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # untyped library
+    """Answers from a bundle and the catalogue at its data cut."""
+
+    def load_context(self, context: Any) -> None:
+        """Read the artifacts `bundle` (a folder) and `products` (Parquet, stored features)."""
+        self._bundle: Bundle = load_bundle(Path(context.artifacts["bundle"]))
+        self._at = pd.Timestamp(self._bundle.manifest.as_of)
+        frame = pd.read_parquet(context.artifacts["products"])
+        self._products = encode_products(frame, self._at)
+
+    def predict(
+        self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Return recommendations or probabilities for the customers of `model_input`."""
+        queries = encode_queries(model_input, self._products, self._at)
+        model: Any = self._bundle.model
+        if self._bundle.name == "churn":
+            return pd.DataFrame(
+                {"customer_id": queries.customer_ids, "churn_probability": model.predict(queries)}
+            )
+        from training.kernels.top_k import top_k
+
+        k = min(int((params or {}).get("k", 10)), len(self._products))
+        scores = model.scorer(self._products)(queries)
+        best = top_k(scores, k)
+        flat = [row for row in range(len(queries)) for _ in range(k)]
+        return pd.DataFrame(
+            {
+                "customer_id": queries.customer_ids[flat],
+                "rank": list(range(1, k + 1)) * len(queries),
+                "product_id": self._products.product_ids[best.ravel()],
+                "score": scores[flat, best.ravel()],
+            }
+        )
+
+
+set_model(BundleModel())

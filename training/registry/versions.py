@@ -1,0 +1,218 @@
+"""Registered model versions: made from runs, compared, promoted to champion, exported for serving.
+
+`bundles/current.json` says which exported bundle serves each name: {"churn": "churn/3", ...}.
+"""
+
+import json
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from configs.code import PACKAGES, ROOT
+from configs.errors import UserError
+from features.workspace import Workspace, write_json
+from training.bundle import Manifest, copy_bundle, read_manifest, write_bundle
+from training.interfaces import Predictor, Recommender
+from training.models import spec
+from training.registry.tracking import BUNDLE_PATH, MODEL_PATH, Tracking, open_client
+
+CHAMPION: Final = "champion"
+CURRENT: Final = "current.json"
+REGISTERED: Final = ("recommender", "churn")
+REQUIREMENTS: Final = (
+    "lightgbm",
+    "mlflow",
+    "numba",
+    "numpy",
+    "pandas",
+    "pandera",
+    "pyarrow",
+    "pydantic",
+    "pyyaml",
+    "safetensors",
+    "scipy",
+    "torch",
+)
+
+
+class RegistryError(UserError, RuntimeError):
+    """No such model or version; the message says what there is or what to run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One registered version and what its bundle says of it."""
+
+    name: str
+    version: str
+    run_id: str
+    manifest: Manifest
+    bundle: Path
+    """The bundle among the run's artifacts."""
+    baselines: dict[str, dict[str, float]]
+    """The baselines' metrics by their name, on the window that `manifest.metrics` are of."""
+
+
+def register(
+    tracking: Tracking,
+    run_id: str,
+    model: Recommender | Predictor,
+    manifest: Manifest,
+    *,
+    products: pd.DataFrame,
+) -> str:
+    """Log `model` to its run as plain files that `mlflow.pyfunc` can load; return its version.
+
+    `products` is the catalogue at `manifest.as_of`, features as stored. A run makes one version:
+    asked again, it returns the first.
+    """
+    known = tracking.client.search_model_versions(f"run_id = '{run_id}'")
+    if known:
+        return str(known[0].version)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        write_bundle(folder / "bundle", model, manifest)
+        products.to_parquet(folder / "products.parquet", coerce_timestamps="us")
+        _save_pyfunc(folder)
+        tracking.client.log_artifacts(run_id, str(folder / MODEL_PATH), MODEL_PATH)
+    _ensure_model(tracking.client, manifest.name)
+    made = tracking.client.create_model_version(
+        manifest.name,
+        source=f"{tracking.artifacts(run_id).as_uri()}/{MODEL_PATH}",
+        run_id=run_id,
+        tags={"model": manifest.model, "as_of": manifest.as_of.isoformat()},
+    )
+    return str(made.version)
+
+
+def of_run(ws: Workspace, client: Any, run_id: str) -> Version:
+    """Return the version that the run `run_id` made. Raises RegistryError where it made none."""
+    for entry in client.search_model_versions(f"run_id = '{run_id}'"):
+        return _version(ws, entry)
+    raise RegistryError(f"run {run_id} has no registered version")
+
+
+def find_finished(tracking: Tracking, *, key: str) -> Version | None:
+    """Return the version that a finished run of `key` made, if one stands."""
+    for run_id, status in tracking.runs(key=key).items():
+        if status == "FINISHED":
+            for entry in tracking.client.search_model_versions(f"run_id = '{run_id}'"):
+                return _version(tracking.ws, entry)
+    return None
+
+
+def find(ws: Workspace, name: str, version: str | None = None) -> Version:
+    """Return version `version` of `name`: a number, `champion`, or None for the newest.
+
+    `name` is a registered model, or a model (`two_tower`), whose own versions are then meant.
+    Raises UnknownModel, and RegistryError where no such version stands.
+    """
+    registered = name if name in REGISTERED else spec(name).registered
+    client = open_client(ws)
+    found = client.search_model_versions(f"name = '{registered}'")
+    if name != registered:
+        found = [entry for entry in found if entry.tags.get("model") == name]
+    if not found:
+        raise RegistryError(f"{name!r} has no version: run `python -m training fit` first")
+    numbers = sorted((int(entry.version) for entry in found), reverse=True)
+    if version == CHAMPION:
+        aliases = client.get_registered_model(registered).aliases
+        if CHAMPION not in aliases:
+            raise RegistryError(
+                f"{registered!r} has no champion: run `python -m training promote {registered}`"
+            )
+        version = aliases[CHAMPION]
+    wanted = str(numbers[0]) if version is None else str(version)
+    for entry in found:
+        if str(entry.version) == wanted:
+            return _version(ws, entry)
+    raise RegistryError(f"{name!r} has no version {wanted}: there are {numbers}")
+
+
+def export(ws: Workspace, name: str, version: str | None = None) -> Path:
+    """Write the bundle of a version to `bundles/NAME/VERSION`, where serving reads; return it.
+
+    A bundle that stands there already is left as it is: versions never change.
+    """
+    found = find(ws, name, version)
+    folder = ws.bundles / found.name / found.version
+    if folder.exists():
+        return folder
+    with ws.lock("bundles"):
+        if not folder.exists():
+            copy_bundle(found.bundle, folder, version=found.version)
+    return folder
+
+
+def promote(ws: Workspace, name: str, version: str | None = None) -> Version:
+    """Make a version the champion: export it, move the alias, then tell serving.
+
+    The comparison with its baselines is recorded as a tag of the version. Returns the version.
+    """
+    found = find(ws, name, version)
+    name, number = found.name, found.version
+    export(ws, name, number)
+    client = open_client(ws)
+    compared = {found.manifest.model: found.manifest.metrics, **found.baselines}
+    client.set_model_version_tag(name, number, "promoted_on", json.dumps(compared))
+    with ws.lock("bundles"):  # the alias and what serving reads never name different versions
+        client.set_registered_model_alias(name, CHAMPION, number)
+        write_json(ws.bundles / CURRENT, read_current(ws) | {name: f"{name}/{number}"})
+    return found
+
+
+def read_current(ws: Workspace) -> dict[str, str]:
+    """Return the exported champions: {name: "NAME/VERSION"}; empty before the first promotion."""
+    file = ws.bundles / CURRENT
+    current: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    return current
+
+
+def _version(ws: Workspace, entry: Any) -> Version:
+    artifacts = ws.artifacts / entry.run_id / "artifacts"
+    report = json.loads((artifacts / "report.json").read_text())
+    return Version(
+        name=entry.name,
+        version=str(entry.version),
+        run_id=entry.run_id,
+        manifest=read_manifest(artifacts / BUNDLE_PATH),
+        bundle=artifacts / BUNDLE_PATH,
+        baselines=report["baselines"],
+    )
+
+
+def _ensure_model(client: Any, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.get_registered_model(name)
+    except MlflowException:
+        client.create_registered_model(name)
+
+
+def _save_pyfunc(folder: Path) -> None:
+    """Turn `folder`'s bundle and products into an MLflow model folder beside them."""
+    from importlib.metadata import version
+
+    with warnings.catch_warnings():  # MLflow's, of its own classes and of an example of the input
+        for message in (".*type hint is inferred as AnyType", ".*An input example was not"):
+            warnings.filterwarnings("ignore", message)
+        import mlflow.pyfunc
+        from mlflow.models import ModelSignature
+        from mlflow.types import ParamSchema, ParamSpec
+
+        mlflow.pyfunc.save_model(
+            folder / MODEL_PATH,
+            python_model=str(Path(__file__).with_name("pyfunc.py")),
+            artifacts={
+                "bundle": str(folder / "bundle"),
+                "products": str(folder / "products.parquet"),
+            },
+            signature=ModelSignature(params=ParamSchema([ParamSpec("k", "integer", 10)])),
+            code_paths=[str(ROOT / package) for package in PACKAGES],
+            pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
+        )
