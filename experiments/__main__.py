@@ -14,7 +14,8 @@ import typer
 from configs.cli import HOME, Home, user_errors
 
 if TYPE_CHECKING:
-    from experiments.definition import Experiment, State
+    from experiments.definition import Experiment
+    from experiments.lifecycle import State
     from features.workspace import Workspace
 
 app = typer.Typer(
@@ -70,7 +71,7 @@ def start(
     The same definition again changes nothing; a key is never used twice.
     """
     with user_errors():
-        from experiments.definition import start
+        from experiments.start import start
 
         state = start(_open(home), _load(definition, overrides))
         print(state.model_dump_json()) if as_json else _tell(state)
@@ -84,7 +85,7 @@ def ramp(
 ) -> None:
     """Let a larger share of customers take part; nobody moves between variants."""
     with user_errors():
-        from experiments.definition import ramp
+        from experiments.lifecycle import ramp
 
         _tell(ramp(_open(home), key, exposed_share=exposed_share))
 
@@ -95,7 +96,7 @@ def stop(
 ) -> None:
     """End as planned: everyone gets the champion again; the analysis stands."""
     with user_errors():
-        from experiments.definition import stop
+        from experiments.lifecycle import stop
 
         _tell(stop(_open(home), key, reason=reason))
 
@@ -106,7 +107,7 @@ def kill(
 ) -> None:
     """End at once because of harm; the reason stays on record."""
     with user_errors():
-        from experiments.definition import kill
+        from experiments.lifecycle import kill
 
         _tell(kill(_open(home), key, reason=reason))
 
@@ -118,10 +119,10 @@ def status(
 ) -> None:
     """Show what runs and what ran, with every change."""
     with user_errors():
-        from experiments import definition
+        from experiments import lifecycle
 
         ws = _open(home)
-        states = definition.states(ws) if key is None else [definition.status(ws, key)]
+        states = lifecycle.states(ws) if key is None else [lifecycle.status(ws, key)]
         for state in states:
             _tell(state)
         if not states:
@@ -182,7 +183,7 @@ def analyze(
         from rich.console import Console
 
         from experiments import report
-        from experiments.definition import status
+        from experiments.lifecycle import status
         from experiments.readout import read_out
 
         ws = _open(home)
@@ -239,9 +240,9 @@ def simulate(
         from rich.console import Console
         from rich.progress import Progress
 
-        from experiments.definition import status
+        from experiments.lifecycle import status
         from experiments.report import against_truth, show
-        from experiments.shopping import shop
+        from experiments.simulation_http import shop
 
         ws = _open(home)
         with Progress(console=Console(stderr=True)) as bar:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.definition import Experiment
-from experiments.metrics import COVARIATE, METRICS, Outcomes, outcomes
+from experiments.outcomes import COVARIATE, METRICS, Outcomes, outcomes
 from experiments.statistics import Effect, SampleRatio, compare, cuped, sample_ratio
 
 

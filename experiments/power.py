@@ -7,7 +7,7 @@ import pandas as pd
 import scipy.stats
 
 from experiments.definition import Experiment, ExperimentError
-from experiments.metrics import COVARIATE, METRICS, known, outcomes
+from experiments.outcomes import COVARIATE, METRICS, known, outcomes
 from experiments.statistics import cuped
 
 

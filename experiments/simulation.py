@@ -14,7 +14,7 @@ import pandas as pd
 from experiments.analysis import Analysis, analyze
 from experiments.assignment import assign
 from experiments.definition import Experiment
-from experiments.metrics import METRICS
+from experiments.outcomes import METRICS
 from features.simulator import World
 
 SlatesFor = Callable[[str, pd.DataFrame], pd.DataFrame]

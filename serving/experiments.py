@@ -11,8 +11,8 @@ import msgspec
 import pydantic
 
 from configs.errors import UserError
-from experiments import definition
-from experiments.definition import State, UnknownExperiment, UnreadableState, WrongState
+from experiments import definition, lifecycle
+from experiments.lifecycle import State, UnknownExperiment, UnreadableState, WrongState
 from features.workspace import Workspace
 from serving import apart
 from serving.apart import CommandFailed
@@ -62,13 +62,13 @@ class Experiments:
 
     async def states(self, *, request_id: str) -> ExperimentsAnswer:
         """Return every experiment ever started."""
-        states = await self._do(definition.states)
+        states = await self._do(lifecycle.states)
         return ExperimentsAnswer(request_id=request_id, experiments=[_shown(s) for s in states])
 
     async def start(self, request: StartRequest, *, request_id: str, key: str) -> ExperimentAnswer:
         """Begin to assign customers; versions are looked up and exported apart."""
         wanted = _definition(key, request)
-        state = await self._do(definition.standing, wanted)
+        state = await self._do(lifecycle.standing, wanted)
         if state is None:
             begun = asyncio.create_task(self._begin(wanted))
             self._begun.add(begun)
@@ -76,7 +76,7 @@ class Experiments:
             try:
                 state = await asyncio.shield(begun)  # goes on without who asked
             except CommandFailed as error:
-                await self._do(definition.standing, wanted)  # another one was faster
+                await self._do(lifecycle.standing, wanted)  # another one was faster
                 raise Problem("validation_failed", str(error)) from error
         return ExperimentAnswer(request_id=request_id, experiment=_shown(state))
 
@@ -90,17 +90,17 @@ class Experiments:
 
     async def ramp(self, request: RampRequest, *, request_id: str, key: str) -> ExperimentAnswer:
         """Let a larger share of customers take part."""
-        state = await self._do(definition.ramp, key, exposed_share=request.exposed_share)
+        state = await self._do(lifecycle.ramp, key, exposed_share=request.exposed_share)
         return ExperimentAnswer(request_id=request_id, experiment=_shown(state))
 
     async def stop(self, request: StopRequest, *, request_id: str, key: str) -> ExperimentAnswer:
         """End as planned."""
-        state = await self._do(definition.stop, key, reason=request.reason)
+        state = await self._do(lifecycle.stop, key, reason=request.reason)
         return ExperimentAnswer(request_id=request_id, experiment=_shown(state))
 
     async def kill(self, request: KillRequest, *, request_id: str, key: str) -> ExperimentAnswer:
         """End because of harm."""
-        state = await self._do(definition.kill, key, reason=request.reason)
+        state = await self._do(lifecycle.kill, key, reason=request.reason)
         return ExperimentAnswer(request_id=request_id, experiment=_shown(state))
 
     async def results(self, *, request_id: str, key: str) -> ResultsAnswer:
@@ -108,7 +108,7 @@ class Experiments:
 
         Raises Problem where it takes longer than `patience_s`; it goes on, for who asks again.
         """
-        state = await self._do(definition.status, key)
+        state = await self._do(lifecycle.status, key)
         now = asyncio.get_running_loop().time()
         analysis = self._analyses.get(key)
         if analysis is None or not analysis.serves(state, now):

@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from experiments.definition import running
+from experiments.lifecycle import running
 from features.logs.product_changes import ProductChanges, Told
 from features.workspace import Workspace, write_json
 from serving import metrics

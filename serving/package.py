@@ -23,7 +23,7 @@ import yaml
 
 from configs.code import ROOT
 from configs.loader import load_config
-from experiments.definition import running
+from experiments.lifecycle import running
 from features.logs.product_changes import ProductChanges
 from features.workspace import Workspace, write_json
 from serving.backend import PACKAGED, POLICY

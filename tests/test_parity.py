@@ -32,7 +32,7 @@ from training.recommenders.two_stage.model import TwoStageConfig
 from training.recommenders.two_stage.network_ranker import NetworkConfig
 from training.recommenders.two_stage.tree_ranker import TreesConfig
 from training.recommenders.two_tower.model import TwoTowerConfig
-from training.registry.versions import versions
+from training.registry import versions
 from training.score import churn_probabilities, recommendations, write_scores
 
 pytestmark = pytest.mark.slow  # trainings and servers

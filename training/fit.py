@@ -21,8 +21,8 @@ from training.customers.reasons import typical_customer
 from training.evaluation.job import Job, prepare
 from training.evaluation.last_window import Assessment, Metrics, assess, make_judge, window_days
 from training.models import model_class, spec
+from training.registry import versions
 from training.registry.tracking import Tracking
-from training.registry.versions import versions
 from training.reports.learning_curves import draw_curves
 from training.run import Device, Run
 

@@ -5,7 +5,7 @@ import pytest
 
 from experiments.analysis import analyze, timeline
 from experiments.definition import Experiment
-from experiments.metrics import outcomes
+from experiments.outcomes import outcomes
 from features.schema import empty
 
 START = pd.Timestamp("2011-11-01T00:00:00Z").as_unit("us")

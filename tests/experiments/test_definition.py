@@ -10,17 +10,9 @@ import pytest
 import yaml
 
 from configs.loader import ConfigError, load_config
-from experiments.definition import (
-    Experiment,
-    ExperimentError,
-    kill,
-    ramp,
-    running,
-    start,
-    states,
-    status,
-    stop,
-)
+from experiments.definition import Experiment, ExperimentError
+from experiments.lifecycle import kill, ramp, running, states, status, stop
+from experiments.start import start
 from features.workspace import Workspace, write_json
 
 NOON = pd.Timestamp("2011-12-09T12:00:00Z")

@@ -11,9 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from experiments.__main__ import app
-from experiments.definition import ExperimentError, start, stop
+from experiments.definition import ExperimentError
 from experiments.exposures import DATABASE, ExposureLog
+from experiments.lifecycle import stop
 from experiments.readout import decide, read_out
+from experiments.start import start
 from features.logs.events import Event, EventLog, Item
 from features.workspace import Workspace, write_json
 from tests.experiments.test_definition import NOON, experiment

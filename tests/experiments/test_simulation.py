@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from experiments.definition import Experiment
-from experiments.metrics import METRICS
+from experiments.outcomes import METRICS
 from experiments.simulation import (
     ClosedLoop,
     SlatesFor,

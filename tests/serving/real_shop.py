@@ -11,7 +11,7 @@ from features.workspace import Workspace
 from tests.serving.traffic import Town
 from training.fit import fit
 from training.models import config_class
-from training.registry.versions import versions
+from training.registry import versions
 
 CONFIG = WorldConfig(customers=200, products=80, days=200, seed=7)
 TOWERS = ("1", "2")

@@ -13,8 +13,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from experiments.assignment import assign
-from experiments.definition import Change, Experiment, State, Variant, kill
+from experiments.definition import Experiment, Variant
 from experiments.exposures import DATABASE, read
+from experiments.lifecycle import Change, State, kill
 from features.online.client import FeatureClient
 from features.workspace import Workspace, write_json
 from tests.serving.conftest import DAY, NOW, put_champions, serving, until

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from experiments.definition import status
+from experiments.lifecycle import status
 from features.workspace import Workspace
 from serving.experiments import Experiments
 from serving.problems import Problem

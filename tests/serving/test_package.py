@@ -12,7 +12,7 @@ import psutil
 import pytest
 import torch
 
-from experiments.definition import stop
+from experiments.lifecycle import stop
 from features.workspace import Workspace
 from serving.backend import Backend, Places
 from serving.launch import LaunchError

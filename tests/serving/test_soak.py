@@ -30,7 +30,7 @@ from tests.serving.test_operations import number
 from tests.serving.test_outages import FAILED, GARBAGE
 from tests.serving.test_server import Server, server
 from tests.serving.traffic import visiting
-from training.registry.versions import versions
+from training.registry import versions
 
 MINUTES: Final = float(os.environ.get("REGULARS_SOAK_MINUTES", "2"))
 GROWTH: Final = 0.05 if MINUTES >= 30 else 0.15

@@ -10,10 +10,12 @@ import httpx
 import numpy as np
 import pandas as pd
 
-from experiments.definition import Experiment, ExperimentError, bundle_folder, status
+from experiments.definition import Experiment, ExperimentError
 from experiments.exposures import DATABASE, read
+from experiments.lifecycle import status
 from experiments.readout import read_out
 from experiments.simulation import ClosedLoop, assigned, single_visits, true_effects
+from experiments.start import bundle_folder
 from features.logs.events import EventLog
 from features.online.client import FeatureClient, online_products
 from features.online.overlay import overlay

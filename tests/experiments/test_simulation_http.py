@@ -5,9 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments.definition import Experiment, ExperimentError, kill, start, stop
+from experiments.definition import Experiment, ExperimentError
 from experiments.exposures import DATABASE, ExposureLog, read
-from experiments.shopping import shop
+from experiments.lifecycle import kill, stop
+from experiments.simulation_http import shop
+from experiments.start import start
 from features.datasets import simulated
 from features.ingest import ingest
 from features.logs.events import all_order_lines

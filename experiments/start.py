@@ -1,0 +1,68 @@
+"""Start an experiment: pin its variants to versions whose bundles stand."""
+
+from pathlib import Path
+from typing import Final
+
+from experiments.definition import Experiment, ExperimentError
+from experiments.lifecycle import Change, State, save, standing
+from features.workspace import Workspace
+
+CHAMPION: Final = "champion"
+
+
+def _pinned(ws: Workspace, experiment: Experiment) -> Experiment:
+    """Return `experiment` with every model replaced by a version whose bundle stands."""
+    variants = {}
+    for name, variant in experiment.variants.items():
+        model = resolve(ws, variant.model)
+        if not bundle_folder(ws, model).exists():
+            from training.registry import versions
+
+            versions.export(ws, *model.split("@"))
+        variants[name] = variant.model_copy(update={"model": model})
+    return experiment.model_copy(update={"variants": variants})
+
+
+def resolve(ws: Workspace, model: str) -> str:
+    """Return the version that `model` means now, as `recommender@3`.
+
+    Raises ExperimentError for a model that recommends nothing and without a champion,
+    RegistryError without a version of a named model.
+    """
+    if "@" in model:
+        return model
+    from training.models import spec
+    from training.registry import versions
+
+    if model != CHAMPION:
+        if model != "recommender" and spec(model).registered != "recommender":
+            raise ExperimentError(f"model {model!r} is no recommender: no lists to compare")
+        return f"recommender@{versions.find(ws, model).version}"
+    current = versions.read_current(ws)
+    if "recommender" not in current:
+        raise ExperimentError(
+            "there is no champion: run `python -m training promote recommender` first"
+        )
+    return current["recommender"].replace("/", "@")
+
+
+def bundle_folder(ws: Workspace, model: str) -> Path:
+    """Return where the bundle of `model` (`recommender@3`) lies."""
+    return ws.bundles / model.replace("@", "/")
+
+
+def start(ws: Workspace, experiment: Experiment) -> State:
+    """Begin to assign customers; the same definition again changes nothing.
+
+    Exports the bundles of the versions that it names. Raises WrongState as `standing` does, and
+    ExperimentError or RegistryError where a version cannot be had.
+    """
+    with ws.lock("experiments"):
+        if stands := standing(ws, experiment):
+            return stands
+        pinned = _pinned(ws, experiment)
+        change = Change(
+            at=ws.now().to_pydatetime(), verb="start", exposed_share=experiment.exposed_share
+        )
+        state = State(experiment=pinned, defined=experiment, status="running", changes=(change,))
+        return save(ws, state)
