@@ -57,7 +57,7 @@ def run(
     products, and each item says how likely it was: what counterfactual evaluation learns from.
     """
     with user_errors():
-        from serving.launch import Options, launch
+        from serving.commands.launch import Options, launch
 
         options = Options(
             workers=workers,
@@ -84,7 +84,7 @@ def package(
     torch. `--build-arg UV_TORCH_BACKEND=cu130` takes the one for GPUs (CUDA 13.0).
     """
     with user_errors():
-        from serving.package import package as make
+        from serving.commands.package import package as make
 
         print(f"{make(home, output, policy=policy)}: run it with `bentoml serve {output}`")
 
@@ -108,7 +108,7 @@ def create(
     From the first key on, every request needs one, running services included.
     """
     with user_errors():
-        from serving import keys
+        from serving.access import keys
 
         now = datetime.now(UTC)
         key, text = keys.create(home, name, scopes=scope, per_second=per_second, now=now)
@@ -120,7 +120,7 @@ def create(
 def list_keys(home: Home = HOME) -> None:
     """Show the keys, the revoked ones too; no command shows a key itself."""
     with user_errors():
-        from serving import keys
+        from serving.access import keys
 
         found = keys.read(home)
         if not found:
@@ -139,7 +139,7 @@ def revoke(
 ) -> None:
     """Close a key for good; running services refuse it within a second."""
     with user_errors():
-        from serving import keys
+        from serving.access import keys
 
         key = keys.revoke(home, key_id, now=datetime.now(UTC))
         print(f"revoked {key.id} of {key.name!r}")
@@ -189,7 +189,7 @@ def ask(
     with user_errors():
         from rich import print_json
 
-        from serving.ask import ask as get
+        from serving.commands.ask import ask as get
 
         answer = get(url, path, body, method=method, key=key, patience_s=patience)
         try:

@@ -27,27 +27,27 @@ from experiments.exposures import DATABASE, ExposureLog
 from features.logs.events import EventLog
 from features.logs.product_changes import ProductChanges, Told
 from features.workspace import Workspace, WorkspaceError
-from serving.access import Access
-from serving.answers import Recommendations
-from serving.batches import Batches
-from serving.cards import Cards
-from serving.experiments import Experiments
-from serving.group_commit import GroupCommit
+from serving.access.callers import Access
+from serving.access.limits import IN_FLIGHT, Deadlines, Limits, Load
+from serving.handlers.batches import Batches
+from serving.handlers.cards import Cards
+from serving.handlers.events import Intake
+from serving.handlers.experiments import Experiments
 from serving.handlers.predictions import Predictions
+from serving.handlers.products import ProductIntake
+from serving.handlers.recommendations import Recommendations
 from serving.handlers.similar import Similar
-from serving.idempotency import Answered
-from serving.intake import Intake
-from serving.limits import IN_FLIGHT, Deadlines, Limits, Load
-from serving.models import Models
-from serving.product_intake import ProductIntake
-from serving.trial import Trial
-from serving.versions import Versions
-from serving.vitals import Vitals
+from serving.models.trial import Trial
+from serving.models.versions import Versions
+from serving.models.vitals import Vitals
+from serving.models.watcher import Models
+from serving.stores.group_commit import GroupCommit
+from serving.stores.idempotency import Answered
 from training.lists.slates import Policy
 from training.run import Device, usable
 
 PACKAGED: Final = ROOT / "packaged"
-"""The workspace that a packaged service carries (serving.package)."""
+"""The workspace that a packaged service carries (serving.commands.package)."""
 POLICY: Final = "policy.yaml"
 """Its policy, in PACKAGED."""
 

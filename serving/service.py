@@ -15,9 +15,9 @@ import torch
 from starlette.types import ASGIApp, Receive, Scope, Send
 from threadpoolctl import threadpool_limits
 
-from serving import logs
-from serving.app import create_app
+from serving.api.app import create_app
 from serving.backend import Backend, Places, device_of
+from serving.telemetry import logs
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +46,10 @@ API = create_app(open_backend)
 @bentoml.service(
     name="regulars",
     workers=int(os.environ.get("REGULARS_WORKERS", "1")),
-    traffic={"timeout": 60},  # beyond our own (serving.limits), which answer with a problem
-    metrics={"enabled": False},  # serving.metrics answers /metrics, with labels of bounded number
+    traffic={"timeout": 60},  # beyond our own (serving.access.limits), which answer with a problem
+    metrics={
+        "enabled": False
+    },  # serving.telemetry.metrics answers /metrics, with labels of bounded number
     logging={"access": {"enabled": False}},
     tracing={"excluded_urls": ".*"},  # it stays off
     http={"host": "127.0.0.1"},
@@ -55,7 +57,7 @@ API = create_app(open_backend)
 )
 @bentoml.asgi_app(API, path="/")
 class Regulars:
-    """Carries the application of serving.app."""
+    """Carries the application of serving.api.app."""
 
 
 class Straight:

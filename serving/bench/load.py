@@ -18,7 +18,7 @@ import httpx
 import psutil
 
 from configs.errors import UserError
-from serving.launch import LOCAL
+from serving.commands.launch import LOCAL
 
 SCRIPT: Final = Path(__file__).with_name("wrk.lua")
 

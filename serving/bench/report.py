@@ -19,7 +19,7 @@ from features.workspace import Workspace
 from serving.bench.filled import fill
 from serving.bench.load import BenchError, Measured, measure, server, typical
 from serving.bench.stages import stages
-from serving.launch import SERVICE, Options, environment
+from serving.commands.launch import SERVICE, Options, environment
 
 CONNECTIONS: Final = (1, 8, 32)
 TURNS: Final = 5

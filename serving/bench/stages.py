@@ -14,12 +14,13 @@ from threadpoolctl import threadpool_limits
 from experiments.exposures import DATABASE, Exposure, ExposureLog
 from features.logs.events import EventLog
 from features.workspace import Workspace
+from serving.answers.drafts import Draft
+from serving.answers.items import items
 from serving.backend import Backend, Places
 from serving.bench.load import BenchError
-from serving.lists import Draft, items
 from serving.schemas.base import Model
 from serving.schemas.recommendations import RecommendationAnswer, RecommendationRequest
-from serving.served import Served
+from serving.state.served import Served
 from training.data.inputs import FloatArray, Queries, encode_rows
 from training.lists.slates import Policy
 from training.recommenders.two_stage.model import TwoStage
@@ -78,7 +79,7 @@ def stages(home: Path, bodies: Iterable[str]) -> Mapping[str, float]:
 
 
 class _Answers:
-    """Answers as `serving.answers` does, stage by stage."""
+    """Answers as `serving.handlers.recommendations` does, stage by stage."""
 
     def __init__(self, served: Served, events: EventLog, exposures: ExposureLog) -> None:
         catalogue, champion, store = served.catalogue, served.champion, served.store

@@ -7,8 +7,8 @@ from typing import Final
 import pandas as pd
 
 from features.logs.events import EventLog
-from serving.models import Models
-from serving.predictions import predict, read, typical_value, who
+from serving.answers.predictions import predict, read, typical_value, who
+from serving.models.watcher import Models
 from serving.schemas.predictions import ChurnRequest, PredictionAnswer
 
 TURN: Final = 32

@@ -5,11 +5,11 @@ from typing import Final
 
 import pandas as pd
 
-from serving.models import Models
-from serving.rows import age_s
+from serving.answers.similar import CONTENT, similar_items
+from serving.models.watcher import Models
 from serving.schemas.base import Model
 from serving.schemas.products import SimilarAnswer, SimilarRequest
-from serving.similar import CONTENT, similar_items
+from serving.state.customers import age_s
 
 _CONTENT: Final = Model(name=CONTENT, version=None)
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from tests.serving.test_requests import ORDER, VIEW
+from tests.serving.api.test_requests import ORDER, VIEW
 
 Headers = list[tuple[bytes, bytes]]
 VALID: Final[tuple[tuple[str, str, Any], ...]] = (

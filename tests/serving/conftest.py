@@ -15,7 +15,7 @@ from features.ingest import ingest
 from features.online.client import FeatureClient
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, RetailDataset, empty
 from features.workspace import Workspace, write_json
-from serving.app import create_app
+from serving.api.app import create_app
 from serving.backend import Backend, Places
 from tests.serving import real_shop
 from training.bundle import Manifest, Name, write_bundle

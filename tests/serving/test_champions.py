@@ -19,13 +19,13 @@ from starlette.testclient import TestClient
 from features.logs.product_changes import ProductChange
 from features.workspace import Workspace
 from serving.backend import Backend, Places
-from serving.models import ANSWERED
-from serving.served import Served
-from serving.trial import Refused, Trial
+from serving.models.trial import Refused, Trial
+from serving.models.watcher import ANSWERED
+from serving.state.served import Served
+from tests.serving.answers.test_items import PRODUCTS
 from tests.serving.conftest import churn_model, put_bundle, put_champions, serving, until
-from tests.serving.test_answers import ask, products
-from tests.serving.test_lists import PRODUCTS
-from tests.serving.test_metrics import scrape, up, value
+from tests.serving.handlers.test_recommendations import ask, products
+from tests.serving.telemetry.test_metrics import scrape, up, value
 from training.customers.baselines import LogisticRegression
 from training.data.inputs import FloatArray
 from training.data.vocabulary import Vocabulary

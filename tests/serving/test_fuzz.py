@@ -17,8 +17,8 @@ from schemathesis.specs.openapi.checks import negative_data_rejection
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message
 
-from serving import openapi
-from serving.endpoints import ENDPOINTS
+from serving.api import openapi
+from serving.api.endpoints import ENDPOINTS
 from serving.problems import CODES
 from serving.schemas.base import ProblemDetails
 from tests.serving.bodies import Headers, request

@@ -16,8 +16,8 @@ from features.online.client import FeatureClient
 from features.simulator import World, WorldConfig
 from features.tables import write_tables
 from features.workspace import Workspace
-from serving import keys
-from serving.endpoints import ENDPOINTS
+from serving.access import keys
+from serving.api.endpoints import ENDPOINTS
 from serving.problems import CODES
 from serving.schemas.base import FallbackReason
 from tests.serving.conftest import OWN_PURCHASES, churn_model, put_bundle, put_champions

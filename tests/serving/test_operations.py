@@ -14,9 +14,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from serving import keys
+from serving.access import keys
+from tests.serving.access.test_limits import PATH, posted
 from tests.serving.conftest import until
-from tests.serving.test_limits import PATH, posted
 from tests.serving.test_server import Server, started
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

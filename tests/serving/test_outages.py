@@ -14,7 +14,8 @@ from starlette.testclient import TestClient
 
 from features.online.client import FeatureClient
 from features.workspace import Workspace, write_json
-from serving.models import ANSWERED
+from serving.models.watcher import ANSWERED
+from tests.serving.access.test_limits import VIEW
 from tests.serving.conftest import (
     DAY,
     NOW,
@@ -24,9 +25,8 @@ from tests.serving.conftest import (
     serving,
     until,
 )
-from tests.serving.test_answers import ask, start_experiment
-from tests.serving.test_limits import VIEW
-from tests.serving.test_metrics import DEPENDENCIES, scrape, up, value
+from tests.serving.handlers.test_recommendations import ask, start_experiment
+from tests.serving.telemetry.test_metrics import DEPENDENCIES, scrape, up, value
 from training.customers.baselines import LogisticRegression
 from training.recommenders.baselines import Popularity, PopularityConfig
 

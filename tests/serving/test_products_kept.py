@@ -19,11 +19,11 @@ from features.online.client import FeatureClient
 from features.schema import RetailDataset, empty
 from features.workspace import Workspace
 from serving.backend import Backend, Places
-from serving.package import copy_workspace
+from serving.commands.package import copy_workspace
+from tests.serving.answers.test_items import stocked
 from tests.serving.conftest import DAY, NOW, serving, until
-from tests.serving.test_answers import ask, products
-from tests.serving.test_lists import stocked
-from tests.serving.test_products import PATH, SOON_S, put, soon, ws
+from tests.serving.handlers.test_products import PATH, SOON_S, put, soon, ws
+from tests.serving.handlers.test_recommendations import ask, products
 from tests.serving.test_server import server
 
 __all__ = ["stocked", "ws"]
@@ -151,7 +151,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from starlette.testclient import TestClient
-from serving.app import create_app
+from serving.api.app import create_app
 from serving.backend import Backend, Places
 app = create_app(lambda: Backend(Places.of({"REGULARS_HOME": sys.argv[1]})))
 with TestClient(app, "http://127.0.0.1") as client:

@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from serving.calls import LARGEST_BODY
+from serving.api.calls import LARGEST_BODY
 from serving.schemas.events import EventsAnswer
 from serving.schemas.predictions import CustomerCard, PredictionAnswer
 from serving.schemas.products import ProductsAnswer, SimilarAnswer

@@ -82,9 +82,7 @@ def _silence() -> None:
 
 def _run(stage: str, home: Path, size: float) -> list[Cost]:
     """Run `stage` in this process."""
-    from training.benchmarks.split import (
-        scale_stages,  # imports what a stage needs, before its clock starts
-    )
+    from training.benchmarks import scale_stages  # imports a stage's needs before its clock starts
 
     return scale_stages.run(stage, home, size)
 

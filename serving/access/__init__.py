@@ -1,0 +1,1 @@
+"""Keys, callers and limits."""

@@ -1,0 +1,1 @@
+"""From state and a request to an answer; nothing is written here."""

@@ -1,0 +1,200 @@
+"""Who scores the products for one request, and by what of the customer.
+
+A degraded draft is still one; its reason says what was missing.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from msgspec import Struct
+from msgspec.structs import replace
+
+from experiments.assignment import assign
+from features.logs.events import EventLog
+from features.times import DAY_US, microseconds
+from serving.schemas.base import Assigned, FallbackReason, Model
+from serving.schemas.recommendations import RecommendationRequest
+from serving.state.catalogue import Catalogue
+from serving.state.customers import (
+    Customer,
+    StoreUnavailable,
+    age_s,
+    read_customer,
+    staleness,
+)
+from serving.state.served import Ranker, Served
+from training.data.inputs import FloatArray, Queries, encode_rows
+from training.interfaces import Related, Scorer
+from training.lists.slates import Policy
+
+logger = logging.getLogger(__name__)
+POPULARITY: Final = "popularity"
+_POPULAR: Final = Model(name=POPULARITY, version=None)
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """A list before it is cut to size and written down."""
+
+    catalogue: Catalogue | None = None
+    scores: FloatArray | None = None
+    """(C,) of the catalogue's products; None without a catalogue, and before `drafts.scored`."""
+    unscored: tuple[Scorer, Queries] | None = None
+    """Who is to score the products, and for what (B = 1)."""
+    customer: Queries | None = None
+    """(1,) what the customer bought; None where nothing of it is known, or was read."""
+    unlisted: tuple[str, ...] = ()
+    """Products that this visitor is not to see: of the session, or returned of late."""
+    related: Related | None = None
+    """What is bought along with what, as the model that made the scores knows it."""
+    source: str = POPULARITY
+    """The model or fallback that made the scores."""
+    model: Model = _POPULAR
+    experiments: tuple[Assigned, ...] = ()
+    age_s: float | None = None
+    reason: FallbackReason | None = None
+
+
+def draft(
+    served: Served,
+    events: EventLog | None,
+    request: RecommendationRequest,
+    *,
+    policy: Policy,
+    now: pd.Timestamp,
+) -> Draft:
+    """Return what `served` says to `request` at `now`, the customer's fresh `events` included.
+
+    Where a model is to say it, `scored` makes it complete.
+    """
+    catalogue = served.catalogue
+    if catalogue is None:
+        return Draft(reason="model_unavailable")
+    popular = _popular(catalogue, now)
+    if policy.strategy == "trending":
+        return popular
+    if not request.personalized:
+        return replace(popular, reason="not_personalized")
+    customer, reason = _customer(served, catalogue, events, request.customer_id, now)
+    since_us = microseconds(now) - round(policy.returned_within_days * DAY_US)
+    returned = () if customer is None else customer.returned(since_us=since_us)
+    if customer is not None and customer.bought:
+        own = _of_customer(served, catalogue, customer, str(request.customer_id), now)
+        return replace(own, unlisted=returned)
+    looked_at: list[str] = []
+    if policy.strategy != "buy_again":
+        posted = () if customer is None else customer.looked_at
+        looked_at = [*posted, *request.session_product_ids]
+    session = _of_session(served, catalogue, customer, looked_at, now)
+    if session is None:
+        return replace(popular, unlisted=returned, reason=reason)
+    return replace(
+        session,
+        unlisted=session.unlisted + returned,
+        reason=None if request.customer_id is None else reason,
+    )
+
+
+def scored(draft: Draft) -> Draft:
+    """Return `draft` with the scores of the model that is to score it, if any."""
+    if draft.unscored is None:
+        return draft
+    score, queries = draft.unscored
+    return replace(draft, scores=score(queries)[0], unscored=None)
+
+
+def _customer(
+    served: Served,
+    catalogue: Catalogue,
+    events: EventLog | None,
+    customer_id: str | None,
+    now: pd.Timestamp,
+) -> tuple[Customer | None, FallbackReason]:
+    """Return what is known of the customer, and what to say if that is no purchase."""
+    if customer_id is None:
+        return None, "not_personalized"
+    try:
+        customer = read_customer(served.store, events, customer_id, at=now, since=catalogue.as_of)
+    except StoreUnavailable as error:
+        logger.warning("customer row: %s", error)
+        return None, "store_unavailable"
+    return customer, "no_history" if customer else "unknown_customer"
+
+
+def _popular(catalogue: Catalogue, now: pd.Timestamp) -> Draft:
+    """Return recent demand, which knows nothing of the customer."""
+    age = age_s(now, catalogue.as_of_us)
+    return Draft(catalogue=catalogue, scores=catalogue.shelf.popularity, age_s=age)
+
+
+def _of_customer(
+    served: Served, catalogue: Catalogue, customer: Customer, unit_id: str, now: pd.Timestamp
+) -> Draft:
+    """Return what the unit's version says of the customer; recent demand where none is loaded."""
+    name, assigned = _assigned(served, unit_id)
+    if name in served.rankers:
+        reason = staleness(customer, now)
+    else:
+        name, assigned, reason = served.champion, (), "model_unavailable"
+    queries = encode_rows([customer.row], [unit_id], catalogue.products, now)
+    draft = replace(_popular(catalogue, now), customer=queries, reason=reason)
+    if name is None:
+        return draft
+    age = age_s(now, customer.stored_us, catalogue.as_of_us)
+    draft = _to_score(draft, served.rankers[name], queries)
+    return replace(draft, experiments=assigned, age_s=age)
+
+
+def _of_session(
+    served: Served,
+    catalogue: Catalogue,
+    customer: Customer | None,
+    product_ids: Sequence[str],
+    now: pd.Timestamp,
+) -> Draft | None:
+    """Return what the champion says to a history of `product_ids`, newest last, one of each bought
+    just now.
+
+    The visitor knows these, so they are not listed. `customer` has no purchases. None without a
+    champion or a known product.
+    """
+    seen = [
+        name for name in dict.fromkeys(reversed(product_ids)) if name in catalogue.products.places
+    ]
+    if not seen or served.champion is None:
+        return None
+    places = [catalogue.products.places[name] for name in seen]
+    bought = {
+        "recent_products": seen,
+        "recent_timestamps": [microseconds(now)] * len(seen),
+        "recent_values": np.nan_to_num(catalogue.prices[places]).tolist(),
+    }
+    known, stored_us = ({}, None) if customer is None else (customer.row, customer.stored_us)
+    queries = encode_rows([{**known, **bought}], [""], catalogue.products, now)
+    age = age_s(now, stored_us, catalogue.as_of_us)
+    draft = replace(_popular(catalogue, now), unlisted=tuple(seen), age_s=age)
+    return _to_score(draft, served.rankers[served.champion], queries)
+
+
+def _to_score(draft: Draft, ranker: Ranker, queries: Queries) -> Draft:
+    """Return `draft` as `ranker` is to score it for `queries` (B = 1)."""
+    manifest = ranker.bundle.manifest
+    return replace(
+        draft,
+        unscored=(ranker.score, queries),
+        related=ranker.related,
+        source=manifest.model,
+        model=Model(name=manifest.name, version=manifest.version),
+    )
+
+
+def _assigned(served: Served, unit_id: str) -> tuple[str | None, tuple[Assigned, ...]]:
+    """Return the version that answers the unit and the variant that says so, if any."""
+    for experiment in served.experiments:  # one at most runs at a time
+        variant = assign(experiment, unit_id)
+        if variant is not None:
+            name = experiment.variants[variant].model
+            return name, (Assigned(key=experiment.key, variant=variant),)
+    return served.champion, ()

@@ -1,0 +1,170 @@
+"""The REST API as an ASGI application."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from serving.api import openapi
+from serving.api.calls import Calls, Told, admit, respond
+from serving.api.endpoints import ENDPOINTS
+from serving.backend import Backend
+from serving.problems import PRIVATE, RETRY_AFTER_S, Problem
+from serving.schemas.base import Health
+from serving.stores.idempotency import Kept
+from serving.telemetry import metrics
+
+LOAD_S: Final = 60.0
+"""Seconds after which a worker that has not loaded yet takes requests, and says so."""
+
+
+class Api(Starlette):
+    """Starlette, but that requests of v1 go straight to their calls, past its layers.
+
+    `respond` answers whatever fails, and nothing else of what these do is needed.
+    """
+
+    calls: Mapping[tuple[str | None, str | None], Calls] = MappingProxyType({})
+    """By method and path, those without a name in it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        call = self.calls.get((scope.get("method"), scope.get("path")))
+        if call is None:
+            await super().__call__(scope, receive, send)
+        else:
+            scope["app"] = self
+            response = await call.run(Request(scope, receive))
+            await response(scope, receive, send)
+
+
+def create_app(open_backend: Callable[[], Backend]) -> Api:
+    """Return the application; its lifespan opens the backend, starts and closes it.
+
+    Until the backend has loaded no connection is taken, up to LOAD_S: of several workers on one
+    port, those that have loaded answer meanwhile.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.backend = backend = open_backend()
+        backend.start()
+        sweeper = asyncio.create_task(backend.deadlines.sweep())
+        try:
+            await asyncio.to_thread(backend.models.wait, LOAD_S)
+            yield
+        finally:
+            sweeper.cancel()
+            await asyncio.to_thread(backend.close)
+
+    calls = [Calls(endpoint) for endpoint in ENDPOINTS]
+    gets = {
+        "/": _index,
+        "/livez": _livez,
+        "/readyz": _readyz,
+        "/metrics": _metrics,
+        "/openapi.json": _openapi,
+        "/docs": _docs,
+    }
+    routes: list[BaseRoute] = [
+        *(Route(c.endpoint.path, c.run, methods=[c.endpoint.method]) for c in calls),
+        *(Route(path, handler, methods=["GET"]) for path, handler in gets.items()),
+        Mount("/docs/assets", StaticFiles(directory=_swagger())),
+    ]
+    routes.append(_Elsewhere(tuple(routes)))
+    app = Api(routes=routes, lifespan=lifespan, exception_handlers={Exception: _failed})
+    app.calls = {(c.endpoint.method, c.endpoint.path): c for c in calls}
+    return app
+
+
+@dataclass(frozen=True)
+class _Elsewhere(BaseRoute):
+    """Answers what no route takes: 405 on a known path, else 404; below /v1 to a key alone."""
+
+    routes: tuple[BaseRoute, ...]
+    tally: metrics.Tally = field(default_factory=lambda: metrics.Tally("other"))
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return Match.FULL if scope["type"] == "http" else Match.NONE, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        response = await respond(request, self._refuse, path="other", tally=self.tally)
+        await response(scope, receive, send)
+
+    async def _refuse(self, request: Request, told: Told) -> Kept:
+        path = request.scope["path"]
+        if path.startswith("/v1/"):
+            admit(request, None, told)
+        allowed: set[str] = set()
+        for route in self.routes:
+            if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+                allowed |= route.methods or set()
+        if allowed:
+            allow = {"Allow": ", ".join(sorted(allowed))}
+            raise Problem("method_not_allowed", f"{path} takes {allow['Allow']}", headers=allow)
+        raise Problem("not_found", "the paths are listed in /openapi.json")
+
+
+async def _failed(request: Request, _: Exception) -> Response:
+    """Answer what fails outside of /v1; Starlette raises the error again, for the server's log."""
+    metrics.PROBLEMS.labels("other", "internal_error").inc()
+    problem = Problem("internal_error", "this is our fault; the server's log says more")
+    return problem.response(request_id=uuid.uuid4().hex, instance=request.url.path)
+
+
+async def _livez(_: Request) -> Response:
+    return _health(ready=True)
+
+
+async def _readyz(request: Request) -> Response:
+    return _health(ready=request.app.state.backend.models.ready)
+
+
+def _health(*, ready: bool) -> Response:
+    body = msgspec.json.encode(Health(status="ok" if ready else "loading"))
+    headers = PRIVATE if ready else {**PRIVATE, "Retry-After": str(RETRY_AFTER_S)}
+    return Response(body, 200 if ready else 503, media_type="application/json", headers=headers)
+
+
+async def _metrics(_: Request) -> Response:
+    return Response(await asyncio.to_thread(metrics.page), media_type=metrics.CONTENT_TYPE)
+
+
+async def _openapi(_: Request) -> Response:
+    return Response(_document(), media_type="application/json")
+
+
+@cache
+def _document() -> bytes:
+    return msgspec.json.encode(openapi.document())
+
+
+async def _docs(_: Request) -> Response:
+    return HTMLResponse(openapi.PAGE)
+
+
+async def _index(_: Request) -> Response:
+    return RedirectResponse("docs")
+
+
+def _swagger() -> Path:
+    """Return the folder of Swagger UI that comes with BentoML."""
+    found = find_spec("bentoml")
+    if found is None or not found.submodule_search_locations:
+        raise ModuleNotFoundError("bentoml is not installed")
+    return Path(found.submodule_search_locations[0]) / "_internal/server/static_content"

@@ -1,0 +1,186 @@
+"""The endpoints of v1, an entry each: routes, checks and the OpenAPI document follow from it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+
+from serving.access.keys import Scope
+from serving.backend import Backend
+from serving.schemas.events import EventParts, EventsAnswer, EventsRequest
+from serving.schemas.experiments import (
+    ExperimentAnswer,
+    ExperimentsAnswer,
+    KillRequest,
+    RampRequest,
+    ResultsAnswer,
+    StartRequest,
+    StopRequest,
+)
+from serving.schemas.predictions import CardRequest, ChurnRequest, CustomerCard, PredictionAnswer
+from serving.schemas.products import (
+    ProductParts,
+    ProductsAnswer,
+    ProductsRequest,
+    SimilarAnswer,
+    SimilarRequest,
+)
+from serving.schemas.recommendations import (
+    RecommendationAnswer,
+    RecommendationParts,
+    RecommendationRequest,
+    RecommendationsAnswer,
+    RecommendationsRequest,
+)
+
+Handler = Callable[..., Awaitable[msgspec.Struct]]
+"""Takes the decoded body, if there is one, and by keyword `request_id` and what the path names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A method on a path of v1."""
+
+    path: str
+    summary: str
+    scope: Scope
+    """What a key must be allowed to."""
+    handler: Callable[[Backend], Handler]
+    answer: type[msgspec.Struct]
+    method: Literal["GET", "POST", "PUT"] = "POST"
+    request: type[msgspec.Struct] | None = None
+    """The body; None takes none."""
+    decoded: type[msgspec.Struct] | None = None
+    """What the body is decoded to instead, where its parts are checked one by one."""
+    status: int = 200
+    problems: tuple[int, ...] = ()
+    """Statuses of errors beside those of every endpoint."""
+    creates: bool = False
+    """Takes `Idempotency-Key`: the same key and body give the same answer again."""
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        path="/v1/recommendations",
+        summary="What a customer will want next",
+        scope="predict",
+        handler=lambda backend: backend.recommendations.answer,
+        request=RecommendationRequest,
+        answer=RecommendationAnswer,
+        creates=True,
+    ),
+    Endpoint(
+        path="/v1/recommendations:batch",
+        summary="The same for up to 100 customers",
+        scope="predict",
+        handler=lambda backend: backend.batches.answer,
+        request=RecommendationsRequest,
+        decoded=RecommendationParts,
+        answer=RecommendationsAnswer,
+        creates=True,
+    ),
+    Endpoint(
+        path="/v1/products:similar",
+        summary="What is like a product, or bought along with it",
+        scope="predict",
+        handler=lambda backend: backend.similar.answer,
+        request=SimilarRequest,
+        answer=SimilarAnswer,
+        problems=(404,),
+    ),
+    Endpoint(
+        path="/v1/products:batch",
+        summary="What is new about products; every worker heeds it within seconds",
+        scope="events",
+        handler=lambda backend: backend.products.take,
+        method="PUT",
+        request=ProductsRequest,
+        decoded=ProductParts,
+        answer=ProductsAnswer,
+    ),
+    Endpoint(
+        path="/v1/predictions/churn",
+        summary="Who will not come back within the horizon",
+        scope="predict",
+        handler=lambda backend: backend.predictions.churn,
+        request=ChurnRequest,
+        answer=PredictionAnswer,
+    ),
+    Endpoint(
+        path="/v1/customers:predictions",
+        summary="One customer: what was, and what is predicted",
+        scope="predict",
+        handler=lambda backend: backend.cards.answer,
+        request=CardRequest,
+        answer=CustomerCard,
+    ),
+    Endpoint(
+        path="/v1/events",
+        summary="What customers did; orders count in the next answer",
+        scope="events",
+        handler=lambda backend: backend.intake.take,
+        request=EventsRequest,
+        decoded=EventParts,
+        answer=EventsAnswer,
+        status=202,
+        creates=True,
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/experiments",
+        summary="Every experiment ever started, and where it stands",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.states,
+        answer=ExperimentsAnswer,
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/experiments/{key}/results",
+        summary="What an experiment says so far",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.results,
+        answer=ResultsAnswer,
+        problems=(404,),
+    ),
+    Endpoint(
+        path="/v1/experiments/{key}:start",
+        summary="Begin to assign customers to variants",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.start,
+        request=StartRequest,
+        answer=ExperimentAnswer,
+        creates=True,
+        problems=(409,),
+    ),
+    Endpoint(
+        path="/v1/experiments/{key}:ramp",
+        summary="Let a larger share of customers take part",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.ramp,
+        request=RampRequest,
+        answer=ExperimentAnswer,
+        creates=True,
+        problems=(404, 409),
+    ),
+    Endpoint(
+        path="/v1/experiments/{key}:stop",
+        summary="End an experiment as planned",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.stop,
+        request=StopRequest,
+        answer=ExperimentAnswer,
+        creates=True,
+        problems=(404, 409),
+    ),
+    Endpoint(
+        path="/v1/experiments/{key}:kill",
+        summary="End an experiment because of harm",
+        scope="experiments",
+        handler=lambda backend: backend.experiments.kill,
+        request=KillRequest,
+        answer=ExperimentAnswer,
+        creates=True,
+        problems=(404, 409),
+    ),
+)

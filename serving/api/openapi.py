@@ -1,0 +1,111 @@
+"""The OpenAPI document of v1, made from its endpoints, and the page that shows it."""
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+from serving.api.endpoints import ENDPOINTS, Endpoint
+from serving.api.schema_docs import describe
+from serving.problems import CODES
+from serving.schemas.base import Health, ProblemDetails
+
+_REF: Final = "#/components/schemas/{name}"
+_PROBLEMS: Final = (400, 401, 403, 408, 413, 422, 429, 503)
+_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+    "description": "The same key and body: the same answer. The same key, another body: 422.",
+}
+_SECURITY: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key, whose scopes are to hold the operation's, or `admin`. A service without "
+    "any key answers its own machine alone.",
+}
+_RETRY_AFTER: Final = {
+    "Retry-After": {
+        "description": "Seconds until it is worth asking",
+        "schema": {"type": "integer"},
+    }
+}
+
+
+def document() -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of v1."""
+    types = [t for e in ENDPOINTS for t in (e.request, e.answer) if t is not None]
+    _, components = msgspec.json.schema_components(
+        [*types, ProblemDetails, Health], ref_template=_REF
+    )
+    describe(components)
+    health = _content("Health")
+    gets: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
+        "/livez": ("Whether the process lives", {"200": health}),
+        "/readyz": ("Whether models and features are loaded", {"200": health, "503": {}}),
+        "/metrics": ("Prometheus metrics", {"200": {}}),
+    }
+    paths: dict[str, Any] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    for path, (summary, contents) in gets.items():
+        answers = {code: {"description": summary} | content for code, content in contents.items()}
+        paths[path] = {"get": {"summary": summary, "responses": answers}}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Regulars",
+            "version": "1",
+            "description": "What each customer will want next, and who is about to leave.",
+        },
+        "paths": paths,
+        "components": {"schemas": components, "securitySchemes": {"key": _SECURITY}},
+    }
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    answers = {str(endpoint.status): {"description": "Done", **_content(endpoint.answer.__name__)}}
+    for status in (*_PROBLEMS, *endpoint.problems):
+        codes = ", ".join(code for code, (number, _) in CODES.items() if number == status)
+        problem = _content("ProblemDetails", media_type="application/problem+json")
+        answers[str(status)] = {"description": codes, **problem}
+        if status in {429, 503}:
+            answers[str(status)]["headers"] = _RETRY_AFTER
+    words = re.findall(r"[a-z]+", endpoint.path.removeprefix("/v1/"))
+    named = re.findall(r"{([a-z_]+)}", endpoint.path)
+    in_path = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in named
+    ]
+    operation = {
+        "summary": endpoint.summary,
+        "operationId": "_".join([endpoint.method.lower(), *words]),
+        "security": [{"key": [endpoint.scope]}],
+        "parameters": in_path + ([_KEY] if endpoint.creates else []),
+        "responses": answers,
+    }
+    if endpoint.request is not None:
+        body = {"required": True, **_content(endpoint.request.__name__)}
+        operation["requestBody"] = body
+    return operation
+
+
+def _content(name: str, media_type: str = "application/json") -> dict[str, Any]:
+    return {"content": {media_type: {"schema": {"$ref": _REF.format(name=name)}}}}
+
+
+PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <title>Regulars API</title>
+  <link rel="stylesheet" href="docs/assets/swagger-ui.css">
+</head>
+<body>
+  <div id="api"></div>
+  <script src="docs/assets/swagger-ui-bundle.js"></script>
+  <script>SwaggerUIBundle({url: "openapi.json", dom_id: "#api"})</script>
+</body>
+</html>
+"""

@@ -1,0 +1,124 @@
+"""Start the service: this process becomes `bentoml serve`."""
+
+import errno
+import os
+import socket
+import stat
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+from configs.code import ROOT
+from configs.errors import UserError
+from configs.loader import load_config
+from features.workspace import Workspace
+from serving.access import keys
+from serving.access.limits import IN_FLIGHT
+from training.lists.slates import Policy
+from training.run import Device, usable
+
+LOCAL: Final = "127.0.0.1"
+SERVICE: Final = "serving.service:Regulars"
+SHARED_MEMORY: Final = Path("/dev/shm")
+
+
+class LaunchError(UserError, RuntimeError):
+    """The service cannot be started as asked; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a workspace is served."""
+
+    workers: int = 1
+    policy: Path | None = None
+    """A YAML of what lists are to be."""
+    in_flight: int = IN_FLIGHT
+    """Answers that a worker makes at a time."""
+    log_requests: bool = False
+    """Whether every request gets a line."""
+    device: Device = "auto"
+    """Where the models' dense parts are computed; `auto` takes a GPU where there is one."""
+
+
+def launch(home: Path, *, host: str, port: int, options: Options) -> NoReturn:
+    """Serve the workspace at `home`; never returns.
+
+    Raises LaunchError, WorkspaceError, KeysError, or ConfigError where the policy is none or the
+    device is not here.
+    """
+    workspace = Workspace.open(home)
+    load_config(Policy, options.policy)
+    if options.device == "cuda":
+        usable(options.device)
+    asks = bool(keys.read(workspace.home))
+    check(host, port, asks=asks)
+    who = "to who has a key" if asks else "without keys, for this machine only"
+    print(
+        f"serving {workspace.home} on http://{host}:{port} {who}; "
+        f"open http://{LOCAL if host == '0.0.0.0' else host}:{port}/docs",
+        flush=True,
+    )
+    command = ["-m", "bentoml", "serve", SERVICE, "--host", host, "--port", str(port)]
+    command += ["--working-dir", str(ROOT)]
+    os.execve(
+        sys.executable,
+        [sys.executable, *command],
+        environment(workspace.home, options, port=port, outside=os.environ),
+    )
+
+
+def check(host: str, port: int, *, asks: bool) -> None:
+    """Raise LaunchError where `port` is taken, or `host` open to others though nothing `asks`
+    for a key."""
+    if host != LOCAL and not asks:
+        raise LaunchError(
+            f"--host {host}: without keys the service listens on {LOCAL} only; "
+            "make one by `python -m serving keys create NAME`"
+        )
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except socket.gaierror as error:
+            raise LaunchError(f"--host {host}: {error.strerror}") from error
+        except OSError as error:
+            reason = "is in use" if error.errno == errno.EADDRINUSE else f"{error.strerror}"
+            raise LaunchError(f"--port {port}: {reason}; name another") from error
+
+
+def environment(
+    home: Path, options: Options, *, port: int, outside: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the environment of the service on `port`: quiet, and with its own files apart."""
+    policy = options.policy
+    return {
+        **outside,
+        **({} if policy is None else {"REGULARS_POLICY": str(policy.resolve())}),
+        "REGULARS_HOME": str(home),
+        "REGULARS_WORKERS": str(options.workers),
+        "REGULARS_IN_FLIGHT": str(options.in_flight),
+        "REGULARS_LOG_REQUESTS": "1" if options.log_requests else "0",
+        "REGULARS_DEVICE": options.device,
+        "BENTOML_HOME": str(_own(home) / str(port)),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "OTEL_SDK_DISABLED": "true",
+    }
+
+
+def _own(home: Path) -> Path:
+    """Return where services keep what they forget when they end: in memory, or else in `home`.
+
+    The numbers of /metrics lie in mapped files: where a disk is full, to write to a new page of one
+    ends the process.
+    """
+    folder = SHARED_MEMORY / f"regulars-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return home / "bentoml"
+    ours = found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) == 0o700
+    return folder if ours and stat.S_ISDIR(found.st_mode) else home / "bentoml"

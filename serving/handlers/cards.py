@@ -1,0 +1,66 @@
+"""One customer on a card: what was, from its features, and what the models predict."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from features.logs.events import EventLog
+from features.times import DAY_US
+from serving.answers.predictions import predict, read, who
+from serving.models.watcher import Models
+from serving.schemas.predictions import CardRequest, CustomerCard
+from serving.state.customers import Customer
+
+
+class Cards:
+    """Answers for single customers from the served models, the stores and the clock."""
+
+    def __init__(
+        self, models: Models, events: EventLog | None, *, clock: Callable[[], pd.Timestamp]
+    ) -> None:
+        self._models, self._events, self._clock = models, events, clock
+
+    async def answer(self, request: CardRequest, *, request_id: str) -> CustomerCard:
+        """Return the customer's card; an unknown one's holds what is true of all."""
+        now, served = self._clock(), self._models.served
+        asked = read(served, self._events, request.customer_id, now=now)
+        (prediction,) = predict(served, [asked], now=now)
+        model, horizon = who(served)
+        return CustomerCard(
+            request_id=request_id,
+            model=model,
+            experiments=[],
+            feature_age_s=prediction.feature_age_s,
+            fallback_reason=prediction.fallback_reason,
+            customer_id=request.customer_id,
+            churn_probability=prediction.value,
+            horizon_days=horizon,
+            predicted_number_of_orders=None,
+            predicted_clv=None,
+            expected_date_of_next_order=None,
+            **historic(asked.customer),
+        )
+
+
+def historic(customer: Customer | None) -> dict[str, Any]:
+    """Return the card's fields that say what was; None of what is not known or not defined.
+
+    A row in which nothing was stored yet (a customer without any order) counts as 0 orders.
+    """
+    known = customer is not None
+    row = customer.row if customer is not None else {}
+    orders, spend = (_number(row.get(name)) for name in ("orders_total", "spend_total"))
+    days = None
+    if orders > 1:
+        days = (row["last_order_timestamp"] - row["first_order_timestamp"]) / DAY_US / (orders - 1)
+    return {
+        "historic_clv": spend if known else None,
+        "historic_number_of_orders": int(orders) if known else None,
+        "average_days_between_orders": days,
+        "average_order_value": spend / orders if orders > 0 else None,
+    }
+
+
+def _number(value: Any) -> float:
+    return 0.0 if value is None else float(value)

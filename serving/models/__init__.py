@@ -1,0 +1,1 @@
+"""Load versions, try them, swap them while requests run."""

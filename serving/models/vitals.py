@@ -1,0 +1,133 @@
+"""How a worker process is, once a second: its dependencies, its features' age, its CPU and memory.
+
+Measured on a thread of its own, since in a service with workers whoever answers `/metrics` cannot
+ask the others. A dependency that the service was started without counts as down: what needs it is
+answered by fallbacks or refused.
+"""
+
+import json
+import logging
+import os
+import resource
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import Final, get_args
+
+import pandas as pd
+
+from experiments.exposures import DATABASE
+from features.workspace import Workspace
+from serving.access.limits import Load
+from serving.models.watcher import Models
+from serving.state.served import Part, Served
+from serving.telemetry import metrics
+
+logger = logging.getLogger(__name__)
+PAUSE_S: Final = 1.0
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+class Vitals:
+    """Writes a worker's state into its metrics."""
+
+    def __init__(
+        self, ws: Workspace, stores: Workspace | None, *, models: Models, load: Load, answered: Path
+    ) -> None:
+        self._ws, self._stores, self._models, self._load = ws, stores, models, load
+        self._files = (
+            {}
+            if stores is None
+            else {
+                "event_log": stores.events_db,
+                "product_log": stores.product_changes_db,
+                "exposure_log": stores.experiments / DATABASE,
+                "idempotency": answered,
+            }
+        )
+        self._cpu = 0.0
+        self._answered: set[str] = set()
+
+    def follow(self, stop: threading.Event) -> None:
+        """Measure until `stop` is set."""
+        while True:
+            try:
+                self.measure()
+            except Exception:  # whatever a disk holds, the next measure may succeed
+                logger.exception("cannot measure")
+            if stop.wait(PAUSE_S):
+                return
+
+    def measure(self) -> None:
+        """Measure once."""
+        served = self._models.served
+        metrics.WORKERS.set(1)
+        metrics.READY.set(self._models.ready)
+        metrics.IN_FLIGHT.set(self._load.in_flight)
+        metrics.PRODUCTS.set(0 if served.catalogue is None else len(served.catalogue.products))
+        _up("champion", served.champion is not None)
+        _up("churn", served.churn is not None)
+        for part in get_args(Part):
+            metrics.REFUSED.labels(part).set(part in served.refused)
+        self._answering(served)
+        _up("online_store", self._online_store())
+        for name in ("event_log", "product_log", "exposure_log", "idempotency"):
+            _up(name, name in self._files and writable(self._files[name]))
+        self._ages()
+        self._process()
+
+    def _answering(self, served: Served) -> None:
+        answering = {*served.answering.values()}
+        for name in self._answered | answering:
+            metrics.ANSWERING.labels(name).set(name in answering)
+        self._answered |= answering
+
+    def _online_store(self) -> bool:
+        store = self._models.served.store
+        if store is None:
+            return False
+        try:
+            store.online_customer("vitals")
+        except Exception:  # Feast's stores raise what they like
+            return False
+        return True
+
+    def _ages(self) -> None:
+        now, served = self._ws.now(), self._models.served
+        if served.catalogue is not None:
+            metrics.FEATURE_AGE.labels("products").set(_seconds(now, served.catalogue.as_of))
+        if self._stores is not None and (path := self._stores.online / "current.json").exists():
+            as_of = pd.Timestamp(json.loads(path.read_text(encoding="utf-8"))["as_of"])
+            metrics.FEATURE_AGE.labels("customers").set(_seconds(now, as_of))
+
+    def _process(self) -> None:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        cpu = used.ru_utime + used.ru_stime
+        metrics.CPU_SECONDS.inc(cpu - self._cpu)
+        self._cpu = cpu
+        status = Path("/proc/self/statm")
+        if status.exists():
+            metrics.MEMORY.set(int(status.read_text().split()[1]) * _PAGE)
+        else:  # macOS: the most it ever had, in bytes
+            metrics.MEMORY.set(used.ru_maxrss)
+
+
+def writable(path: Path) -> bool:
+    """Return whether the SQLite database at `path` stands and takes a writer within a second."""
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    try:
+        with closing(sqlite3.connect(uri, uri=True, timeout=1, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    except (sqlite3.Error, OSError):
+        return False
+    return True
+
+
+def _up(dependency: str, up: bool) -> None:
+    metrics.UP.labels(dependency).set(up)
+
+
+def _seconds(now: pd.Timestamp, as_of: pd.Timestamp) -> float:
+    return max(0.0, (now - as_of).total_seconds())

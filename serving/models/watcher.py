@@ -1,0 +1,258 @@
+"""The models that answer: loaded, tried, and swapped while requests run.
+
+A promoted version that cannot be loaded, or fails its trial (`serving.models.trial`), is refused:
+the one that answers goes on until another one is promoted. So do the products that stand, where no
+champion can score the new ones.
+"""
+
+import gc
+import logging
+import math
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from experiments.lifecycle import running
+from features.logs.product_changes import ProductChanges, Told
+from features.workspace import Workspace, write_json
+from serving.models.versions import Versions
+from serving.state.catalogue import Catalogue, catalogue_of, holds, restocked
+from serving.state.customers import OnlineStore
+from serving.state.served import Served
+from serving.telemetry import metrics
+
+logger = logging.getLogger(__name__)
+POLL_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 30.0
+"""Until what could not be loaded is tried again."""
+T = TypeVar("T")
+ANSWERED: Final = "answered.json"
+"""Names, beside `current.json`, the champions that answered last: a process that starts goes back
+to these where a promoted one is refused."""
+
+
+class Models:
+    """Follows a workspace: champions, product snapshot, running experiments, changes of products.
+
+    `served` is empty and `ready` false until the first load is done; with nothing to load it stays
+    empty and ready. Where a part cannot be loaded, what was served goes on, or it is left out where
+    nothing was; it is logged and tried again, after ever longer pauses, until it can.
+    """
+
+    def __init__(
+        self,
+        ws: Workspace,
+        *,
+        stores: Workspace | None,
+        versions: Versions,
+        changes: ProductChanges | None = None,
+        told: Told | None = None,
+    ) -> None:
+        self.served = Served()
+        self._loaded = threading.Event()
+        self._ws, self._stores, self._versions = ws, stores, versions
+        self._changes, self._told = changes, Told() if told is None else told
+        self._named: Mapping[str, str] = {}
+        self._stamp: object = None
+        self._again, self._pause_s = math.inf, POLL_S
+
+    @property
+    def ready(self) -> bool:
+        """Whether the first load is done."""
+        return self._loaded.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Return when the first load is done, or after `seconds`."""
+        self._loaded.wait(seconds)
+
+    def refresh(self) -> bool:
+        """Load what changed, or is due to be tried again; return whether there was anything."""
+        stamp, news = tuple(_stamps(self._watched())), self._news()
+        if stamp == self._stamp and time.monotonic() < self._again:
+            if news:
+                self._take(news)
+            return bool(news)
+        if stamp != self._stamp:
+            self._pause_s = POLL_S
+        self._stamp, self._again = stamp, math.inf
+        stood = _parts(self.served)
+        self.served = self._load()
+        self._pause_s = POLL_S if self._again == math.inf else _longer(self._pause_s)
+        if _parts(self.served) != stood:
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()  # what is loaded stays: no collection need look at it again
+        self._loaded.set()
+        return True
+
+    def follow(self, stop: threading.Event) -> None:
+        """Load, then refresh until `stop` is set."""
+        while True:
+            wait_s = POLL_S
+            try:
+                self.refresh()
+            except Exception:  # the thread must outlive whatever a file holds; requests go on
+                self._failed("all there is")
+                wait_s, self._pause_s = self._pause_s, _longer(self._pause_s)
+            if stop.wait(wait_s):
+                return
+
+    def _news(self) -> Told:
+        """Return what was said of products since the last call, as far as it can be read."""
+        if self._changes is None:
+            return Told()
+        try:
+            if self._changes.sequence() == self._told.sequence:
+                return Told()
+            news = self._changes.since(self._told.sequence)
+        except sqlite3.Error as error:
+            logger.warning("product changes: %s", error)
+            return Told()
+        self._told = self._told.then(news)
+        return news
+
+    def _take(self, news: Told) -> None:
+        """Serve `news`: prices and availability at once, texts and new products when bound."""
+        served, standing = self.served, self.served.catalogue
+        if standing is None:
+            return
+        self.served = replace(served, catalogue=restocked(standing, news))
+        if not holds(standing, news):
+            state = replace(
+                self.served, catalogue=self._catalogue(), refused=served.refused - {"products"}
+            )
+            self.served = self._versions.recommending(
+                state,
+                standing=self.served,
+                champions=[] if served.champion is None else [served.champion],
+                variants=served.rankers,
+            )
+
+    def _watched(self) -> Iterator[Path]:
+        yield self._ws.bundles / "current.json"
+        yield self._ws.online / "current.json"
+        if self._stores is not None:
+            yield self._stores.online / "current.json"
+            yield from sorted(self._stores.experiments.glob("*/state.json"))
+
+    def _load(self) -> Served:
+        standing, bundles, stores = self.served, self._ws.bundles, self._stores
+        file, last = bundles / "current.json", bundles / ANSWERED
+        self._named = current = self._part(file, lambda: _read(file), self._named)
+        answered: Mapping[str, str] = self._part(last, lambda: _read(last), {})
+        experiments = standing.experiments
+        if stores is not None:
+            experiments = self._part(
+                stores.experiments, lambda: tuple(running(stores)), experiments
+            )
+        state = Served(
+            catalogue=self._part(self._ws.online, self._catalogue, standing.catalogue),
+            experiments=experiments,
+            store=self._store(),
+        )
+        variants = {v.model for e in experiments for v in e.variants.values()}
+        state = self._versions.recommending(
+            state,
+            standing=standing,
+            champions=_in_order("recommender", current, standing, answered),
+            variants=variants,
+        )
+        state = self._versions.predicting(
+            state, standing=standing, champions=_in_order("churn", current, standing, answered)
+        )
+        self._versions.keep(state)
+        if state.refused or not variants <= state.rankers.keys():
+            self._try_again()
+        if not state.refused and current != answered and state.catalogue is not None:
+            with suppress(OSError):  # a Bento that cannot be written is never promoted to either
+                write_json(bundles / ANSWERED, current)
+        return state
+
+    def _part(self, what: object, load: Callable[[], T], standing: T) -> T:
+        """Return what `load` gives; where it raises, what is `standing`, to be tried again."""
+        try:
+            return load()
+        except Exception:  # one broken part must not stop the others from answering
+            self._failed(what)
+            return standing
+
+    def _failed(self, what: object) -> None:
+        """Tell that `what` cannot be loaded now; it is tried again."""
+        self._try_again()
+        metrics.LOAD_FAILED.set_to_current_time()
+        logger.exception("cannot load %s, again in %s s", what, self._pause_s)
+
+    def _try_again(self) -> None:
+        self._again = time.monotonic() + self._pause_s
+
+    def _catalogue(self) -> Catalogue | None:
+        if not (self._ws.online / "current.json").exists():
+            return None
+        from features.online.client import online_products
+
+        as_of, rows = online_products(self._ws)
+        return catalogue_of(rows, as_of, told=self._told, standing=self.served.catalogue)
+
+    def _store(self) -> OnlineStore | None:
+        if self._stores is None or not (self._stores.online / "current.json").exists():
+            return None
+        from features.online.client import FeatureClient
+
+        stores, client = self._stores, self.served.store
+        if client is None:
+            client = self._part(stores.feast, lambda: FeatureClient(stores), None)
+        try:
+            if client is not None:  # the first read imports every store Feast knows
+                client.online_customer("warm-up")
+        except Exception:  # each request tries again; what needs no store is answered
+            metrics.LOAD_FAILED.set_to_current_time()
+            logger.exception("cannot read the online store in %s", stores.feast)
+        return client
+
+
+def _parts(served: Served) -> list[int]:
+    """Return which large objects are `served`."""
+    products = None if served.catalogue is None else served.catalogue.products
+    return [id(products), id(served.churn), *map(id, served.rankers.values())]
+
+
+def _longer(pause_s: float) -> float:
+    return min(LONGEST_PAUSE_S, 2 * pause_s)
+
+
+def _in_order(
+    name: str, current: Mapping[str, str], standing: Served, answered: Mapping[str, str]
+) -> list[str]:
+    """Return the versions of model `name` to try: promoted, answering now, answering last.
+
+    None where none is promoted.
+    """
+    if name not in current:
+        return []
+    found = (current[name], standing.answering.get(name), answered.get(name))
+    return list(dict.fromkeys(one.replace("/", "@") for one in found if one))
+
+
+def _read(path: Path) -> Mapping[str, str]:
+    """Return the versions that `path` names by model; none where it is not there."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except FileNotFoundError:
+        return {}
+
+
+def _stamps(paths: Iterator[Path]) -> Iterator[tuple[str, int, int]]:
+    """Yield what tells one content of a file from the next: they are replaced, never changed."""
+    for path in paths:
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            continue
+        yield str(path), found.st_mtime_ns, found.st_ino

@@ -1,0 +1,1 @@
+"""What answers at one moment: models, catalogue, customers."""

@@ -1,0 +1,1 @@
+"""Durable writes: group commit, idempotency."""

@@ -1,0 +1,85 @@
+"""What an experiment says over HTTP: the analysis, of a process of its own."""
+
+import asyncio
+import json
+
+import psutil
+import pytest
+
+from experiments.readout import read_out
+from experiments.report import as_json
+from features.workspace import Workspace
+from serving.handlers import experiment_process
+from serving.handlers.experiments import Experiments
+from serving.problems import Problem
+from tests.experiments.test_definition import NOON
+from tests.experiments.test_readout import DAY, shop, trade
+from tests.serving.conftest import serving
+
+__all__ = ["shop"]  # the fixture: `spring` compares versions 2 (old) and 3 (new)
+
+
+def test_results_are_the_analysis(shop: Workspace) -> None:
+    trade(shop, old=120, new=120)
+    shop.advance(NOON + 8 * DAY)
+    expected = as_json(read_out(shop, "spring"))
+    with serving(REGULARS_HOME=str(shop.home)) as client:
+        answer = client.get("/v1/experiments/spring/results")
+        assert client.get("/v1/experiments/summer/results").status_code == 404
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert (found["key"], found["status"], found["units"]) == (
+        "spring",
+        "running",
+        {"new": 120, "old": 120},
+    )
+    assert found["sample_ratio"] == expected["sample_ratio"]
+    effect = found["effects"][0]
+    assert effect["effect_size"] == pytest.approx(1 / 6)
+    low, high = expected["effects"][0]["effect_size_always"]
+    assert effect["effect_size_always"] == {"low": low, "high": high}
+    assert found["means"] == expected["means"]
+    assert found["as_of"] == "2011-12-17T12:00:00Z"
+
+
+def test_a_broken_sample_ratio_withholds_the_effects(shop: Workspace) -> None:
+    trade(shop, old=300, new=200)
+    shop.advance(NOON + 8 * DAY)
+    found = asyncio.run(Experiments(shop).results(request_id="r", key="spring"))
+    assert (found.sample_ratio.ok, found.effects) == (False, [])
+
+
+def test_an_analysis_is_shared_and_given_again_for_a_moment(shop: Workspace) -> None:
+    made = shop.experiments / "spring" / "analysis.json"
+
+    async def ask() -> list[bool]:
+        hasty, desk = Experiments(shop, patience_s=0), Experiments(shop)
+        with pytest.raises(Problem, match="ask again") as refused:
+            await hasty.results(request_id="r", key="spring")
+        assert refused.value.status == 503
+        await asyncio.gather(*(desk.results(request_id="r", key="spring") for _ in range(3)))
+        stood = [made.exists()]
+        made.unlink()
+        await desk.results(request_id="r", key="spring")
+        stood.append(made.exists())
+        return stood
+
+    assert asyncio.run(ask()) == [True, False]
+
+
+def test_a_command_that_takes_too_long_is_killed() -> None:
+    before = psutil.Process().children()
+    with pytest.raises(experiment_process.CommandFailed, match="took more than"):
+        asyncio.run(experiment_process.run("status", limit_s=0.05))
+    assert psutil.Process().children() == before
+
+
+def test_what_a_command_says_is_passed_on(shop: Workspace) -> None:
+    with pytest.raises(
+        experiment_process.CommandFailed, match=r"^no experiment 'summer' was started"
+    ):
+        asyncio.run(experiment_process.run("analyze", "summer", "--json", "--home", str(shop.home)))
+    printed = asyncio.run(
+        experiment_process.run("analyze", "spring", "--json", "--home", str(shop.home))
+    )
+    assert json.loads(printed)["waiting"] == 0

@@ -1,0 +1,122 @@
+"""Churn predictions with their reasons."""
+
+import asyncio
+import json
+import time
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from starlette.testclient import TestClient
+
+from features.online.client import FeatureClient
+from features.workspace import Workspace, write_json
+from serving.backend import Backend, Places
+from serving.schemas.predictions import ChurnRequest
+from tests.serving.conftest import NOW, TYPICAL, churn_model, serving
+from tests.serving.handlers.test_predictions import CUSTOMERS, offline
+from training.customers.reasons import FEATURES, SHOWN, explain, typical_row
+from training.data.inputs import encode_rows
+
+
+def explained(client: TestClient, *customer_ids: str) -> dict[str, Any]:
+    body = {"customer_ids": customer_ids, "explain": True}
+    answer = client.post("/v1/predictions/churn", json=body)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_reasons_are_those_computed_offline(ws: Workspace, client: TestClient) -> None:
+    queries, catalogue = offline(ws)
+    entities = pd.DataFrame({"customer_id": CUSTOMERS, "event_timestamp": NOW})
+    rows = FeatureClient(ws).customers(entities)
+    told = explain(churn_model(), rows, queries, at=NOW, typical=TYPICAL)
+    found = explained(client, *CUSTOMERS)
+    for prediction, reasons in zip(found["predictions"], told, strict=True):
+        given = prediction["reasons"]
+        assert [r["feature"] for r in given] == [r.feature for r in reasons]
+        assert [r["value"] for r in given] == [r.value for r in reasons]
+        np.testing.assert_allclose(
+            [r["impact"] for r in given], [r.impact for r in reasons], atol=1e-6
+        )
+    queries = encode_rows([typical_row(TYPICAL, NOW)], [""], catalogue, NOW)
+    (middle,) = churn_model().predict(queries)
+    assert found["typical_value"] == pytest.approx(float(middle), abs=1e-6)
+
+
+def test_reasons_are_few_in_plain_units_and_add_up(client: TestClient) -> None:
+    found = explained(client, "anna")
+    (prediction,) = found["predictions"]
+    reasons = prediction["reasons"]
+    assert 0 < len(reasons) <= SHOWN
+    assert {r["feature"] for r in reasons} <= set(FEATURES)
+    values = {r["feature"]: r["value"] for r in reasons}
+    known = {
+        "days_since_last_order": 3,
+        "days_since_first_order": 10,
+        "orders_365d": 2,
+        "orders_90d_last_year": 0,
+        "spend_365d": 6,
+        "products_365d": 2,
+        "returns_365d": 0,
+    }
+    assert values == {name: known[name] for name in values}
+    sizes = [abs(r["impact"]) for r in reasons]
+    assert sizes == sorted(sizes, reverse=True)
+    rest = prediction["value"] - found["typical_value"] - sum(r["impact"] for r in reasons)
+    assert abs(rest) <= (len(FEATURES) - len(reasons)) * sizes[-1] + 1e-6
+
+
+def test_who_is_not_predicted_has_no_reasons(client: TestClient) -> None:
+    found = explained(client, "nobody", "anna", "fee/only")
+    assert ["reasons" in p for p in found["predictions"]] == [False, True, False]
+    nobody = explained(client, "nobody")
+    assert nobody["typical_value"] == found["typical_value"]
+
+
+def test_only_who_asks_is_told(client: TestClient) -> None:
+    answer = client.post("/v1/predictions/churn", json={"customer_ids": ["anna"]}).json()
+    assert "typical_value" not in answer
+    assert "reasons" not in answer["predictions"][0]
+    bad = client.post("/v1/predictions/churn", json={"customer_ids": ["a"], "explain": "yes"})
+    assert bad.json()["errors"][0]["pointer"] == "/explain"
+
+
+def test_a_version_without_a_typical_customer_gives_no_reasons(ws: Workspace) -> None:
+    file = ws.bundles / "churn" / "1" / "bundle.json"
+    manifest = json.loads(file.read_text())
+    del manifest["typical"]
+    write_json(file, manifest)
+    with serving(REGULARS_HOME=str(ws.home)) as client:
+        found = explained(client, "anna")
+    assert found["predictions"][0]["value"] is not None
+    assert "reasons" not in found["predictions"][0]
+    assert "typical_value" not in found
+
+
+def test_others_get_their_turn_while_a_thousand_are_explained(ws: Workspace) -> None:
+    queries, _ = offline(ws)
+    entities = pd.DataFrame({"customer_id": CUSTOMERS * 250, "event_timestamp": NOW})
+    rows, many = FeatureClient(ws).customers(entities), queries[np.arange(1000) % 4]
+    started = time.perf_counter()
+    explain(churn_model(), rows, many, at=NOW, typical=TYPICAL)
+    alone = time.perf_counter() - started
+    backend = Backend(Places.of({"REGULARS_HOME": str(ws.home)}))
+    with closing(backend):
+        backend.models.refresh()
+        assert asyncio.run(_longest_wait(backend)) < alone / 2
+
+
+async def _longest_wait(backend: Backend) -> float:
+    """Return for how many seconds nobody else had a turn."""
+    request = ChurnRequest(customer_ids=CUSTOMERS * 250, explain=True)
+    call = asyncio.create_task(backend.predictions.churn(request, request_id="r"))
+    longest, last = 0.0, time.perf_counter()
+    while not call.done():
+        await asyncio.sleep(0)
+        longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
+    assert all(p.reasons for p in (await call).predictions)
+    return longest

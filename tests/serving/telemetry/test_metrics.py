@@ -1,0 +1,153 @@
+"""What Prometheus reads: what is counted, and what the dashboard and the alerts ask for."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+import serving as package
+from experiments.exposures import DATABASE
+from features.workspace import Workspace
+from tests.serving.access.test_limits import EVENTS, PATH, VIEW
+from tests.serving.conftest import put_champions, serving, until
+from tests.serving.handlers.test_recommendations import start_experiment
+
+FOLDER = Path(str(package.__file__)).parent
+DEPENDENCIES = {"champion", "churn", "online_store", "event_log", "exposure_log", "idempotency"}
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def scrape(client: TestClient) -> Samples:
+    page = client.get("/metrics").text
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+
+
+def value(samples: Samples, name: str, **labels: str) -> float:
+    return samples.get((name, frozenset(labels.items())), 0.0)
+
+
+def up(client: TestClient) -> dict[str, float]:
+    found = scrape(client)
+    return {d: value(found, "regulars_up", dependency=d) for d in DEPENDENCIES}
+
+
+def expressions() -> Iterator[str]:
+    dashboard = json.loads((FOLDER / "grafana.json").read_text())
+    for panel in dashboard["panels"]:
+        yield from (target["expr"] for target in panel["targets"])
+    yield from (v["query"]["query"] for v in dashboard["templating"]["list"] if v["name"] == "job")
+    rules = yaml.safe_load((FOLDER / "alerts.yaml").read_text())
+    yield from (rule["expr"] for group in rules["groups"] for rule in group["rules"])
+
+
+def test_what_dashboard_and_alerts_ask_for_is_there(client: TestClient) -> None:
+    client.post(PATH, json={"customer_id": "anna"})
+    client.post(EVENTS, json={"events": [VIEW]})
+    client.post(PATH, json={"k": 0})
+    until(lambda: all(up(client).values()))
+    found = scrape(client)
+    labels: dict[str, set[str]] = {}
+    for name, pairs in found:
+        labels.setdefault(name, set()).update(label for label, _ in pairs)
+    asked = 0
+    for expression in expressions():
+        for name, conditions in re.findall(r"\b(regulars_\w+)(?:{([^}]*)})?", expression):
+            assert name in labels, expression
+            wanted = set(re.findall(r"(\w+)(?==~|!=|=)", conditions)) - {"job"}
+            assert wanted <= labels[name], expression
+            for grouped in re.findall(r"by \(([^)]*)\)", expression):
+                by = {label.strip() for label in grouped.split(",")} - {"job", "instance"}
+                assert by <= labels[name], expression
+            asked += 1
+    assert asked > 25
+
+
+def test_the_dashboard_can_be_imported() -> None:
+    dashboard = json.loads((FOLDER / "grafana.json").read_text())
+    assert dashboard["templating"]["list"][0]["type"] == "datasource"
+    sources: list[Any] = [p["datasource"] for p in dashboard["panels"]]
+    sources += [t["datasource"] for p in dashboard["panels"] for t in p["targets"]]
+    assert {source["uid"] for source in sources} == {"${datasource}"}
+    places = [tuple(p["gridPos"][side] for side in "xy") for p in dashboard["panels"]]
+    assert len(set(places)) == len(places) == len({p["id"] for p in dashboard["panels"]})
+
+
+def test_answers_count_by_version_variant_and_reason(ws: Workspace) -> None:
+    start_experiment(ws, own=1e-9)
+    with serving(REGULARS_HOME=str(ws.home)) as client:
+        before = scrape(client)
+        client.post(PATH, json={"customer_id": "anna"})
+        client.post("/v1/predictions/churn", json={"customer_ids": ["anna", "ben", "nobody"]})
+        client.post(EVENTS, json={"events": [VIEW, VIEW, VIEW | {"event_id": "x", "colour": 1}]})
+        client.post(PATH, json={"k": 0})
+        after = scrape(client)
+
+    def more(name: str, **labels: str) -> float:
+        return value(after, name, **labels) - value(before, name, **labels)
+
+    answers, churn = "regulars_answers_total", "/v1/predictions/churn"
+    of_anna = {"endpoint": PATH, "model_version": "recommender@2", "fallback_reason": "none"}
+    assert more(answers, **of_anna, variant="test/popular") == 1
+    of_churn = {"endpoint": churn, "model_version": "churn@1", "variant": "none"}
+    assert more(answers, **of_churn, fallback_reason="none") == 2
+    assert more(answers, **of_churn, fallback_reason="unknown_customer") == 1
+    for result in ("accepted", "duplicates", "rejected"):
+        assert more("regulars_events_total", result=result) == 1
+    assert more("regulars_problems_total", endpoint=PATH, code="validation_failed") == 1
+    for status in ("200", "422"):
+        assert more("regulars_requests_total", endpoint=PATH, status=status) == 1
+    assert more("regulars_request_seconds_count", endpoint=PATH) == 2
+
+
+def test_each_dependency_has_its_alarm(ws: Workspace) -> None:
+    with serving(REGULARS_HOME=str(ws.home)) as client:
+        until(lambda: set(up(client).values()) == {1.0})
+        found = scrape(client)
+        assert value(found, "regulars_ready") == value(found, "regulars_workers") == 1
+        assert value(found, "regulars_catalogue_products") == 5
+        assert value(found, "regulars_memory_bytes") > 1e7
+        assert value(found, "regulars_cpu_seconds_total") > 0
+        assert value(found, "regulars_feature_age_seconds", of="products") == 0
+        assert value(found, "regulars_champion_workers", model_version="recommender@1") == 1
+        failed = value(found, "regulars_load_failed_timestamp_seconds")
+        put_champions(ws, recommender="9", churn="9")
+        for part in ("recommender", "churn"):
+            until(lambda part=part: value(scrape(client), "regulars_refused", part=part) == 1)  # type: ignore[misc]
+        assert value(scrape(client), "regulars_load_failed_timestamp_seconds") > failed
+        put_champions(ws)
+        until(lambda: up(client)["champion"] == up(client)["churn"] == 0)
+
+
+@pytest.mark.parametrize("dependency", ["event_log", "exposure_log", "idempotency", "online_store"])
+def test_a_store_that_fails_is_down(ws: Workspace, dependency: str) -> None:
+    if dependency == "exposure_log":
+        (ws.experiments / DATABASE).mkdir(parents=True)
+    if dependency == "online_store":
+        (ws.feast / "online.db").unlink()
+        (ws.feast / "online.db").mkdir()
+    with serving(REGULARS_HOME=str(ws.home)) as client:
+        if dependency in {"event_log", "idempotency"}:
+            file = ws.events_db if dependency == "event_log" else ws.home / "answered.db"
+            file.rename(file.with_suffix(".away"))
+            file.mkdir()
+        until(lambda: up(client) == {name: float(name != dependency) for name in DEPENDENCIES})
+
+
+def test_the_age_of_features_is_told_by_the_shops_clock(ws: Workspace) -> None:
+    content = cast("dict[str, Any]", json.loads((ws.home / "workspace.json").read_text()))
+    later = content | {"clock": "fixed:2024-03-03T00:00:00Z"}
+    (ws.home / "workspace.json").write_text(json.dumps(later))
+    with serving(REGULARS_HOME=str(ws.home)) as client:
+        for of in ("products", "customers"):
+            name = "regulars_feature_age_seconds"
+            until(lambda of=of, name=name: value(scrape(client), name, of=of) == 2 * 86_400)  # type: ignore[misc]
