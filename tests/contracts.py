@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.data.inputs import Products, Queries
 from training.interfaces import Recommender
 from training.run import Run

@@ -14,7 +14,7 @@ from features.tables import write_tables
 from features.times import microseconds
 from features.workspace import Workspace
 from tests.features.shop import stored
-from tests.serving.test_server import server
+from tests.serving.server import server
 from training.bundle import load_bundle
 from training.customers.churn import ChurnConfig
 from training.data.inputs import (

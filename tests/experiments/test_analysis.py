@@ -4,21 +4,8 @@ import pandas as pd
 import pytest
 
 from experiments.analysis import analyze, timeline
-from experiments.definition import Experiment
 from experiments.outcomes import outcomes
-from features.schema import empty
-
-START = pd.Timestamp("2011-11-01T00:00:00Z").as_unit("us")
-AS_OF = START + pd.Timedelta(days=30)
-SPRING = Experiment.model_validate(
-    {
-        "key": "spring",
-        "variants": {"old": {"model": "champion"}, "new": {"model": "recommender@2"}},
-        "control": "old",
-        "window_days": 7,
-        "covariate_days": 30,
-    }
-)
+from tests.experiments.spring_orders import AS_OF, SPRING, START, lines
 
 
 def exposures(*rows: tuple[str | None, str, float], key: str = "spring") -> pd.DataFrame:
@@ -31,28 +18,6 @@ def exposures(*rows: tuple[str | None, str, float], key: str = "spring") -> pd.D
             "unit_id": pd.Series(units, dtype=object),
             "variant": pd.Series(variants, dtype=object),
             "exposed_timestamp": pd.Series(times, dtype="datetime64[us, UTC]"),
-        }
-    )
-
-
-def lines(*rows: tuple[str | None, float, str, float, float]) -> pd.DataFrame:
-    """Rows of (customer, days after the start, line type, quantity, unit price)."""
-    frame = empty("order_lines")
-    if not rows:
-        return frame
-    times = pd.Series([START + pd.Timedelta(days=row[1]) for row in rows]).astype(
-        frame["event_timestamp"].dtype
-    )
-    return pd.DataFrame(
-        {
-            "order_id": [f"o{number}" for number in range(len(rows))],
-            "line_number": 0,
-            "customer_id": pd.Series([row[0] for row in rows], dtype="string[pyarrow]"),
-            "line_type": pd.Series([row[2] for row in rows], dtype="string[pyarrow]"),
-            "quantity": [row[3] for row in rows],
-            "unit_price": [row[4] for row in rows],
-            "event_timestamp": times,
-            "recorded_timestamp": times,
         }
     )
 

@@ -14,8 +14,8 @@ from experiments.definition import Experiment, ExperimentError
 from experiments.lifecycle import kill, ramp, running, states, status, stop
 from experiments.start import start
 from features.workspace import Workspace, write_json
+from tests.experiments.spring import NOON, experiment
 
-NOON = pd.Timestamp("2011-12-09T12:00:00Z")
 EXAMPLES = sorted(Path("configs/experiments").glob("*.yaml"))
 
 
@@ -28,17 +28,6 @@ def shop(tmp_path: Path) -> Workspace:
         (made.bundles / "recommender" / version).mkdir(parents=True)
     write_json(made.bundles / "current.json", {"recommender": "recommender/3"})
     return made
-
-
-def experiment(key: str = "spring", **changes: object) -> Experiment:
-    values: dict[str, object] = {
-        "key": key,
-        "variants": {"old": {"model": "recommender@2"}, "new": {"model": "champion"}},
-        "control": "old",
-        "exposed_share": 0.1,
-        **changes,
-    }
-    return Experiment.model_validate(values)
 
 
 def test_the_champion_is_pinned_at_the_start(shop: Workspace) -> None:

@@ -9,23 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments.exposures import COLUMNS, Exposure, ExposureLog, read
-
-
-def exposure(number: int, **changes: object) -> Exposure:
-    values: dict[str, object] = {
-        "recommendation_id": f"r{number}",
-        "experiment": "spring",
-        "variant": "champion",
-        "unit_id": f"客户/{number}",
-        "model_version": "recommender@3",
-        "scenario": "default",
-        "product_ids": ("b", "a"),
-        "propensities": (1.0, 0.5),
-        "exposed_timestamp": pd.Timestamp("2011-12-09T12:00:00.000001Z"),
-        **changes,
-    }
-    return Exposure(**values)  # type: ignore[arg-type]
+from experiments.exposures import COLUMNS, ExposureLog, read
+from tests.experiments.spring import exposure
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
@@ -77,7 +62,7 @@ WRITER = """
 import os, signal, sys
 from pathlib import Path
 from experiments.exposures import ExposureLog
-from tests.experiments.test_exposures import exposure
+from tests.experiments.spring import exposure
 
 log = ExposureLog(Path(sys.argv[1]))
 for start in range(0, 140, 7):

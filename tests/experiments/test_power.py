@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from experiments.__main__ import app
 from experiments.definition import Experiment, ExperimentError
 from experiments.power import plan, sample_size
-from tests.experiments.test_analysis import AS_OF, SPRING, lines
+from tests.experiments.spring_orders import AS_OF, SPRING, lines
 
 
 @pytest.mark.parametrize("lift", [0.05, 0.2])

@@ -3,10 +3,8 @@
 import json
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -15,52 +13,14 @@ from experiments.definition import ExperimentError
 from experiments.exposures import DATABASE, ExposureLog
 from experiments.lifecycle import stop
 from experiments.readout import decide, read_out
-from experiments.start import start
-from features.logs.events import Event, EventLog, Item
-from features.workspace import Workspace, write_json
-from tests.experiments.test_definition import NOON, experiment
-from tests.experiments.test_exposures import exposure
-
-DAY = pd.Timedelta(days=1)
+from features.workspace import Workspace
+from tests.experiments.spring import DAY, NOON, experiment, exposure, spring_shop, trade
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Workspace:
     """A shop at noon where `spring` compares versions 2 (old) and 3 (new) for a week's window."""
-    made = Workspace.create(tmp_path / "shop", clock="simulated")
-    made.advance(NOON)
-    for version in ("2", "3"):
-        (made.bundles / "recommender" / version).mkdir(parents=True)
-    write_json(made.bundles / "current.json", {"recommender": "recommender/3"})
-    start(made, experiment(window_days=7))
-    return made
-
-
-def trade(ws: Workspace, *, old: int, new: int) -> None:
-    """Expose customers of both variants at noon; every third old and every second new one buys."""
-    sides = [("old", n) for n in range(old)] + [("new", n) for n in range(new)]
-    with ExposureLog(ws.experiments / DATABASE) as log:
-        log.append(
-            [
-                exposure(n, unit_id=f"{side}{n}", variant=side, exposed_timestamp=NOON)
-                for side, n in sides
-            ]
-        )
-    ws.advance(NOON + DAY)
-    orders = [
-        Event(
-            event_id=f"{side}{n}",
-            type="order_completed",
-            customer_id=f"{side}{n}",
-            order_id=f"{side}{n}",
-            event_timestamp=NOON + DAY,
-            items=(Item(product_id="p", quantity=2, unit_price=5 + n % 4),),
-        )
-        for side, n in sides
-        if n % (3 if side == "old" else 2) == 0
-    ]
-    with closing(EventLog(ws.events_db)) as events:
-        events.append(orders, clock=ws.now)
+    return spring_shop(tmp_path / "shop")
 
 
 def test_nothing_counts_before_the_window_is_over(shop: Workspace) -> None:

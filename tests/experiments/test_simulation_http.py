@@ -16,9 +16,9 @@ from features.logs.events import all_order_lines
 from features.online.client import FeatureClient
 from features.simulator import World, WorldConfig
 from features.workspace import Workspace
-from tests.experiments.test_exposures import exposure
-from tests.serving.conftest import put_bundle, put_champions
-from tests.serving.test_server import Server, server
+from tests.experiments.spring import exposure
+from tests.serving.server import Server, server
+from tests.serving.shop import put_bundle, put_champions
 from training.recommenders.baselines import (
     OwnPurchases,
     OwnPurchasesConfig,

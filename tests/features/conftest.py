@@ -7,8 +7,8 @@ import pytest
 
 from features.online.client import FeatureClient
 from features.workspace import Workspace
+from tests.features.random_shop import random_lines
 from tests.features.shop import AS_OF, customers, line, lines, products, workspace
-from tests.features.test_transforms_reference import random_lines
 
 EXTRA = (
     line("x1", "客/1", "p1", "2011-03-15 00:00:00.000001"),

@@ -10,8 +10,8 @@ from ibis.expr.types import Table
 
 from features import snapshots, transforms
 from features.online.client import FeatureClient
+from tests.features.random_shop import random_lines
 from tests.features.shop import customers, line, lines, products, time, workspace
-from tests.features.test_transforms_reference import random_lines
 
 CUT = time("2011-03-07")
 Transform = Callable[[Table, Table], Table]

@@ -10,8 +10,8 @@ import pytest
 from features import snapshots
 from features.tables import read_table, write_tables
 from features.workspace import Workspace, WorkspaceError
+from tests.features.random_shop import random_lines
 from tests.features.shop import customers, line, lines, products, time, workspace
-from tests.features.test_transforms_reference import random_lines
 
 AS_OF = time("2011-03-16")
 FIRST = line("o1", "A", "p", "2011-02-28")

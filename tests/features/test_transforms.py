@@ -8,17 +8,8 @@ import pytest
 
 from features import transforms
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, HISTORY_LENGTH, SALES_COUNTS
+from tests.features.rows import CUT, rows_at
 from tests.features.shop import customers, line, lines, products, time
-
-CUT = "2011-07-01"
-
-
-def rows_at(transform: Any, table: pd.DataFrame, *cuts: str, **more: Any) -> pd.DataFrame:
-    """Return the rows of `transform` at `cuts`, sorted by id and time."""
-    frame = pd.DataFrame({"cut": pd.DatetimeIndex([time(cut) for cut in cuts])})
-    made: pd.DataFrame = transform(ibis.memtable(table), ibis.memtable(frame), **more).to_pandas()
-    key = [made.columns[0], "event_timestamp"]
-    return made.sort_values(key, ignore_index=True)
 
 
 def one(transform: Any, *rows: dict[str, object], cut: str = CUT) -> dict[str, Any]:

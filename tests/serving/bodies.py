@@ -6,8 +6,22 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from tests.serving.api.test_requests import ORDER, VIEW
-
+VIEW: dict[str, Any] = {
+    "event_id": "v1",
+    "type": "product_viewed",
+    "customer_id": "anna",
+    "time": "2024-02-29T12:00:00Z",
+    "product_id": "tea",
+}
+ORDER: dict[str, Any] = {
+    "event_id": "e1",
+    "type": "order_completed",
+    "customer_id": "anna",
+    "time": "2024-02-29T12:00:00+01:00",
+    "order_id": "web/1",
+    "currency": "GBP",
+    "items": [{"product_id": "mug", "quantity": 2, "unit_price": 2.5}],
+}
 Headers = list[tuple[bytes, bytes]]
 VALID: Final[tuple[tuple[str, str, Any], ...]] = (
     (

@@ -1,107 +1,32 @@
-"""A tiny shop with models and an online store, copied for each test, and clients of its API."""
+"""The shops of these tests, made once and copied for each test, and clients of their API."""
 
 import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
 from features.ingest import ingest
 from features.online.client import FeatureClient
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, RetailDataset, empty
-from features.workspace import Workspace, write_json
-from serving.api.app import create_app
-from serving.backend import Backend, Places
+from features.schema import RetailDataset
+from features.workspace import Workspace
 from tests.serving import real_shop
-from training.bundle import Manifest, Name, write_bundle
-from training.customers.baselines import LogisticRegression
-from training.interfaces import Predictor, Recommender
+from tests.serving.shop import (
+    NOW,
+    OWN_PURCHASES,
+    churn_model,
+    order_lines,
+    put_bundle,
+    put_champions,
+    serving,
+)
+from tests.serving.stocked import stock
 from training.recommenders.baselines import (
     OwnPurchases,
-    OwnPurchasesConfig,
     Popularity,
     PopularityConfig,
 )
-
-NOW = pd.Timestamp("2024-03-01T00:00:00Z").as_unit("us")
-DAY = pd.Timedelta(days=1)
-CHURN_RATE = 0.375
-LOCAL = "http://127.0.0.1"
-"""As the service sees a request from its own machine."""
-OWN_PURCHASES = OwnPurchasesConfig(half_life_days=200, popularity_weight=0.1)
-TYPICAL = dict.fromkeys(ACTIVITY_COUNTS, 1.0) | dict.fromkeys(ACTIVITY_TIMES, 5.0)
-Serve = Callable[..., AbstractContextManager[TestClient]]
-# Customer (None: a guest), days ago, product, quantity, type. Buyers of 28 days: tea 3, cup 2,
-# mug 1, pot 1, 茶/1 0.
-LINES = (
-    ("anna", 3, "tea", 1, "sale"),
-    ("anna", 10, "pot", 2, "sale"),
-    ("ben", 5, "tea", 1, "sale"),
-    ("ben", 5, "cup", 1, "sale"),
-    ("cleo", 7, "tea", 1, "sale"),
-    ("cleo", 7, "cup", 3, "sale"),
-    ("cleo", 8, "mug", 1, "sale"),
-    ("dan", 40, "茶/1", 1, "sale"),
-    ("fee/only", 4, None, 1, "fee"),
-    (None, 2, "mug", 5, "sale"),
-)
-
-
-def order_lines() -> pd.DataFrame:
-    """Return LINES as canonical order lines, an order a line."""
-    customers, days, products, quantities, types = zip(*LINES, strict=True)
-    times = [NOW - day * DAY for day in days]
-    frame = pd.DataFrame(
-        {
-            "order_id": [f"o{number}" for number in range(len(LINES))],
-            "line_number": 1,
-            "customer_id": customers,
-            "product_id": products,
-            "parent_product_id": None,
-            "line_type": types,
-            "quantity": quantities,
-            "unit_price": 2.0,
-            "channel": None,
-            "store_id": None,
-            "event_timestamp": times,
-            "recorded_timestamp": times,
-        }
-    )
-    return frame.astype(empty("order_lines").dtypes)
-
-
-def put_bundle(ws: Workspace, name: Name, version: str, model: Recommender | Predictor) -> None:
-    """Write `model` as an exported version."""
-    manifest = Manifest(
-        name=name,
-        model=model.name,
-        version=version,
-        feature_service=f"{name}_v1",
-        as_of=NOW.to_pydatetime(),
-        data_digest="0" * 16,
-        git_commit="0" * 40,
-        config={},
-        seed=0,
-        metrics={"churn_rate": CHURN_RATE} if name == "churn" else {},
-        typical=TYPICAL if name == "churn" else {},
-    )
-    write_bundle(ws.bundles / name / version, model, manifest)
-
-
-def put_champions(ws: Workspace, **versions: str) -> None:
-    """Let serving answer with these versions."""
-    write_json(ws.bundles / "current.json", {name: f"{name}/{v}" for name, v in versions.items()})
-
-
-def churn_model() -> LogisticRegression:
-    """Return a model whose probability depends on every input."""
-    inputs = len(LogisticRegression.inputs)
-    return LogisticRegression(np.linspace(-0.1, 0.1, inputs + 1), horizon_days=90)
 
 
 @pytest.fixture(scope="session")
@@ -124,6 +49,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop with texts and prices (tests.serving.stocked)."""
+    return stock(tmp_path_factory.mktemp("stocked") / "shop")
+
+
+@pytest.fixture(scope="session")
 def simulated_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A simulated workspace with fitted models (tests.serving.real_shop)."""
     return real_shop.make(tmp_path_factory.mktemp("simulated") / "shop").home
@@ -133,31 +64,6 @@ def simulated_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ws(shop: Path, tmp_path: Path) -> Workspace:
     """The shop, for this test alone."""
     return Workspace.open(Path(shutil.copytree(shop, tmp_path / "shop")))
-
-
-@contextmanager
-def serving(**environment: str) -> Iterator[TestClient]:
-    """Run the application in this process, as the environment says; wait until it is ready."""
-    with serving_at(Places.of(environment)) as client:
-        yield client
-
-
-@contextmanager
-def serving_at(places: Places, url: str = LOCAL) -> Iterator[TestClient]:
-    """Run the application of `places`, asked under `url`; wait until it is ready."""
-    app = create_app(lambda: Backend(places))
-    with TestClient(app, url, raise_server_exceptions=False) as client:
-        until(lambda: client.get("/readyz").status_code == 200)
-        yield client
-
-
-def until(true: Callable[[], bool], *, seconds: float = 60) -> None:
-    """Wait until `true()` is; fail after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not true after {seconds} s")
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ from serving.backend import Backend, Places
 from serving.models.trial import Refused, Trial
 from serving.models.watcher import ANSWERED
 from serving.state.served import Served
-from tests.serving.answers.test_items import PRODUCTS
-from tests.serving.conftest import churn_model, put_bundle, put_champions, serving, until
-from tests.serving.handlers.test_recommendations import ask, products
-from tests.serving.telemetry.test_metrics import scrape, up, value
+from tests.serving.metrics import scrape, up, value
+from tests.serving.requests import ask, products
+from tests.serving.shop import churn_model, put_bundle, put_champions, serving, until
+from tests.serving.stocked import PRODUCTS
 from training.customers.baselines import LogisticRegression
 from training.data.inputs import FloatArray
 from training.data.vocabulary import Vocabulary

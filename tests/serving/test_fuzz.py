@@ -22,7 +22,7 @@ from serving.api.endpoints import ENDPOINTS
 from serving.problems import CODES
 from serving.schemas.base import ProblemDetails
 from tests.serving.bodies import Headers, request
-from tests.serving.conftest import serving
+from tests.serving.shop import serving
 
 BODIES: Final = 12_000
 STATUSES: Final = {200, 202, 400, 404, 405, 422}

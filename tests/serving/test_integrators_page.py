@@ -20,8 +20,8 @@ from serving.access import keys
 from serving.api.endpoints import ENDPOINTS
 from serving.problems import CODES
 from serving.schemas.base import FallbackReason
-from tests.serving.conftest import OWN_PURCHASES, churn_model, put_bundle, put_champions
-from tests.serving.test_server import server
+from tests.serving.server import server
+from tests.serving.shop import OWN_PURCHASES, churn_model, put_bundle, put_champions
 from training.recommenders.baselines import OwnPurchases
 
 pytestmark = pytest.mark.slow  # a server, and a process a block

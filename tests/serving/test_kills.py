@@ -22,13 +22,12 @@ from features import snapshots
 from features.customer_row import ONLINE_VALUE, unpack
 from features.online.client import FeatureClient
 from features.workspace import Workspace
-from tests.serving.conftest import until
 from tests.serving.ledger import Ledger, check_absorbed, check_kept, check_whole
+from tests.serving.metrics import number
 from tests.serving.real_shop import town
-from tests.serving.test_operations import number
-from tests.serving.test_server import Server, free_port, server
-from tests.serving.test_soak import connections, features
-from tests.serving.traffic import visiting
+from tests.serving.server import Server, free_port, server
+from tests.serving.shop import until
+from tests.serving.traffic import connections, features, visiting
 
 KILLS: Final = int(os.environ.get("REGULARS_KILLS", "3"))
 LONGEST_S: Final = 60.0

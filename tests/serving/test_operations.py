@@ -6,18 +6,16 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from serving.access import keys
-from tests.serving.access.test_limits import PATH, posted
-from tests.serving.conftest import until
-from tests.serving.test_server import Server, started
+from tests.serving.metrics import number
+from tests.serving.requests import PATH, posted
+from tests.serving.server import Server, started
+from tests.serving.shop import until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 pytestmark = pytest.mark.slow
@@ -46,16 +44,6 @@ def asked(running: Server, text: str, **body: object) -> int:
     """Return the status of a request on a connection of its own, which any worker may take."""
     headers = {"Authorization": f"Bearer {text}", "Connection": "close"}
     return running.http.post(PATH, json=body, headers=headers).status_code
-
-
-def number(running: Server, name: str, **labels: str) -> float:
-    with suppress(httpx.TransportError):
-        page = running.http.get("/metrics").text
-        for family in text_string_to_metric_families(page):
-            for sample in family.samples:
-                if sample.name == name and sample.labels == labels:
-                    return sample.value
-    return -1
 
 
 def by_all(true: Callable[[], bool]) -> Callable[[], bool]:

@@ -15,18 +15,10 @@ from starlette.testclient import TestClient
 from features.online.client import FeatureClient
 from features.workspace import Workspace, write_json
 from serving.models.watcher import ANSWERED
-from tests.serving.access.test_limits import VIEW
-from tests.serving.conftest import (
-    DAY,
-    NOW,
-    churn_model,
-    put_bundle,
-    put_champions,
-    serving,
-    until,
-)
-from tests.serving.handlers.test_recommendations import ask, start_experiment
-from tests.serving.telemetry.test_metrics import DEPENDENCIES, scrape, up, value
+from tests.serving.faults import FAILED, GARBAGE
+from tests.serving.metrics import DEPENDENCIES, scrape, up, value
+from tests.serving.requests import VIEW, ask, start_experiment
+from tests.serving.shop import DAY, NOW, churn_model, put_bundle, put_champions, serving, until
 from training.customers.baselines import LogisticRegression
 from training.recommenders.baselines import Popularity, PopularityConfig
 
@@ -41,8 +33,6 @@ ASKED: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
 WELL: Final[dict[str, Told]] = {name: (202 if name == "event" else 200, None) for name in ASKED}
 NO_STORE, REFUSED = (200, "store_unavailable"), (503, "store_unavailable")
 NO_MODEL = (200, "model_unavailable")
-FAILED: Final = "regulars_load_failed_timestamp_seconds"
-GARBAGE: Final = b"\0 neither SQLite, JSON nor Parquet " * 50
 
 
 @dataclass(frozen=True, kw_only=True)

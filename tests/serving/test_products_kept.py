@@ -1,6 +1,7 @@
 """What was said of products stays: after restarts, snapshots, kill -9; every process heeds it."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -20,13 +21,16 @@ from features.schema import RetailDataset, empty
 from features.workspace import Workspace
 from serving.backend import Backend, Places
 from serving.commands.package import copy_workspace
-from tests.serving.answers.test_items import stocked
-from tests.serving.conftest import DAY, NOW, serving, until
-from tests.serving.handlers.test_products import PATH, SOON_S, put, soon, ws
-from tests.serving.handlers.test_recommendations import ask, products
-from tests.serving.test_server import server
+from tests.serving.product_calls import PATH, SOON_S, put, soon
+from tests.serving.requests import ask, products
+from tests.serving.server import server
+from tests.serving.shop import DAY, NOW, serving, until
 
-__all__ = ["stocked", "ws"]
+
+@pytest.fixture
+def ws(stocked: Path, tmp_path: Path) -> Workspace:
+    """The stocked shop, for this test alone."""
+    return Workspace.open(Path(shutil.copytree(stocked, tmp_path / "shop")))
 
 
 def test_changes_survive_a_restart(ws: Workspace) -> None:

@@ -8,8 +8,6 @@ import os
 import shutil
 import signal
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,13 +21,13 @@ import psutil
 import pytest
 
 from features.workspace import Workspace, write_json
-from tests.serving.conftest import until
+from tests.serving.faults import FAILED, GARBAGE
 from tests.serving.ledger import Ledger, check_absorbed, check_kept
+from tests.serving.metrics import number
 from tests.serving.real_shop import TOWERS, town
-from tests.serving.test_operations import number
-from tests.serving.test_outages import FAILED, GARBAGE
-from tests.serving.test_server import Server, server
-from tests.serving.traffic import visiting
+from tests.serving.server import Server, server
+from tests.serving.shop import until
+from tests.serving.traffic import connections, features, visiting
 from training.registry import versions
 
 MINUTES: Final = float(os.environ.get("REGULARS_SOAK_MINUTES", "2"))
@@ -154,17 +152,6 @@ class Round:
 
     def _number(self, name: str, **labels: str) -> float:
         return number(self.running, name, **labels)
-
-
-def connections(pid: int) -> int:
-    """Return how many clients the process `pid` holds."""
-    held = psutil.Process(pid).net_connections("tcp4")
-    return sum(connection.status == psutil.CONN_ESTABLISHED for connection in held)
-
-
-def features(ws: Workspace, *words: str) -> None:
-    command = [sys.executable, "-m", "features", *words, "--home", str(ws.home)]
-    subprocess.run(command, check=True, capture_output=True)
 
 
 @pytest.mark.slow

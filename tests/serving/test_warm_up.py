@@ -12,8 +12,8 @@ from features.online.client import FeatureClient
 from features.simulator import World, WorldConfig
 from features.tables import write_tables
 from features.workspace import Workspace
-from tests.serving.conftest import churn_model, put_bundle, put_champions, serving
-from tests.training.recommenders.two_stage.test_model import CONFIG
+from tests.serving.shop import churn_model, put_bundle, put_champions, serving
+from tests.training.tiny import TWO_STAGE
 from training.data.training_data import TrainingData
 from training.recommenders.two_stage.model import TwoStage
 from training.run import Run
@@ -32,7 +32,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     client = FeatureClient(ws)
     client.materialize(end)
     data = TrainingData(ws, client, as_of=end)
-    put_bundle(ws, "recommender", "1", TwoStage.fit(data, config=CONFIG, seed=1, run=Run()))
+    put_bundle(ws, "recommender", "1", TwoStage.fit(data, config=TWO_STAGE, seed=1, run=Run()))
     put_bundle(ws, "churn", "1", churn_model())
     put_champions(ws, recommender="1", churn="1")
     return ws.home

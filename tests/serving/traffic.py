@@ -1,6 +1,8 @@
 """Visitors of a running service: a seeded mix of all it answers, each answer held to its rules."""
 
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +12,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import httpx
+import psutil
 
+from features.workspace import Workspace
 from serving.api.calls import LARGEST_BODY
 from serving.schemas.events import EventsAnswer
 from serving.schemas.predictions import CustomerCard, PredictionAnswer
@@ -281,3 +285,14 @@ def visiting(
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def connections(pid: int) -> int:
+    """Return how many clients the process `pid` holds."""
+    held = psutil.Process(pid).net_connections("tcp4")
+    return sum(connection.status == psutil.CONN_ESTABLISHED for connection in held)
+
+
+def features(ws: Workspace, *words: str) -> None:
+    command = [sys.executable, "-m", "features", *words, "--home", str(ws.home)]
+    subprocess.run(command, check=True, capture_output=True)

@@ -1,8 +1,5 @@
 """One small simulated shop, built once, that the tests of training share."""
 
-from dataclasses import dataclass
-
-import pandas as pd
 import pytest
 
 from features import snapshots
@@ -10,20 +7,8 @@ from features.online.client import FeatureClient
 from features.simulator import World, WorldConfig
 from features.tables import write_tables
 from features.workspace import Workspace
+from tests.training.shop import DAYS, Shop
 from training.data.training_data import TrainingData
-
-DAYS = pd.Timedelta(days=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shop:
-    """A workspace whose snapshots stand, and what was known 28 days before its end and there."""
-
-    ws: Workspace
-    client: FeatureClient
-    past: TrainingData
-    full: TrainingData
-    tables: dict[str, pd.DataFrame]
 
 
 @pytest.fixture(scope="session")

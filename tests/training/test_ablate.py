@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from configs.loader import ConfigError
 from features.workspace import Workspace
 from tests.contracts import RUN
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.__main__ import app
 from training.ablate import FILE, PARTS, WHOLE, Ablation, ablate, grid
 from training.evaluation.recommender_judge import recommender_judge

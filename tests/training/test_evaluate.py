@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from configs.code import code_digest
-from tests.training.conftest import DAYS, Shop
+from tests.training.shop import DAYS, Shop
 from training.evaluate import evaluate
 from training.evaluation.recommender_judge import recommender_judge
 from training.evaluation.results import Evaluation

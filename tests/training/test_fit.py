@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from features.workspace import Workspace
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.customers.baselines import RecencyConfig
 from training.customers.churn import ChurnConfig
 from training.customers.reasons import typical_customer

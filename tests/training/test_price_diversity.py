@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.__main__ import app
 from training.evaluation.job import prepare
 from training.evaluation.kept_lists import answer

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from configs.loader import ConfigError
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.__main__ import app
 from training.customers.baselines import Recency
 from training.customers.churn_labels import ACTIVE_DAYS

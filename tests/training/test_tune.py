@@ -16,7 +16,7 @@ from configs.loader import load_config
 from features.workspace import Workspace
 from tests.features.shop import line, lines, workspace
 from tests.features.shop import time as moment
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.customers.churn import ChurnConfig
 from training.errors import NotEnoughData
 from training.fit import fit

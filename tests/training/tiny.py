@@ -1,11 +1,17 @@
 """Catalogues and queries written by hand."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 
 from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from training.data.inputs import FloatArray, Products, Queries
+from training.recommenders.two_stage.model import TwoStageConfig
+from training.recommenders.two_stage.network_ranker import NetworkConfig
+from training.recommenders.two_stage.tree_ranker import TreesConfig
+from training.recommenders.two_tower.model import TwoTowerConfig
 
 AT = np.datetime64("2011-01-01", "us")
 
@@ -48,3 +54,22 @@ def queries(*histories: Sequence[tuple[int, float]]) -> Queries:
         history_days=days,
         history_values=(history >= 0).astype(np.float32),
     )
+
+
+TWO_STAGE = TwoStageConfig(
+    two_tower=TwoTowerConfig(epochs=2, embedding_dim=8, hidden=16, batch_size=64, lr=0.02),
+    windows=2,
+    per_source=10,
+    network=NetworkConfig(epochs=2, hidden=16),
+    trees=TreesConfig(trees=20, leaves=7, leaf_candidates=20),
+)
+
+
+def fractions(*rows: str) -> npt.NDArray[np.float32]:
+    """Return the numbers of e.g. "1/2 0 3"."""
+    return floats([[float(Fraction(word)) for word in row.split()] for row in rows])
+
+
+def catalogue(*buyers: float) -> Products:
+    """Return products p0, p1, ... of which so many were bought in the last 28 days."""
+    return products(len(buyers), log_buyers_28d=np.log1p(buyers).tolist())

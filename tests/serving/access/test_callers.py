@@ -21,7 +21,7 @@ from serving.access.callers import Access
 from serving.access.keys import KeysError, Scope
 from serving.api.endpoints import ENDPOINTS, Endpoint
 from serving.backend import Places
-from tests.serving.conftest import LOCAL, serving, serving_at, until
+from tests.serving.shop import LOCAL, serving, serving_at, until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PATH = "/v1/recommendations"

@@ -1,16 +1,12 @@
 """What a worker takes on: refusals at once, in time, with a time to come back."""
 
 import json
-import socket
-import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from http import HTTPStatus
-from http.client import HTTPResponse
 from pathlib import Path
 
 import httpx
@@ -23,17 +19,10 @@ from serving.access import keys
 from serving.access.limits import Bucket, Limits
 from serving.api.app import create_app
 from serving.backend import Backend, Places
-from tests.serving.conftest import serving, serving_at, until
+from tests.serving.requests import EVENTS, PATH, VIEW, locked, posted
+from tests.serving.shop import serving, serving_at, until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-PATH, EVENTS = "/v1/recommendations", "/v1/events"
-VIEW = {
-    "event_id": "v",
-    "type": "product_viewed",
-    "customer_id": "anna",
-    "time": "2024-02-29T12:00:00Z",
-    "product_id": "tea",
-}
 
 
 @pytest.fixture
@@ -43,14 +32,6 @@ def home(tmp_path: Path) -> Path:
 
 def places(home: Path, limits: Limits) -> Places:
     return replace(Places.of({"REGULARS_HOME": str(home)}), limits=limits)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[sqlite3.Connection]:
-    """Hold the database's write lock, so that whoever writes waits."""
-    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as holder:
-        holder.execute("BEGIN IMMEDIATE")
-        yield holder
 
 
 def test_more_answers_than_the_bound_are_refused_at_once(home: Path) -> None:
@@ -112,20 +93,6 @@ def listening(home: Path, limits: Limits) -> Iterator[int]:
     finally:
         server.should_exit = True
         thread.join()
-
-
-def posted(port: int, sent: bytes, *headers: str) -> tuple[int, bytes]:
-    """Return the status and the body that are answered when only `sent` of a body comes."""
-    lines = [f"POST {PATH} HTTP/1.1", "Host: 127.0.0.1", "Content-Length: 100", *headers, "", ""]
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=30)) as connection:
-        connection.sendall("\r\n".join(lines).encode() + sent)
-        with HTTPResponse(connection) as answer:
-            answer.begin()
-            said = answer.read()
-            if answer.status == HTTPStatus.REQUEST_TIMEOUT:  # the rest of the body may still come
-                assert answer.headers["connection"] == "close"
-                assert connection.recv(1) == b""
-        return answer.status, said
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(home: Path) -> None:

@@ -11,7 +11,7 @@ from serving.answers.drafts import Draft
 from serving.answers.items import items, policy_of
 from serving.schemas.recommendations import RecommendationRequest
 from serving.state.catalogue import Catalogue
-from tests.serving.conftest import NOW
+from tests.serving.shop import NOW
 from training.data.inputs import Products
 from training.lists.slates import Policy, Shelf
 

@@ -12,25 +12,10 @@ from features.logs.events import EventLog
 from features.workspace import Workspace
 from serving.api.calls import LARGEST_BODY
 from serving.api.endpoints import ENDPOINTS
-from tests.serving.conftest import serving
+from tests.serving.bodies import ORDER, VIEW
+from tests.serving.shop import serving
 
 RECOMMENDATIONS, CHURN, EVENTS = "/v1/recommendations", "/v1/predictions/churn", "/v1/events"
-VIEW: dict[str, Any] = {
-    "event_id": "v1",
-    "type": "product_viewed",
-    "customer_id": "anna",
-    "time": "2024-02-29T12:00:00Z",
-    "product_id": "tea",
-}
-ORDER: dict[str, Any] = {
-    "event_id": "e1",
-    "type": "order_completed",
-    "customer_id": "anna",
-    "time": "2024-02-29T12:00:00+01:00",
-    "order_id": "web/1",
-    "currency": "GBP",
-    "items": [{"product_id": "mug", "quantity": 2, "unit_price": 2.5}],
-}
 PROBLEM = {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"}
 
 

@@ -19,7 +19,7 @@ from serving.client import AsyncClient, Client, ProblemError
 from serving.client.endpoints import Call, Endpoints
 from serving.schemas.events import OrderCompleted, OrderItem
 from serving.schemas.experiments import VariantDefinition
-from tests.serving.test_server import free_port, server
+from tests.serving.server import free_port, server
 
 CALLS = {name: c for name, c in vars(Endpoints).items() if isinstance(c, Call)}
 

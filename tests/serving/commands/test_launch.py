@@ -13,7 +13,7 @@ from serving.access import keys
 from serving.backend import Places
 from serving.commands import launch
 from serving.commands.launch import LaunchError, Options, check, environment
-from tests.serving.test_server import free_port
+from tests.serving.server import free_port
 
 RUNNER = CliRunner()
 

@@ -17,8 +17,8 @@ from features.workspace import Workspace
 from serving.backend import Backend, Places
 from serving.commands.launch import LaunchError
 from serving.commands.package import IMAGE, LOCK, copy_workspace
-from tests.serving.handlers.test_recommendations import start_experiment
-from tests.serving.test_server import started
+from tests.serving.requests import start_experiment
+from tests.serving.server import started
 
 
 def serving(*arguments: str) -> "subprocess.CompletedProcess[str]":

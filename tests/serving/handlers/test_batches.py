@@ -12,9 +12,8 @@ from features.workspace import Workspace
 from serving.answers.drafts import Draft, scored
 from serving.backend import Backend, Places
 from serving.schemas.recommendations import RecommendationParts, RecommendationRequest
-from tests.serving.access.test_limits import locked
-from tests.serving.conftest import serving
-from tests.serving.handlers.test_recommendations import ask, products
+from tests.serving.requests import ask, locked, products
+from tests.serving.shop import serving
 
 PATH = "/v1/recommendations:batch"
 

@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from features.workspace import Workspace
-from tests.serving.conftest import CHURN_RATE, put_champions, serving
+from tests.serving.shop import CHURN_RATE, put_champions, serving
 
 PATH = "/v1/customers:predictions"
 HISTORIC = (

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,11 +13,14 @@ from features.workspace import Workspace
 from serving.handlers import experiment_process
 from serving.handlers.experiments import Experiments
 from serving.problems import Problem
-from tests.experiments.test_definition import NOON
-from tests.experiments.test_readout import DAY, shop, trade
-from tests.serving.conftest import serving
+from tests.experiments.spring import DAY, NOON, spring_shop, trade
+from tests.serving.shop import serving
 
-__all__ = ["shop"]  # the fixture: `spring` compares versions 2 (old) and 3 (new)
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workspace:
+    """A shop at noon where `spring` compares versions 2 (old) and 3 (new) for a week's window."""
+    return spring_shop(tmp_path / "shop")
 
 
 def test_results_are_the_analysis(shop: Workspace) -> None:

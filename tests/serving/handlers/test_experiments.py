@@ -10,7 +10,7 @@ from experiments.lifecycle import status
 from features.workspace import Workspace
 from serving.handlers.experiments import Experiments
 from serving.problems import Problem
-from tests.serving.conftest import put_champions, until
+from tests.serving.shop import put_champions, until
 
 SIDES = {"own": {"model": "recommender@1"}, "popular": {"model": "recommender@2"}}
 BOTH: dict[str, Any] = {"variants": SIDES, "control": "popular"}

@@ -15,8 +15,8 @@ from features.online.client import FeatureClient
 from features.workspace import Workspace, write_json
 from serving.backend import Backend, Places
 from serving.schemas.predictions import ChurnRequest
-from tests.serving.conftest import NOW, TYPICAL, churn_model, serving
-from tests.serving.handlers.test_predictions import CUSTOMERS, offline
+from tests.serving.predictions import CUSTOMERS, offline
+from tests.serving.shop import NOW, TYPICAL, churn_model, serving
 from training.customers.reasons import FEATURES, SHOWN, explain, typical_row
 from training.data.inputs import encode_rows
 

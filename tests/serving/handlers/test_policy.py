@@ -14,8 +14,8 @@ from features.workspace import Workspace
 from serving.answers.items import policy_of
 from serving.backend import Places
 from serving.schemas.recommendations import RecommendationRequest
-from tests.serving.conftest import DAY, NOW, serving
-from tests.serving.handlers.test_recommendations import ask, products, start_experiment
+from tests.serving.requests import ask, products, start_experiment
+from tests.serving.shop import DAY, NOW, serving
 from training.lists.slates import Policy
 
 DRAWN = "{k: 3, explore: 2, pool: 3}"

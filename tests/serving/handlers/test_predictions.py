@@ -3,25 +3,14 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
-from features.online.client import FeatureClient, online_products
 from features.workspace import Workspace
-from tests.serving.conftest import (
-    CHURN_RATE,
-    NOW,
-    OWN_PURCHASES,
-    churn_model,
-    put_champions,
-    serving,
-)
-from training.data.inputs import Queries, encode_products, encode_queries
+from tests.serving.predictions import CUSTOMERS, offline
+from tests.serving.shop import CHURN_RATE, OWN_PURCHASES, churn_model, put_champions, serving
 from training.kernels.top_k import top_k
 from training.recommenders.baselines import OwnPurchases
-
-CUSTOMERS = ["anna", "ben", "cleo", "dan"]
 
 
 def predict(client: TestClient, *customer_ids: str) -> dict[str, Any]:
@@ -29,14 +18,6 @@ def predict(client: TestClient, *customer_ids: str) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return body
-
-
-def offline(ws: Workspace) -> tuple[Queries, Any]:
-    as_of, frame = online_products(ws)
-    assert as_of == NOW
-    catalogue = encode_products(frame, as_of)
-    entities = pd.DataFrame({"customer_id": CUSTOMERS, "event_timestamp": NOW})
-    return encode_queries(FeatureClient(ws).customers(entities), catalogue, NOW), catalogue
 
 
 def test_http_gives_what_is_computed_offline(ws: Workspace, client: TestClient) -> None:

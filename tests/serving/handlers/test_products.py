@@ -12,34 +12,20 @@ from starlette.testclient import TestClient
 from features.logs.product_changes import ProductChanges
 from features.model_inputs import PRODUCT_INPUTS
 from features.workspace import Workspace
-from tests.serving.answers.test_items import PRODUCTS, stocked
-from tests.serving.conftest import put_bundle, put_champions, serving, until
-from tests.serving.handlers.test_recommendations import ask, products
+from tests.serving.product_calls import PATH, SOON_S, put, soon
+from tests.serving.requests import ask, products
+from tests.serving.shop import put_bundle, put_champions, serving, until
+from tests.serving.stocked import PRODUCTS
 from training.data.vocabulary import Vocabulary
 from training.recommenders.two_tower.model import TwoTower, TwoTowerConfig
 
-__all__ = ["stocked"]
-PATH = "/v1/products:batch"
-SOON_S = 5.0
 TITLES = [title for title, _, _ in PRODUCTS.values()]
 
 
 @pytest.fixture
 def ws(stocked: Path, tmp_path: Path) -> Workspace:
-    """The shop of test_lists, whose champion knows own purchases and demand, for one test."""
+    """The stocked shop, for this test alone."""
     return Workspace.open(Path(shutil.copytree(stocked, tmp_path / "shop")))
-
-
-def put(client: TestClient, *parts: Any) -> list[dict[str, Any]]:
-    answer = client.put(PATH, json={"products": parts})
-    assert answer.status_code == 200, answer.text
-    results: list[dict[str, Any]] = answer.json()["results"]
-    return results
-
-
-def soon(client: TestClient, *expected: str, **asked: Any) -> None:
-    """Wait until the list is `expected`; fail if it is not within SOON_S."""
-    until(lambda: products(ask(client, **asked)) == [*expected], seconds=SOON_S)
 
 
 # What is taken.

@@ -1,6 +1,5 @@
 """Recommendations: who gets what, from which version, and why not."""
 
-import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -13,23 +12,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from experiments.assignment import assign
-from experiments.definition import Experiment, Variant
 from experiments.exposures import DATABASE, read
-from experiments.lifecycle import Change, State, kill
+from experiments.lifecycle import kill
 from features.online.client import FeatureClient
-from features.workspace import Workspace, write_json
-from tests.serving.conftest import DAY, NOW, put_champions, serving, until
-
-
-def ask(client: TestClient, **request: Any) -> dict[str, Any]:
-    answer = client.post("/v1/recommendations", json=request)
-    assert answer.status_code == 200, answer.text
-    body: dict[str, Any] = answer.json()
-    return body
-
-
-def products(answer: dict[str, Any]) -> list[str]:
-    return [item["product_id"] for item in answer["items"]]
+from features.workspace import Workspace
+from tests.serving.requests import ask, products, save_clock, start_experiment
+from tests.serving.shop import DAY, NOW, put_champions, serving, until
 
 
 def test_a_known_customer_is_answered_by_the_champion(client: TestClient) -> None:
@@ -148,23 +136,6 @@ def test_exposures_say_what_was_shown(ws: Workspace, client: TestClient) -> None
     assert shown["propensities"].iloc[0] == [1.0, 1.0]
     assert (shown["exposed_timestamp"] == NOW).all()
     assert shown["experiment"].isna().all()
-
-
-def start_experiment(ws: Workspace, **weights: float) -> Experiment:
-    """Put a running experiment of recommender 1 against 2 where the service finds it."""
-    experiment = Experiment(
-        key="test",
-        salt="c",  # anna, ben and dan land on one side, cleo on the other
-        variants={
-            "own": Variant(model="recommender@1", weight=weights.get("own", 1)),
-            "popular": Variant(model="recommender@2", weight=weights.get("popular", 1)),
-        },
-        control="own",
-    )
-    change = Change(at=NOW.to_pydatetime(), verb="start", exposed_share=1)
-    state = State(experiment=experiment, defined=experiment, status="running", changes=(change,))
-    write_json(ws.experiments / "test" / "state.json", state.model_dump(mode="json"))
-    return experiment
 
 
 def test_an_experiment_decides_which_version_answers(ws: Workspace) -> None:
@@ -288,8 +259,3 @@ def test_what_was_just_posted_as_looked_at_is_the_session(ws: Workspace) -> None
         told = products(ask(client, customer_id="nobody", session_product_ids=["mug", "cup"]))
     assert found[0] == ["tea", "cup", "mug", "pot", "茶/1"]  # half an hour ago is another visit
     assert found[2] == told == ["tea", "pot", "茶/1"]
-
-
-def save_clock(ws: Workspace, now: pd.Timestamp) -> None:
-    content = json.loads((ws.home / "workspace.json").read_text())
-    write_json(ws.home / "workspace.json", content | {"clock": f"fixed:{now.isoformat()}"})

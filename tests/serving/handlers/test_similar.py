@@ -14,13 +14,12 @@ from starlette.testclient import TestClient
 from experiments.exposures import DATABASE, read
 from features.logs.product_changes import ProductChange, ProductChanges
 from features.workspace import Workspace, write_json
-from tests.serving.answers.test_items import PRODUCTS, stocked
-from tests.serving.conftest import NOW, put_bundle, put_champions, serving
-from tests.serving.handlers.test_recommendations import products, save_clock
+from tests.serving.requests import products, save_clock
+from tests.serving.shop import NOW, put_bundle, put_champions, serving
+from tests.serving.stocked import PRODUCTS
 from training.recommenders.baselines import Popularity, PopularityConfig
 from training.recommenders.item_to_item import Cosine, CosineConfig
 
-__all__ = ["stocked"]
 PATH = "/v1/products:similar"
 
 

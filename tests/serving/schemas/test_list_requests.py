@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from features.workspace import Workspace
-from tests.serving.conftest import serving
+from tests.serving.shop import serving
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from features.online.client import online_products
 from features.times import microseconds
 from features.workspace import Workspace
 from serving.state.catalogue import Catalogue, catalogue_of, holds, restocked
-from tests.serving.conftest import DAY, NOW
+from tests.serving.shop import DAY, NOW
 
 BEFORE, AFTER = microseconds(NOW - DAY), microseconds(NOW)
 

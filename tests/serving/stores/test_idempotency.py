@@ -13,8 +13,8 @@ from experiments.exposures import DATABASE, read
 from features.workspace import Workspace
 from serving.access import keys
 from serving.stores.idempotency import CLAIM_S, KEPT_S, Answered, Claim, Kept, KeyReused, Name
-from tests.serving.access.test_limits import EVENTS, PATH, VIEW, locked
-from tests.serving.conftest import serving, until
+from tests.serving.requests import EVENTS, PATH, VIEW, locked
+from tests.serving.shop import serving, until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAME = Name(caller="a", path=PATH, key="k")

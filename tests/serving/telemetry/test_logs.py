@@ -13,9 +13,9 @@ from typing import Any
 from features.workspace import Workspace, write_json
 from serving.access import keys
 from serving.telemetry import logs, metrics
-from tests.serving.access.test_limits import EVENTS, PATH, VIEW
-from tests.serving.conftest import NOW as SHOP_NOW
-from tests.serving.conftest import serving
+from tests.serving.requests import EVENTS, PATH, VIEW
+from tests.serving.shop import NOW as SHOP_NOW
+from tests.serving.shop import serving
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CUSTOMER = "customer-who-must-not-be-named"

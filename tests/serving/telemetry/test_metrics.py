@@ -8,37 +8,16 @@ from typing import Any, cast
 
 import pytest
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 import serving as package
 from experiments.exposures import DATABASE
 from features.workspace import Workspace
-from tests.serving.access.test_limits import EVENTS, PATH, VIEW
-from tests.serving.conftest import put_champions, serving, until
-from tests.serving.handlers.test_recommendations import start_experiment
+from tests.serving.metrics import DEPENDENCIES, scrape, up, value
+from tests.serving.requests import EVENTS, PATH, VIEW, start_experiment
+from tests.serving.shop import put_champions, serving, until
 
 FOLDER = Path(str(package.__file__)).parent
-DEPENDENCIES = {"champion", "churn", "online_store", "event_log", "exposure_log", "idempotency"}
-Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-def scrape(client: TestClient) -> Samples:
-    page = client.get("/metrics").text
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(page)
-        for sample in family.samples
-    }
-
-
-def value(samples: Samples, name: str, **labels: str) -> float:
-    return samples.get((name, frozenset(labels.items())), 0.0)
-
-
-def up(client: TestClient) -> dict[str, float]:
-    found = scrape(client)
-    return {d: value(found, "regulars_up", dependency=d) for d in DEPENDENCIES}
 
 
 def expressions() -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from features.workspace import Workspace
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.__main__ import app
 
 RUNNER = CliRunner()

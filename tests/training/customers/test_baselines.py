@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.contracts import RUN
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.customers.baselines import (
     RECENCY,
     LogisticRegression,

@@ -9,7 +9,7 @@ import pytest
 from features.online.client import FeatureClient
 from tests.contracts import RUN
 from tests.features.shop import line, lines, time, workspace
-from tests.training.conftest import DAYS, Shop
+from tests.training.shop import DAYS, Shop
 from training.customers.churn import Churn, ChurnConfig
 from training.customers.churn_labels import INPUTS, Orders, examples, select
 from training.data.inputs import Queries

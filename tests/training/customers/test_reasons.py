@@ -13,7 +13,7 @@ from features.customer_row import activity_frame
 from features.model_inputs import CUSTOMER_INPUTS, customer_inputs
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from tests.contracts import RUN
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.customers.baselines import Recency, RecencyConfig
 from training.customers.churn import Churn, ChurnConfig
 from training.customers.churn_labels import ACTIVE_DAYS

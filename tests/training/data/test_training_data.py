@@ -11,7 +11,7 @@ from features.online.client import FeatureClient
 from tests.contracts import RUN
 from tests.features.shop import line, lines, time, workspace
 from tests.features.shop import products as titles
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.data.training_data import TrainingData
 from training.recommenders.baselines import OwnPurchases, OwnPurchasesConfig
 from training.recommenders.two_tower.model import TwoTower, TwoTowerConfig

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from features.snapshots import CODE_VERSION
-from tests.training.conftest import DAYS, Shop
+from tests.training.shop import DAYS, Shop
 from training.customers.baselines import RecencyConfig
 from training.evaluation.job import prepare
 

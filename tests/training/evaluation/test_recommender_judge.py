@@ -9,7 +9,7 @@ import pytest
 from features import snapshots
 from features.online.client import FeatureClient
 from tests.features.shop import line, lines, time, workspace
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.data.pairs import Pairs, pairs
 from training.data.training_data import TrainingData
 from training.errors import NotEnoughData

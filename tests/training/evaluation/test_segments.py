@@ -8,7 +8,7 @@ import pytest
 from features import snapshots
 from features.online.client import FeatureClient
 from tests.features.shop import line, lines, products, time, workspace
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.data.training_data import TrainingData
 from training.evaluation.intervals import Sample
 from training.evaluation.recommender_judge import LISTS, K

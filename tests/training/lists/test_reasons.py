@@ -3,7 +3,7 @@
 import numpy as np
 
 from features.model_inputs import NEVER_DAYS, PRODUCT_INPUTS
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.data.inputs import FloatArray, IntArray, Products, Queries
 from training.lists.reasons import MOST, reasons
 

@@ -7,7 +7,7 @@ import numpy as np
 import pydantic
 import pytest
 
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.data.inputs import FloatArray, Products, Queries
 from training.kernels.top_k import top_k
 from training.lists.slates import Policy, Shelf, compose

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.contracts import RUN, RecommenderContract
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from tests.training.tiny import products, queries
 from training.data.inputs import Products
 from training.recommenders.baselines import (

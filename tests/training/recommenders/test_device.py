@@ -10,9 +10,8 @@ import torch
 from configs.loader import ConfigError
 from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from tests.contracts import RUN
-from tests.training.conftest import Shop
-from tests.training.recommenders.two_stage.test_model import CONFIG
-from tests.training.tiny import AT
+from tests.training.shop import Shop
+from tests.training.tiny import AT, TWO_STAGE
 from training.data.inputs import Products, Queries
 from training.data.vocabulary import Vocabulary
 from training.interfaces import OnDevice
@@ -30,7 +29,7 @@ needs_gpu = pytest.mark.skipif(
 def fitted(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a fitted recommender in two stages."""
     folder = tmp_path_factory.mktemp("two_stage")
-    TwoStage.fit(shop.past, config=CONFIG, seed=1, run=RUN).save(folder)
+    TwoStage.fit(shop.past, config=TWO_STAGE, seed=1, run=RUN).save(folder)
     return folder
 
 

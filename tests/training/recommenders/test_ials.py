@@ -11,9 +11,8 @@ from features.online.client import FeatureClient
 from tests.contracts import RUN, RecommenderContract
 from tests.features.shop import line, lines, workspace
 from tests.features.shop import time as moment
-from tests.training.conftest import Shop
-from tests.training.recommenders.test_item_to_item import catalogue, fractions
-from tests.training.tiny import floats, queries
+from tests.training.shop import Shop
+from tests.training.tiny import catalogue, floats, fractions, queries
 from training.data.training_data import TrainingData
 from training.evaluation.recommender_judge import recommender_judge
 from training.kernels.faded_history import Faded

@@ -1,12 +1,10 @@
 """Cosine, RP3beta and EASE keep the contract, and compute what their papers say."""
 
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from scipy.sparse import csr_array
 
@@ -14,9 +12,8 @@ from features.online.client import FeatureClient
 from tests.contracts import RUN, RecommenderContract
 from tests.features.shop import line, lines, workspace
 from tests.features.shop import time as moment
-from tests.training.conftest import Shop
-from tests.training.tiny import floats, products, queries
-from training.data.inputs import Products
+from tests.training.shop import Shop
+from tests.training.tiny import catalogue, floats, fractions, queries
 from training.data.interactions import interactions
 from training.data.training_data import TrainingData
 from training.errors import NotEnoughData, TooManyProducts
@@ -56,16 +53,6 @@ class TestEase(RecommenderContract):
     @classmethod
     def fit(cls, shop: Shop) -> Ease:
         return Ease.fit(shop.past, config=EaseConfig(neighbours=9), seed=1, run=RUN)
-
-
-def fractions(*rows: str) -> npt.NDArray[np.float32]:
-    """Return the numbers of e.g. "1/2 0 3"."""
-    return floats([[float(Fraction(word)) for word in row.split()] for row in rows])
-
-
-def catalogue(*buyers: float) -> Products:
-    """Return products p0, p1, ... of which so many were bought in the last 28 days."""
-    return products(len(buyers), log_buyers_28d=np.log1p(buyers).tolist())
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from configs.code import PACKAGES
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.bundle import load_bundle
 from training.customers.baselines import LogisticRegressionConfig, RecencyConfig
 from training.customers.churn_labels import Orders

@@ -10,32 +10,21 @@ import pandas as pd
 import pytest
 
 from tests.contracts import RUN, RecommenderContract
-from tests.training.conftest import Shop
-from tests.training.tiny import products, queries
+from tests.training.shop import Shop
+from tests.training.tiny import TWO_STAGE, products, queries
 from training.errors import BundleError, NotEnoughData
 from training.evaluation.recommender_judge import recommender_judge
 from training.kernels.top_k import top_k
 from training.recommenders.baselines import Popularity, PopularityConfig
 from training.recommenders.two_stage.candidates import Sources
 from training.recommenders.two_stage.model import TwoStage, TwoStageConfig, _examples, _fit_sources
-from training.recommenders.two_stage.network_ranker import NetworkConfig
 from training.recommenders.two_stage.rebuy import Rebuy
-from training.recommenders.two_stage.tree_ranker import TreesConfig
-from training.recommenders.two_tower.model import TwoTowerConfig
-
-CONFIG = TwoStageConfig(
-    two_tower=TwoTowerConfig(epochs=2, embedding_dim=8, hidden=16, batch_size=64, lr=0.02),
-    windows=2,
-    per_source=10,
-    network=NetworkConfig(epochs=2, hidden=16),
-    trees=TreesConfig(trees=20, leaves=7, leaf_candidates=20),
-)
 
 
 class TestTwoStage(RecommenderContract):
     @classmethod
     def fit(cls, shop: Shop) -> TwoStage:
-        return TwoStage.fit(shop.past, config=CONFIG, seed=1, run=RUN)
+        return TwoStage.fit(shop.past, config=TWO_STAGE, seed=1, run=RUN)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -57,7 +46,7 @@ def told() -> list[str]:
 @pytest.fixture(scope="module")
 def fitted(shop: Shop, parts: Path, told: list[str]) -> TwoStage:
     run = replace(RUN, parts=parts, on_part=lambda part, *_: told.append(part))
-    return TwoStage.fit(shop.past, config=CONFIG, seed=1, run=run)
+    return TwoStage.fit(shop.past, config=TWO_STAGE, seed=1, run=run)
 
 
 def test_it_beats_popularity(shop: Shop, fitted: TwoStage) -> None:
@@ -69,12 +58,12 @@ def test_it_beats_popularity(shop: Shop, fitted: TwoStage) -> None:
 def test_candidates_stand_above_all_others(shop: Shop, fitted: TwoStage) -> None:
     """Even where the sources know no better: of equal products the first ones are nominated."""
     alike = products(50, log_buyers_28d=[1.0] * 50)
-    sources: Sources = {name: Popularity(PopularityConfig()) for name in CONFIG.sources}
+    sources: Sources = {name: Popularity(PopularityConfig()) for name in TWO_STAGE.sources}
     rebuy = Rebuy.fit(shop.past)
-    model = TwoStage(CONFIG, sources=sources, rebuy=rebuy, rankers=fitted._rankers)
+    model = TwoStage(TWO_STAGE, sources=sources, rebuy=rebuy, rankers=fitted._rankers)
     scores = model.scorer(alike)(queries([], [(40, 3.0)]))
     nominated = np.zeros(scores.shape, dtype=bool)
-    nominated[:, : CONFIG.per_source] = nominated[1, 40] = True
+    nominated[:, : TWO_STAGE.per_source] = nominated[1, 40] = True
     for row, marked in zip(scores, nominated, strict=True):
         assert row[marked].min() > row[~marked].max()
 
@@ -84,7 +73,7 @@ def test_one_ranker_ranks_alone(
     shop: Shop, parts: Path, fitted: TwoStage, tmp_path: Path, kind: str
 ) -> None:
     del fitted  # its sources stand
-    config = CONFIG.model_copy(update={"rankers": (kind,)})
+    config = TWO_STAGE.model_copy(update={"rankers": (kind,)})
     model = TwoStage.fit(shop.past, config=config, seed=1, run=replace(RUN, parts=parts))
     model.save(tmp_path)
     judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
@@ -97,7 +86,7 @@ def test_without_ease_it_ranks_what_the_other_sources_nominate(
     shop: Shop, parts: Path, fitted: TwoStage, tmp_path: Path
 ) -> None:
     del fitted  # its sources stand
-    config = CONFIG.model_copy(update={"sources": ("two_tower", "popularity")})
+    config = TWO_STAGE.model_copy(update={"sources": ("two_tower", "popularity")})
     model = TwoStage.fit(shop.past, config=config, seed=1, run=replace(RUN, parts=parts))
     model.save(tmp_path)
     assert not (tmp_path / "ease").exists()
@@ -117,7 +106,7 @@ def test_what_was_saved_before_sources_were_a_choice_is_read(
     settings = json.loads(file.read_text())
     del settings["config"]["sources"]
     file.write_text(json.dumps(settings))
-    assert TwoStage.load(tmp_path).config == CONFIG
+    assert TwoStage.load(tmp_path).config == TWO_STAGE
 
 
 @pytest.mark.parametrize("sources", [(), ("ease", "two_tower"), ("two_tower", "ease", "ease")])
@@ -138,14 +127,14 @@ def test_one_customer_scores_as_among_many(shop: Shop, fitted: TwoStage) -> None
 def test_of_many_customers_some_are_drawn(shop: Shop, parts: Path, fitted: TwoStage) -> None:
     del fitted
     past = shop.past.before(shop.past.times[-6])
-    sources = _fit_sources(past, config=CONFIG, seed=1, run=replace(RUN, parts=parts))
-    few = CONFIG.model_copy(update={"customers": 7})
+    sources = _fit_sources(past, config=TWO_STAGE, seed=1, run=replace(RUN, parts=parts))
+    few = TWO_STAGE.model_copy(update={"customers": 7})
 
     def drawn(config: TwoStageConfig) -> int:
         (found,) = _examples(past, shop.past, sources, config=config, seed=1)
         return int(found.customers.max()) + 1
 
-    assert drawn(few) == 7 < drawn(CONFIG)
+    assert drawn(few) == 7 < drawn(TWO_STAGE)
 
 
 def test_sources_know_nothing_of_the_window_that_the_ranker_learns_from(
@@ -164,10 +153,10 @@ def test_sources_know_nothing_of_the_window_that_the_ranker_learns_from(
 
 def test_a_part_is_made_once(shop: Shop, parts: Path, fitted: TwoStage) -> None:
     stands = {path: path.stat().st_mtime_ns for path in parts.rglob("*") if path.is_file()}
-    assert len(list(parts.iterdir())) == 3 * len(CONFIG.sources)
+    assert len(list(parts.iterdir())) == 3 * len(TWO_STAGE.sources)
     heard: list[str] = []
     run = replace(RUN, parts=parts, on_part=lambda part, *_: heard.append(part))
-    again = TwoStage.fit(shop.past, config=CONFIG, seed=1, run=run)
+    again = TwoStage.fit(shop.past, config=TWO_STAGE, seed=1, run=run)
     assert set(heard) == {"ranker"}
     assert {p: p.stat().st_mtime_ns for p in parts.rglob("*") if p.is_file()} == stands
     products = shop.past.products(shop.past.as_of)
@@ -195,4 +184,4 @@ def test_other_inputs_than_todays_are_refused(fitted: TwoStage, tmp_path: Path) 
 def test_a_shop_too_young_is_refused(shop: Shop) -> None:
     young = shop.past.before(shop.past.times[3])
     with pytest.raises(NotEnoughData, match="no snapshot is 28 days older"):
-        TwoStage.fit(young, config=CONFIG, seed=1, run=RUN)
+        TwoStage.fit(young, config=TWO_STAGE, seed=1, run=RUN)

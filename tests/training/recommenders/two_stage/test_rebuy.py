@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from tests.training.tiny import products
 from training.recommenders.two_stage.rebuy import REBUY_INPUTS, Rebuy
 

@@ -15,7 +15,7 @@ import torch
 
 from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from tests.contracts import RUN, RecommenderContract
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.data.training_data import TrainingData
 from training.data.vocabulary import Vocabulary
 from training.errors import BundleError, NotEnoughData

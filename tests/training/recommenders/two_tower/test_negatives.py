@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tests.contracts import RUN
-from tests.training.conftest import Shop
+from tests.training.shop import Shop
 from training.data.inputs import IntArray
 from training.evaluation.recommender_judge import recommender_judge
 from training.networks.losses import new_loss, softmax_loss

@@ -1,0 +1,18 @@
+"""Feature rows of a few order lines at one cut."""
+
+from typing import Any
+
+import ibis
+import pandas as pd
+
+from tests.features.shop import time
+
+CUT = "2011-07-01"
+
+
+def rows_at(transform: Any, table: pd.DataFrame, *cuts: str, **more: Any) -> pd.DataFrame:
+    """Return the rows of `transform` at `cuts`, sorted by id and time."""
+    frame = pd.DataFrame({"cut": pd.DatetimeIndex([time(cut) for cut in cuts])})
+    made: pd.DataFrame = transform(ibis.memtable(table), ibis.memtable(frame), **more).to_pandas()
+    key = [made.columns[0], "event_timestamp"]
+    return made.sort_values(key, ignore_index=True)

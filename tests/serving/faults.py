@@ -1,0 +1,8 @@
+"""How tests break things, and what tells of it."""
+
+from typing import Final
+
+FAILED: Final = "regulars_load_failed_timestamp_seconds"
+
+
+GARBAGE: Final = b"\0 neither SQLite, JSON nor Parquet " * 50

@@ -1,0 +1,25 @@
+"""What tests say of products over the API."""
+
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from tests.serving.requests import ask, products
+from tests.serving.shop import until
+
+PATH = "/v1/products:batch"
+
+
+SOON_S = 5.0
+
+
+def put(client: TestClient, *parts: Any) -> list[dict[str, Any]]:
+    answer = client.put(PATH, json={"products": parts})
+    assert answer.status_code == 200, answer.text
+    results: list[dict[str, Any]] = answer.json()["results"]
+    return results
+
+
+def soon(client: TestClient, *expected: str, **asked: Any) -> None:
+    """Wait until the list is `expected`; fail if it is not within SOON_S."""
+    until(lambda: products(ask(client, **asked)) == [*expected], seconds=SOON_S)
