@@ -1,4 +1,4 @@
-"""The house as its plan says: few files at the doors, short ones, and tests that mirror the code."""
+"""The house as its plan says: few files at the top, short ones, tests that mirror the code."""
 
 import ast
 from pathlib import Path

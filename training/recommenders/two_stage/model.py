@@ -4,7 +4,6 @@ The rankers learn from earlier windows by rolling origin: for each, the sources 
 what was known before it, so that no source knows what the rankers are to find.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,8 +13,6 @@ import numpy as np
 import pandas as pd
 import pydantic
 
-from configs.code import code_digest
-from configs.durable import placing
 from configs.loader import Config
 from features.workspace import write_json
 from training.data.inputs import FloatArray, Products, Queries
@@ -23,22 +20,14 @@ from training.data.pairs import pairs
 from training.errors import BundleError, NotEnoughData
 from training.interfaces import OnDevice, Recommender, Related, Relates, Scorer
 from training.lists.ranking import BATCH
-from training.recommenders.baselines import (
-    OwnPurchases,
-    OwnPurchasesConfig,
-    Popularity,
-    PopularityConfig,
-)
-from training.recommenders.ease import Ease, EaseConfig
-from training.recommenders.ials import IALS, IALSConfig
-from training.recommenders.item_to_item import Cosine, CosineConfig, RP3Beta, RP3BetaConfig
 from training.recommenders.two_stage.candidates import Nominated, Sources, nominator, ranker_inputs
 from training.recommenders.two_stage.network_ranker import NetworkConfig, NetworkRanker
 from training.recommenders.two_stage.nomination import put_above
 from training.recommenders.two_stage.ranker import Ranker, RankerExamples
 from training.recommenders.two_stage.rebuy import Rebuy
+from training.recommenders.two_stage.sources import Source, fit_sources, load_source
 from training.recommenders.two_stage.tree_ranker import TreeRanker, TreesConfig
-from training.recommenders.two_tower.model import TwoTower, TwoTowerConfig
+from training.recommenders.two_tower.model import TwoTowerConfig
 from training.run import Run
 
 if TYPE_CHECKING:
@@ -46,17 +35,6 @@ if TYPE_CHECKING:
 
 SETTINGS: Final = "two_stage.json"
 WINDOW: Final = pd.Timedelta(days=28)
-Source = Literal["two_tower", "ease", "cosine", "rp3beta", "ials", "own_purchases", "popularity"]
-SOURCES: Final[dict[str, tuple[type[Recommender], type[Config]]]] = {
-    "two_tower": (TwoTower, TwoTowerConfig),
-    "ease": (Ease, EaseConfig),
-    "cosine": (Cosine, CosineConfig),
-    "rp3beta": (RP3Beta, RP3BetaConfig),
-    "ials": (IALS, IALSConfig),
-    "own_purchases": (OwnPurchases, OwnPurchasesConfig),
-    "popularity": (Popularity, PopularityConfig),
-}
-"""Each source's class and config."""
 RANKERS: Final[dict[str, type[Ranker]]] = {"network": NetworkRanker, "trees": TreeRanker}
 
 
@@ -110,7 +88,9 @@ class TwoStage:
         for at in _origins(data, count=config.windows):
             past = data.before(at)
             try:
-                sources = _fit_sources(past, config=config, seed=seed, run=run)
+                sources = fit_sources(
+                    past, names=config.sources, two_tower=config.two_tower, seed=seed, run=run
+                )
             except NotEnoughData:  # nor is there enough before an earlier window
                 break
             parts += _examples(past, data, sources, config=config, seed=seed)
@@ -120,7 +100,9 @@ class TwoStage:
                 "or no candidate was bought in any"
             )
         rankers = _fit_rankers(RankerExamples.joined(parts), config=config, seed=seed, run=run)
-        sources = _fit_sources(data, config=config, seed=seed, run=run)
+        sources = fit_sources(
+            data, names=config.sources, two_tower=config.two_tower, seed=seed, run=run
+        )
         return cls(config, sources=sources, rebuy=Rebuy.fit(data), rankers=rankers)
 
     def scorer(self, products: Products) -> Scorer:
@@ -184,7 +166,7 @@ class TwoStage:
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         config = TwoStageConfig(**settings["config"])
         sources: dict[str, Recommender] = {
-            name: _load(name, folder / name) for name in config.sources
+            name: load_source(name, folder / name) for name in config.sources
         }
         if settings["ranker_inputs"] != ranker_inputs(sources):
             raise BundleError(f"{folder}: this model reads other inputs than today's; fit it again")
@@ -264,49 +246,3 @@ def _fit_rankers(
         "trees": lambda: TreeRanker.fit(examples, config=config.trees, seed=seed),
     }
     return [fits[name]() for name in config.rankers]
-
-
-def _fit_sources(
-    data: "TrainingData", *, config: TwoStageConfig, seed: int, run: "Run"
-) -> dict[str, Recommender]:
-    """Return the sources, fitted on what was known before `data.as_of`."""
-    return {
-        name: _fitted(
-            name,
-            data,
-            config=config.two_tower if name == "two_tower" else SOURCES[name][1](),
-            seed=seed,
-            run=run,
-        )
-        for name in config.sources
-    }
-
-
-def _fitted(
-    name: str, data: "TrainingData", *, config: Config, seed: int, run: "Run"
-) -> Recommender:
-    """Fit a source, or take the one that stands in `run.parts`: fitted alike on the same data."""
-    made_of = [data.as_of.isoformat(), data.digest, code_digest()]
-    asked = [name, config.model_dump(mode="json"), seed, *made_of]
-    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
-    folder = None if run.parts is None else run.parts / key
-    if folder is not None and folder.exists():
-        return _load(name, folder)
-
-    def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
-        run.on_part(f"{name} before {data.as_of:%Y-%m-%d %H:%M}Z", epoch, metrics)
-
-    own = Run(
-        on_epoch=on_epoch,
-        checkpoints=None if run.checkpoints is None else run.checkpoints / key,
-        device=run.device,
-    )
-    model: Recommender = SOURCES[name][0].fit(data, config=config, seed=seed, run=own)
-    if folder is not None:
-        with placing(folder) as aside:
-            model.save(aside)
-    return model
-
-
-def _load(name: str, folder: Path) -> Recommender:
-    return SOURCES[name][0].load(folder)

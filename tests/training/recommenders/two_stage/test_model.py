@@ -17,8 +17,9 @@ from training.evaluation.recommender_judge import recommender_judge
 from training.kernels.top_k import top_k
 from training.recommenders.baselines import Popularity, PopularityConfig
 from training.recommenders.two_stage.candidates import Sources
-from training.recommenders.two_stage.model import TwoStage, TwoStageConfig, _examples, _fit_sources
+from training.recommenders.two_stage.model import TwoStage, TwoStageConfig, _examples
 from training.recommenders.two_stage.rebuy import Rebuy
+from training.recommenders.two_stage.sources import fit_sources
 
 
 class TestTwoStage(RecommenderContract):
@@ -127,7 +128,13 @@ def test_one_customer_scores_as_among_many(shop: Shop, fitted: TwoStage) -> None
 def test_of_many_customers_some_are_drawn(shop: Shop, parts: Path, fitted: TwoStage) -> None:
     del fitted
     past = shop.past.before(shop.past.times[-6])
-    sources = _fit_sources(past, config=TWO_STAGE, seed=1, run=replace(RUN, parts=parts))
+    sources = fit_sources(
+        past,
+        names=TWO_STAGE.sources,
+        two_tower=TWO_STAGE.two_tower,
+        seed=1,
+        run=replace(RUN, parts=parts),
+    )
     few = TWO_STAGE.model_copy(update={"customers": 7})
 
     def drawn(config: TwoStageConfig) -> int:
