@@ -184,11 +184,11 @@ def analyze(
 
         from experiments import report
         from experiments.lifecycle import status
-        from experiments.readout import read_out
+        from experiments.readout import analyze_workspace
 
         ws = _open(home)
         experiment = status(ws, key).experiment
-        analysis = read_out(ws, key, as_of=ws.cut(as_of), picture=plot)
+        analysis = analyze_workspace(ws, key, as_of=ws.cut(as_of), picture=plot)
         if as_json:
             print(json.dumps(report.as_json(analysis)))
         else:
@@ -242,12 +242,12 @@ def simulate(
 
         from experiments.lifecycle import status
         from experiments.report import against_truth, show
-        from experiments.simulation_http import shop
+        from experiments.simulation_http import simulate_over_http
 
         ws = _open(home)
         with Progress(console=Console(stderr=True)) as bar:
             task = bar.add_task("customers shop", total=None)
-            loop = shop(
+            loop = simulate_over_http(
                 ws,
                 key,
                 url=url,

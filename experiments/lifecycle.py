@@ -104,7 +104,7 @@ def save(ws: Workspace, state: State) -> State:
     return written
 
 
-def standing(ws: Workspace, experiment: Experiment) -> State | None:
+def running_as_defined(ws: Workspace, experiment: Experiment) -> State | None:
     """Return the state of `experiment` if it runs just so; None if it can start.
 
     Raises WrongState when the key was used for something else, has ended, or another experiment

@@ -14,7 +14,7 @@ from features.logs.events import all_order_lines
 from features.workspace import Workspace, write_json
 
 
-def read_out(
+def analyze_workspace(
     ws: Workspace, key: str, *, as_of: pd.Timestamp | None = None, picture: bool = False
 ) -> Analysis:
     """Analyze experiment `key` as it stands at `as_of` (UTC; now by the workspace's clock).
@@ -51,7 +51,7 @@ def decide(ws: Workspace, key: str, *, variant: str, reason: str) -> dict[str, A
         raise ExperimentError("reason = '': say why this variant")
     if file.exists():
         raise ExperimentError(f"experiment {key!r} was decided already: see {file}")
-    analysis = read_out(ws, key)
+    analysis = analyze_workspace(ws, key)
     if not analysis.sample_ratio.ok:
         raise ExperimentError(
             f"experiment {key!r} has a broken sample ratio (p = {analysis.sample_ratio.pvalue:.2g})"

@@ -13,7 +13,7 @@ import pandas as pd
 from experiments.definition import Experiment, ExperimentError
 from experiments.exposures import DATABASE, read
 from experiments.lifecycle import status
-from experiments.readout import read_out
+from experiments.readout import analyze_workspace
 from experiments.simulation import ClosedLoop, assigned, single_visits, true_effects
 from experiments.start import bundle_folder
 from features.logs.events import EventLog
@@ -141,7 +141,7 @@ class Service:
                 raise ExperimentError(f"the service refused orders: {result['rejected'][:3]}")
 
 
-def shop(
+def simulate_over_http(
     ws: Workspace,
     key: str,
     *,
@@ -164,7 +164,7 @@ def shop(
     experiment = status(ws, key).experiment
     told = ws.experiments / key / TRUTH
     if told.exists():
-        return ClosedLoop(analysis=read_out(ws, key), truth=json.loads(told.read_text()))
+        return ClosedLoop(analysis=analyze_workspace(ws, key), truth=json.loads(told.read_text()))
     if len(read(ws.experiments / DATABASE, key)):
         raise ExperimentError(
             f"customers have seen {key!r} already, in a simulation that did not end: no truth is "
@@ -200,7 +200,7 @@ def shop(
     }
     truth = true_effects(world, experiment, slates)
     write_json(told, truth)
-    return ClosedLoop(analysis=read_out(ws, key), truth=truth)
+    return ClosedLoop(analysis=analyze_workspace(ws, key), truth=truth)
 
 
 def _end(ws: Workspace, key: str) -> str:

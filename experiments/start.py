@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from experiments.definition import Experiment, ExperimentError
-from experiments.lifecycle import Change, State, save, standing
+from experiments.lifecycle import Change, State, running_as_defined, save
 from features.workspace import Workspace
 
 CHAMPION: Final = "champion"
@@ -54,11 +54,11 @@ def bundle_folder(ws: Workspace, model: str) -> Path:
 def start(ws: Workspace, experiment: Experiment) -> State:
     """Begin to assign customers; the same definition again changes nothing.
 
-    Exports the bundles of the versions that it names. Raises WrongState as `standing` does, and
-    ExperimentError or RegistryError where a version cannot be had.
+    Exports the bundles of the versions that it names. Raises WrongState as `running_as_defined`
+    does, and ExperimentError or RegistryError where a version cannot be had.
     """
     with ws.lock("experiments"):
-        if stands := standing(ws, experiment):
+        if stands := running_as_defined(ws, experiment):
             return stands
         pinned = _pinned(ws, experiment)
         change = Change(

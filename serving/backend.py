@@ -25,24 +25,24 @@ from configs.code import ROOT
 from configs.loader import ConfigError, load_config
 from experiments.exposures import DATABASE, ExposureLog
 from features.logs.events import EventLog
-from features.logs.product_changes import ProductChanges, Told
+from features.logs.product_changes import ProductChanges, ProductState
 from features.workspace import Workspace, WorkspaceError
 from serving.access.callers import Access
-from serving.access.limits import IN_FLIGHT, Deadlines, Limits, Load
+from serving.access.limits import IN_FLIGHT, Deadlines, InFlight, Limits
 from serving.handlers.batches import Batches
 from serving.handlers.cards import Cards
-from serving.handlers.events import Intake
+from serving.handlers.events import Events
 from serving.handlers.experiments import Experiments
 from serving.handlers.predictions import Predictions
-from serving.handlers.products import ProductIntake
+from serving.handlers.products import Products
 from serving.handlers.recommendations import Recommendations
 from serving.handlers.similar import Similar
 from serving.models.trial import Trial
 from serving.models.versions import Versions
 from serving.models.vitals import Vitals
-from serving.models.watcher import Models
+from serving.models.watcher import ModelWatcher
 from serving.stores.group_commit import GroupCommit
-from serving.stores.idempotency import Answered
+from serving.stores.idempotency import IdempotencyStore
 from training.lists.slates import Policy
 from training.run import Device, usable
 
@@ -53,7 +53,7 @@ POLICY: Final = "policy.yaml"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places:
+class Settings:
     """Where a service reads and writes."""
 
     workspace: Workspace
@@ -115,14 +115,14 @@ def _limits(environment: Mapping[str, str]) -> Limits:
 class Backend:
     """One service's models, logs and request logic."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Settings) -> None:
         ws, stores = places.workspace, places.stores
         self.now = ws.now
         self._changes = _changes(ws, stores)
         self._events = EventLog(stores.events_db) if stores else None
         trial = Trial(self._events, clock=ws.now, policy=places.policy)
         versions = Versions(ws.bundles, trial, device=places.device)
-        self.models = Models(
+        self.models = ModelWatcher(
             ws,
             stores=stores,
             versions=versions,
@@ -134,7 +134,7 @@ class Backend:
             GroupCommit(self._exposures.append, name="exposures") if self._exposures else None
         )
         answered = (stores or ws).home / "answered.db"
-        self.answered = Answered(answered, clock=time.time) if stores else None
+        self.answered = IdempotencyStore(answered, clock=time.time) if stores else None
         self.recommendations = Recommendations(
             self.models, self._events, self._exposing, clock=ws.now, policy=places.policy
         )
@@ -143,11 +143,11 @@ class Backend:
         self.experiments = Experiments(stores)
         self.similar = Similar(self.models, clock=ws.now)
         self.batches = Batches(self.recommendations)
-        self.products = ProductIntake(self._changes if stores else None, clock=ws.now)
-        self.intake = Intake(self._events, clock=ws.now, currency=ws.currency)
+        self.products = Products(self._changes if stores else None, clock=ws.now)
+        self.intake = Events(self._events, clock=ws.now, currency=ws.currency)
         self.access = Access(stores.home if stores else None)
         self.limits, self.deadlines = places.limits, Deadlines()
-        self.load, self.reading = Load(places.limits.in_flight), Load(places.limits.reading)
+        self.load, self.reading = InFlight(places.limits.in_flight), InFlight(places.limits.reading)
         vitals = Vitals(ws, stores, models=self.models, load=self.load, answered=answered)
         self._stop = threading.Event()
         follow = {
@@ -197,9 +197,9 @@ def _changes(ws: Workspace, stores: Workspace | None) -> ProductChanges | None:
     return ProductChanges(carried, carried=True) if carried.exists() else None
 
 
-def _carried(ws: Workspace, stores: Workspace | None) -> Told:
+def _carried(ws: Workspace, stores: Workspace | None) -> ProductState:
     """Return what a Bento carries of its products, beneath what its stores say since."""
     if stores is None or stores.home == ws.home or not ws.product_changes_db.exists():
-        return Told()
+        return ProductState()
     with closing(ProductChanges(ws.product_changes_db, carried=True)) as log:
         return replace(log.since(), sequence=-1)  # of another log

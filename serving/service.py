@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from threadpoolctl import threadpool_limits
 
 from serving.api.app import create_app
-from serving.backend import Backend, Places, device_of
+from serving.backend import Backend, Settings, device_of
 from serving.telemetry import logs
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def open_backend() -> Backend:
     torch.set_num_threads(1)  # workers share the cores
     threadpool_limits(limits=1)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    return Backend(Places.of(os.environ))
+    return Backend(Settings.of(os.environ))
 
 
 def _end_with_parent(parent: int) -> None:

@@ -14,7 +14,7 @@ from training.commands.ablate import ablate
 from training.commands.diversity import diversity
 from training.commands.evaluate import evaluate
 from training.commands.options import AsOf, ConfigFile, DeviceName, Model, Name, Overrides, Seed
-from training.commands.work import asked
+from training.commands.work import work_of
 
 if TYPE_CHECKING:
     from training.registry.versions import Version
@@ -42,7 +42,7 @@ def fit(
     The number of epochs is chosen on the last window before the cut; the model stands beside its
     baselines there. Example: python -m training fit churn --as-of 2011-09-11 hidden=[64,32]
     """
-    with asked(model, overrides, as_of=as_of, config=config, home=home) as work:
+    with work_of(model, overrides, as_of=as_of, config=config, home=home) as work:
         from training.fit import fit as run
 
         result = run(
@@ -82,7 +82,7 @@ def tune(
 
     The objective is the score on the last window before the cut; bad trials are pruned early.
     """
-    with asked(model, overrides, as_of=as_of, config=config, home=home) as work:
+    with work_of(model, overrides, as_of=as_of, config=config, home=home) as work:
         from training.tune import tune as run
 
         result = run(

@@ -22,11 +22,11 @@ from training.evaluation.intervals import Estimate, Sample, compare
 from training.evaluation.job import Job, prepare
 from training.evaluation.last_window import WINDOW_DAYS, Metrics
 from training.evaluation.recommender_judge import K, Lists
-from training.evaluation.segments import EVERYONE, Part, Window, look
+from training.evaluation.segments import EVERYONE, SegmentList, Window, window_of
 from training.models import UnknownModel, model_class
 from training.recommenders.two_tower import towers
 from training.registry.tracking import Tracking
-from training.reports.text_table import Grid
+from training.reports.text_table import TextTable
 from training.run import Device, Progress, Run
 
 FILE: Final = "ablation.csv"
@@ -34,9 +34,9 @@ NDCG: Final = f"ndcg_at_{K}"
 WHOLE: Final = "nothing"
 PARTS: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "two_tower": {
-        **{part: {"without": (part,)} for part in get_args(towers.Part)},
+        **{part: {"without": (part,)} for part in get_args(towers.TowerPart)},
         "new_loss": {"new_weight": 0.0},
-        "lr_decay": {"lr_decay": 1.0},
+        "learning_rate_decay": {"learning_rate_decay": 1.0},
         "id_dropout": {"id_dropout": 0.0},
     }
 }
@@ -90,8 +90,8 @@ def ablate(
         tags = {"kind": "ablation", **job.tags, "seed": f"0 to {seeds - 1}"}
         run_id = tracking.start(key=None, name=f"ablate {model}", tags=tags)
         with tracking.ending(run_id):
-            window = look(job.full, at=job.past.as_of, days=WINDOW_DAYS)
-            samples: dict[Part, list[dict[str, Sample]]] = {}
+            window = window_of(job.full, at=job.past.as_of, days=WINDOW_DAYS)
+            samples: dict[SegmentList, list[dict[str, Sample]]] = {}
             for done, (name, work) in enumerate(works, start=1):
                 lists = _answer(work, window, name, device=device, told=told)
                 for part, sample in window.samples(lists).items():
@@ -111,7 +111,7 @@ def ablate(
     return found
 
 
-def grid(found: Ablation) -> Grid:
+def grid(found: Ablation) -> TextTable:
     """Return what the console shows: NDCG by variant and list, and the lead of the whole."""
     everyone = found.figures[found.figures["segment"] == EVERYONE]
     rows: dict[str, list[str]] = {}
@@ -121,7 +121,7 @@ def grid(found: Ablation) -> Grid:
         rows.setdefault(row["without"], []).extend([f"{row[NDCG]:.4f}", *shown])
     counts = everyone.drop_duplicates("list").set_index("list")["customers"]
     day = found.as_of.tz_convert(found.timezone).date()
-    return Grid(
+    return TextTable(
         title=f"NDCG@{K} of {found.model} without a part, and by how much the whole leads: mean of "
         f"{found.seeds} seeds, the {WINDOW_DAYS} days before {day}, "
         + ", ".join(f"list {name!r} of {count} customers" for name, count in counts.items()),
@@ -133,7 +133,7 @@ def grid(found: Ablation) -> Grid:
     )
 
 
-def _figures(samples: Mapping[Part, Sequence[Mapping[str, Sample]]]) -> pd.DataFrame:
+def _figures(samples: Mapping[SegmentList, Sequence[Mapping[str, Sample]]]) -> pd.DataFrame:
     """Return the figures of each part's `samples`: for each seed those of every variant."""
     rows: list[dict[str, object]] = []
     none = Estimate(value=0.0, low=0.0, high=0.0)

@@ -16,10 +16,10 @@ from configs.loader import Config
 from features.workspace import Workspace
 from training.evaluation.intervals import Comparison, Sample, compare
 from training.evaluation.job import Job, prepare
-from training.evaluation.kept_lists import answer
+from training.evaluation.kept_lists import kept_lists
 from training.evaluation.last_window import WINDOW_DAYS
-from training.evaluation.results import Baselines, Evaluation, Origin
-from training.evaluation.segments import Part, look
+from training.evaluation.results import Baselines, Evaluation, EvaluationWindow
+from training.evaluation.segments import SegmentList, window_of
 from training.models import MODELS, config_class, spec
 from training.registry.tracking import Tracking
 from training.reports.evaluation_report import log_report
@@ -30,8 +30,8 @@ from training.run import Device, Progress
 class _Measured:
     """A window and every model's figures in it, by customer."""
 
-    origin: Origin
-    samples: dict[str, dict[Part, Sample]]
+    origin: EvaluationWindow
+    samples: dict[str, dict[SegmentList, Sample]]
 
 
 def evaluate(
@@ -107,17 +107,17 @@ def _measure(
 
     `done` are the answers so far and all that are asked.
     """
-    window = look(job.full, at=job.past.as_of, days=WINDOW_DAYS)
+    window = window_of(job.full, at=job.past.as_of, days=WINDOW_DAYS)
     samples, found = {}, {}
     for place, name in enumerate(names, start=1):
         config = job.config if name == job.model else config_class(name)()
         work = replace(job, model=name, config=config)
-        lists, found[name] = answer(work, window, device=device, on_epoch=told.on_epoch)
+        lists, found[name] = kept_lists(work, window, device=device, on_epoch=told.on_epoch)
         samples[name] = window.samples(lists)
         told.on_model(done[0] + place, done[1])
     return _Measured(
         samples=samples,
-        origin=Origin(
+        origin=EvaluationWindow(
             start=job.past.as_of,
             end=job.as_of,
             data_digest=job.data_digest,
@@ -131,8 +131,8 @@ def _measure(
 
 
 def _compare(
-    windows: Sequence[dict[str, dict[Part, Sample]]], *, seed: int
-) -> dict[Part, Comparison]:
+    windows: Sequence[dict[str, dict[SegmentList, Sample]]], *, seed: int
+) -> dict[SegmentList, Comparison]:
     """Return each part's models side by side; `windows` hold the parts of each model."""
     first = next(iter(windows[0].values()))
     return {

@@ -19,7 +19,13 @@ from features.workspace import Workspace
 from training.bundle import Manifest
 from training.customers.reasons import typical_customer
 from training.evaluation.job import Job, prepare
-from training.evaluation.last_window import Assessment, Metrics, assess, make_judge, window_days
+from training.evaluation.last_window import (
+    Assessment,
+    Metrics,
+    make_judge,
+    measure_last_window,
+    window_days,
+)
 from training.models import model_class, spec
 from training.registry import versions
 from training.registry.tracking import Tracking
@@ -122,7 +128,7 @@ def _fit(tracking: Tracking, run_id: str, job: Job, *, device: Device, report: R
 def assess_job(job: Job, *, run: Run, baselines: bool = True) -> Assessment:
     """Measure `job` on the last window before its `as_of`, trained on what was known before."""
     judge = make_judge(spec(job.model), job.full, at=job.past.as_of, days=window_days(job.config))
-    return assess(
+    return measure_last_window(
         job.model,
         job.past,
         judge,

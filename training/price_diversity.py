@@ -19,11 +19,11 @@ from training.data.inputs import IntArray
 from training.data.pairs import Pairs
 from training.evaluation import ranking_metrics
 from training.evaluation.job import Job, prepare
-from training.evaluation.kept_lists import answer
+from training.evaluation.kept_lists import kept_lists
 from training.evaluation.last_window import WINDOW_DAYS
 from training.evaluation.recommender_judge import LISTS, K, RecommenderJudge
-from training.evaluation.results import LEVELS, Price
-from training.evaluation.segments import look
+from training.evaluation.results import LEVELS, DiversityCost
+from training.evaluation.segments import window_of
 from training.interfaces import Recommender, Scorer
 from training.kernels.top_k import top_k
 from training.lists.diversity import mmr, pool_size
@@ -32,7 +32,7 @@ from training.models import recommender_class, spec
 from training.registry.tracking import Tracking
 from training.reports.diversity_plot import draw_price
 from training.reports.panels import svg
-from training.reports.text_table import Grid
+from training.reports.text_table import TextTable
 from training.run import Device, Progress, Run
 
 N = TypeVar("N", bound=np.generic)
@@ -40,7 +40,7 @@ PLOT: Final = "diversity.svg"
 TABLE: Final = "diversity.csv"
 
 
-def price(
+def price_diversity(
     ws: Workspace,
     model: str,
     *,
@@ -49,7 +49,7 @@ def price(
     seed: int = 0,
     device: Device = "auto",
     progress: Progress | None = None,
-) -> Price:
+) -> DiversityCost:
     """Learn recommender `model` from before the last window by `as_of` (UTC), and price its lists.
 
     Where it counts epochs, their number is chosen on that window, as in an evaluation, whose
@@ -67,7 +67,7 @@ def price(
             key=key, name=f"diversity of {model}", tags={"kind": "diversity", **job.tags}
         )
         with tracking.ending(run_id):
-            found = Price(
+            found = DiversityCost(
                 model=model,
                 as_of=job.as_of,
                 timezone=ws.timezone,
@@ -79,10 +79,10 @@ def price(
 
 
 def _price(job: Job, *, device: Device, told: Progress) -> pd.DataFrame:
-    window = look(job.full, at=job.past.as_of, days=WINDOW_DAYS)
+    window = window_of(job.full, at=job.past.as_of, days=WINDOW_DAYS)
     config = job.config
     if "epochs" in type(config).model_fields:
-        _, chosen = answer(job, window, device=device, on_epoch=told.on_epoch)
+        _, chosen = kept_lists(job, window, device=device, on_epoch=told.on_epoch)
         config = config.model_copy(update={"epochs": chosen.epochs})
     run = Run(
         on_epoch=lambda epoch, figures: told.on_epoch(job.model, epoch, figures),
@@ -94,13 +94,13 @@ def _price(job: Job, *, device: Device, told: Progress) -> pd.DataFrame:
     return price_of_diversity(fitted, window.judge)
 
 
-def grid(found: Price) -> Grid:
+def grid(found: DiversityCost) -> TextTable:
     """Return the table of `found`: a row a level, NDCG and diversity of both lists."""
     rows = {name: found.levels[found.levels["list"] == name] for name in LISTS}
     figures = (f"ndcg_at_{K}", "intra_list_diversity")
     columns = [rows[name][figure] for name in LISTS for figure in figures]
     cells = zip(*columns, strict=True)
-    return Grid(
+    return TextTable(
         title=f"{found.model}: NDCG@{K} of a list, and how unlike its products are, by diversity",
         columns=("diversity", *(f"{f} {name!r}" for name in LISTS for f in ("NDCG", "unlike"))),
         rows=tuple(
@@ -170,7 +170,7 @@ def _at(values: npt.NDArray[N], columns: IntArray) -> npt.NDArray[N]:
     return np.take_along_axis(values, np.maximum(columns, 0), axis=1)
 
 
-def _log(tracking: Tracking, found: Price, config: Config) -> None:
+def _log(tracking: Tracking, found: DiversityCost, config: Config) -> None:
     """Log settings, table and plot."""
     tracking.log_params(found.run_id, config.model_dump(mode="json"))
     tracking.client.log_text(found.run_id, found.levels.to_csv(index=False), TABLE)

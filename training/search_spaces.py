@@ -34,14 +34,14 @@ SPACES: Final[dict[str, Space]] = {
     "two_stage": {
         "per_source": (30, 60, 100),
         "windows": (2, 4, 6),
-        "network.lr": Range(1e-3, 1e-2, log=True),
+        "network.learning_rate": Range(1e-3, 1e-2, log=True),
         "network.dropout": Range(0.0, 0.4),
         "network.hidden": (64, 128, 256),
         "network.new_weight": Range(0.0, 2.0),
         "network.batch_size": (8, 16, 32),
     },
     "two_tower": {
-        "lr": Range(1e-3, 1e-2, log=True),
+        "learning_rate": Range(1e-3, 1e-2, log=True),
         "weight_decay": Range(0.0, 0.1),
         "dropout": Range(0.0, 0.4),
         "id_dropout": Range(0.0, 0.5),
@@ -50,7 +50,7 @@ SPACES: Final[dict[str, Space]] = {
         "batch_size": (128, 256, 512),
     },
     "churn": {
-        "lr": Range(3e-4, 1e-2, log=True),
+        "learning_rate": Range(3e-4, 1e-2, log=True),
         "weight_decay": Range(1e-3, 1.0, log=True),
         "dropout": Range(0.0, 0.5),
         "hidden": ((16,), (32, 16), (64, 32)),
@@ -84,8 +84,8 @@ def setting(config: Config, key: str) -> Any:
 def changed(values: dict[str, Any], drawn: dict[str, Any]) -> dict[str, Any]:
     """Return `values` with those of `drawn`, whose keys may be dotted.
 
-    >>> changed({"k": 1, "part": {"lr": 1, "size": 2}}, {"part.lr": 3, "other.lr": 4})
-    {'k': 1, 'part': {'lr': 3, 'size': 2}, 'other': {'lr': 4}}
+    >>> changed({"k": 1, "part": {"dim": 1, "size": 2}}, {"part.dim": 3, "other.dim": 4})
+    {'k': 1, 'part': {'dim': 3, 'size': 2}, 'other': {'dim': 4}}
     """
     found = deepcopy(values)
     for key, value in drawn.items():

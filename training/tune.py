@@ -20,7 +20,13 @@ from configs.errors import UserError
 from configs.loader import Config
 from features.workspace import Workspace
 from training.evaluation.job import Job, prepare
-from training.evaluation.last_window import OBJECTIVE, Metrics, assess, make_judge, window_days
+from training.evaluation.last_window import (
+    OBJECTIVE,
+    Metrics,
+    make_judge,
+    measure_last_window,
+    window_days,
+)
 from training.models import spec
 from training.registry.tracking import Tracking
 from training.run import Device, Run
@@ -128,7 +134,7 @@ def _run_trials(
             told = _pruning(trial, job, tracking, run_id, report)
             run = Run(on_epoch=told, parts=job.ws.parts, device=device)
             config = type(job.config)(**changed(job.config.model_dump(), overrides))
-            found = assess(
+            found = measure_last_window(
                 job.model, job.past, judge, config=config, seed=job.seed, run=run, baselines=False
             )
             tracking.log_metrics(run_id, found.metrics)

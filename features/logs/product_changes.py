@@ -48,7 +48,7 @@ class Text(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class ProductState:
     """What was said last of each field, by product_id."""
 
     sequence: int = -1
@@ -69,9 +69,9 @@ class Told:
         parts = (self.titles, self.categories, self.prices, self.available, self.stock)
         return {product_id for part in parts for product_id in part}
 
-    def then(self, newer: "Told") -> "Told":
+    def then(self, newer: "ProductState") -> "ProductState":
         """Return what stands after `newer` was said."""
-        return Told(
+        return ProductState(
             sequence=max(self.sequence, newer.sequence),
             titles={**self.titles, **newer.titles},
             categories={**self.categories, **newer.categories},
@@ -129,7 +129,7 @@ class ProductChanges:
             (last,) = log.execute("SELECT MAX(recorded_us) FROM changes").fetchone()
         return -1 if last is None else int(last)
 
-    def since(self, sequence: int = -1) -> Told:
+    def since(self, sequence: int = -1) -> ProductState:
         """Return what was said after `sequence`; by default everything that stands."""
         query = (
             "SELECT field, product_id, value, recorded_us FROM changes "
@@ -140,7 +140,7 @@ class ProductChanges:
         said: dict[str, dict[str, tuple[Any, int]]] = {name: {} for name in FIELDS}
         for name, product_id, value, recorded in rows:
             said[name][product_id] = (value, recorded)
-        return Told(
+        return ProductState(
             sequence=rows[-1][3] if rows else -1,
             titles={product_id: Text(*row) for product_id, row in said["title"].items()},
             categories={product_id: Text(*row) for product_id, row in said["category"].items()},

@@ -25,7 +25,7 @@ class Limits:
     """Seconds from the body to the answer."""
 
 
-class Load:
+class InFlight:
     """The answers that are being made: `with load:` around each one. Belongs to the event loop."""
 
     def __init__(self, bound: int) -> None:

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class CustomerToPredict:
     """A customer that is asked about, and what is known of it."""
 
     customer_id: str
@@ -33,7 +33,9 @@ class Asked:
     age_s: float | None
 
 
-def read(served: Served, events: EventLog | None, customer_id: str, *, now: pd.Timestamp) -> Asked:
+def read(
+    served: Served, events: EventLog | None, customer_id: str, *, now: pd.Timestamp
+) -> CustomerToPredict:
     """Return what is known of the customer at `now`, fresh events included."""
     since = served.catalogue.as_of if served.catalogue else now
     customer: Customer | None = None
@@ -46,7 +48,7 @@ def read(served: Served, events: EventLog | None, customer_id: str, *, now: pd.T
     if customer is not None:
         reason = staleness(customer, now) if customer.bought else "no_history"
     age = None if customer is None else age_s(now, customer.stored_us)
-    return Asked(customer_id=customer_id, customer=customer, reason=reason, age_s=age)
+    return CustomerToPredict(customer_id=customer_id, customer=customer, reason=reason, age_s=age)
 
 
 def who(served: Served) -> tuple[Model, int | None]:
@@ -58,7 +60,7 @@ def who(served: Served) -> tuple[Model, int | None]:
 
 
 def predict(
-    served: Served, asked: Sequence[Asked], *, now: pd.Timestamp, explain: bool = False
+    served: Served, asked: Sequence[CustomerToPredict], *, now: pd.Timestamp, explain: bool = False
 ) -> list[Prediction]:
     """Return the probability of each customer that it places no order within the horizon.
 

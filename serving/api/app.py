@@ -20,12 +20,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from serving.api import openapi
-from serving.api.calls import Calls, Told, admit, respond
+from serving.api.calls import Calls, RequestRecord, admit, respond
 from serving.api.endpoints import ENDPOINTS
 from serving.backend import Backend
 from serving.problems import PRIVATE, RETRY_AFTER_S, Problem
 from serving.schemas.base import Health
-from serving.stores.idempotency import Kept
+from serving.stores.idempotency import StoredAnswer
 from serving.telemetry import metrics
 
 LOAD_S: Final = 60.0
@@ -106,7 +106,7 @@ class _Elsewhere(BaseRoute):
         response = await respond(request, self._refuse, path="other", tally=self.tally)
         await response(scope, receive, send)
 
-    async def _refuse(self, request: Request, told: Told) -> Kept:
+    async def _refuse(self, request: Request, told: RequestRecord) -> StoredAnswer:
         path = request.scope["path"]
         if path.startswith("/v1/"):
             admit(request, None, told)

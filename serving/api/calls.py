@@ -21,7 +21,7 @@ from serving.api.endpoints import Endpoint
 from serving.backend import Backend
 from serving.problems import PRIVATE, Problem, decode
 from serving.schemas.base import Answer
-from serving.stores.idempotency import Claim, Kept, KeyReused, Name
+from serving.stores.idempotency import Claim, IdempotencyName, KeyReused, StoredAnswer
 from serving.telemetry import logs, metrics
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _AGAIN_S: Final = 0.02
 
 
 @dataclass(slots=True, kw_only=True)
-class Told:
+class RequestRecord:
     """What becomes known of a request, for its log line."""
 
     request_id: str
@@ -56,7 +56,7 @@ class Calls:
         """Answer `request`."""
         return await respond(request, self._kept, path=self.endpoint.path, tally=self._tally)
 
-    async def _kept(self, request: Request, told: Told) -> Kept:
+    async def _kept(self, request: Request, told: RequestRecord) -> StoredAnswer:
         """Return the answer, of a request that is let in before its body is read."""
         backend: Backend = request.app.state.backend
         admit(request, self.endpoint.scope, told)
@@ -76,7 +76,7 @@ class Calls:
             if backend.deadlines.clear(task):
                 raise _late(limits, body)
 
-    async def _once(self, request: Request, body: bytes, told: Told) -> Kept:
+    async def _once(self, request: Request, body: bytes, told: RequestRecord) -> StoredAnswer:
         """Return the new answer, or the one that was given to this Idempotency-Key."""
         backend: Backend = request.app.state.backend
         key = _key(request)
@@ -85,7 +85,7 @@ class Calls:
         answered = backend.answered
         if key is None or not self.endpoint.creates or answered is None:  # None: without stores
             return await self._new(request, body, told)
-        name = Name(caller=told.key_id, path=request.url.path, key=key)
+        name = IdempotencyName(caller=told.key_id, path=request.url.path, key=key)
         try:
             while (claim := await answered.claimed(name, body)) == "being_made":
                 await asyncio.sleep(_AGAIN_S)
@@ -107,16 +107,16 @@ class Calls:
         await answered.settle(claim, kept)
         return kept
 
-    async def _new(self, request: Request, body: bytes, told: Told) -> Kept:
+    async def _new(self, request: Request, body: bytes, told: RequestRecord) -> StoredAnswer:
         content = [] if self._decoder is None else [decode(self._decoder, body)]
         handler = self.endpoint.handler(request.app.state.backend)
         answer = await handler(*content, request_id=told.request_id, **request.path_params)
         told.answer = answer
         self._tally.answer(answer)
-        return Kept(status=self.endpoint.status, answer=msgspec.json.encode(answer))
+        return StoredAnswer(status=self.endpoint.status, answer=msgspec.json.encode(answer))
 
 
-def admit(request: Request, needs: Scope | None, told: Told) -> None:
+def admit(request: Request, needs: Scope | None, told: RequestRecord) -> None:
     """Note in `told` who asks. Raises Problem without a key of the scope `needs` (None: any)."""
     access: Access = request.app.state.backend.access
     caller = access.caller(request.scope)
@@ -126,14 +126,14 @@ def admit(request: Request, needs: Scope | None, told: Told) -> None:
 
 async def respond(
     request: Request,
-    answer: Callable[[Request, Told], Awaitable[Kept]],
+    answer: Callable[[Request, RequestRecord], Awaitable[StoredAnswer]],
     *,
     path: str,
     tally: metrics.Tally,
 ) -> Response:
     """Return what `answer` gives, or its problem; count it and log it as one of `path`."""
     started = time.perf_counter()
-    told = Told(request_id=_request_id(request))
+    told = RequestRecord(request_id=_request_id(request))
     logs.REQUEST_ID.set(told.request_id)
     try:
         kept = await answer(request, told)
@@ -156,14 +156,16 @@ async def respond(
     return response
 
 
-def _refused(request: Request, problem: Problem, told: Told, tally: metrics.Tally) -> Response:
+def _refused(
+    request: Request, problem: Problem, told: RequestRecord, tally: metrics.Tally
+) -> Response:
     told.code = problem.code
     tally.problem(problem.code)
     return problem.response(request_id=told.request_id, instance=request.url.path)
 
 
 def _log(
-    level: int, request: Request, told: Told, *, path: str, status: int, seconds: float
+    level: int, request: Request, told: RequestRecord, *, path: str, status: int, seconds: float
 ) -> None:
     fields: dict[str, Any] = {
         "method": request.method,

@@ -16,7 +16,7 @@ from features.logs.events import EventLog
 from features.workspace import Workspace
 from serving.answers.drafts import Draft
 from serving.answers.items import items
-from serving.backend import Backend, Places
+from serving.backend import Backend, Settings
 from serving.bench.load import BenchError
 from serving.schemas.base import Model
 from serving.schemas.recommendations import RecommendationAnswer, RecommendationRequest
@@ -65,7 +65,7 @@ def stages(home: Path, bodies: Iterable[str]) -> Mapping[str, float]:
     threadpool_limits(limits=1)
     ws = Workspace.open(home)
     with (
-        closing(Backend(Places(workspace=ws, stores=ws))) as backend,
+        closing(Backend(Settings(workspace=ws, stores=ws))) as backend,
         closing(EventLog(ws.events_db)) as events,
         closing(ExposureLog(ws.experiments / DATABASE)) as exposures,
     ):

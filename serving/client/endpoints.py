@@ -45,7 +45,7 @@ from serving.schemas.recommendations import (
 
 P = ParamSpec("P")
 A = TypeVar("A", bound=msgspec.Struct)
-Asked = tuple[str, msgspec.Struct | None]
+PathAndBody = tuple[str, msgspec.Struct | None]
 """What the path names, or "", and the body."""
 
 
@@ -70,7 +70,7 @@ class Call(Generic[P, A]):
         self,
         method: Literal["GET", "POST", "PUT"],
         path: str,
-        asked: Callable[P, Asked],
+        asked: Callable[P, PathAndBody],
         answer: type[A],
         *,
         creates: bool = False,
@@ -116,22 +116,22 @@ class Call(Generic[P, A]):
         return msgspec.json.decode(outcome.content, type=self.answer)
 
 
-def _body(make: Callable[P, msgspec.Struct]) -> Callable[P, Asked]:
+def _body(make: Callable[P, msgspec.Struct]) -> Callable[P, PathAndBody]:
     return lambda *given, **named: ("", make(*given, **named))
 
 
-def _keyed(make: Callable[P, msgspec.Struct]) -> Callable[Concatenate[str, P], Asked]:
-    def asked(key: str, /, *given: P.args, **named: P.kwargs) -> Asked:
+def _keyed(make: Callable[P, msgspec.Struct]) -> Callable[Concatenate[str, P], PathAndBody]:
+    def asked(key: str, /, *given: P.args, **named: P.kwargs) -> PathAndBody:
         return key, make(*given, **named)
 
     return asked
 
 
-def _nothing() -> Asked:
+def _nothing() -> PathAndBody:
     return "", None
 
 
-def _key(key: str) -> Asked:
+def _key(key: str) -> PathAndBody:
     return key, None
 
 

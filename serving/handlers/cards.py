@@ -8,7 +8,7 @@ import pandas as pd
 from features.logs.events import EventLog
 from features.times import DAY_US
 from serving.answers.predictions import predict, read, who
-from serving.models.watcher import Models
+from serving.models.watcher import ModelWatcher
 from serving.schemas.predictions import CardRequest, CustomerCard
 from serving.state.customers import Customer
 
@@ -17,7 +17,7 @@ class Cards:
     """Answers for single customers from the served models, the stores and the clock."""
 
     def __init__(
-        self, models: Models, events: EventLog | None, *, clock: Callable[[], pd.Timestamp]
+        self, models: ModelWatcher, events: EventLog | None, *, clock: Callable[[], pd.Timestamp]
     ) -> None:
         self._models, self._events, self._clock = models, events, clock
 

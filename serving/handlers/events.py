@@ -20,7 +20,7 @@ from serving.schemas.events import AnyEvent, EventParts, EventsAnswer, OrderEven
 _DECODER: Final = msgspec.json.Decoder(AnyEvent)
 
 
-class Intake:
+class Events:
     """Takes posted events into the log."""
 
     def __init__(

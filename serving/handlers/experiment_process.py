@@ -17,7 +17,7 @@ class CommandFailed(RuntimeError):
     """The command gave no answer; the message is what it said."""
 
 
-async def run(*words: str, limit_s: float = LIMIT_S) -> bytes:
+async def run_experiments_command(*words: str, limit_s: float = LIMIT_S) -> bytes:
     """Return the last line that `python -m experiments WORDS` prints.
 
     Raises CommandFailed where it prints nothing, or not within `limit_s` seconds.

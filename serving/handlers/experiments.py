@@ -68,7 +68,7 @@ class Experiments:
     async def start(self, request: StartRequest, *, request_id: str, key: str) -> ExperimentAnswer:
         """Begin to assign customers; versions are looked up and exported apart."""
         wanted = _definition(key, request)
-        state = await self._do(lifecycle.standing, wanted)
+        state = await self._do(lifecycle.running_as_defined, wanted)
         if state is None:
             begun = asyncio.create_task(self._begin(wanted))
             self._begun.add(begun)
@@ -76,7 +76,7 @@ class Experiments:
             try:
                 state = await asyncio.shield(begun)  # goes on without who asked
             except CommandFailed as error:
-                await self._do(lifecycle.standing, wanted)  # another one was faster
+                await self._do(lifecycle.running_as_defined, wanted)  # another one was faster
                 raise Problem("validation_failed", str(error)) from error
         return ExperimentAnswer(request_id=request_id, experiment=_shown(state))
 
@@ -85,7 +85,9 @@ class Experiments:
             file.write(wanted.model_dump_json().encode())
             file.flush()
             home = str(self._stores.home)
-            printed = await experiment_process.run("start", file.name, "--json", "--home", home)
+            printed = await experiment_process.run_experiments_command(
+                "start", file.name, "--json", "--home", home
+            )
         return State.model_validate_json(printed)
 
     async def ramp(self, request: RampRequest, *, request_id: str, key: str) -> ExperimentAnswer:
@@ -125,7 +127,7 @@ class Experiments:
 
     async def _analyze(self, key: str) -> bytes:
         async with self._one_at_a_time:
-            return await experiment_process.run(
+            return await experiment_process.run_experiments_command(
                 "analyze", key, "--json", "--home", str(self._stores.home)
             )
 

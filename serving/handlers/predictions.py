@@ -8,7 +8,7 @@ import pandas as pd
 
 from features.logs.events import EventLog
 from serving.answers.predictions import predict, read, typical_value, who
-from serving.models.watcher import Models
+from serving.models.watcher import ModelWatcher
 from serving.schemas.predictions import ChurnRequest, PredictionAnswer
 
 TURN: Final = 32
@@ -19,7 +19,7 @@ class Predictions:
     """Answers for predictions from the served models, the stores and the clock."""
 
     def __init__(
-        self, models: Models, events: EventLog | None, *, clock: Callable[[], pd.Timestamp]
+        self, models: ModelWatcher, events: EventLog | None, *, clock: Callable[[], pd.Timestamp]
     ) -> None:
         self._models, self._events, self._clock = models, events, clock
 

@@ -19,7 +19,7 @@ PATH: Final = "/v1/products:batch"
 _DECODER: Final = msgspec.json.Decoder(Product)
 
 
-class ProductIntake:
+class Products:
     """Takes what a shop says of its products into the log."""
 
     def __init__(self, log: ProductChanges | None, *, clock: Callable[[], pd.Timestamp]) -> None:

@@ -18,7 +18,7 @@ from features.logs.events import EventLog
 from serving.answers.drafts import draft as draft_of
 from serving.answers.drafts import scored
 from serving.answers.items import items, policy_of
-from serving.models.watcher import Models
+from serving.models.watcher import ModelWatcher
 from serving.schemas.recommendations import RecommendationAnswer, RecommendationRequest
 from serving.stores.group_commit import GroupCommit
 from training.lists.slates import Policy
@@ -34,7 +34,7 @@ class Recommendations:
 
     def __init__(
         self,
-        models: Models,
+        models: ModelWatcher,
         events: EventLog | None,
         exposures: GroupCommit[Exposure] | None,
         *,

@@ -6,7 +6,7 @@ from typing import Final
 import pandas as pd
 
 from serving.answers.similar import CONTENT, similar_items
-from serving.models.watcher import Models
+from serving.models.watcher import ModelWatcher
 from serving.schemas.base import Model
 from serving.schemas.products import SimilarAnswer, SimilarRequest
 from serving.state.customers import age_s
@@ -17,7 +17,7 @@ _CONTENT: Final = Model(name=CONTENT, version=None)
 class Similar:
     """Answers for similar products from the served catalogue and champion."""
 
-    def __init__(self, models: Models, *, clock: Callable[[], pd.Timestamp]) -> None:
+    def __init__(self, models: ModelWatcher, *, clock: Callable[[], pd.Timestamp]) -> None:
         self._models, self._clock = models, clock
 
     async def answer(self, request: SimilarRequest, *, request_id: str) -> SimilarAnswer:

@@ -15,7 +15,7 @@ from features.logs.events import EventLog
 from features.times import DAY_US
 from serving.answers.drafts import draft, scored
 from serving.answers.items import items, policy_of
-from serving.answers.predictions import Asked, predict, read
+from serving.answers.predictions import CustomerToPredict, predict, read
 from serving.answers.similar import similar_items
 from serving.schemas.products import SimilarRequest
 from serving.schemas.recommendations import Filter, RecommendationRequest
@@ -85,7 +85,7 @@ class Trial:
         if typical := bundle.manifest.typical:
             row |= reasons.typical_row(typical, now)
         known = Customer(row=row, stored_us=None, complete=True)
-        asked = [Asked(customer_id="trial", customer=known, reason=None, age_s=None)]
+        asked = [CustomerToPredict(customer_id="trial", customer=known, reason=None, age_s=None)]
         asked += [read(served, self._events, name, now=now) for name in _stored(served)]
         name = f"churn@{bundle.version}"
         rows = [{}, *(one.customer.row for one in asked if one.customer is not None)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from serving.models.trial import Trial
-from serving.state.served import Part, Ranker, Served
+from serving.state.served import Ranker, Served, ServedPart
 from serving.telemetry import metrics
 from training.bundle import Bundle, load_bundle
 from training.interfaces import Recommender, Relates
@@ -25,7 +25,7 @@ class Versions:
         self._folder, self._trial, self._device = bundles, trial, device
         self._loaded: dict[str, Bundle] = {}
 
-    def recommending(
+    def with_recommenders(
         self, state: Served, *, standing: Served, champions: Sequence[str], variants: Iterable[str]
     ) -> Served:
         """Return `state` with the first of `champions` that passes, and the `variants` that do.
@@ -43,7 +43,9 @@ class Versions:
         logger.error("%s is refused: %s goes on", champions[0], found.champion or "popularity")
         return _refusing(found, "recommender")
 
-    def predicting(self, state: Served, *, standing: Served, champions: Sequence[str]) -> Served:
+    def with_predictor(
+        self, state: Served, *, standing: Served, champions: Sequence[str]
+    ) -> Served:
         """Return `state` with the first of the churn `champions` that passes.
 
         What is `standing` need not pass again.
@@ -119,7 +121,7 @@ class Versions:
         return self._loaded[name]
 
 
-def _refusing(state: Served, part: Part) -> Served:
+def _refusing(state: Served, part: ServedPart) -> Served:
     return replace(state, refused=state.refused | {part})
 
 

@@ -19,9 +19,9 @@ import pandas as pd
 
 from experiments.exposures import DATABASE
 from features.workspace import Workspace
-from serving.access.limits import Load
-from serving.models.watcher import Models
-from serving.state.served import Part, Served
+from serving.access.limits import InFlight
+from serving.models.watcher import ModelWatcher
+from serving.state.served import Served, ServedPart
 from serving.telemetry import metrics
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,13 @@ class Vitals:
     """Writes a worker's state into its metrics."""
 
     def __init__(
-        self, ws: Workspace, stores: Workspace | None, *, models: Models, load: Load, answered: Path
+        self,
+        ws: Workspace,
+        stores: Workspace | None,
+        *,
+        models: ModelWatcher,
+        load: InFlight,
+        answered: Path,
     ) -> None:
         self._ws, self._stores, self._models, self._load = ws, stores, models, load
         self._files = (
@@ -68,7 +74,7 @@ class Vitals:
         metrics.PRODUCTS.set(0 if served.catalogue is None else len(served.catalogue.products))
         _up("champion", served.champion is not None)
         _up("churn", served.churn is not None)
-        for part in get_args(Part):
+        for part in get_args(ServedPart):
             metrics.REFUSED.labels(part).set(part in served.refused)
         self._answering(served)
         _up("online_store", self._online_store())

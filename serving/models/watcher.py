@@ -20,10 +20,10 @@ from typing import Final, TypeVar
 import msgspec
 
 from experiments.lifecycle import running
-from features.logs.product_changes import ProductChanges, Told
+from features.logs.product_changes import ProductChanges, ProductState
 from features.workspace import Workspace, write_json
 from serving.models.versions import Versions
-from serving.state.catalogue import Catalogue, catalogue_of, holds, restocked
+from serving.state.catalogue import Catalogue, catalogue_of, reflects, with_prices_and_stock
 from serving.state.customers import OnlineStore
 from serving.state.served import Served
 from serving.telemetry import metrics
@@ -38,7 +38,7 @@ ANSWERED: Final = "answered.json"
 to these where a promoted one is refused."""
 
 
-class Models:
+class ModelWatcher:
     """Follows a workspace: champions, product snapshot, running experiments, changes of products.
 
     `served` is empty and `ready` false until the first load is done; with nothing to load it stays
@@ -53,12 +53,12 @@ class Models:
         stores: Workspace | None,
         versions: Versions,
         changes: ProductChanges | None = None,
-        told: Told | None = None,
+        told: ProductState | None = None,
     ) -> None:
         self.served = Served()
         self._loaded = threading.Event()
         self._ws, self._stores, self._versions = ws, stores, versions
-        self._changes, self._told = changes, Told() if told is None else told
+        self._changes, self._told = changes, ProductState() if told is None else told
         self._named: Mapping[str, str] = {}
         self._stamp: object = None
         self._again, self._pause_s = math.inf, POLL_S
@@ -74,10 +74,10 @@ class Models:
 
     def refresh(self) -> bool:
         """Load what changed, or is due to be tried again; return whether there was anything."""
-        stamp, news = tuple(_stamps(self._watched())), self._news()
+        stamp, news = tuple(_stamps(self._watched())), self._new_changes()
         if stamp == self._stamp and time.monotonic() < self._again:
             if news:
-                self._take(news)
+                self._apply_changes(news)
             return bool(news)
         if stamp != self._stamp:
             self._pause_s = POLL_S
@@ -104,31 +104,31 @@ class Models:
             if stop.wait(wait_s):
                 return
 
-    def _news(self) -> Told:
+    def _new_changes(self) -> ProductState:
         """Return what was said of products since the last call, as far as it can be read."""
         if self._changes is None:
-            return Told()
+            return ProductState()
         try:
             if self._changes.sequence() == self._told.sequence:
-                return Told()
+                return ProductState()
             news = self._changes.since(self._told.sequence)
         except sqlite3.Error as error:
             logger.warning("product changes: %s", error)
-            return Told()
+            return ProductState()
         self._told = self._told.then(news)
         return news
 
-    def _take(self, news: Told) -> None:
+    def _apply_changes(self, news: ProductState) -> None:
         """Serve `news`: prices and availability at once, texts and new products when bound."""
         served, standing = self.served, self.served.catalogue
         if standing is None:
             return
-        self.served = replace(served, catalogue=restocked(standing, news))
-        if not holds(standing, news):
+        self.served = replace(served, catalogue=with_prices_and_stock(standing, news))
+        if not reflects(standing, news):
             state = replace(
                 self.served, catalogue=self._catalogue(), refused=served.refused - {"products"}
             )
-            self.served = self._versions.recommending(
+            self.served = self._versions.with_recommenders(
                 state,
                 standing=self.served,
                 champions=[] if served.champion is None else [served.champion],
@@ -145,26 +145,26 @@ class Models:
     def _load(self) -> Served:
         standing, bundles, stores = self.served, self._ws.bundles, self._stores
         file, last = bundles / "current.json", bundles / ANSWERED
-        self._named = current = self._part(file, lambda: _read(file), self._named)
-        answered: Mapping[str, str] = self._part(last, lambda: _read(last), {})
+        self._named = current = self._load_or_keep(file, lambda: _read(file), self._named)
+        answered: Mapping[str, str] = self._load_or_keep(last, lambda: _read(last), {})
         experiments = standing.experiments
         if stores is not None:
-            experiments = self._part(
+            experiments = self._load_or_keep(
                 stores.experiments, lambda: tuple(running(stores)), experiments
             )
         state = Served(
-            catalogue=self._part(self._ws.online, self._catalogue, standing.catalogue),
+            catalogue=self._load_or_keep(self._ws.online, self._catalogue, standing.catalogue),
             experiments=experiments,
             store=self._store(),
         )
         variants = {v.model for e in experiments for v in e.variants.values()}
-        state = self._versions.recommending(
+        state = self._versions.with_recommenders(
             state,
             standing=standing,
             champions=_in_order("recommender", current, standing, answered),
             variants=variants,
         )
-        state = self._versions.predicting(
+        state = self._versions.with_predictor(
             state, standing=standing, champions=_in_order("churn", current, standing, answered)
         )
         self._versions.keep(state)
@@ -175,7 +175,7 @@ class Models:
                 write_json(bundles / ANSWERED, current)
         return state
 
-    def _part(self, what: object, load: Callable[[], T], standing: T) -> T:
+    def _load_or_keep(self, what: object, load: Callable[[], T], standing: T) -> T:
         """Return what `load` gives; where it raises, what is `standing`, to be tried again."""
         try:
             return load()
@@ -207,7 +207,7 @@ class Models:
 
         stores, client = self._stores, self.served.store
         if client is None:
-            client = self._part(stores.feast, lambda: FeatureClient(stores), None)
+            client = self._load_or_keep(stores.feast, lambda: FeatureClient(stores), None)
         try:
             if client is not None:  # the first read imports every store Feast knows
                 client.online_customer("warm-up")

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.logs.product_changes import Text, Told
+from features.logs.product_changes import ProductState, Text
 from features.model_inputs import NEVER_DAYS, PRODUCT_INPUTS
 from features.times import microseconds
 from training.data.inputs import Products, encode_products
-from training.lists.slates import BoolArray, Shelf
+from training.lists.slates import BoolArray, ListCatalogue
 
 RECENT_BUYERS: Final = "buyers_28d"
 """The product feature that orders the fallback list."""
@@ -31,7 +31,7 @@ class Catalogue:
     as_of: pd.Timestamp
     """Of the snapshot."""
     products: Products
-    shelf: Shelf
+    shelf: ListCatalogue
     """What lists are composed from; its popularity is the number of recent buyers."""
     categories: Mapping[str, int]
     """The shelf's number of each category."""
@@ -49,7 +49,11 @@ class Catalogue:
 
 
 def catalogue_of(
-    rows: pd.DataFrame, as_of: pd.Timestamp, *, told: Told, standing: Catalogue | None = None
+    rows: pd.DataFrame,
+    as_of: pd.Timestamp,
+    *,
+    told: ProductState,
+    standing: Catalogue | None = None,
 ) -> Catalogue:
     """Return the catalogue of the snapshot `rows` at `as_of` after all that was `told`.
 
@@ -64,7 +68,7 @@ def catalogue_of(
         products, shelf = standing.products, standing.shelf
     else:
         buyers = by_id[RECENT_BUYERS].fillna(0).to_numpy(np.float32)
-        shelf = Shelf.of(products, popularity=buyers)
+        shelf = ListCatalogue.of(products, popularity=buyers)
     names = np.array(products.categories, dtype=object)
     numbered = shelf.categories >= 0
     none = np.zeros(len(products), dtype=np.bool_)
@@ -77,10 +81,10 @@ def catalogue_of(
         unavailable=none,
         sold_out=none,
     )
-    return restocked(catalogue, told)
+    return with_prices_and_stock(catalogue, told)
 
 
-def restocked(catalogue: Catalogue, told: Told) -> Catalogue:
+def with_prices_and_stock(catalogue: Catalogue, told: ProductState) -> Catalogue:
     """Return the catalogue with the prices, availability and stock that were `told` of it."""
     places = catalogue.products.places
     return replace(
@@ -95,7 +99,7 @@ def restocked(catalogue: Catalogue, told: Told) -> Catalogue:
     )
 
 
-def holds(catalogue: Catalogue, told: Told) -> bool:
+def reflects(catalogue: Catalogue, told: ProductState) -> bool:
     """Return whether what models read of the products is as it was `told`."""
     products, since = catalogue.products, microseconds(catalogue.as_of)
     places = products.places
@@ -114,7 +118,7 @@ def holds(catalogue: Catalogue, told: Told) -> bool:
     return True
 
 
-def _with_texts(rows: pd.DataFrame, as_of: pd.Timestamp, told: Told) -> pd.DataFrame:
+def _with_texts(rows: pd.DataFrame, as_of: pd.Timestamp, told: ProductState) -> pd.DataFrame:
     """Return `rows` with new products, texts told since, and the prices of what was never sold."""
     rows = rows.set_index("product_id")
     new = told.product_ids.difference(rows.index)

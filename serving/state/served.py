@@ -11,7 +11,7 @@ from training.bundle import Bundle
 from training.data.inputs import Products
 from training.interfaces import Predictor, Related, Scorer
 
-Part = Literal["recommender", "churn", "products"]
+ServedPart = Literal["recommender", "churn", "products"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Served:
     experiments: tuple[Experiment, ...] = ()
     store: OnlineStore | None = None
     """Where stored customer rows are read."""
-    refused: frozenset[Part] = frozenset()
+    refused: frozenset[ServedPart] = frozenset()
     """Of what the newest cannot answer: what stood before it goes on, or nothing does."""
 
     @property

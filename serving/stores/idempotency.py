@@ -31,7 +31,7 @@ class KeyReused(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
+class StoredAnswer:
     """An answer that was given."""
 
     status: int
@@ -39,7 +39,7 @@ class Kept:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Name:
+class IdempotencyName:
     """What an answer is kept under: nobody meets the answers of another caller, or path."""
 
     caller: str
@@ -51,11 +51,11 @@ class Name:
 class Claim:
     """The right to make the answer of a name, since `at_us`."""
 
-    name: Name
+    name: IdempotencyName
     at_us: int
 
 
-class Answered:
+class IdempotencyStore:
     """The answers of the last day in SQLite, on disk before they leave; any thread may call.
 
     `clock` gives Unix seconds. It is the system's, not the shop's: a demo's clock stands still, and
@@ -72,7 +72,9 @@ class Answered:
         self._thread.shutdown()
         self._database.close()
 
-    async def claimed(self, name: Name, body: bytes) -> Kept | Claim | Literal["being_made"]:
+    async def claimed(
+        self, name: IdempotencyName, body: bytes
+    ) -> StoredAnswer | Claim | Literal["being_made"]:
         """Return what `claim` does, from a thread of its own; who gives up leaves no claim."""
         asked = asyncio.get_running_loop().run_in_executor(self._thread, self.claim, name, body)
         try:
@@ -81,7 +83,7 @@ class Answered:
             asked.add_done_callback(self._give_back)
             raise
 
-    async def settle(self, claim: Claim, kept: Kept | None) -> None:
+    async def settle(self, claim: Claim, kept: StoredAnswer | None) -> None:
         """Keep the answer of `claim`, or free it where there is none; a failure is only logged."""
         change = partial(self.free, claim) if kept is None else partial(self.keep, claim, kept)
         try:
@@ -95,7 +97,9 @@ class Answered:
             if isinstance(claim, Claim):
                 self._thread.submit(self.free, claim)
 
-    def claim(self, name: Name, body: bytes) -> Kept | Claim | Literal["being_made"]:
+    def claim(
+        self, name: IdempotencyName, body: bytes
+    ) -> StoredAnswer | Claim | Literal["being_made"]:
         """Return what was answered under `name`, or the right to answer, which one caller gets.
 
         `being_made` while another has it. Raises KeyReused if the body was another.
@@ -112,14 +116,16 @@ class Answered:
             if row is not None and (row[1] is not None or row[3] >= dead):
                 if row[0] != digest:
                     raise KeyReused("the Idempotency-Key came with another body before")
-                return "being_made" if row[1] is None else Kept(status=row[1], answer=row[2])
+                return (
+                    "being_made" if row[1] is None else StoredAnswer(status=row[1], answer=row[2])
+                )
             kept.execute(
                 "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, NULL, NULL, ?)",
                 (name.caller, name.path, name.key, digest, now),
             )
         return Claim(name=name, at_us=now)
 
-    def keep(self, claim: Claim, kept: Kept) -> None:
+    def keep(self, claim: Claim, kept: StoredAnswer) -> None:
         """Store the answer of `claim`."""
         self._change("UPDATE kept SET status = ?, answer = ?", (kept.status, kept.answer), claim)
 

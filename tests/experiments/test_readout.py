@@ -12,7 +12,7 @@ from experiments.__main__ import app
 from experiments.definition import ExperimentError
 from experiments.exposures import DATABASE, ExposureLog
 from experiments.lifecycle import stop
-from experiments.readout import decide, read_out
+from experiments.readout import analyze_workspace, decide
 from features.workspace import Workspace
 from tests.experiments.spring import DAY, NOON, experiment, exposure, spring_shop, trade
 
@@ -25,7 +25,7 @@ def shop(tmp_path: Path) -> Workspace:
 
 def test_nothing_counts_before_the_window_is_over(shop: Workspace) -> None:
     trade(shop, old=120, new=120)
-    found = read_out(shop, "spring")
+    found = analyze_workspace(shop, "spring")
     assert (found.waiting, found.units, found.effects) == (240, {"new": 0, "old": 0}, ())
     with pytest.raises(ExperimentError, match="no effects yet"):
         decide(shop, "spring", variant="new", reason="hope")
@@ -34,7 +34,7 @@ def test_nothing_counts_before_the_window_is_over(shop: Workspace) -> None:
 def test_analysis_picture_and_decision_lie_beside_the_state(shop: Workspace) -> None:
     trade(shop, old=120, new=120)
     shop.advance(NOON + 8 * DAY)
-    found = read_out(shop, "spring", picture=True)
+    found = analyze_workspace(shop, "spring", picture=True)
     assert found.means["old"]["conversion"] == 40 / 120
     assert found.means["new"]["conversion"] == 60 / 120
     folder = shop.experiments / "spring"
@@ -62,7 +62,7 @@ def test_exposures_after_the_end_do_not_count(shop: Workspace) -> None:
     with ExposureLog(shop.experiments / DATABASE) as log:
         log.append([late])
     shop.advance(NOON + 20 * DAY)
-    assert read_out(shop, "spring").sample_ratio.exposed == {"new": 120, "old": 120}
+    assert analyze_workspace(shop, "spring").sample_ratio.exposed == {"new": 120, "old": 120}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, empty
 from features.workspace import Workspace, write_json
 from serving.api.app import create_app
-from serving.backend import Backend, Places
+from serving.backend import Backend, Settings
 from training.bundle import Manifest, Name, write_bundle
 from training.customers.baselines import LogisticRegression
 from training.interfaces import Predictor, Recommender
@@ -113,12 +113,12 @@ def churn_model() -> LogisticRegression:
 @contextmanager
 def serving(**environment: str) -> Iterator[TestClient]:
     """Run the application in this process, as the environment says; wait until it is ready."""
-    with serving_at(Places.of(environment)) as client:
+    with serving_at(Settings.of(environment)) as client:
         yield client
 
 
 @contextmanager
-def serving_at(places: Places, url: str = LOCAL) -> Iterator[TestClient]:
+def serving_at(places: Settings, url: str = LOCAL) -> Iterator[TestClient]:
     """Run the application of `places`, asked under `url`; wait until it is ready."""
     app = create_app(lambda: Backend(places))
     with TestClient(app, url, raise_server_exceptions=False) as client:

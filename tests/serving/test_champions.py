@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from features.logs.product_changes import ProductChange
 from features.workspace import Workspace
-from serving.backend import Backend, Places
+from serving.backend import Backend, Settings
 from serving.models.trial import Refused, Trial
 from serving.models.watcher import ANSWERED
 from serving.state.served import Served
@@ -137,7 +137,7 @@ def test_a_churn_model_that_fails_its_trial_does_not_answer(
 def test_a_trial_wants_a_finite_score_of_every_product(
     ws: Workspace, score: Scorer, said: str
 ) -> None:
-    backend = Backend(Places.of({"REGULARS_HOME": str(ws.home)}))
+    backend = Backend(Settings.of({"REGULARS_HOME": str(ws.home)}))
     try:
         backend.models.refresh()
         served = backend.models.served
@@ -195,7 +195,7 @@ def test_no_request_fails_while_champions_are_swapped(ws: Workspace) -> None:
 def test_what_a_swapped_version_held_is_free(ws: Workspace) -> None:
     tower(ws, "4")
     put_champions(ws, recommender="4")
-    backend = Backend(Places.of({"REGULARS_HOME": str(ws.home)}))
+    backend = Backend(Settings.of({"REGULARS_HOME": str(ws.home)}))
     try:
         backend.models.refresh()
         (ranker,) = backend.models.served.rankers.values()
@@ -229,7 +229,7 @@ class Pauses(threading.Event):
 
 
 def test_what_cannot_be_looked_at_is_tried_after_longer_and_longer(ws: Workspace) -> None:
-    backend = Backend(Places.of({"REGULARS_HOME": str(ws.home)}))
+    backend = Backend(Settings.of({"REGULARS_HOME": str(ws.home)}))
     shutil.rmtree(ws.bundles)
     ws.bundles.write_text("no folder")
     pauses = Pauses(ws.bundles)
@@ -256,7 +256,7 @@ class Few:
 
 
 def test_products_that_no_champion_can_score_are_refused(ws: Workspace) -> None:
-    backend = Backend(Places.of({"REGULARS_HOME": str(ws.home)}))
+    backend = Backend(Settings.of({"REGULARS_HOME": str(ws.home)}))
     models = backend.models
     models._versions._trial = Few(models._versions._trial)  # type: ignore[assignment]
     try:

@@ -19,7 +19,7 @@ from features.logs.product_changes import ProductChange, ProductChanges
 from features.online.client import FeatureClient
 from features.schema import RetailDataset, empty
 from features.workspace import Workspace
-from serving.backend import Backend, Places
+from serving.backend import Backend, Settings
 from serving.commands.package import copy_workspace
 from tests.serving.product_calls import PATH, SOON_S, put, soon
 from tests.serving.requests import ask, products
@@ -133,7 +133,7 @@ def test_a_bento_carries_what_was_said(ws: Workspace, tmp_path: Path) -> None:
     packaged = tmp_path / "packaged"
     copy_workspace(ws, packaged)
     carried = Workspace.open(packaged)
-    with closing(Backend(Places(workspace=carried, stores=None))) as backend:
+    with closing(Backend(Settings(workspace=carried, stores=None))) as backend:
         backend.models.refresh()
         catalogue = backend.models.served.catalogue
         assert catalogue is not None
@@ -142,7 +142,7 @@ def test_a_bento_carries_what_was_said(ws: Workspace, tmp_path: Path) -> None:
     stores = replace(carried, home=tmp_path / "stores")
     with closing(ProductChanges(stores.product_changes_db)) as log:
         log.record([ProductChange(product_id="pot", available=False)], clock=lambda: NOW)
-    with closing(Backend(Places(workspace=carried, stores=stores))) as backend:
+    with closing(Backend(Settings(workspace=carried, stores=stores))) as backend:
         backend.models.refresh()
         catalogue = backend.models.served.catalogue
         assert catalogue is not None
@@ -156,8 +156,8 @@ import sys
 from pathlib import Path
 from starlette.testclient import TestClient
 from serving.api.app import create_app
-from serving.backend import Backend, Places
-app = create_app(lambda: Backend(Places.of({"REGULARS_HOME": sys.argv[1]})))
+from serving.backend import Backend, Settings
+app = create_app(lambda: Backend(Settings.of({"REGULARS_HOME": sys.argv[1]})))
 with TestClient(app, "http://127.0.0.1") as client:
     while client.get("/readyz").status_code != 200:
         pass

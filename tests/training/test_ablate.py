@@ -19,7 +19,9 @@ from training.recommenders.two_tower.model import TwoTower, TwoTowerConfig
 from training.registry.tracking import Tracking
 from training.run import Progress
 
-SMALL = TwoTowerConfig(epochs=2, embedding_dim=4, hidden=8, weeks=2, lr=0.02, without=("decay",))
+SMALL = TwoTowerConfig(
+    epochs=2, embedding_dim=4, hidden=8, weeks=2, learning_rate=0.02, without=("decay",)
+)
 ASKED = ("repeats", "new_loss")
 
 

@@ -13,7 +13,7 @@ from tests.training.shop import DAYS, Shop
 from training.evaluate import evaluate
 from training.evaluation.recommender_judge import recommender_judge
 from training.evaluation.results import Evaluation
-from training.evaluation.segments import EVERYONE, Part
+from training.evaluation.segments import EVERYONE, SegmentList
 from training.models import UnknownModel
 from training.recommenders.baselines import (
     OwnPurchases,
@@ -26,8 +26,10 @@ from training.registry.tracking import Tracking
 from training.reports.evaluation_report import FILE
 from training.run import Progress
 
-ALL, NEW = Part(EVERYONE, "all"), Part(EVERYONE, "new")
-SMALL = TwoTowerConfig(epochs=3, embedding_dim=4, hidden=8, weeks=5, lr=0.5)  # gets worse
+ALL, NEW = SegmentList(EVERYONE, "all"), SegmentList(EVERYONE, "new")
+SMALL = TwoTowerConfig(
+    epochs=3, embedding_dim=4, hidden=8, weeks=5, learning_rate=0.5
+)  # gets worse
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,7 @@ def test_the_run_holds_the_report_its_plots_and_every_figure(
     assert logged["popularity.new_coverage_at_10"] == everyone.coverage["popularity"]
     lead = everyone.leads["popularity"]["recall_at_10"]
     assert logged["lead.popularity.new_recall_at_10_low"] == lead.low
-    older = rolled.parts[Part("orders_6_up", "all")].means["own_purchases"]["mrr_at_10"]
+    older = rolled.parts[SegmentList("orders_6_up", "all")].means["own_purchases"]["mrr_at_10"]
     assert logged["orders_6_up.mrr_at_10"] == older.value
     assert tracking.steps(rolled.run_id, "window.ndcg_at_10") == {1, 2}
     saved = json.loads((folder / "report.json").read_text(), parse_constant=_refuse)

@@ -18,7 +18,7 @@ from training.customers.reasons import typical_customer
 from training.fit import FitResult, fit
 from training.registry.tracking import FAILURE, Tracking
 
-CONFIG = ChurnConfig(horizon_days=28, epochs=3, hidden=(8,), batch_size=64, lr=0.01)
+CONFIG = ChurnConfig(horizon_days=28, epochs=3, hidden=(8,), batch_size=64, learning_rate=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_a_dead_run_is_marked_failed_by_the_next(shop: Shop) -> None:
 
 
 def test_an_error_fails_the_run_and_the_next_try_takes_it_up(shop: Shop) -> None:
-    config = CONFIG.model_copy(update={"lr": 0.02})
+    config = CONFIG.model_copy(update={"learning_rate": 0.02})
     asked = {"as_of": shop.full.as_of, "config": config, "seed": 5}
 
     def stop(phase: str, epoch: int, _: dict[str, float]) -> None:
@@ -104,7 +104,7 @@ def test_an_error_fails_the_run_and_the_next_try_takes_it_up(shop: Shop) -> None
         for run in tracking.client.search_runs(
             [tracking.experiment_id], "attributes.status = 'FAILED'"
         )
-        if run.data.params.get("lr") == "0.02"
+        if run.data.params.get("learning_rate") == "0.02"
     ]
     told: list[tuple[str, int]] = []
     done = fit(

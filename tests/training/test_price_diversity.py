@@ -10,12 +10,12 @@ from typer.testing import CliRunner
 from tests.training.shop import Shop
 from training.__main__ import app
 from training.evaluation.job import prepare
-from training.evaluation.kept_lists import answer
+from training.evaluation.kept_lists import kept_lists
 from training.evaluation.recommender_judge import recommender_judge
-from training.evaluation.results import LEVELS, Price
-from training.evaluation.segments import look
+from training.evaluation.results import LEVELS, DiversityCost
+from training.evaluation.segments import window_of
 from training.models import UnknownModel
-from training.price_diversity import PLOT, TABLE, price, price_of_diversity
+from training.price_diversity import PLOT, TABLE, price_diversity, price_of_diversity
 from training.recommenders.baselines import OwnPurchases, OwnPurchasesConfig
 from training.recommenders.two_tower.model import TwoTowerConfig
 from training.registry.tracking import open_client
@@ -44,7 +44,7 @@ def test_where_nobody_bought_anything_new_there_is_no_figure(shop: Shop) -> None
     nothing_new = replace(judge, wanted=judge.owned)
     found = price_of_diversity(OwnPurchases(OwnPurchasesConfig()), nothing_new)
     assert (found["ndcg_at_10"].isna() == (found["list"] == "new")).all()
-    shown = Price(model="m", as_of=shop.full.as_of, timezone="UTC", levels=found, run_id="")
+    shown = DiversityCost(model="m", as_of=shop.full.as_of, timezone="UTC", levels=found, run_id="")
     with draw_price(shown) as figure:
         assert svg(figure).startswith("<?xml")
 
@@ -52,10 +52,14 @@ def test_where_nobody_bought_anything_new_there_is_no_figure(shop: Shop) -> None
 @pytest.mark.slow
 def test_the_epochs_are_those_of_an_evaluation(shop: Shop) -> None:
     config = TwoTowerConfig(epochs=2, embedding_dim=4, weeks=5)
-    found = price(shop.ws, "two_tower", as_of=shop.full.as_of, config=config, device="cpu")
+    found = price_diversity(
+        shop.ws, "two_tower", as_of=shop.full.as_of, config=config, device="cpu"
+    )
     job = prepare(shop.ws, "two_tower", as_of=shop.full.as_of, config=config)
-    window = look(job.full, at=job.past.as_of, days=28)
-    _, kept = answer(job, window, device="cpu", on_epoch=lambda *_: pytest.fail("trained again"))
+    window = window_of(job.full, at=job.past.as_of, days=28)
+    _, kept = kept_lists(
+        job, window, device="cpu", on_epoch=lambda *_: pytest.fail("trained again")
+    )
     assert kept.epochs == 1  # of two
     own = found.levels[found.levels["diversity"] == 0].set_index("list")["ndcg_at_10"]
     assert own["all"] == pytest.approx(kept.metrics["ndcg_at_10"])
@@ -88,4 +92,4 @@ def test_the_command_shows_table_and_plot(shop: Shop) -> None:
 
 def test_what_is_no_recommender_has_no_lists(shop: Shop) -> None:
     with pytest.raises(UnknownModel, match="'recency': not a recommender model"):
-        price(shop.ws, "recency", as_of=shop.full.as_of)
+        price_diversity(shop.ws, "recency", as_of=shop.full.as_of)

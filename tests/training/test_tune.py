@@ -60,7 +60,7 @@ def test_the_best_is_written_as_overrides_that_fit_takes(shop: Shop, result: Tun
 def test_the_first_trial_is_the_config_as_it_stands(shop: Shop, result: TuneResult) -> None:
     first = load(shop.ws, result.study).trials[0]
     assert first.state.name == "COMPLETE"
-    assert first.params["lr"] == CONFIG.lr
+    assert first.params["learning_rate"] == CONFIG.learning_rate
     assert first.params["hidden"] == "[32, 16]"
     assert result.value >= first.value
 

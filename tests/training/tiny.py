@@ -57,7 +57,9 @@ def queries(*histories: Sequence[tuple[int, float]]) -> Queries:
 
 
 TWO_STAGE = TwoStageConfig(
-    two_tower=TwoTowerConfig(epochs=2, embedding_dim=8, hidden=16, batch_size=64, lr=0.02),
+    two_tower=TwoTowerConfig(
+        epochs=2, embedding_dim=8, hidden=16, batch_size=64, learning_rate=0.02
+    ),
     windows=2,
     per_source=10,
     network=NetworkConfig(epochs=2, hidden=16),

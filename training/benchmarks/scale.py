@@ -19,14 +19,12 @@ from dataclasses import asdict
 from io import TextIOWrapper
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from configs.durable import replacing
 from configs.errors import UserError
 from training.benchmarks.scale_costs import STAGES, Cost
-
-if TYPE_CHECKING:
-    from training.reports.text_table import Grid
+from training.reports.text_table import TextTable
 
 MEASURED: Final = ("rows", "wall_seconds", "cpu_seconds", "peak_mb")
 
@@ -107,10 +105,8 @@ def write_costs(costs: Sequence[Cost], output: Path) -> None:
         text.detach()
 
 
-def grid(costs: Sequence[Cost]) -> "Grid":
+def grid(costs: Sequence[Cost]) -> TextTable:
     """Return the costs as a table: a row a size and stage, ratios to the first size beside."""
-    from training.reports.text_table import Grid
-
     rows = [
         (
             f"{row['size']:g}x {row['stage']}",
@@ -122,7 +118,7 @@ def grid(costs: Sequence[Cost]) -> "Grid":
         )
         for row in ratios(costs)
     ]
-    return Grid(
+    return TextTable(
         title=f"By size; x: over size {costs[0].size:g}",
         columns=("stage", "rows", "x", "seconds", "x", "CPU s", "x", "peak MB", "x"),
         rows=tuple(rows),

@@ -34,8 +34,10 @@ class SplitTowerConfig(Config):
     pair_dropout: float = pydantic.Field(
         0.2, ge=0, lt=1, description="share of the pairs that the towers of a step do not see"
     )
-    lr: float = pydantic.Field(5e-3, gt=0, description="step of AdamW")
-    lr_decay: float = pydantic.Field(0.93, gt=0, le=1, description="of lr, left after each epoch")
+    learning_rate: float = pydantic.Field(5e-3, gt=0, description="step of AdamW")
+    learning_rate_decay: float = pydantic.Field(
+        0.93, gt=0, le=1, description="of learning_rate, left after each epoch"
+    )
     batch_size: int = pydantic.Field(1024, ge=1, description="users in a step, about")
 
 
@@ -124,8 +126,8 @@ class SplitTower:
             batches=model._batches,
             loss=model._net.loss,
             model=lambda: model,
-            lr=config.lr,
-            lr_decay=config.lr_decay,
+            learning_rate=config.learning_rate,
+            learning_rate_decay=config.learning_rate_decay,
             weight_decay=0.0,
             seed=seed,
             run=run,

@@ -35,7 +35,7 @@ from training.evaluation.intervals import Estimate
 from training.interfaces import Recommender
 from training.lists.ranking import BATCH
 from training.models import recommender_class, spec
-from training.reports.text_table import Grid
+from training.reports.text_table import TextTable
 from training.run import Device, Progress, Run
 
 ACTIVE_DAYS: Final = 90
@@ -52,7 +52,7 @@ FIGURES: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recovered:
+class TruthCorrelations:
     """Correlations of a model's scores with the truth: 1 for who knew it, 0 for a guess.
 
     The common part of scores is each product's mean over customers.
@@ -104,7 +104,7 @@ def known_answers(
     seed: int = 0,
     device: Device = "auto",
     progress: Progress,
-) -> dict[str, Recovered]:
+) -> dict[str, TruthCorrelations]:
     """Fit `models` before `as_of` (UTC) and half a year before it; judge them by the truth there.
 
     Nothing is registered. Raises WorkspaceError where the shop is not a simulated one, UnknownModel
@@ -177,7 +177,7 @@ def _moment(world: World, data: TrainingData, *, seed: int) -> Moment:
     )
 
 
-def recovered(scores: Sequence[Floats], truths: Sequence[Truth], *, seed: int) -> Recovered:
+def recovered(scores: Sequence[Floats], truths: Sequence[Truth], *, seed: int) -> TruthCorrelations:
     """Judge the `scores` (B, C) that a model gave at each of two cuts, by the truth at the later.
 
     The earlier one tells what changed. `seed` draws the intervals.
@@ -190,7 +190,7 @@ def recovered(scores: Sequence[Floats], truths: Sequence[Truth], *, seed: int) -
     given, wanted = counted[-1], truths[-1].utilities
     tastes = rank_correlations(personal(given), personal(wanted))
     columns = (frames[-1][name].to_numpy() for name in ("learned", "demand"))
-    return Recovered(
+    return TruthCorrelations(
         customers=len(given),
         preferences=estimate(means, rank_correlations(given, wanted), seed=seed),
         tastes=estimate(means, tastes, seed=seed),
@@ -229,10 +229,10 @@ def _frame(scores: Floats, truth: Truth) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index(truth.products.product_ids)).dropna()
 
 
-def grid(found: Mapping[str, Recovered], *, as_of: pd.Timestamp) -> Grid:
+def grid(found: Mapping[str, TruthCorrelations], *, as_of: pd.Timestamp) -> TextTable:
     """Return the figures with their intervals: a row a figure, a column a model."""
     customers = next(iter(found.values())).customers
-    return Grid(
+    return TextTable(
         title=f"Correlation with the truth at {as_of.date()}, {customers} customers, 95% interval",
         columns=("of", *found),
         rows=tuple(

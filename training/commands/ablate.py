@@ -6,7 +6,7 @@ import typer
 
 from configs.cli import HOME, Home
 from training.commands.options import AsOf, ConfigFile, DeviceName, Model, Overrides
-from training.commands.work import asked
+from training.commands.work import work_of
 
 
 def ablate(
@@ -29,7 +29,7 @@ def ablate(
     the same number of epochs. Nothing is registered; figures go into one MLflow run. Cut off, the
     same command goes on. Example: python -m training ablate two_tower --as-of 2011-09-17 epochs=4
     """
-    with asked(model, overrides, as_of=as_of, config=config, home=home) as work:
+    with work_of(model, overrides, as_of=as_of, config=config, home=home) as work:
         from training.ablate import FILE, grid
         from training.ablate import ablate as run
 

@@ -7,7 +7,7 @@ import typer
 
 from configs.cli import HOME, Home, user_errors
 from training.commands.options import AsOf, ConfigFile, DeviceName, Overrides, Seed
-from training.commands.work import asked
+from training.commands.work import work_of
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -80,7 +80,7 @@ def truth(
     truth --model two_tower --model popularity --as-of 2025-01-01 epochs=2
     """
     first, *others = model or ("two_tower", "ease", "popularity")
-    with asked(first, overrides, as_of=as_of, config=config, home=home) as work:
+    with work_of(first, overrides, as_of=as_of, config=config, home=home) as work:
         from training.benchmarks.truth import grid, known_answers
         from training.models import config_class
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console, Group
@@ -19,9 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from training.evaluation.last_window import Metrics
-
-if TYPE_CHECKING:
-    from training.reports.text_table import Grid
+from training.reports.text_table import TextTable
 
 console = Console()
 
@@ -86,7 +83,7 @@ def compare_metrics(title: str, columns: Mapping[str, Metrics]) -> Table:
     return table
 
 
-def table(grid: "Grid") -> Group:
+def table(grid: TextTable) -> Group:
     """Return `grid` as a table for the console, under its title."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # fits 80 columns
     for place, name in enumerate(grid.columns):

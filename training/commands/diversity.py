@@ -2,7 +2,7 @@
 
 from configs.cli import HOME, Home
 from training.commands.options import AsOf, ConfigFile, DeviceName, Model, Overrides, Seed
-from training.commands.work import asked
+from training.commands.work import work_of
 
 
 def diversity(
@@ -22,10 +22,10 @@ def diversity(
     choose by them what a request or the service's policy asks for. Example: python -m training
     diversity two_stage --as-of 2011-11-12
     """
-    with asked(model, overrides, as_of=as_of, config=config, home=home) as work:
-        from training.price_diversity import price
+    with work_of(model, overrides, as_of=as_of, config=config, home=home) as work:
+        from training.price_diversity import price_diversity
 
-        found = price(
+        found = price_diversity(
             work.ws,
             model,
             as_of=work.as_of,

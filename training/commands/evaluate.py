@@ -6,7 +6,7 @@ import typer
 
 from configs.cli import HOME, Home
 from training.commands.options import AsOf, ConfigFile, DeviceName, Model, Overrides, Seed
-from training.commands.work import Asked, asked
+from training.commands.work import Work, work_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,7 +36,7 @@ def evaluate(
     All of them learn from what was known before that window. Nothing is registered. A recommender
     gets a report with segments, intervals and plots, in one MLflow run.
     """
-    with asked(model, overrides, as_of=as_of, config=config, home=home) as work:
+    with work_of(model, overrides, as_of=as_of, config=config, home=home) as work:
         from training.models import spec
 
         if spec(model).registered == "recommender":
@@ -63,7 +63,7 @@ def evaluate(
         console.print(one, highlight=False, soft_wrap=isinstance(one, str))
 
 
-def _report(work: Asked, found: "Evaluation") -> "list[RenderableType]":
+def _report(work: Work, found: "Evaluation") -> "list[RenderableType]":
     """Return the tables of the evaluation, its caveat, and where the report lies."""
     from training.commands.display import table
     from training.reports import evaluation_report
@@ -79,7 +79,7 @@ def _report(work: Asked, found: "Evaluation") -> "list[RenderableType]":
     ]
 
 
-def _predictor(work: Asked, model: str, *, seed: int, device: DeviceName) -> "list[RenderableType]":
+def _predictor(work: Work, model: str, *, seed: int, device: DeviceName) -> "list[RenderableType]":
     """Return the table of a predictor beside its baselines on its last horizon before the cut."""
     from training.commands.display import compare_metrics
     from training.evaluation.job import prepare

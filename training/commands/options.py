@@ -21,7 +21,8 @@ Model = Annotated[
     ),
 ]
 Overrides = Annotated[
-    list[str] | None, typer.Argument(help="Settings over the config: epochs=3 lr=0.001 ...")
+    list[str] | None,
+    typer.Argument(help="Settings over the config: epochs=3 learning_rate=0.001 ..."),
 ]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="A YAML of overrides, as `tune` writes it.")

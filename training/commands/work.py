@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Work:
     """What the options of a verb mean."""
 
     ws: "Workspace"
@@ -37,14 +37,14 @@ class Asked:
 
 
 @contextmanager
-def asked(
+def work_of(
     model: str,
     overrides: Sequence[str] | None,
     *,
     as_of: str | None,
     config: Path | None,
     home: Path,
-) -> Iterator[Asked]:
+) -> Iterator[Work]:
     """Open the shop and read the settings of `model`; show the progress of what is done inside.
 
     What a user can mend, there or here, ends as one line.
@@ -59,4 +59,4 @@ def asked(
         settings = load_config(config_class(model), config, overrides or ())
         cut = cut_of(ws, as_of)
         with show(epochs=getattr(settings, "epochs", None)) as display:
-            yield Asked(ws=ws, as_of=cut, config=settings, display=display)
+            yield Work(ws=ws, as_of=cut, config=settings, display=display)

@@ -33,7 +33,7 @@ class ChurnConfig(Config):
     epochs: int = pydantic.Field(10, ge=1, description="passes over the examples, at most")
     hidden: tuple[int, ...] = pydantic.Field((32, 16), description="widths of the deep part")
     dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="share of hidden units dropped")
-    lr: float = pydantic.Field(1e-3, gt=0, description="step of AdamW")
+    learning_rate: float = pydantic.Field(1e-3, gt=0, description="step of AdamW")
     weight_decay: float = pydantic.Field(1e-2, ge=0, description="decay of AdamW")
     batch_size: int = pydantic.Field(2048, ge=1, description="examples in a step")
 
@@ -105,7 +105,7 @@ class Churn:
             batches=batches,
             loss=loss,
             model=lambda: cls(net, config),
-            lr=config.lr,
+            learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
             seed=seed,
             run=run,

@@ -39,7 +39,7 @@ def select(activity: FloatArray) -> FloatArray:
     return activity[:, _COLUMNS]
 
 
-class Orders:
+class ChurnLabels:
     """The orders of known customers before `data.as_of`, by time."""
 
     def __init__(self, data: "TrainingData") -> None:
@@ -84,7 +84,7 @@ def examples(data: "TrainingData", *, horizon_days: int) -> Examples:
     Raises NotEnoughData where there is none, or where all of them did the same.
     """
     horizon = pd.Timedelta(days=horizon_days)
-    orders = Orders(data)
+    orders = ChurnLabels(data)
     asked = {
         at: ids for at in data.times if at + horizon <= data.as_of and len(ids := orders.active(at))
     }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from training.customers.churn_labels import Orders
+from training.customers.churn_labels import ChurnLabels
 from training.errors import NotEnoughData
 from training.evaluation.churn_metrics import churn_metrics
 from training.interfaces import Predictor
@@ -23,7 +23,7 @@ def predictor_judge(
     The queries stand at `at`; only the labels read [at, at + horizon), which must lie before
     `data.as_of`. Raises NotEnoughData where there is no customer, or all of them did the same.
     """
-    orders = Orders(data)
+    orders = ChurnLabels(data)
     labels = orders.churned(at, horizon_days=horizon_days)
     if len(np.unique(labels)) < 2:
         raise NotEnoughData(

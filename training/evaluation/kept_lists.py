@@ -17,7 +17,7 @@ from configs.code import code_digest
 from configs.durable import replacing
 from features.workspace import write_json
 from training.evaluation.job import Job
-from training.evaluation.last_window import Assessment, Metrics, assess
+from training.evaluation.last_window import Assessment, Metrics, measure_last_window
 from training.evaluation.recommender_judge import Lists
 from training.evaluation.segments import Window
 from training.interfaces import Recommender
@@ -27,7 +27,7 @@ _LISTS: Final = "lists.npz"
 _FOUND: Final = "assessment.json"
 
 
-def answer(
+def kept_lists(
     job: Job, window: Window, *, device: Device, on_epoch: Callable[[str, int, Metrics], None]
 ) -> tuple[Lists, Assessment]:
     """Return the lists of the job's model in `window`, as it was after its best epoch.
@@ -37,7 +37,7 @@ def answer(
     folder = job.ws.checkpoints / "evaluate" / f"{job.key}-{code_digest()}"
     training = folder / "training"
     if not (folder / _LISTS).exists():
-        keeper = _Keeper(window, training)
+        keeper = _KeepingJudge(window, training)
 
         def told(epoch: int, metrics: Metrics) -> None:
             keeper.keep(epoch)
@@ -50,7 +50,7 @@ def answer(
             parts=job.ws.parts,
             device=device,
         )
-        found = assess(
+        found = measure_last_window(
             job.model,
             job.past,
             keeper,
@@ -69,7 +69,7 @@ def answer(
 
 
 @dataclass(frozen=True)
-class _Keeper:
+class _KeepingJudge:
     """A judge that leaves the lists of each epoch in `folder`."""
 
     window: Window

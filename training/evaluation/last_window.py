@@ -39,12 +39,12 @@ class Assessment:
     baselines: dict[str, Metrics]
 
 
-class _Enough(Exception):
+class _EarlyStop(Exception):
     """The training got no better for `PATIENCE` epochs."""
 
 
 @dataclass
-class _Watch:
+class _EpochWatch:
     """Follows a training: passes each epoch on, remembers it in `file`, stops what is over."""
 
     objective: str
@@ -58,7 +58,7 @@ class _Watch:
             write_json(self.file, self.history)
         self.on_epoch(epoch, metrics)
         if epoch - self.best >= PATIENCE:
-            raise _Enough
+            raise _EarlyStop
 
     @property
     def best(self) -> int:
@@ -83,7 +83,7 @@ def make_judge(entry: ModelSpec, data: TrainingData, *, at: pd.Timestamp, days: 
     return recommender_judge(data, at=at, days=days)
 
 
-def assess(
+def measure_last_window(
     model: str,
     past: TrainingData,
     judge: Judge,
@@ -126,14 +126,14 @@ def _train(
     history: dict[int, Metrics] = {}
     if file is not None and file.exists():
         history = {int(epoch): m for epoch, m in json.loads(file.read_text()).items()}
-    watch = _Watch(OBJECTIVE[entry.registered], run.on_epoch, file, history)
+    watch = _EpochWatch(OBJECTIVE[entry.registered], run.on_epoch, file, history)
     try:
         fitted = model_class(model).fit(
             past, config=config, seed=seed, run=replace(run, on_epoch=watch, validate=judge)
         )
         if not watch.history:
             return Assessment(epochs=1, metrics=judge(fitted), history={}, baselines={})
-    except _Enough:
+    except _EarlyStop:
         pass
     metrics = {name: v for name, v in watch.history[watch.best].items() if name != "loss"}
     return Assessment(epochs=watch.best, metrics=metrics, history=watch.history, baselines={})

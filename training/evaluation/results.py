@@ -8,14 +8,14 @@ import pandas as pd
 from configs.loader import Config
 from training.evaluation.intervals import Comparison
 from training.evaluation.last_window import Metrics
-from training.evaluation.segments import Part
+from training.evaluation.segments import SegmentList
 
 Baselines = Literal["default", "all"]
 """Those of the model's spec, or every other recommender."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin:
+class EvaluationWindow:
     """One window: everything in it was learned from what was known before its start."""
 
     start: pd.Timestamp
@@ -28,7 +28,7 @@ class Origin:
     """The number chosen, by model that counts them."""
     history: dict[int, Metrics]
     """The metrics of the first model by epoch, if it counts them."""
-    parts: dict[Part, Comparison]
+    parts: dict[SegmentList, Comparison]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +43,8 @@ class Evaluation:
     git_commit: str
     asked: Baselines
     baselines: tuple[str, ...]
-    windows: tuple[Origin, ...]  # oldest first
-    parts: dict[Part, Comparison]
+    windows: tuple[EvaluationWindow, ...]  # oldest first
+    parts: dict[SegmentList, Comparison]
     """Of one window its own, of several the mean."""
     run_id: str
     """The MLflow run that holds all this and the report."""
@@ -59,7 +59,7 @@ LEVELS: Final = tuple(step / 10 for step in range(11))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Price:
+class DiversityCost:
     """What each level of diversity costs a model and brings, on the last window before `as_of`."""
 
     model: str

@@ -66,7 +66,7 @@ BUYER_DAYS: Final = 90
 _AGE: Final = PRODUCT_INPUTS.index("log_age_days")
 
 
-class Part(NamedTuple):
+class SegmentList(NamedTuple):
     """One list in one segment."""
 
     segment: str
@@ -92,23 +92,23 @@ class Window:
         own = rank(scorer, self.newcomers, K, width=len(products), lists={NEWCOMERS: None})
         return {**self.judge.lists(scorer), **own}
 
-    def samples(self, lists: Lists) -> dict[Part, Sample]:
+    def samples(self, lists: Lists) -> dict[SegmentList, Sample]:
         """Return the figures of `lists` by customer, for each part of the window."""
         found = {}
         for name in LISTS:
             wanted = self.judge.truth(name)
             everyone = self._beyond(self.judge.sample(lists[name], wanted), lists[name], wanted)
-            found[Part(EVERYONE, name)] = everyone
+            found[SegmentList(EVERYONE, name)] = everyone
             for segment, (low, high) in ORDERS.items():
                 chosen = (low <= self.orders) & (self.orders <= high)
                 of_them = _keep(wanted, chosen[wanted.rows])
                 sample = self.judge.sample(lists[name], of_them)
-                found[Part(segment, name)] = self._beyond(sample, lists[name], of_them)
+                found[SegmentList(segment, name)] = self._beyond(sample, lists[name], of_them)
             for segment, (low, high) in AGES.items():
                 chosen = (low < self.age_days) & (self.age_days <= high)
                 sample = self.judge.sample(lists[name], _keep(wanted, chosen[wanted.columns]))
-                found[Part(segment, name)] = _only(sample, f"ndcg_at_{K}", f"recall_at_{K}")
-        found[Part(NEWCOMERS, "all")] = self._newcomers(lists[NEWCOMERS])
+                found[SegmentList(segment, name)] = _only(sample, f"ndcg_at_{K}", f"recall_at_{K}")
+        found[SegmentList(NEWCOMERS, "all")] = self._newcomers(lists[NEWCOMERS])
         return found
 
     def _newcomers(self, lists: IntArray) -> Sample:
@@ -131,7 +131,7 @@ class Window:
         return replace(sample, figures={**sample.figures, **beyond})
 
 
-def look(data: "TrainingData", *, at: pd.Timestamp, days: int) -> Window:
+def window_of(data: "TrainingData", *, at: pd.Timestamp, days: int) -> Window:
     """Return the window [at, at + days), which must end by `data.as_of`, with its segments.
 
     Raises NotEnoughData as `recommender_judge` does.

@@ -25,24 +25,26 @@ _Codes = npt.NDArray[np.int8]
 _FineCodes = npt.NDArray[np.int16]
 
 
-Asked = tuple[FloatArray, Callable[[FloatArray], None]]
+QueryVectors = tuple[FloatArray, Callable[[FloatArray], None]]
 """Vectors (B, D) of queries, and the function that adds to their scores (B, C) what else counts."""
 
 
-class Rough(NamedTuple):
+class RoughScores(NamedTuple):
     """Scores (B, C)."""
 
     scores: FloatArray
-    settle: Callable[[IntArray], None] | None = None
+    make_exact: Callable[[IntArray], None] | None = None
     """Makes those of some columns (N,) exact; None where all of them are."""
 
 
 class DotScorer:
     """Scores C products by the products of their `rounded` vectors and what it asks of queries."""
 
-    def __init__(self, vectors: FloatArray, ask: Callable[[Queries], Asked]) -> None:
-        """Take `vectors` (C, D), and `ask` for those of queries."""
-        self._ask = ask
+    def __init__(
+        self, vectors: FloatArray, query_vectors: Callable[[Queries], QueryVectors]
+    ) -> None:
+        """Take `vectors` (C, D), and `query_vectors` for those of queries."""
+        self._query_vectors = query_vectors
         self._vectors = _Vectors.of(vectors)
         self._scales: FloatArray = self._vectors.scales * np.float32(_FINE_CODE / _CODE)
         self._codes: _Codes | None = None
@@ -51,7 +53,7 @@ class DotScorer:
 
     def __call__(self, queries: Queries) -> FloatArray:
         """Return the scores (B, C), all of them exact."""
-        asking, add = self._ask(queries)
+        asking, add = self._query_vectors(queries)
         if len(queries) == 1:
             scores = np.empty((1, len(self._vectors.scales)), dtype=np.float32)
             _dot(asking[0], *self._vectors, scores[0])
@@ -60,12 +62,12 @@ class DotScorer:
         add(scores)
         return scores
 
-    def rough(self, queries: Queries) -> Rough:
+    def rough(self, queries: Queries) -> RoughScores:
         """Return scores that may be settled, where that is cheaper than exact ones of all."""
         codes, scales = self._codes, self._scales
         if codes is None or len(queries) != 1:
-            return Rough(self(queries))
-        (query,), add = self._ask(queries)
+            return RoughScores(self(queries))
+        (query,), add = self._query_vectors(queries)
         unit = max(float(np.abs(query).max()), 1e-30) / _FINE_CODE
         coded = np.rint(query / unit).astype(np.int16)
         scores = np.empty((1, len(codes)), dtype=np.float32)
@@ -73,11 +75,11 @@ class DotScorer:
         add(scores)
         settled = np.zeros(len(codes), dtype=np.bool_)
 
-        def settle(columns: IntArray) -> None:
+        def make_exact(columns: IntArray) -> None:
             plain = (query, *self._vectors, coded, np.float32(unit), codes, scales)
-            _settle(plain, columns, settled, scores[0])
+            _make_exact(plain, columns, settled, scores[0])
 
-        return Rough(scores, settle)
+        return RoughScores(scores, make_exact)
 
 
 class _Vectors(NamedTuple):
@@ -142,7 +144,7 @@ def _dot_code(query: npt.NDArray[np.int16], code: _Codes) -> np.int32:
 
 
 @compiled_loosely
-def _settle(
+def _make_exact(
     plain: Plain, columns: IntArray, settled: npt.NDArray[np.bool_], scores: FloatArray
 ) -> None:
     """Replace in `scores` (C,) at `columns` what `_dot_codes` wrote by exact products, once."""

@@ -66,7 +66,7 @@ class Policy(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shelf:
+class ListCatalogue:
     """What composing reads of a catalogue of C products, made once."""
 
     popularity: FloatArray  # (C,) recent demand
@@ -94,7 +94,7 @@ class Slate:
 
 def compose(
     scores: FloatArray,
-    shelf: Shelf,
+    shelf: ListCatalogue,
     *,
     policy: Policy,
     query: Queries | None = None,
@@ -112,7 +112,7 @@ def compose(
     drawn from. Of e drawn positions, any order of any e products is equally likely:
     (n - e)! / n!. ValueError if positions are to be drawn without `rng`.
     """
-    barred = _barred(shelf, policy, query, exclude)
+    barred = _forbidden(shelf, policy, query, exclude)
     base = shelf.popularity if policy.strategy == "trending" else scores
     places, propensities = _chosen(base, shelf, policy, barred, rng)
     count = len(places)
@@ -129,8 +129,8 @@ def compose(
     )
 
 
-def _barred(
-    shelf: Shelf, policy: Policy, query: Queries | None, exclude: BoolArray | None
+def _forbidden(
+    shelf: ListCatalogue, policy: Policy, query: Queries | None, exclude: BoolArray | None
 ) -> BoolArray:
     """Return (C,), True at what may not be listed at all."""
     width = len(shelf.popularity)
@@ -158,14 +158,14 @@ def _history(query: Queries | None) -> tuple[IntArray, FloatArray]:
 
 def _chosen(
     base: FloatArray,
-    shelf: Shelf,
+    shelf: ListCatalogue,
     policy: Policy,
     barred: BoolArray,
     rng: np.random.Generator | None,
 ) -> tuple[IntArray, npt.NDArray[np.float64]]:
     """Return the places that keep every rule, and their propensities."""
     if policy.max_per_category is not None:
-        barred = barred | _beyond(policy.max_per_category, base, shelf.categories, barred)
+        barred = barred | _over_the_cap(policy.max_per_category, base, shelf.categories, barred)
     fixed = policy.k - policy.explore
     most = pool_size(policy.k) if policy.diversity else fixed
     ranked = _best(base, max(most, fixed + policy.pool if policy.explore else 0, 1), barred)
@@ -192,7 +192,9 @@ def _best(scores: FloatArray, count: int, barred: BoolArray) -> IntArray:
     return best
 
 
-def _beyond(cap: int, scores: FloatArray, categories: IntArray, barred: BoolArray) -> BoolArray:
+def _over_the_cap(
+    cap: int, scores: FloatArray, categories: IntArray, barred: BoolArray
+) -> BoolArray:
     """Return (C,), True at what has `cap` better products of its category before it."""
     beyond = np.zeros(len(scores), dtype=np.bool_)
     if len(scores):

@@ -46,16 +46,20 @@ class Learner(pl.LightningModule):  # type: ignore[misc]  # the library is not t
         batches: Callable[[np.random.Generator], Iterator[Any]],
         loss: Callable[[Any], Tensor],
         model: Callable[[], Any],
-        lr: float,
+        learning_rate: float,
         weight_decay: float,
-        lr_decay: float = 1.0,
+        learning_rate_decay: float = 1.0,
         seed: int,
         run: Run,
     ) -> None:
         super().__init__()
         self.net = net
         self._batches, self._loss, self._model = batches, loss, model
-        self._lr, self._weight_decay, self._lr_decay = lr, weight_decay, lr_decay
+        self._learning_rate, self._weight_decay, self._learning_rate_decay = (
+            learning_rate,
+            weight_decay,
+            learning_rate_decay,
+        )
         self._seed, self._run = seed, run
         self._losses: list[Tensor] = []
 
@@ -81,11 +85,13 @@ class Learner(pl.LightningModule):  # type: ignore[misc]  # the library is not t
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.AdamW(
             self.net.parameters(),
-            lr=self._lr,
+            lr=self._learning_rate,
             weight_decay=self._weight_decay,
             fused=self.device.type in ("cpu", "cuda"),
         )
-        return [optimizer], [torch.optim.lr_scheduler.ExponentialLR(optimizer, self._lr_decay)]
+        return [optimizer], [
+            torch.optim.lr_scheduler.ExponentialLR(optimizer, self._learning_rate_decay)
+        ]
 
 
 def train(learner: Learner, *, epochs: int, run: Run) -> None:

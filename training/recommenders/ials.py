@@ -17,7 +17,7 @@ from features.workspace import write_json
 from training.data.inputs import FloatArray, Products, Queries
 from training.data.interactions import interactions
 from training.interfaces import Scorer
-from training.kernels.dot_products import Asked, DotScorer
+from training.kernels.dot_products import DotScorer, QueryVectors
 from training.kernels.faded_history import Faded, add_left, faded_history
 from training.recommenders.item_to_item import LearningHalfLife
 
@@ -106,7 +106,7 @@ class IALS:
         vectors = whitened(vectors, penalty=config.penalty)
         popular = config.popularity_weight * products.features[:, _RECENT_BUYERS]
 
-        def ask(queries: Queries) -> Asked:
+        def query_vectors(queries: Queries) -> QueryVectors:
             left = faded_history(queries, half_life_days=config.half_life_days)
 
             def add(scores: FloatArray) -> None:
@@ -115,7 +115,7 @@ class IALS:
 
             return customer_vectors(left, vectors, confidence=config.confidence), add
 
-        return DotScorer(vectors, ask)
+        return DotScorer(vectors, query_vectors)
 
     def save(self, folder: Path) -> None:
         """Write vectors, product ids and settings into the existing, empty `folder`."""

@@ -76,13 +76,13 @@ def rp3beta(matrix: csr_array, *, alpha: float, beta: float) -> csr_array:
     return csr_array(to_customer @ to_product @ diags_array(by_product**-beta), dtype=np.float32)
 
 
-def strongest(weights: csr_array | FloatArray, count: int) -> csr_array:
+def prune_and_scale(weights: csr_array | FloatArray, count: int) -> csr_array:
     """Return the `count` weights of each row of (P, P) farthest from 0, without the diagonal.
 
     They are scaled alike, so that the strongest of a row is 1 in the mean of the rows that have
     any: then a repeat and popularity weigh the same beside every way of making `weights`.
 
-    >>> strongest(np.float32([[9, 1, -4], [3, 9, 2], [0, 0, 9]]), 1).toarray().round(2)
+    >>> prune_and_scale(np.float32([[9, 1, -4], [3, 9, 2], [0, 0, 9]]), 1).toarray().round(2)
     array([[ 0.  ,  0.  , -1.14],
            [ 0.86,  0.  ,  0.  ],
            [ 0.  ,  0.  ,  0.  ]], dtype=float32)
@@ -160,7 +160,7 @@ class ItemToItem(ABC, Generic[C]):
     ) -> Self:
         """Learn the weights from all purchases before `data.as_of`. Raises NotEnoughData."""
         bought = interactions(data, half_life_days=config.learning_half_life_days)
-        weights = strongest(cls.similarity(bought.matrix, config), config.neighbours)
+        weights = prune_and_scale(cls.similarity(bought.matrix, config), config.neighbours)
         return cls(config, product_ids=bought.product_ids, weights=weights)
 
     def scorer(self, products: Products) -> Scorer:

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from matplotlib.figure import Figure
 
 from training.evaluation.recommender_judge import LISTS, K
-from training.evaluation.results import LEVELS, Price
+from training.evaluation.results import LEVELS, DiversityCost
 from training.reports.evaluation_tables import NDCG
 from training.reports.panels import OWN, panels_by_list
 
 
 @contextmanager
-def draw_price(found: Price) -> Iterator[Figure]:
+def draw_price(found: DiversityCost) -> Iterator[Figure]:
     """Give NDCG@10 against how unlike a list's products are, a panel a list, a point a level."""
     title = f"{found.model}: what diversity costs on the last window"
     with panels_by_list(found, title, 3.4) as (figure, panels):

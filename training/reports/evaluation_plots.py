@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from training.evaluation.recommender_judge import LISTS
 from training.evaluation.results import Evaluation
-from training.evaluation.segments import EVERYONE, LABELS, Part
+from training.evaluation.segments import EVERYONE, LABELS, SegmentList
 from training.reports.evaluation_tables import NDCG
 from training.reports.panels import BEST, OTHER, OWN, error_bars, panels_by_list
 
@@ -18,7 +18,7 @@ def draw_models(found: Evaluation) -> Iterator[Figure]:
     height = 1.2 + 0.3 * len(found.models)
     with panels_by_list(found, f"{found.model}: NDCG@10, 95% interval", height) as (figure, panels):
         for axes, name in zip(panels, LISTS, strict=True):
-            part = found.parts[Part(EVERYONE, name)]
+            part = found.parts[SegmentList(EVERYONE, name)]
             for place, model in enumerate(reversed(found.models)):
                 mean = part.means[model][NDCG]
                 axes.errorbar(
@@ -43,7 +43,11 @@ def draw_segments(found: Evaluation) -> Iterator[Figure]:
     title = f"{found.model}: NDCG@10 by segment (customers), 95% interval"
     with panels_by_list(found, title, 3.9) as (figure, panels):
         for axes, name in zip(panels, LISTS, strict=True):
-            parts = {s: found.parts[Part(s, name)] for s in LABELS if Part(s, name) in found.parts}
+            parts = {
+                s: found.parts[SegmentList(s, name)]
+                for s in LABELS
+                if SegmentList(s, name) in found.parts
+            }
             best = parts[EVERYONE].best(NDCG)
             for model in found.models:
                 means = [part.means[model][NDCG] for part in parts.values()]
@@ -78,7 +82,9 @@ def draw_windows(found: Evaluation) -> Iterator[Figure]:
         starts = [str(one.start.tz_convert(found.timezone).date()) for one in found.windows]
         for axes, name in zip(panels, LISTS, strict=True):
             for model in found.models:
-                means = [one.parts[Part(EVERYONE, name)].means[model] for one in found.windows]
+                means = [
+                    one.parts[SegmentList(EVERYONE, name)].means[model] for one in found.windows
+                ]
                 width = 2.5 if model == found.model else 1.2
                 values = [mean[NDCG].value for mean in means]
                 axes.plot(starts, values, marker="o", linewidth=width, label=model)

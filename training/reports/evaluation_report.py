@@ -8,13 +8,13 @@ from typing import Any, Final
 from training.evaluation.intervals import DRAWS, Comparison
 from training.evaluation.recommender_judge import LISTS, K
 from training.evaluation.results import Evaluation
-from training.evaluation.segments import BUYER_DAYS, EVERYONE, NEWCOMERS, Part
+from training.evaluation.segments import BUYER_DAYS, EVERYONE, NEWCOMERS, SegmentList
 from training.models import config_class
 from training.registry.tracking import Tracking
 from training.reports import evaluation_tables
 from training.reports.evaluation_plots import draw_models, draw_segments, draw_windows
 from training.reports.learning_curves import draw_curves
-from training.reports.text_table import Grid
+from training.reports.text_table import TextTable
 
 FILE: Final = "report.md"
 CAVEAT: Final = (
@@ -92,7 +92,9 @@ def log_report(tracking: Tracking, found: Evaluation) -> None:
     tracking.log_metrics(run_id, dict(_metrics(found)))
     for step, origin in enumerate(found.windows, start=1):
         for name in LISTS:
-            own = _means(origin.parts[Part(EVERYONE, name)], found.model, f"window.{_prefix(name)}")
+            own = _means(
+                origin.parts[SegmentList(EVERYONE, name)], found.model, f"window.{_prefix(name)}"
+            )
             tracking.log_metrics(run_id, dict(own), step=step)
     client.log_text(run_id, markdown(found), FILE)
     client.log_dict(run_id, _plain(found), "report.json")
@@ -139,7 +141,7 @@ def _preamble(found: Evaluation) -> Iterator[str]:
     )
 
 
-def _table(grid: Grid) -> str:
+def _table(grid: TextTable) -> str:
     """Return `grid` in Markdown."""
     lines = [
         f"**{grid.title}**",
@@ -188,7 +190,7 @@ def _prefix(name: str) -> str:
 def _plain(found: Evaluation) -> dict[str, Any]:
     """Return everything as JSON can hold it: parts by segment, then by list."""
 
-    def nested(parts: dict[Part, Comparison]) -> dict[str, dict[str, Any]]:
+    def nested(parts: dict[SegmentList, Comparison]) -> dict[str, dict[str, Any]]:
         made: dict[str, dict[str, Any]] = {}
         for (segment, name), part in parts.items():
             if part.customers:  # without any its figures are NaN, which JSON lacks

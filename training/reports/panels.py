@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from training.evaluation.intervals import Estimate
 from training.evaluation.recommender_judge import LISTS
-from training.evaluation.results import Evaluation, Price
+from training.evaluation.results import DiversityCost, Evaluation
 
 OWN, BEST, OTHER = "C0", "0.25", "0.65"  # colours
 
@@ -25,7 +25,7 @@ def svg(figure: Figure) -> str:
 
 @contextmanager
 def panels_by_list(
-    found: Evaluation | Price, title: str, height: float
+    found: Evaluation | DiversityCost, title: str, height: float
 ) -> Iterator[tuple[Figure, tuple[Axes, ...]]]:
     """Give a figure with a panel a list."""
     with mpl.rc_context({"font.size": 9}):

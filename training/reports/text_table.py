@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grid:
+class TextTable:
     """A table of text; the first column names its rows."""
 
     title: str

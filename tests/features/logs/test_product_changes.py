@@ -15,7 +15,7 @@ import pytest
 
 from features import snapshots
 from features.absorb import absorb_products
-from features.logs.product_changes import ProductChange, ProductChanges, Text, Told
+from features.logs.product_changes import ProductChange, ProductChanges, ProductState, Text
 from features.online.client import FeatureClient
 from features.tables import read_table
 from features.times import microseconds
@@ -37,7 +37,7 @@ def say(log: ProductChanges, product_id: str, at: pd.Timestamp = NOON, **said: o
 
 def test_an_empty_log_says_nothing(log: ProductChanges) -> None:
     assert log.sequence() == -1
-    assert log.since() == Told()
+    assert log.since() == ProductState()
     assert not log.since()
     assert log.versions(NOON).empty
 
@@ -46,7 +46,7 @@ def test_what_is_said_comes_back(log: ProductChanges) -> None:
     say(log, "茶/1", title="红茶", category="drinks", unit_price=2.5, available=False)
     say(log, "cup", store_stock={"north": 2, "south/1": 1.5})
     at = microseconds(NOON)
-    assert log.since() == Told(
+    assert log.since() == ProductState(
         sequence=at + 1,
         titles={"茶/1": Text("红茶", at)},
         categories={"茶/1": Text("drinks", at)},
@@ -76,8 +76,8 @@ def test_news_on_top_of_what_was_known_is_what_stands(log: ProductChanges) -> No
     say(log, "tea", title="Green tea", store_stock={"a": 1})
     say(log, "cup", available=False)
     assert known.then(log.since(known.sequence)) == log.since()
-    assert log.since(log.sequence()) == Told()
-    assert known.then(Told()) == known
+    assert log.since(log.sequence()) == ProductState()
+    assert known.then(ProductState()) == known
 
 
 def test_a_clock_that_stands_or_goes_back_keeps_the_order(log: ProductChanges) -> None:

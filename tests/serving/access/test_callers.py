@@ -20,7 +20,7 @@ from serving.access import keys
 from serving.access.callers import Access
 from serving.access.keys import KeysError, Scope
 from serving.api.endpoints import ENDPOINTS, Endpoint
-from serving.backend import Places
+from serving.backend import Settings
 from tests.serving.shop import LOCAL, serving, serving_at, until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -210,7 +210,7 @@ def test_a_service_that_starts_on_spoilt_keys_lets_in_nobody(tmp_path: Path) -> 
 )
 def test_without_keys_only_this_machine_is_answered(ws: Workspace, url: str, status: int) -> None:
     """The address is the connection's own end, which no header can change."""
-    places = Places(workspace=ws, stores=None)  # a packaged service that was given no stores
+    places = Settings(workspace=ws, stores=None)  # a packaged service that was given no stores
     with serving_at(places, url) as client:
         assert client.post(PATH, json={}).status_code == status
         named = client.post(PATH, json={}, headers={"Host": "127.0.0.1"})
@@ -231,7 +231,7 @@ def test_without_keys_only_this_machine_is_answered(ws: Workspace, url: str, sta
 def test_a_keyless_service_answers_no_proxy_and_no_other_page(
     ws: Workspace, header: dict[str, str]
 ) -> None:
-    with serving_at(Places(workspace=ws, stores=ws)) as client:
+    with serving_at(Settings(workspace=ws, stores=ws)) as client:
         own = {"Host": "localhost:3000", "Origin": "http://127.0.0.1:3000"}
         assert client.post(PATH, json={}, headers=own).status_code == 200
         assert client.post(PATH, json={}, headers=header).status_code == 401
@@ -242,7 +242,7 @@ def test_a_packaged_service_takes_the_keys_of_its_stores(ws: Workspace, tmp_path
     shutil.copytree(ws.home, stores)
     (stores / "workspace.json").unlink()
     _, text = keys.create(stores, "x", scopes=["predict"], now=NOW)
-    places = Places(workspace=ws, stores=replace(ws, home=stores))
+    places = Settings(workspace=ws, stores=replace(ws, home=stores))
     with serving_at(places, "http://192.0.2.1") as client:
         assert client.post(PATH, json={}).status_code == 401
         assert client.post(PATH, json={}, headers=bearer(text)).status_code == 200

@@ -18,7 +18,7 @@ from features.workspace import Workspace
 from serving.access import keys
 from serving.access.limits import Bucket, Limits
 from serving.api.app import create_app
-from serving.backend import Backend, Places
+from serving.backend import Backend, Settings
 from tests.serving.requests import EVENTS, PATH, VIEW, locked, posted
 from tests.serving.shop import serving, serving_at, until
 
@@ -30,8 +30,8 @@ def home(tmp_path: Path) -> Path:
     return Workspace.create(tmp_path / "shop", clock="fixed:2024-03-01T00:00:00Z").home
 
 
-def places(home: Path, limits: Limits) -> Places:
-    return replace(Places.of({"REGULARS_HOME": str(home)}), limits=limits)
+def places(home: Path, limits: Limits) -> Settings:
+    return replace(Settings.of({"REGULARS_HOME": str(home)}), limits=limits)
 
 
 def test_more_answers_than_the_bound_are_refused_at_once(home: Path) -> None:
@@ -136,5 +136,5 @@ def test_a_bucket_holds_a_second_and_fills_at_its_rate() -> None:
 @pytest.mark.parametrize("text", ["0", "-1", "many", ""])
 def test_a_bound_that_is_none_is_told(home: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=f"REGULARS_IN_FLIGHT = '{text}': a number of answers"):
-        Places.of({"REGULARS_HOME": str(home), "REGULARS_IN_FLIGHT": text})
-    assert Places.of({"REGULARS_HOME": str(home)}).limits.in_flight == 64
+        Settings.of({"REGULARS_HOME": str(home), "REGULARS_IN_FLIGHT": text})
+    assert Settings.of({"REGULARS_HOME": str(home)}).limits.in_flight == 64

@@ -13,7 +13,7 @@ from serving.schemas.recommendations import RecommendationRequest
 from serving.state.catalogue import Catalogue
 from tests.serving.shop import NOW
 from training.data.inputs import Products
-from training.lists.slates import Policy, Shelf
+from training.lists.slates import ListCatalogue, Policy
 
 NAMES = tuple("abcdef")
 REQUEST = RecommendationRequest(k=4)
@@ -33,7 +33,7 @@ def draft() -> Draft:
     catalogue = Catalogue(
         as_of=NOW,
         products=products,
-        shelf=Shelf.of(products, popularity=scores),
+        shelf=ListCatalogue.of(products, popularity=scores),
         categories={},
         prices=np.ones(6),
         unavailable=np.zeros(6, dtype=np.bool_),

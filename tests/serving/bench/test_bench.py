@@ -7,7 +7,7 @@ import pytest
 
 from features.online.client import online_products
 from features.workspace import Workspace
-from serving.backend import Backend, Places
+from serving.backend import Backend, Settings
 from serving.bench.filled import fill
 from serving.bench.load import BenchError, Measured, measure
 from serving.bench.report import BARE, ONE, _ratios
@@ -37,7 +37,7 @@ def test_only_stored_customers_are_staged(ws: Workspace) -> None:
 def test_a_catalogue_is_filled_up(ws: Workspace, tmp_path: Path, products: int) -> None:
     stands = len(online_products(ws)[1])
     filled = fill(ws, tmp_path / "filled", products=products)
-    with closing(Backend(Places(workspace=filled, stores=filled))) as backend:
+    with closing(Backend(Settings(workspace=filled, stores=filled))) as backend:
         backend.models.refresh()
         served = backend.models.served
     assert served.catalogue is not None

@@ -10,7 +10,7 @@ from configs.loader import ConfigError
 from features.workspace import Workspace
 from serving.__main__ import app
 from serving.access import keys
-from serving.backend import Places
+from serving.backend import Settings
 from serving.commands import launch
 from serving.commands.launch import LaunchError, Options, check, environment
 from tests.serving.server import free_port
@@ -95,7 +95,7 @@ def test_a_gpu_that_is_not_there_starts_nothing(tmp_path: Path) -> None:
         done = RUNNER.invoke(app, [*asked, *more], env=variables)
         assert (done.exit_code, message in done.stderr) == (2, True)
     with pytest.raises(ConfigError, match=message):
-        Places.of({"REGULARS_HOME": str(home), "REGULARS_DEVICE": "cuda"})
+        Settings.of({"REGULARS_HOME": str(home), "REGULARS_DEVICE": "cuda"})
 
 
 def test_the_service_is_told_its_device(tmp_path: Path) -> None:
@@ -104,6 +104,6 @@ def test_the_service_is_told_its_device(tmp_path: Path) -> None:
         told = environment(home, Options(device=device), port=3000, outside={})
         assert told["REGULARS_DEVICE"] == device
         expected = "cuda" if device == "auto" and torch.cuda.is_available() else "cpu"
-        assert Places.of(told).device == expected
+        assert Settings.of(told).device == expected
     with pytest.raises(ConfigError, match="REGULARS_DEVICE = 'tpu': one of auto, cpu, cuda"):
-        Places.of(told | {"REGULARS_DEVICE": "tpu"})
+        Settings.of(told | {"REGULARS_DEVICE": "tpu"})

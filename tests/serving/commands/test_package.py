@@ -14,7 +14,7 @@ import torch
 
 from experiments.lifecycle import stop
 from features.workspace import Workspace
-from serving.backend import Backend, Places
+from serving.backend import Backend, Settings
 from serving.commands.launch import LaunchError
 from serving.commands.package import IMAGE, LOCK, copy_workspace
 from tests.serving.requests import start_experiment
@@ -99,7 +99,7 @@ def test_a_bento_carries_what_experiments_compare(ws: Workspace, tmp_path: Path)
     start_experiment(ws)
     packaged = tmp_path / "packaged"
     copy_workspace(ws, packaged)
-    places = Places(workspace=Workspace.open(packaged), stores=ws)
+    places = Settings(workspace=Workspace.open(packaged), stores=ws)
     with closing(Backend(places)) as backend:
         backend.models.refresh()
         assert set(backend.models.served.rankers) == {"recommender@1", "recommender@2"}
@@ -124,9 +124,9 @@ def test_a_carried_policy_gives_way_to_a_named_one(
     (packaged / "policy.yaml").write_text("k: 3")
     (tmp_path / "other.yaml").write_text("k: 4")
     monkeypatch.setattr("serving.backend.PACKAGED", packaged)
-    assert Places.of({}).policy.k == 3
-    assert Places.of({"REGULARS_POLICY": str(tmp_path / "other.yaml")}).policy.k == 4
-    assert Places.of({"REGULARS_HOME": str(ws.home)}).policy.k == 10
+    assert Settings.of({}).policy.k == 3
+    assert Settings.of({"REGULARS_POLICY": str(tmp_path / "other.yaml")}).policy.k == 4
+    assert Settings.of({"REGULARS_HOME": str(ws.home)}).policy.k == 10
 
 
 def test_an_output_that_stands_is_left_alone(ws: Workspace, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from experiments.exposures import DATABASE, read
 from features.workspace import Workspace
 from serving.answers.drafts import Draft, scored
-from serving.backend import Backend, Places
+from serving.backend import Backend, Settings
 from serving.schemas.recommendations import RecommendationParts, RecommendationRequest
 from tests.serving.requests import ask, locked, products
 from tests.serving.shop import serving
@@ -138,7 +138,7 @@ def test_others_get_their_turn_between_two_parts(
     """While exposures are being written too."""
 
     async def turns() -> int:
-        backend = Backend(Places.of({"REGULARS_HOME": str(ws.home)}))
+        backend = Backend(Settings.of({"REGULARS_HOME": str(ws.home)}))
         backend.models.refresh()
         await backend.recommendations.answer(RecommendationRequest(), request_id="first")
         taken = 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from experiments.readout import read_out
+from experiments.readout import analyze_workspace
 from experiments.report import as_json
 from features.workspace import Workspace
 from serving.handlers import experiment_process
@@ -26,7 +26,7 @@ def shop(tmp_path: Path) -> Workspace:
 def test_results_are_the_analysis(shop: Workspace) -> None:
     trade(shop, old=120, new=120)
     shop.advance(NOON + 8 * DAY)
-    expected = as_json(read_out(shop, "spring"))
+    expected = as_json(analyze_workspace(shop, "spring"))
     with serving(REGULARS_HOME=str(shop.home)) as client:
         answer = client.get("/v1/experiments/spring/results")
         assert client.get("/v1/experiments/summer/results").status_code == 404
@@ -74,7 +74,7 @@ def test_an_analysis_is_shared_and_given_again_for_a_moment(shop: Workspace) -> 
 def test_a_command_that_takes_too_long_is_killed() -> None:
     before = psutil.Process().children()
     with pytest.raises(experiment_process.CommandFailed, match="took more than"):
-        asyncio.run(experiment_process.run("status", limit_s=0.05))
+        asyncio.run(experiment_process.run_experiments_command("status", limit_s=0.05))
     assert psutil.Process().children() == before
 
 
@@ -82,8 +82,14 @@ def test_what_a_command_says_is_passed_on(shop: Workspace) -> None:
     with pytest.raises(
         experiment_process.CommandFailed, match=r"^no experiment 'summer' was started"
     ):
-        asyncio.run(experiment_process.run("analyze", "summer", "--json", "--home", str(shop.home)))
+        asyncio.run(
+            experiment_process.run_experiments_command(
+                "analyze", "summer", "--json", "--home", str(shop.home)
+            )
+        )
     printed = asyncio.run(
-        experiment_process.run("analyze", "spring", "--json", "--home", str(shop.home))
+        experiment_process.run_experiments_command(
+            "analyze", "spring", "--json", "--home", str(shop.home)
+        )
     )
     assert json.loads(printed)["waiting"] == 0

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from features.online.client import FeatureClient
 from features.workspace import Workspace, write_json
-from serving.backend import Backend, Places
+from serving.backend import Backend, Settings
 from serving.schemas.predictions import ChurnRequest
 from tests.serving.predictions import CUSTOMERS, offline
 from tests.serving.shop import NOW, TYPICAL, churn_model, serving
@@ -104,7 +104,7 @@ def test_others_get_their_turn_while_a_thousand_are_explained(ws: Workspace) -> 
     started = time.perf_counter()
     explain(churn_model(), rows, many, at=NOW, typical=TYPICAL)
     alone = time.perf_counter() - started
-    backend = Backend(Places.of({"REGULARS_HOME": str(ws.home)}))
+    backend = Backend(Settings.of({"REGULARS_HOME": str(ws.home)}))
     with closing(backend):
         backend.models.refresh()
         assert asyncio.run(_longest_wait(backend)) < alone / 2

@@ -12,7 +12,7 @@ from configs.loader import ConfigError
 from experiments.exposures import DATABASE, read
 from features.workspace import Workspace
 from serving.answers.items import policy_of
-from serving.backend import Places
+from serving.backend import Settings
 from serving.schemas.recommendations import RecommendationRequest
 from tests.serving.requests import ask, products, start_experiment
 from tests.serving.shop import DAY, NOW, serving
@@ -139,4 +139,4 @@ def test_a_broken_policy_opens_nothing(ws: Workspace, tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text("explore: many")
     named = {"REGULARS_HOME": str(ws.home), "REGULARS_POLICY": str(tmp_path / "policy.yaml")}
     with pytest.raises(ConfigError, match="explore = 'many'"):
-        Places.of(named)
+        Settings.of(named)

@@ -12,13 +12,21 @@ from starlette.testclient import TestClient
 from experiments.exposures import DATABASE, read
 from features.workspace import Workspace
 from serving.access import keys
-from serving.stores.idempotency import CLAIM_S, KEPT_S, Answered, Claim, Kept, KeyReused, Name
+from serving.stores.idempotency import (
+    CLAIM_S,
+    KEPT_S,
+    Claim,
+    IdempotencyName,
+    IdempotencyStore,
+    KeyReused,
+    StoredAnswer,
+)
 from tests.serving.requests import EVENTS, PATH, VIEW, locked
 from tests.serving.shop import serving, until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-NAME = Name(caller="a", path=PATH, key="k")
-KEPT = Kept(status=200, answer=b"{}")
+NAME = IdempotencyName(caller="a", path=PATH, key="k")
+KEPT = StoredAnswer(status=200, answer=b"{}")
 
 
 @pytest.fixture
@@ -92,7 +100,7 @@ def test_a_failed_answer_is_not_kept_and_frees_the_key(home: Path, api: TestClie
 
 def test_a_name_is_claimed_once_until_kept_or_freed(tmp_path: Path) -> None:
     now = [1000.0]
-    one, two = (Answered(tmp_path / "answered.db", clock=lambda: now[0]) for _ in range(2))
+    one, two = (IdempotencyStore(tmp_path / "answered.db", clock=lambda: now[0]) for _ in range(2))
     claim = one.claim(NAME, b"body")
     assert isinstance(claim, Claim)
     assert two.claim(NAME, b"body") == "being_made"
@@ -104,7 +112,10 @@ def test_a_name_is_claimed_once_until_kept_or_freed(tmp_path: Path) -> None:
     two.keep(again, KEPT)
     two.free(again)  # what is kept stays
     assert one.claim(NAME, b"other") == KEPT
-    for name in (Name(caller="b", path=PATH, key="k"), Name(caller="a", path=EVENTS, key="k")):
+    for name in (
+        IdempotencyName(caller="b", path=PATH, key="k"),
+        IdempotencyName(caller="a", path=EVENTS, key="k"),
+    ):
         assert isinstance(one.claim(name, b"other"), Claim)
     now[0] += KEPT_S + 1
     assert isinstance(one.claim(NAME, b"third"), Claim)
@@ -114,7 +125,7 @@ def test_a_name_is_claimed_once_until_kept_or_freed(tmp_path: Path) -> None:
 
 def test_the_claim_of_a_killed_worker_ends(tmp_path: Path) -> None:
     now = [1000.0]
-    log = Answered(tmp_path / "answered.db", clock=lambda: now[0])
+    log = IdempotencyStore(tmp_path / "answered.db", clock=lambda: now[0])
     dead = log.claim(NAME, b"body")
     assert isinstance(dead, Claim)
     now[0] += CLAIM_S - 1
@@ -123,7 +134,7 @@ def test_the_claim_of_a_killed_worker_ends(tmp_path: Path) -> None:
     live = log.claim(NAME, b"body")
     assert isinstance(live, Claim)
     log.free(dead)  # it lives after all, too late to change anything
-    log.keep(dead, Kept(status=200, answer=b"late"))
+    log.keep(dead, StoredAnswer(status=200, answer=b"late"))
     log.keep(live, KEPT)
     assert log.claim(NAME, b"body") == KEPT
     log.close()

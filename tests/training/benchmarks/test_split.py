@@ -24,7 +24,9 @@ from training.commands.benchmark import app
 from training.data.pairs import Pairs
 from training.run import Run
 
-CONFIG = SplitTowerConfig(epochs=15, embedding_dim=8, batch_size=20, negatives=60, lr=0.03)
+CONFIG = SplitTowerConfig(
+    epochs=15, embedding_dim=8, batch_size=20, negatives=60, learning_rate=0.03
+)
 RUNNER = CliRunner()
 
 

@@ -18,7 +18,7 @@ from features.simulator.words import CATEGORIES
 from features.workspace import Workspace
 from tests.training.tiny import products
 from training.benchmarks.correlations import Floats, estimate, means, personal, rank_correlations
-from training.benchmarks.truth import Moment, Recovered, Truth, moments, recovered
+from training.benchmarks.truth import Moment, Truth, TruthCorrelations, moments, recovered
 from training.commands.benchmark import app
 from training.data.training_data import TrainingData
 from training.errors import NotEnoughData
@@ -53,7 +53,9 @@ class Shop:
                 Truth(products=catalogue, utilities=wanted, demand=total, season=seasonal)
             )
 
-    def judge(self, *, tastes: Floats, season: float = 1.0, fashion: float = 1.0) -> Recovered:
+    def judge(
+        self, *, tastes: Floats, season: float = 1.0, fashion: float = 1.0
+    ) -> TruthCorrelations:
         """Judge one who knows popularity, and so much of the rest, in a scale of his own."""
         scores = []
         for scale, truth, seasonal, fashionable in zip(

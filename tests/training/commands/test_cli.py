@@ -79,7 +79,7 @@ def test_evaluate_of_a_predictor(shop: Shop, day: str) -> None:
     ("arguments", "message"),
     [
         (["fit", "gpt"], "error: model 'gpt': known are two_stage, two_tower"),
-        (["fit", "churn", "lr=fast"], "lr = 'fast'"),
+        (["fit", "churn", "learning_rate=fast"], "learning_rate = 'fast'"),
         (["fit", "churn", "wings=2"], "wings"),
         (["fit", "churn", "--config", "nowhere.yaml"], "nowhere.yaml: no such config file"),
         (["fit", "churn", "--as-of", "2090-01-01"], "the workspace's clock stands at"),

@@ -15,7 +15,7 @@ from training.customers.baselines import (
     Recency,
     RecencyConfig,
 )
-from training.customers.churn_labels import INPUTS, Orders, select
+from training.customers.churn_labels import INPUTS, ChurnLabels, select
 from training.data.inputs import Queries
 from training.errors import BundleError
 from training.evaluation.churn_judge import predictor_judge
@@ -24,7 +24,7 @@ from training.evaluation.churn_metrics import auc
 
 @pytest.fixture(scope="module")
 def queries(shop: Shop) -> Queries:
-    return shop.past.queries(shop.past.as_of, Orders(shop.past).active(shop.past.as_of))
+    return shop.past.queries(shop.past.as_of, ChurnLabels(shop.past).active(shop.past.as_of))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def logistic(shop: Shop) -> LogisticRegression:
 
 
 def test_recency_keeps_the_order_of_recency(shop: Shop, recency: Recency, queries: Queries) -> None:
-    labels = Orders(shop.full).churned(shop.past.as_of, horizon_days=28)
+    labels = ChurnLabels(shop.full).churned(shop.past.as_of, horizon_days=28)
     days = select(queries.activity)[:, INPUTS.index(RECENCY)]
     assert auc(labels, recency.predict(queries)) == pytest.approx(auc(labels, days))
 

@@ -127,7 +127,7 @@ def test_every_stored_feature_moves_with_one_player() -> None:
 
 @pytest.fixture(scope="module")
 def fitted(shop: Shop) -> Churn:
-    config = ChurnConfig(horizon_days=28, epochs=3, hidden=(8,), batch_size=64, lr=0.01)
+    config = ChurnConfig(horizon_days=28, epochs=3, hidden=(8,), batch_size=64, learning_rate=0.01)
     return Churn.fit(shop.past, config=config, seed=1, run=RUN)
 
 

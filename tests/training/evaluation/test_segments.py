@@ -12,7 +12,15 @@ from tests.training.shop import Shop
 from training.data.training_data import TrainingData
 from training.evaluation.intervals import Sample
 from training.evaluation.recommender_judge import LISTS, K
-from training.evaluation.segments import AGES, EVERYONE, NEWCOMERS, ORDERS, Part, Window, look
+from training.evaluation.segments import (
+    AGES,
+    EVERYONE,
+    NEWCOMERS,
+    ORDERS,
+    SegmentList,
+    Window,
+    window_of,
+)
 from training.recommenders.baselines import Popularity, PopularityConfig
 
 AT = time("2011-02-01")
@@ -47,11 +55,11 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Window:
         snapshots.build(ws, as_of=cut)
     client = FeatureClient(ws)
     client.apply()
-    return look(TrainingData(ws, client, as_of=time("2011-03-01")), at=AT, days=28)
+    return window_of(TrainingData(ws, client, as_of=time("2011-03-01")), at=AT, days=28)
 
 
 @pytest.fixture(scope="module")
-def samples(window: Window) -> dict[Part, Sample]:
+def samples(window: Window) -> dict[SegmentList, Sample]:
     """Everyone gets p1 (3 buyers in 28 days), p2 (1), old (none)."""
     return window.samples(window.lists(Popularity(PopularityConfig())))
 
@@ -74,7 +82,7 @@ def test_shares_are_of_the_customers_of_90_days(window: Window) -> None:
     assert found == {"p1": 1, "p2": 1 / 3, "old": 1 / 3}  # nobody bought old: as if one had
 
 
-def test_each_segment_by_hand(samples: dict[Part, Sample]) -> None:
+def test_each_segment_by_hand(samples: dict[SegmentList, Sample]) -> None:
     second, third = 1 / log2(3), 1 / 2
     cid = (1 + third) / (1 + second)
     expected: dict[str, list[float]] = {
@@ -89,41 +97,41 @@ def test_each_segment_by_hand(samples: dict[Part, Sample]) -> None:
     }
     assert {segment for segment, name in samples if name == "all"} == set(expected)
     for segment, values in expected.items():
-        found = samples[Part(segment, "all")].figures[f"ndcg_at_{K}"]
+        found = samples[SegmentList(segment, "all")].figures[f"ndcg_at_{K}"]
         np.testing.assert_allclose(found, values, err_msg=segment)
     # new: cid alone wants something new (old), and is shown p2 and old
     new: dict[str, list[float]] = {EVERYONE: [second], "orders_1": [], "age_older": [second]}
     for segment, values in new.items():
-        found = samples[Part(segment, "new")].figures[f"ndcg_at_{K}"]
+        found = samples[SegmentList(segment, "new")].figures[f"ndcg_at_{K}"]
         np.testing.assert_allclose(found, values, err_msg=segment)
 
 
-def test_novelty_and_diversity_by_hand(samples: dict[Part, Sample]) -> None:
-    everyone = samples[Part(EVERYONE, "all")].figures
+def test_novelty_and_diversity_by_hand(samples: dict[SegmentList, Sample]) -> None:
+    everyone = samples[SegmentList(EVERYONE, "all")].figures
     np.testing.assert_allclose(everyone[f"novelty_at_{K}"], [2 * log2(3) / 3] * 3)
     np.testing.assert_allclose(everyone[f"diversity_at_{K}"], [2 / 3] * 3, atol=1e-6)
-    new = samples[Part("orders_6_up", "new")].figures
+    new = samples[SegmentList("orders_6_up", "new")].figures
     np.testing.assert_allclose(new[f"novelty_at_{K}"], [log2(3)])
     np.testing.assert_allclose(new[f"diversity_at_{K}"], [1], atol=1e-6)
 
 
 def test_the_segments_of_a_whole_shop_add_up(shop: Shop) -> None:
     model = Popularity(PopularityConfig())
-    window = look(shop.full, at=shop.past.as_of, days=28)
+    window = window_of(shop.full, at=shop.past.as_of, days=28)
     samples = window.samples(window.lists(model))
     main = window.judge(model)
     for name in LISTS:
-        everyone = samples[Part(EVERYONE, name)]
+        everyone = samples[SegmentList(EVERYONE, name)]
         prefix = "" if name == "all" else f"{name}_"
         for figure in ("ndcg", "recall", "hit_rate", "mrr"):
             mean = everyone.figures[f"{figure}_at_{K}"].mean()
             assert mean == main[f"{prefix}{figure}_at_{K}"]
         assert everyone.coverage == main[f"{prefix}coverage_at_{K}"]
-        by_orders = [samples[Part(segment, name)] for segment in ORDERS]
+        by_orders = [samples[SegmentList(segment, name)] for segment in ORDERS]
         ids = np.concatenate([sample.customer_ids for sample in by_orders])
         assert sorted(ids) == everyone.customer_ids.tolist()
         total = sum(sample.figures[f"mrr_at_{K}"].sum() for sample in by_orders)
         assert total == pytest.approx(everyone.figures[f"mrr_at_{K}"].sum())
-        aged = {c for segment in AGES for c in samples[Part(segment, name)].customer_ids}
+        aged = {c for segment in AGES for c in samples[SegmentList(segment, name)].customer_ids}
         assert aged == set(everyone.customer_ids)
     assert not set(window.newcomers.customer_ids) & set(window.judge.queries.customer_ids)

@@ -5,9 +5,9 @@ import pytest
 
 from tests.training.tiny import queries
 from training.data.inputs import FloatArray, Queries
-from training.kernels.dot_products import ROUGH_FROM, Asked, DotScorer
+from training.kernels.dot_products import ROUGH_FROM, DotScorer, QueryVectors
 from training.kernels.top_k import top_k
-from training.recommenders.two_stage.nomination import likely
+from training.recommenders.two_stage.nomination import top_places
 
 DIM = 16
 
@@ -18,19 +18,19 @@ def scorer(count: int) -> DotScorer:
     asking = rng.normal(size=(3, DIM)).astype(np.float32)
     more = rng.normal(size=count).astype(np.float32)
 
-    def ask(asked: Queries) -> Asked:
+    def query_vectors(asked: Queries) -> QueryVectors:
         def add(scores: FloatArray) -> None:
             scores += more
 
         return asking[: len(asked)], add
 
-    return DotScorer(vectors, ask)
+    return DotScorer(vectors, query_vectors)
 
 
 def test_a_small_catalogue_and_many_queries_are_exact_at_once() -> None:
     for count, asked in ((ROUGH_FROM, queries([])), (ROUGH_FROM + 1, queries([], []))):
         found = scorer(count).rough(asked)
-        assert found.settle is None
+        assert found.make_exact is None
         np.testing.assert_array_equal(found.scores, scorer(count)(asked))
 
 
@@ -38,13 +38,13 @@ def test_settled_scores_are_exact_and_so_is_the_order_of_the_best() -> None:
     score = scorer(ROUGH_FROM + 1)
     exact = score(queries([]))
     found = score.rough(queries([]))
-    assert found.settle is not None
+    assert found.make_exact is not None
     assert 1e-4 < np.abs(found.scores - exact).max() < 0.2
-    found.settle(likely(found.scores[0], 240))
+    found.make_exact(top_places(found.scores[0], 240))
     np.testing.assert_array_equal(top_k(found.scores, 60), top_k(exact, 60))
     others = np.arange(100, dtype=np.int64)
     for _ in range(2):  # to settle twice changes nothing
-        found.settle(others)
+        found.make_exact(others)
         np.testing.assert_allclose(found.scores[0, :100], exact[0, :100], atol=1e-5)
 
 
@@ -59,8 +59,8 @@ def test_of_120_000_products_in_clusters_none_of_the_60_best_is_missed() -> None
     for query in asking:
         score = DotScorer(vectors, lambda _, query=query: (query[None], lambda _: None))  # type: ignore[misc]
         found = score.rough(queries([]))
-        assert found.settle is not None
-        found.settle(likely(found.scores[0], 240))
+        assert found.make_exact is not None
+        found.make_exact(top_places(found.scores[0], 240))
         best = top_k(score(queries([])), 60)
         np.testing.assert_array_equal(top_k(found.scores, 60), best)
 
@@ -76,7 +76,7 @@ def test_one_query_scores_as_among_others(count: int) -> None:
 
 def test_likely_are_the_best_and_few_others() -> None:
     scores = np.random.default_rng(0).normal(size=20_000).astype(np.float32)
-    found = likely(scores, 200)
+    found = top_places(scores, 200)
     best = np.argsort(-scores)[:200]
     assert np.isin(best, found).all()
     assert len(found) < 400

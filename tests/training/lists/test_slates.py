@@ -10,7 +10,7 @@ import pytest
 from tests.training.shop import Shop
 from training.data.inputs import FloatArray, Products, Queries
 from training.kernels.top_k import top_k
-from training.lists.slates import Policy, Shelf, compose
+from training.lists.slates import ListCatalogue, Policy, compose
 from training.recommenders.baselines import OwnPurchases, OwnPurchasesConfig
 
 AT = np.datetime64("2011-01-01", "us")
@@ -42,7 +42,7 @@ def customer(bought: dict[int, float]) -> Queries:
     )
 
 
-SHELF = Shelf.of(catalogue(), popularity=POPULARITY)
+SHELF = ListCatalogue.of(catalogue(), popularity=POPULARITY)
 BUYER = customer({1: 5.0, 4: 40.0})
 
 
@@ -70,7 +70,7 @@ def test_by_default_it_is_the_list_of_top_k(shop: Shop) -> None:
     queries = data.queries(data.as_of, data.customers(data.as_of)[:30])
     scores = OwnPurchases(OwnPurchasesConfig()).scorer(products)(queries)
     scores[:, ::7] = 0.125  # ties
-    shelf = Shelf.of(products, popularity=products.features[:, 0])
+    shelf = ListCatalogue.of(products, popularity=products.features[:, 0])
     exclude = np.random.default_rng(1).random(scores.shape) < 0.3
     for k in (1, 10, len(products)):
         expected = top_k(scores, k, exclude=exclude)
@@ -212,6 +212,6 @@ def test_an_empty_catalogue_gives_an_empty_list() -> None:
         categories=[],
     )
     scores = np.empty(0, dtype=np.float32)
-    shelf = Shelf.of(nothing, popularity=scores)
+    shelf = ListCatalogue.of(nothing, popularity=scores)
     for policy in (Policy(), Policy(diversity=0.5, max_per_category=1)):
         assert len(compose(scores, shelf, policy=policy).places) == 0

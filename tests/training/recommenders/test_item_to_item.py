@@ -27,8 +27,8 @@ from training.recommenders.item_to_item import (
     RP3Beta,
     RP3BetaConfig,
     cosine,
+    prune_and_scale,
     rp3beta,
-    strongest,
 )
 
 BOUGHT = csr_array(floats([[1, 1, 0], [1, 1, 1], [0, 0, 1]]))
@@ -90,11 +90,11 @@ def test_ease_in_fractions() -> None:
 def test_strongest_keeps_signs_and_drops_the_diagonal() -> None:
     weights = floats([[9, 2, -6, 1], [0, 9, 0, 0], [3, 2, 9, -1], [1, 1, 3, 9]])
     expected = fractions("0 1/2 -3/2 0", "0 0 0 0", "3/4 1/2 0 0", "1/4 0 3/4 0")
-    found = strongest(weights, 2).toarray()
+    found = prune_and_scale(weights, 2).toarray()
     np.testing.assert_array_equal(found[:3], expected[:3])
     assert sorted(found[3]) == [0, 0, 1 / 4, 3 / 4]  # of equal weights any one
-    np.testing.assert_array_equal(strongest(csr_array(weights), 2).toarray(), found)
-    assert strongest(weights, 9).nnz == 9
+    np.testing.assert_array_equal(prune_and_scale(csr_array(weights), 2).toarray(), found)
+    assert prune_and_scale(weights, 9).nnz == 9
 
 
 def test_purchases_of_one_product_fade_and_add_up() -> None:

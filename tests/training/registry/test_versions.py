@@ -15,7 +15,7 @@ from configs.code import PACKAGES
 from tests.training.shop import Shop
 from training.bundle import load_bundle
 from training.customers.baselines import LogisticRegressionConfig, RecencyConfig
-from training.customers.churn_labels import Orders
+from training.customers.churn_labels import ChurnLabels
 from training.data.inputs import encode_products, encode_queries
 from training.fit import FitResult, fit
 from training.kernels.top_k import top_k
@@ -148,7 +148,7 @@ def in_a_fresh_process(shop: Shop, name: str, rows: pd.DataFrame, folder: Path) 
 
 
 def customer_rows(shop: Shop, count: int) -> pd.DataFrame:
-    ids = Orders(shop.full).active(shop.full.as_of)[:count]
+    ids = ChurnLabels(shop.full).active(shop.full.as_of)[:count]
     entities = pd.DataFrame({"customer_id": ids, "event_timestamp": shop.full.as_of})
     return shop.client.customers(entities)
 

@@ -5,8 +5,8 @@ import pytest
 
 from tests.features.shop import time
 from training.evaluation.intervals import Comparison, Estimate
-from training.evaluation.results import Evaluation, Origin
-from training.evaluation.segments import EVERYONE, NEWCOMERS, Part
+from training.evaluation.results import Evaluation, EvaluationWindow
+from training.evaluation.segments import EVERYONE, NEWCOMERS, SegmentList
 from training.recommenders.baselines import OwnPurchasesConfig
 from training.recommenders.two_tower.model import TwoTowerConfig
 from training.reports import evaluation_report, evaluation_tables
@@ -35,16 +35,16 @@ def _comparison(ndcg: tuple[float, ...], customers: int = 7) -> Comparison:
 
 
 PARTS = {
-    Part(EVERYONE, "all"): _comparison((0.3, 0.1, 0.2)),
-    Part(EVERYONE, "new"): _comparison((0.05, 0.08, 0.06)),
-    Part(NEWCOMERS, "all"): _comparison((0.1, 0.15, 0.05), customers=2),
+    SegmentList(EVERYONE, "all"): _comparison((0.3, 0.1, 0.2)),
+    SegmentList(EVERYONE, "new"): _comparison((0.05, 0.08, 0.06)),
+    SegmentList(NEWCOMERS, "all"): _comparison((0.1, 0.15, 0.05), customers=2),
 }
 
 
 @pytest.fixture
 def found() -> Evaluation:
     origins = [
-        Origin(
+        EvaluationWindow(
             start=time(start),
             end=time(start) + pd.Timedelta(days=28),
             data_digest=digest,

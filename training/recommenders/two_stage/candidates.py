@@ -14,14 +14,14 @@ from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from training.data.inputs import FloatArray, Products, Queries
 from training.data.pairs import Pairs
 from training.interfaces import Recommender, Scorer
-from training.kernels.dot_products import DotScorer, Rough
+from training.kernels.dot_products import DotScorer, RoughScores
 from training.recommenders.baselines import OwnPurchases, Popularity
 from training.recommenders.two_stage.nomination import (
     BoolArray,
-    likely,
     nominate,
-    tell_known,
     tell_scores,
+    top_places,
+    write_product_inputs,
 )
 from training.recommenders.two_stage.pair_inputs import PAIR_INPUTS, pair_reader
 from training.recommenders.two_stage.rebuy import REBUY_INPUTS, Rebuy
@@ -68,28 +68,28 @@ def nominator(
     def nominated(queries: Queries) -> Nominated:
         found = [_scored(score, queries) for score in scorers]
         for one in found:
-            if one.settle:
+            if one.make_exact:
                 count = _LIKELY * per_source + queries.history.shape[1]
-                one.settle(likely(one.scores[0], count))
+                one.make_exact(top_places(one.scores[0], count))
         scores = tuple(one.scores for one in found)
         asked = tuple(own for own, says in zip(scores, says_more, strict=True) if says)
         rows, columns, new = nominate(asked, queries.history, per_source)
         pairs = Pairs(rows=rows, columns=columns)
         for one in found:
-            if one.settle:
-                one.settle(columns)
+            if one.make_exact:
+                one.make_exact(columns)
         width = last + known.shape[1] + queries.activity.shape[1]
         inputs = np.empty((width, len(rows)), dtype=np.float32)
         tell_scores(scores, rows, columns, inputs[:first])
         read(queries, pairs, inputs[first:last])
-        tell_known(known, queries.activity, rows, columns, inputs[last:])
+        write_product_inputs(known, queries.activity, rows, columns, inputs[last:])
         return Nominated(pairs=pairs, inputs=inputs.T, new=new, scores=scores[0])
 
     return nominated
 
 
-def _scored(score: Scorer, queries: Queries) -> Rough:
-    return score.rough(queries) if isinstance(score, DotScorer) else Rough(score(queries))
+def _scored(score: Scorer, queries: Queries) -> RoughScores:
+    return score.rough(queries) if isinstance(score, DotScorer) else RoughScores(score(queries))
 
 
 def _nominates_the_popular(model: Recommender, sources: Sources) -> bool:

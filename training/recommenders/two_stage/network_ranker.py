@@ -16,7 +16,7 @@ from features.workspace import write_json
 from training.data.inputs import FloatArray, IntArray
 from training.networks.losses import softmax_loss
 from training.networks.standardise import Standardise
-from training.recommenders.two_stage.network_ranker_on_arrays import Layers
+from training.recommenders.two_stage.network_ranker_on_arrays import RankerOnArrays
 from training.recommenders.two_stage.ranker import RankerExamples
 
 if TYPE_CHECKING:
@@ -33,8 +33,10 @@ class NetworkConfig(Config):
     epochs: int = pydantic.Field(4, ge=1, description="passes over the customers")
     hidden: int = pydantic.Field(128, ge=2, description="width of the first layer; then its half")
     dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="share of hidden units dropped")
-    lr: float = pydantic.Field(3e-3, gt=0, description="step of AdamW")
-    lr_decay: float = pydantic.Field(0.5, gt=0, le=1, description="of lr, left after each epoch")
+    learning_rate: float = pydantic.Field(3e-3, gt=0, description="step of AdamW")
+    learning_rate_decay: float = pydantic.Field(
+        0.5, gt=0, le=1, description="of learning_rate, left after each epoch"
+    )
     weight_decay: float = pydantic.Field(0.01, ge=0, description="decay of AdamW")
     new_weight: float = pydantic.Field(
         0.5, ge=0, description="of the loss over what is not in the history, beside that over all"
@@ -86,7 +88,7 @@ class NetworkRanker:
         self._config = config
         self._net = net.eval()
         state = net.state_dict().items()
-        self._layers = Layers.of({name: tensor.cpu().numpy() for name, tensor in state})
+        self._layers = RankerOnArrays.of({name: tensor.cpu().numpy() for name, tensor in state})
         self._device: str | None = None
 
     @classmethod
@@ -113,8 +115,8 @@ class NetworkRanker:
             batches=batches,
             loss=loss,
             model=lambda: cls(config, net),
-            lr=config.lr,
-            lr_decay=config.lr_decay,
+            learning_rate=config.learning_rate,
+            learning_rate_decay=config.learning_rate_decay,
             weight_decay=config.weight_decay,
             seed=seed,
             run=run,

@@ -13,7 +13,7 @@ from training.kernels.activations import compress, gelu_
 _COLUMNS: Final = 1024  # at a time: what is between two layers stays in a near cache
 
 
-class Layers(NamedTuple):
+class RankerOnArrays(NamedTuple):
     """What `RankerNet` learned: F inputs, H hidden, then K = H / 2, then one."""
 
     mean: FloatArray  # (F,)

@@ -55,7 +55,7 @@ def nominate(
 
 
 @compiled
-def likely(scores: FloatArray, count: int) -> IntArray:
+def top_places(scores: FloatArray, count: int) -> IntArray:
     """Return the places of the `count` best finite ones of `scores` (C,), and of some more."""
     keys = np.empty(len(scores), dtype=np.uint32)
     _order(scores, keys)
@@ -168,7 +168,7 @@ def tell_scores(
 
 
 @compiled
-def tell_known(
+def write_product_inputs(
     known: FloatArray, activity: FloatArray, rows: IntArray, columns: IntArray, out: FloatArray
 ) -> None:
     """Write into `out` the inputs `known` (C, K) of N products, then the `activity` (B, F)."""

@@ -19,7 +19,7 @@ REBUY_INPUTS: Final = (
     "rebuy_days",  # days on which a buyer bought again
     "log_buyers",
 )
-_DOUBT: Final = 20.0  # buyers like the mean product's that are added to each product's own
+_PRIOR_BUYERS: Final = 20.0  # buyers like the mean product's that are added to each product's own
 
 
 class Rebuy:
@@ -43,7 +43,7 @@ class Rebuy:
         counts = again.groupby("product_id").sum()
         buyers = counts.pop("buyers")
         mean = counts.sum() / max(buyers.sum(), 1)
-        doubted = (counts + _DOUBT * mean).div(buyers + _DOUBT, axis=0)
+        doubted = (counts + _PRIOR_BUYERS * mean).div(buyers + _PRIOR_BUYERS, axis=0)
         rates = doubted.set_axis(list(REBUY_INPUTS[:2]), axis=1).assign(log_buyers=np.log1p(buyers))
         return cls(rates, unknown=[float(mean["share"]), float(mean["days"]), 0.0])
 

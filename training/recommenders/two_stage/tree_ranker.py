@@ -19,7 +19,7 @@ class TreesConfig(Config):
 
     trees: int = pydantic.Field(300, ge=1, description="number of trees")
     leaves: int = pydantic.Field(31, ge=2, description="leaves of a tree")
-    lr: float = pydantic.Field(0.03, gt=0, description="share of a tree that counts")
+    learning_rate: float = pydantic.Field(0.03, gt=0, description="share of a tree that counts")
     leaf_candidates: int = pydantic.Field(100, ge=1, description="candidates in a leaf, at least")
     column_share: float = pydantic.Field(0.5, gt=0, le=1, description="inputs that a tree may use")
 
@@ -43,7 +43,7 @@ class TreeRanker:
         parameters = {
             "objective": "binary",
             "num_leaves": config.leaves,
-            "learning_rate": config.lr,
+            "learning_rate": config.learning_rate,
             "min_data_in_leaf": config.leaf_candidates,
             "feature_fraction": config.column_share,
             "seed": seed,

@@ -24,9 +24,9 @@ from training.recommenders.two_tower.batches import Batch, shuffled, visitors_of
 from training.recommenders.two_tower.towers import (
     CandidateTower,
     Catalogue,
-    Part,
     QueryTower,
     RepeatPath,
+    TowerPart,
     TwoTowerNet,
     Visitors,
 )
@@ -52,8 +52,10 @@ class TwoTowerConfig(Config):
     dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="share of hidden units dropped")
     id_dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="share of ids taken as unknown")
     token_min_count: int = pydantic.Field(2, ge=1, description="titles that a known token is in")
-    lr: float = pydantic.Field(4e-3, gt=0, description="step of AdamW")
-    lr_decay: float = pydantic.Field(0.5, gt=0, le=1, description="of lr, left after each epoch")
+    learning_rate: float = pydantic.Field(4e-3, gt=0, description="step of AdamW")
+    learning_rate_decay: float = pydantic.Field(
+        0.5, gt=0, le=1, description="of learning_rate, left after each epoch"
+    )
     weight_decay: float = pydantic.Field(0.0, ge=0, description="decay of AdamW")
     new_weight: float = pydantic.Field(
         0.5, ge=0, description="of the loss over what is not in the history, beside that over all"
@@ -66,7 +68,7 @@ class TwoTowerConfig(Config):
     negatives: int = pydantic.Field(
         8192, ge=1, description="products drawn for a sample, about, beside those of the batch"
     )
-    without: tuple[Part, ...] = pydantic.Field(
+    without: tuple[TowerPart, ...] = pydantic.Field(
         (), description="parts left out, to see what each is worth"
     )
 
@@ -149,8 +151,8 @@ class TwoTower:
             batches=batches,
             loss=loss,
             model=lambda: model,
-            lr=config.lr,
-            lr_decay=config.lr_decay,
+            learning_rate=config.learning_rate,
+            learning_rate_decay=config.learning_rate_decay,
             weight_decay=config.weight_decay,
             seed=seed,
             run=run,

@@ -14,14 +14,14 @@ from torch.nn import functional
 from training.networks.standardise import Standardise
 
 SPREAD = 0.05  # of fresh embeddings
-Part = Literal["id", "title", "inputs", "demand", "activity", "decay", "repeats", "magnitude"]
+TowerPart = Literal["id", "title", "inputs", "demand", "activity", "decay", "repeats", "magnitude"]
 """What the network can do without, to see what each is worth.
 
 Products' ids, their titles, their inputs of the moment (without them demand is alike for all),
 demand; customers' inputs, the decay of purchases, the repeat path; magnitude: without it the
 towers' product is a cosine.
 """
-_FIXED: Final[dict[Part, tuple[float, tuple[str, ...]]]] = {
+_FIXED: Final[dict[TowerPart, tuple[float, tuple[str, ...]]]] = {
     "id": (0.0, ("candidate.id.weight",)),
     "title": (0.0, ("candidate.title.weight",)),
     "inputs": (math.inf, ("candidate.standardise.scale",)),
@@ -169,7 +169,7 @@ class TwoTowerNet(nn.Module):
         spread = math.log(candidate.id.embedding_dim) / 2  # of random vectors' product
         self.log_temperature = nn.Parameter(torch.tensor(-spread if cosine else spread))
 
-    def leave_out(self, parts: Iterable[Part]) -> None:
+    def leave_out(self, parts: Iterable[TowerPart]) -> None:
         """Fix each of `parts` at the value at which it says nothing."""
         tensors = dict([*self.named_parameters(), *self.named_buffers()])
         for part in parts:

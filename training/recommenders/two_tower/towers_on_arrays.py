@@ -10,7 +10,7 @@ import numpy as np
 from configs.compiled import Plain, compiled
 from training.data.inputs import FloatArray, IntArray, Queries
 from training.kernels.activations import gelu_
-from training.kernels.dot_products import Asked, DotScorer
+from training.kernels.dot_products import DotScorer, QueryVectors
 from training.kernels.faded_history import group
 from training.recommenders.two_tower.towers import Candidates, TwoTowerNet
 
@@ -31,7 +31,7 @@ def array_scorer(net: TwoTowerNet, candidates: Candidates) -> DotScorer:
         scale=state["query.standardise.scale"],
     )
 
-    def ask(queries: Queries) -> Asked:
+    def query_vectors(queries: Queries) -> QueryVectors:
         given = (queries.history, queries.history_days, queries.activity)
         known, query = _read(*given, tuple(tower))
         hidden = state["query.mix.0.weight"] @ known.T
@@ -48,7 +48,7 @@ def array_scorer(net: TwoTowerNet, candidates: Candidates) -> DotScorer:
 
         return query, add
 
-    return DotScorer(current, ask)
+    return DotScorer(current, query_vectors)
 
 
 def _normalised(vectors: FloatArray) -> FloatArray:

@@ -40,12 +40,12 @@ def made(seed: int) -> RankerExamples:
 
 
 def fit_network(examples: RankerExamples) -> Ranker:
-    config = NetworkConfig(epochs=4, hidden=16, lr=0.02)
+    config = NetworkConfig(epochs=4, hidden=16, learning_rate=0.02)
     return NetworkRanker.fit(examples, config=config, seed=0, run=RUN)
 
 
 def fit_trees(examples: RankerExamples) -> Ranker:
-    return TreeRanker.fit(examples, config=TreesConfig(trees=60, lr=0.1), seed=0)
+    return TreeRanker.fit(examples, config=TreesConfig(trees=60, learning_rate=0.1), seed=0)
 
 
 @pytest.fixture(params=[fit_network, fit_trees], ids=["network", "trees"], scope="module")

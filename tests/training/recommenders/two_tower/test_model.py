@@ -23,10 +23,10 @@ from training.evaluation.recommender_judge import recommender_judge
 from training.recommenders.baselines import Popularity, PopularityConfig
 from training.recommenders.two_tower.batches import visitors_of
 from training.recommenders.two_tower.model import TwoTower, TwoTowerConfig
-from training.recommenders.two_tower.towers import Part, RepeatPath, Visitors
+from training.recommenders.two_tower.towers import RepeatPath, TowerPart, Visitors
 from training.run import Run
 
-CONFIG = TwoTowerConfig(epochs=2, embedding_dim=8, hidden=16, batch_size=64, lr=0.02)
+CONFIG = TwoTowerConfig(epochs=2, embedding_dim=8, hidden=16, batch_size=64, learning_rate=0.02)
 
 
 class TestTwoTower(RecommenderContract):
@@ -135,8 +135,8 @@ def test_a_model_of_before_a_setting_came_is_read(tmp_path: Path) -> None:
     assert TwoTower.load(tmp_path).config == CONFIG
 
 
-@pytest.mark.parametrize("part", get_args(Part))
-def test_what_is_left_out_changes_no_score(shop: Shop, part: Part, tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", get_args(TowerPart))
+def test_what_is_left_out_changes_no_score(shop: Shop, part: TowerPart, tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"without": (part,), "epochs": 1, "weeks": 2})
     TwoTower.fit(shop.past, config=config, seed=1, run=RUN).save(tmp_path)
     model = TwoTower.load(tmp_path)
