@@ -44,14 +44,14 @@ PRINTED: Final = [
     ("Products", "bash", '("status":200.*){2}'),
     ("Products", "bash", LIST),
     ("Products", "python", r"\[200\] \['P\d+', 'P\d+', 'P\d+'\]"),
-    ("Who is about to leave", "bash", '"reasons":.*"typical_value":'),
-    ("Who is about to leave", "python", r"C012: \d+% within 90 days\n  \w+ = .*: [+-]\d+.\d%"),
+    ("Churn", "bash", '"reasons":.*"typical_value":'),
+    ("Churn", "python", r"C012: \d+% within 90 days\n  \w+ = .*: [+-]\d+.\d%"),
     ("A customer's card", "bash", '"historic_number_of_orders":[1-9]'),
     ("A customer's card", "python", r"0\.\d+ \d+\.\d+ \d+\.\d+"),
     ("Errors", "bash", '"code":"validation_failed".*"pointer":"/k"'),
     ("Errors", "python", r"^422 validation_failed \['/k'\]$"),
-    ("Trying again, once", "bash", rf"^({ID})\n\1$"),
-    ("Trying again, once", "javascript", "^3$"),
+    ("Retries", "bash", rf"^({ID})\n\1$"),
+    ("Retries", "javascript", "^3$"),
     ("Experiments", "python", "ok=True.*\nstopped$"),
 ]
 
