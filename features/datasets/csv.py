@@ -24,10 +24,12 @@
 The files may be .xlsx or .parquet as well. A file that says what a line costs in all names that
 column `line_total`, in place of `unit_price`. Without a `line_type` column, a price or quantity of
 0 makes an adjustment, a product of `fee_product_ids` a fee, a negative quantity a return, all else
-a sale. Without `line_number`, lines are numbered by order in the file's order, so that an order
-must lie whole in one file. Exact duplicate rows are dropped and counted. A customer or product
-without `valid_from` is known from its first order line, or from the file's last moment if it has
-none.
+a sale. A customer or product without `valid_from` is known from its first order line, or from the
+file's last moment if it has none.
+
+Without `line_number`, lines are numbered by order in the file's order, so that an order must lie
+whole in one file; identical lines are units of their own, as of a till that scans each piece. With
+it, an exact duplicate row repeats its line: it is dropped and counted.
 
 Mappings of public data sets lie in `configs/shops/`.
 """
@@ -194,7 +196,11 @@ def load(file: Path, mapping: CsvMapping) -> RetailDataset:
 
 
 class _Source:
-    """One file under its column map: rows as they stand, exact duplicates left out."""
+    """One file under its column map: rows as they stand.
+
+    An exact duplicate is left out where the columns hold the table's whole key, which proves that
+    it repeats a row. Order lines without a mapped `line_number` have no such key.
+    """
 
     def __init__(self, file: Path, columns: Columns, mapping: CsvMapping) -> None:
         names = columns.model_dump(exclude={"file"}, exclude_none=True)
@@ -208,7 +214,8 @@ class _Source:
             encoding=mapping.encoding,
         )
         self.read = len(rows)
-        self.rows = rows[~rows.duplicated()]
+        keyed = not isinstance(columns, OrderLineColumns) or columns.line_number is not None
+        self.rows = rows[~rows.duplicated()] if keyed else rows
         self.mended_times = 0
 
     def require_currency(self, column: str | None) -> None:
