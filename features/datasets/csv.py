@@ -143,9 +143,15 @@ class CsvMapping(Config):
         return value
 
     @pydantic.model_validator(mode="after")
-    def _types_have_a_column(self) -> Self:
-        if self.line_types and (self.order_lines.line_type is None or self.fee_product_ids):
-            raise ValueError("line_types needs order_lines.line_type and no fee_product_ids")
+    def _types_have_one_source(self) -> Self:
+        column = self.order_lines.line_type
+        if self.line_types and column is None:
+            raise ValueError("line_types needs order_lines.line_type")
+        if self.fee_product_ids and column is not None:
+            raise ValueError(
+                "fee_product_ids stands beside order_lines.line_type, whose column names the fees: "
+                "leave out one of them"
+            )
         return self
 
 
@@ -229,10 +235,11 @@ class _Source:
         """Return canonical `table`; what the file lacks is null or comes from order `lines`."""
         dtypes = {name: str(column.dtype) for name, column in TABLES[table].columns.items()}
         frame = pd.DataFrame({name: self._column(table, name, dtypes[name]) for name in dtypes})
-        if lines is not None and "valid_from" in frame and frame["valid_from"].isna().all():
+        if lines is not None and "valid_from" in frame:
             key = TABLES[table].unique[0]
-            first = frame[key].map(lines.groupby(key)["event_timestamp"].min())
-            frame["valid_from"] = first.astype(TIME).fillna(lines["event_timestamp"].max())
+            first = frame[key].map(lines.groupby(key)["event_timestamp"].min()).astype(TIME)
+            known = first.fillna(lines["event_timestamp"].max())
+            frame["valid_from"] = frame["valid_from"].fillna(known)
         if "recorded_timestamp" in frame and "recorded_timestamp" not in self.origin.columns:
             frame["recorded_timestamp"] = frame["event_timestamp"]
         return frame

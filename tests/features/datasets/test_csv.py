@@ -26,6 +26,10 @@ SHOP = {
         "event_timestamp": "Zeit",
     },
 }
+LINES = (
+    "timezone: UTC\ncurrency: EUR\n"
+    "order_lines: {order_id: B, product_id: A, quantity: M, event_timestamp: Z, unit_price: P"
+)
 HEADER = "Bon,Kunde,Artikel,Menge,Preis,Zeit\n"
 
 
@@ -197,6 +201,35 @@ def test_customers_and_events_come_from_their_own_files(tmp_path: Path) -> None:
     assert result.added == {"order_lines": 1, "customers": 2, "products": 0, "events": 1}
 
 
+def test_a_cell_without_valid_from_is_the_first_order_line_or_the_file_s_end(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "kunden.csv").write_text("Kunde,Land,Seit\nK,DE,2024-01-01\nL,AT,\nM,CH,\n")
+    (tmp_path / "artikel.csv").write_text("Nummer,Name,Seit\nA,Tee,\nB,Tasse,2023-12-01\nC,,\n")
+    dataset = load(
+        tmp_path,
+        "1,L,B,1,2.5,2024-03-02\n2,L,A,1,2.5,2024-03-01\n3,K,A,1,2.5,2024-03-03\n",
+        customers={
+            **{"file": "kunden.csv", "customer_id": "Kunde"},
+            **{"country": "Land", "valid_from": "Seit"},
+        },
+        products={
+            **{"file": "artikel.csv", "product_id": "Nummer"},
+            **{"title": "Name", "valid_from": "Seit"},
+        },
+    )
+    days = {
+        name: frame["valid_from"].dt.tz_convert("Europe/Berlin").dt.strftime("%Y-%m-%d").tolist()
+        for name, frame in (("customers", dataset.customers), ("products", dataset.products))
+    }
+    assert days == {
+        "customers": ["2024-01-01", "2024-03-01", "2024-03-03"],
+        "products": ["2024-03-01", "2023-12-01", "2024-03-03"],
+    }
+    ws = Workspace.create(tmp_path / "shop", timezone="Europe/Berlin", currency="EUR")
+    assert ingest(ws, dataset).added["customers"] == 3
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
@@ -303,6 +336,11 @@ def test_a_key_with_other_values_is_refused(tmp_path: Path) -> None:
         ("delimiter: ''", "delimiter = '': String should have at least 1 character"),
         ("order_lines: {colour: red}", "order_lines.colour = 'red': Extra inputs"),
         ("line_types: {V: gift}", "line_types.V = 'gift': Input should be 'sale'"),
+        (f"line_types: {{V: sale}}\n{LINES}}}", "line_types needs order_lines.line_type"),
+        (
+            f"fee_product_ids: [POST]\n{LINES}, line_type: Art}}",
+            "fee_product_ids stands beside order_lines.line_type, whose column names the fees",
+        ),
         (
             "order_lines: {order_id: B, product_id: A, quantity: M, event_timestamp: Z}",
             "order_lines = .*: Value error, name either unit_price or line_total",
