@@ -45,7 +45,11 @@ CREATE TABLE IF NOT EXISTS exposures (
   model_version TEXT NOT NULL, scenario TEXT NOT NULL,
   product_ids TEXT NOT NULL, propensities TEXT NOT NULL,
   exposed_timestamp INTEGER NOT NULL  -- UTC, microseconds
-) STRICT"""
+) STRICT;
+CREATE INDEX IF NOT EXISTS exposures_of_experiment ON exposures (experiment)
+  WHERE experiment IS NOT NULL;
+CREATE INDEX IF NOT EXISTS exposures_of_unit ON exposures (unit_id) WHERE unit_id IS NOT NULL;
+"""
 _INSERT: Final = f"INSERT INTO exposures VALUES ({', '.join('?' * len(COLUMNS))})"
 _PRODUCTS, _PROPENSITIES, _TIME = (
     COLUMNS.index(name) for name in ("product_ids", "propensities", "exposed_timestamp")

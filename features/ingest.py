@@ -61,8 +61,11 @@ def ingest(ws: Workspace, dataset: RetailDataset, *, from_log: bool = False) -> 
     A row that stands already with the same values is dropped as `already_known`. An order that a
     file and the event log both tell stands as it came in first; the other's lines are dropped
     (`from_log` says which of the two `dataset` is). Raises BadInput (and changes nothing) where a
-    row breaks the schema, lies after the workspace's clock, or stands already with other values;
-    WorkspaceError where the disk refuses.
+    row breaks the schema, a file's row lies after the workspace's clock, or a row stands already
+    with other values; WorkspaceError where the disk refuses.
+
+    A log stamps its rows with the workspace's clock, and never earlier than the row before. Such a
+    row may therefore lie after a clock that was set back, by no more than it was set back.
     """
     _check_sum(dataset.source, dataset.read, dataset.kept, dataset.dropped)
     if dataset.currency not in (None, ws.currency):
@@ -72,7 +75,8 @@ def ingest(ws: Workspace, dataset: RetailDataset, *, from_log: bool = False) -> 
     for name in TABLES:
         frame = getattr(dataset, name)
         validate(name, frame, origin=dataset.origin(name))
-        _check_past(name, frame, now=now, origin=dataset.origin(name))
+        if not from_log:
+            _check_past(name, frame, now=now, origin=dataset.origin(name))
     with ws.lock("tables"):
         standing = generation(ws)
         before = {

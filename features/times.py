@@ -1,7 +1,9 @@
-"""Times as stored: microseconds since 1970, UTC."""
+"""Times as stored (microseconds since 1970, UTC), and as people write them."""
 
-from typing import Final
+import datetime
+from typing import Annotated, Final
 
+import msgspec
 import pandas as pd
 
 EPOCH: Final = pd.Timestamp(0, tz="UTC").as_unit("us")
@@ -27,3 +29,32 @@ def timestamp(unix_microseconds: int) -> pd.Timestamp:
 
 DAY_US: Final = 86_400_000_000
 """Microseconds of a day, in which stored times are told."""
+
+
+def read_day(text: str) -> datetime.date:
+    """Return the day that `text` names, written YYYY-MM-DD. Raises ValueError.
+
+    >>> read_day("2011-07-01")
+    datetime.date(2011, 7, 1)
+    """
+    try:
+        day = datetime.date.fromisoformat(text)
+        if day.isoformat() != text:  # such as 20110701
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"{text!r}: write YYYY-MM-DD") from None
+    return day
+
+
+def read_time(text: str) -> pd.Timestamp:
+    """Return the time (UTC) that `text` names in RFC 3339, as the API reads it. Raises ValueError.
+
+    >>> read_time("2011-07-01T00:00:00+02:00")
+    Timestamp('2011-06-30 22:00:00+0000', tz='UTC')
+    """
+    try:
+        time = msgspec.convert(text, Annotated[datetime.datetime, msgspec.Meta(tz=True)])
+        utc = time.astimezone(datetime.UTC)
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise ValueError(f"{text!r}: write 2011-12-10T00:00:00Z") from error
+    return pd.Timestamp(utc).as_unit("us")

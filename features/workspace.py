@@ -14,6 +14,7 @@ import pandas as pd
 
 from configs.durable import locked, replacing
 from configs.errors import UserError
+from features.times import read_day, read_time
 
 SCHEMA_VERSION: Final = 1
 
@@ -123,11 +124,9 @@ class Workspace:
         '2011-06-30 22:00:00+00:00'
         """
         try:
-            day = pd.Timestamp(date)
+            day = pd.Timestamp(read_day(date))
         except ValueError:
             raise WorkspaceError(f"date {date!r}: write YYYY-MM-DD") from None
-        if day.tzinfo is not None or day != day.normalize():
-            raise WorkspaceError(f"date {date!r}: write YYYY-MM-DD")
         local = day.tz_localize(self.timezone, nonexistent="shift_forward", ambiguous=True)
         return local.tz_convert("UTC").as_unit("us")
 
@@ -220,14 +219,13 @@ def _fixed(clock: str) -> pd.Timestamp:
     """Return the time that `fixed:T` stands at."""
     kind, _, text = clock.partition(":")
     try:
-        moment = pd.Timestamp(text)
-        if kind != "fixed" or moment.tzinfo is None:
+        if kind != "fixed":
             raise ValueError
+        return read_time(text)
     except ValueError:
         raise WorkspaceError(
             f"clock {clock!r}: write system, simulated or fixed:2011-12-10T00:00:00Z"
         ) from None
-    return moment.tz_convert("UTC").as_unit("us")
 
 
 def _simulated(file: Path) -> pd.Timestamp:

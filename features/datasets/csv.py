@@ -24,10 +24,12 @@
 The files may be .xlsx or .parquet as well. A file that says what a line costs in all names that
 column `line_total`, in place of `unit_price`. Without a `line_type` column, a price or quantity of
 0 makes an adjustment, a product of `fee_product_ids` a fee, a negative quantity a return, all else
-a sale. Without `line_number`, lines are numbered by order in the file's order, so that an order
-must lie whole in one file. Exact duplicate rows are dropped and counted. A customer or product
-without `valid_from` is known from its first order line, or from the file's last moment if it has
-none.
+a sale. A customer or product without `valid_from` is known from its first order line, or from the
+file's last moment if it has none.
+
+Without `line_number`, lines are numbered by order in the file's order, so that an order must lie
+whole in one file; identical lines are units of their own, as of a till that scans each piece. With
+it, an exact duplicate row repeats its line: it is dropped and counted.
 
 Mappings of public data sets lie in `configs/shops/`.
 """
@@ -141,9 +143,15 @@ class CsvMapping(Config):
         return value
 
     @pydantic.model_validator(mode="after")
-    def _types_have_a_column(self) -> Self:
-        if self.line_types and (self.order_lines.line_type is None or self.fee_product_ids):
-            raise ValueError("line_types needs order_lines.line_type and no fee_product_ids")
+    def _types_have_one_source(self) -> Self:
+        column = self.order_lines.line_type
+        if self.line_types and column is None:
+            raise ValueError("line_types needs order_lines.line_type")
+        if self.fee_product_ids and column is not None:
+            raise ValueError(
+                "fee_product_ids stands beside order_lines.line_type, whose column names the fees: "
+                "leave out one of them"
+            )
         return self
 
 
@@ -194,7 +202,11 @@ def load(file: Path, mapping: CsvMapping) -> RetailDataset:
 
 
 class _Source:
-    """One file under its column map: rows as they stand, exact duplicates left out."""
+    """One file under its column map: rows as they stand.
+
+    An exact duplicate is left out where the columns hold the table's whole key, which proves that
+    it repeats a row. Order lines without a mapped `line_number` have no such key.
+    """
 
     def __init__(self, file: Path, columns: Columns, mapping: CsvMapping) -> None:
         names = columns.model_dump(exclude={"file"}, exclude_none=True)
@@ -208,7 +220,8 @@ class _Source:
             encoding=mapping.encoding,
         )
         self.read = len(rows)
-        self.rows = rows[~rows.duplicated()]
+        keyed = not isinstance(columns, OrderLineColumns) or columns.line_number is not None
+        self.rows = rows[~rows.duplicated()] if keyed else rows
         self.mended_times = 0
 
     def require_currency(self, column: str | None) -> None:
@@ -222,10 +235,11 @@ class _Source:
         """Return canonical `table`; what the file lacks is null or comes from order `lines`."""
         dtypes = {name: str(column.dtype) for name, column in TABLES[table].columns.items()}
         frame = pd.DataFrame({name: self._column(table, name, dtypes[name]) for name in dtypes})
-        if lines is not None and "valid_from" in frame and frame["valid_from"].isna().all():
+        if lines is not None and "valid_from" in frame:
             key = TABLES[table].unique[0]
-            first = frame[key].map(lines.groupby(key)["event_timestamp"].min())
-            frame["valid_from"] = first.astype(TIME).fillna(lines["event_timestamp"].max())
+            first = frame[key].map(lines.groupby(key)["event_timestamp"].min()).astype(TIME)
+            known = first.fillna(lines["event_timestamp"].max())
+            frame["valid_from"] = frame["valid_from"].fillna(known)
         if "recorded_timestamp" in frame and "recorded_timestamp" not in self.origin.columns:
             frame["recorded_timestamp"] = frame["event_timestamp"]
         return frame

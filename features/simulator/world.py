@@ -44,6 +44,7 @@ from features.simulator.ledger import (
 )
 from features.simulator.orders import Purchases, draw_purchases, log_weights
 from features.simulator.slates import check_slates, codes
+from features.times import read_day
 from features.workspace import Workspace, WorkspaceError, write_json
 
 Bools = npt.NDArray[np.bool_]
@@ -79,6 +80,14 @@ class WorldConfig(Config):
     """Log odds of buying an examined product of log weight 0."""
     response_slope: float = pydantic.Field(default=0.7, gt=0)
     """Log odds of buying an examined product, by log weight."""
+
+    @pydantic.field_validator("start", mode="before")
+    @classmethod
+    def _day_as_written(cls, value: object) -> object:
+        """Refuse what pydantic would read as a day: numbers are seconds since 1970 to it."""
+        if not isinstance(value, str | date):
+            raise ValueError("write YYYY-MM-DD")
+        return read_day(value) if isinstance(value, str) else value
 
 
 class World:

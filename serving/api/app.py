@@ -39,7 +39,7 @@ class Api(Starlette):
     """
 
     calls: Mapping[tuple[str | None, str | None], Calls] = MappingProxyType({})
-    """By method and path, those without a name in it."""
+    """By method and path, those without a parameter in it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -87,7 +87,8 @@ def create_app(open_backend: Callable[[], Backend]) -> Api:
     ]
     routes.append(_Elsewhere(tuple(routes)))
     app = Api(routes=routes, lifespan=lifespan, exception_handlers={Exception: _failed})
-    app.calls = {(c.endpoint.method, c.endpoint.path): c for c in calls}
+    exact = [c for c in calls if "{" not in c.endpoint.path]
+    app.calls = {(c.endpoint.method, c.endpoint.path): c for c in exact}
     return app
 
 

@@ -33,13 +33,15 @@ class Batches:
         """Return a result for each part; each exposure is on disk by then.
 
         Other requests get their turn between two parts. No part waits for its own exposure before
-        the next one is made: the log commits them in groups.
+        the next one is made: the log commits them in groups. Where the batch is cancelled, so is
+        every part, and no exposure of theirs is handed to the log any more.
         """
         made: list[asyncio.Task[RecommendationResult]] = []
-        for index, part in enumerate(request.requests):
-            made.append(asyncio.create_task(self._result(part, index, request_id)))
-            await asyncio.sleep(0)
-        results = await asyncio.gather(*made)
+        async with asyncio.TaskGroup() as group:
+            for index, part in enumerate(request.requests):
+                made.append(group.create_task(self._result(part, index, request_id)))
+                await asyncio.sleep(0)
+        results = [part.result() for part in made]
         return RecommendationsAnswer(request_id=request_id, results=results)
 
     async def _result(self, part: msgspec.Raw, index: int, request_id: str) -> RecommendationResult:

@@ -15,6 +15,7 @@ from experiments.lifecycle import kill, ramp, running, states, status, stop
 from experiments.start import start
 from features.workspace import Workspace, write_json
 from tests.experiments.spring import NOON, experiment
+from training.models import MODELS
 
 EXAMPLES = sorted(Path("configs/experiments").glob("*.yaml"))
 
@@ -39,6 +40,14 @@ def test_the_champion_is_pinned_at_the_start(shop: Workspace) -> None:
         "new": "recommender@3",
     }
     assert found.salt == "spring"
+
+
+@pytest.mark.parametrize(
+    "model", [name for name, entry in MODELS.items() if entry.registered == "recommender"]
+)
+def test_every_recommender_can_be_a_variant(model: str) -> None:
+    found = experiment(variants={"old": {"model": model}, "new": {"model": "champion"}})
+    assert found.variants["old"].model == model
 
 
 def test_a_life_from_start_to_stop(shop: Workspace) -> None:

@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +29,37 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
         [1.0, 0.5],
     )
     assert row["exposed_timestamp"] == pd.Timestamp("2011-12-09T12:00:00.000001Z")
+
+
+OLD = """CREATE TABLE exposures (
+  recommendation_id TEXT NOT NULL, experiment TEXT, variant TEXT, unit_id TEXT,
+  model_version TEXT NOT NULL, scenario TEXT NOT NULL,
+  product_ids TEXT NOT NULL, propensities TEXT NOT NULL,
+  exposed_timestamp INTEGER NOT NULL) STRICT"""
+
+
+@pytest.mark.parametrize("schema", ["", OLD], ids=["new", "without indexes"])
+@pytest.mark.parametrize(
+    ("statement", "step"),
+    [
+        (
+            "SELECT * FROM exposures WHERE experiment = ? ORDER BY rowid",
+            "experiment (experiment=?)",
+        ),
+        ("SELECT * FROM exposures WHERE unit_id = ?", "unit (unit_id=?)"),
+        ("DELETE FROM exposures WHERE unit_id = ?", "unit (unit_id=?)"),
+    ],
+)
+def test_an_experiment_and_a_customer_are_found_by_an_index(
+    tmp_path: Path, schema: str, statement: str, step: str
+) -> None:
+    path = tmp_path / "exposures.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(schema)
+    ExposureLog(path).close()
+    with closing(sqlite3.connect(path)) as database:
+        plan = database.execute(f"EXPLAIN QUERY PLAN {statement}", ("x",)).fetchall()
+    assert [row[-1] for row in plan] == [f"SEARCH exposures USING INDEX exposures_of_{step}"]
 
 
 def test_no_log_reads_as_no_exposures(tmp_path: Path) -> None:

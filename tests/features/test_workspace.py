@@ -25,6 +25,54 @@ def test_a_cut_after_now_is_refused() -> None:
     )
 
 
+NO_DAY = ("", " ", "07/01/2011", "2011", "2011-07", "1 July", "20110701", "2011-7-1", "2011-W26-5")
+
+
+@pytest.mark.parametrize(
+    "text", [*NO_DAY, "2011-07-01 ", "2011-07-01T00:00", "2011-02-30", "today", "NaT", "1309478400"]
+)
+def test_a_day_is_written_one_way_or_refused(text: str) -> None:
+    with pytest.raises(WorkspaceError) as refused:
+        shop().cut(text)
+    assert str(refused.value) == f"date {text!r}: write YYYY-MM-DD"
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "1677-09-21", "9999-12-31"])
+def test_any_day_of_the_calendar_is_understood(text: str) -> None:
+    assert shop().midnight(text).tz_convert("Europe/Berlin").isoformat()[:10] == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("noon", "system:", "fixed", "fixed:", "fixed:NaT", "fixed:10:00Z", "fixed:2011Z"),
+        *("fixed:2011-12-10", "fixed:2011-12-10T00:00:00", "fixed:2011-12-10T00Z"),
+        *("fixed:2011-12-10T00:00Z", "fixed:10/12/2011 00:00:00Z", "fixed:2011-12-10T24:00:00Z"),
+        *("fixed:20111210T000000Z", "fixed: 2011-12-10T00:00:00Z"),
+        *("fixed:0001-01-01T00:00:00+05:00", "fixed:9999-12-31T23:00:00-05:00"),
+    ],
+)
+def test_a_clock_is_written_in_full_or_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(WorkspaceError) as refused:
+        Workspace.create(tmp_path / "shop", clock=text)
+    assert str(refused.value) == (
+        f"clock {text!r}: write system, simulated or fixed:2011-12-10T00:00:00Z"
+    )
+    assert not (tmp_path / "shop").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "now"),
+    [
+        ("2011-12-10T00:00:00Z", "2011-12-10T00:00:00Z"),
+        ("2011-12-10T01:30:00.25+01:00", "2011-12-10T00:30:00.25Z"),
+        ("2011-12-09t23:00:00-01:00", "2011-12-10T00:00:00Z"),
+    ],
+)
+def test_a_fixed_clock_stands_at_its_time(tmp_path: Path, text: str, now: str) -> None:
+    assert Workspace.create(tmp_path, clock=f"fixed:{text}").now() == pd.Timestamp(now)
+
+
 @pytest.mark.parametrize(
     ("timezone", "date", "start"),
     [

@@ -11,6 +11,7 @@ from configs.loader import ConfigError, load_config
 from features.datasets import csv
 from features.ingest import ingest
 from features.schema import BadInput, Origin, RetailDataset, validate
+from features.tables import read_table
 from features.workspace import Workspace
 
 SHOP = {
@@ -25,6 +26,10 @@ SHOP = {
         "event_timestamp": "Zeit",
     },
 }
+LINES = (
+    "timezone: UTC\ncurrency: EUR\n"
+    "order_lines: {order_id: B, product_id: A, quantity: M, event_timestamp: Z, unit_price: P"
+)
 HEADER = "Bon,Kunde,Artikel,Menge,Preis,Zeit\n"
 
 
@@ -53,19 +58,20 @@ def test_the_example_of_the_docstring_runs(tmp_path: Path) -> None:
     (tmp_path / "artikel.csv").write_text("Nummer;Name\nA/1;Apfel\n日本;Tee\nB;\n")
     mapping = load_config(csv.CsvMapping, tmp_path / "shop.yaml")
     dataset = csv.load(tmp_path / "bons.csv", mapping)
-    assert (dataset.read, dataset.dropped) == (5, {"exact_duplicate": 1})
-    assert dataset.kept == {"sale": 2, "fee": 1, "return": 1}
+    assert (dataset.read, dataset.dropped) == (5, {"exact_duplicate": 0})
+    assert dataset.kept == {"sale": 3, "fee": 1, "return": 1}
     assert list(dataset.warnings.values()) == [1, 1]
     lines = dataset.order_lines
     assert told(lines, "order_id", "line_number", "line_type", "quantity", "unit_price") == [
         ("1", 1, "sale", 2, 1.5),
-        ("1", 2, "fee", 1, 4.9),
+        ("1", 2, "sale", 2, 1.5),
+        ("1", 3, "fee", 1, 4.9),
         ("2", 1, "sale", 1, 7),
         ("3", 1, "return", -1, 1.5),
     ]
-    assert lines["customer_id"].isna().tolist() == [False, False, True, False]
+    assert lines["customer_id"].isna().tolist() == [False, False, False, True, False]
     assert lines["event_timestamp"].dt.strftime("%d %H:%M").tolist() == [
-        *("01 09:00", "01 09:00"),
+        *("01 09:00", "01 09:00", "01 09:00"),
         *("31 01:00", "01 08:00"),
     ]
     products = dataset.products
@@ -74,6 +80,50 @@ def test_the_example_of_the_docstring_runs(tmp_path: Path) -> None:
         *("01 09:00", "31 01:00"),
         "01 08:00",  # never sold: known from the file's last moment
     ]
+
+
+SCANS = "1,K,A,1,2.5,2024-03-01\n" * 3 + "1,K,B,2,4,2024-03-01\n" + "1,K,A,1,2.5,2024-03-01\n"
+
+
+def test_a_till_that_scans_each_piece_sells_every_piece(tmp_path: Path) -> None:
+    dataset = load(tmp_path, SCANS)
+    lines = dataset.order_lines
+    assert told(lines, "line_number", "product_id", "quantity") == [
+        *((1, "A", 1), (2, "A", 1), (3, "A", 1)),
+        *((4, "B", 2), (5, "A", 1)),
+    ]
+    assert (lines["quantity"] * lines["unit_price"]).sum() == 4 * 2.5 + 2 * 4
+    assert (dataset.read, dataset.kept, dataset.dropped) == (5, {"sale": 5}, {"exact_duplicate": 0})
+    ws = Workspace.create(tmp_path / "shop", timezone="Europe/Berlin", currency="EUR")
+    assert ingest(ws, dataset).added["order_lines"] == 5
+    again = ingest(ws, load(tmp_path, SCANS))
+    assert (again.kept, again.dropped["already_known"]) == ({}, 5)
+
+
+def test_a_later_export_of_an_order_adds_its_new_lines_or_is_refused(tmp_path: Path) -> None:
+    ws = Workspace.create(tmp_path / "shop", timezone="Europe/Berlin", currency="EUR")
+    ingest(ws, load(tmp_path, SCANS))
+    later = ingest(ws, load(tmp_path, f"{SCANS}1,K,B,2,4,2024-03-01\n"))
+    assert (later.kept, later.dropped["already_known"]) == ({"sale": 1}, 5)
+    other_order = "1,K,B,2,4,2024-03-01\n" + "1,K,A,1,2.5,2024-03-01\n" * 4
+    with pytest.raises(BadInput, match="row 2, column 'Artikel', value 'B': the workspace holds A"):
+        ingest(ws, load(tmp_path, other_order))
+    assert len(read_table(ws, "order_lines")) == 6
+
+
+def test_a_mapped_line_number_tells_a_repeated_row_from_a_second_piece(tmp_path: Path) -> None:
+    rows = "1,K,A,1,2.5,2024-03-01,1\n1,K,A,1,2.5,2024-03-01,2\n1,K,A,1,2.5,2024-03-01,1\n"
+    numbered = {"order_lines": {"line_number": "Pos"}}
+    dataset = load(tmp_path, rows, header=f"{HEADER.strip()},Pos\n", **numbered)
+    assert told(dataset.order_lines, "line_number", "product_id") == [(1, "A"), (2, "A")]
+    assert (dataset.read, dataset.dropped) == (3, {"exact_duplicate": 1})
+
+
+def test_a_row_that_a_file_of_customers_or_products_repeats_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "kunden.csv").write_text("Kunde,Land\nK,DE\nK,DE\n")
+    customers = {"file": "kunden.csv", "customer_id": "Kunde", "country": "Land"}
+    dataset = load(tmp_path, SCANS, customers=customers)
+    assert told(dataset.customers, "customer_id", "country") == [("K", "DE")]
 
 
 def test_without_line_types_sign_and_price_say_them(tmp_path: Path) -> None:
@@ -149,6 +199,35 @@ def test_customers_and_events_come_from_their_own_files(tmp_path: Path) -> None:
     ws = Workspace.create(tmp_path / "shop", timezone="Europe/Berlin", currency="EUR")
     result = ingest(ws, dataset)
     assert result.added == {"order_lines": 1, "customers": 2, "products": 0, "events": 1}
+
+
+def test_a_cell_without_valid_from_is_the_first_order_line_or_the_file_s_end(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "kunden.csv").write_text("Kunde,Land,Seit\nK,DE,2024-01-01\nL,AT,\nM,CH,\n")
+    (tmp_path / "artikel.csv").write_text("Nummer,Name,Seit\nA,Tee,\nB,Tasse,2023-12-01\nC,,\n")
+    dataset = load(
+        tmp_path,
+        "1,L,B,1,2.5,2024-03-02\n2,L,A,1,2.5,2024-03-01\n3,K,A,1,2.5,2024-03-03\n",
+        customers={
+            **{"file": "kunden.csv", "customer_id": "Kunde"},
+            **{"country": "Land", "valid_from": "Seit"},
+        },
+        products={
+            **{"file": "artikel.csv", "product_id": "Nummer"},
+            **{"title": "Name", "valid_from": "Seit"},
+        },
+    )
+    days = {
+        name: frame["valid_from"].dt.tz_convert("Europe/Berlin").dt.strftime("%Y-%m-%d").tolist()
+        for name, frame in (("customers", dataset.customers), ("products", dataset.products))
+    }
+    assert days == {
+        "customers": ["2024-01-01", "2024-03-01", "2024-03-03"],
+        "products": ["2024-03-01", "2023-12-01", "2024-03-03"],
+    }
+    ws = Workspace.create(tmp_path / "shop", timezone="Europe/Berlin", currency="EUR")
+    assert ingest(ws, dataset).added["customers"] == 3
 
 
 @pytest.mark.parametrize(
@@ -257,6 +336,11 @@ def test_a_key_with_other_values_is_refused(tmp_path: Path) -> None:
         ("delimiter: ''", "delimiter = '': String should have at least 1 character"),
         ("order_lines: {colour: red}", "order_lines.colour = 'red': Extra inputs"),
         ("line_types: {V: gift}", "line_types.V = 'gift': Input should be 'sale'"),
+        (f"line_types: {{V: sale}}\n{LINES}}}", "line_types needs order_lines.line_type"),
+        (
+            f"fee_product_ids: [POST]\n{LINES}, line_type: Art}}",
+            "fee_product_ids stands beside order_lines.line_type, whose column names the fees",
+        ),
         (
             "order_lines: {order_id: B, product_id: A, quantity: M, event_timestamp: Z}",
             "order_lines = .*: Value error, name either unit_price or line_total",

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from configs.loader import ConfigError, load_config
 from features.simulator import World, WorldConfig
 from features.simulator.customers import draw_visit_days
 from features.workspace import Workspace, WorkspaceError
@@ -28,6 +30,16 @@ print(hashlib.sha256("".join(t.to_csv() for t in tables.values()).encode()).hexd
 def digest(seed: int) -> str:
     tables = World(WorldConfig(customers=60, products=36, days=120, seed=seed)).history()
     return hashlib.sha256("".join(t.to_csv() for t in tables.values()).encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "start", ["0", "86400", "20110701", "2011-07-01T00:00:00", "07/01/2011", "2011-07", "", 86400]
+)
+def test_the_first_day_is_written_one_way_or_refused(start: object) -> None:
+    with pytest.raises(ConfigError, match=r"start = .*write YYYY-MM-DD"):
+        load_config(WorldConfig, overrides=[f"start={start!r}"])
+    for day in ("2011-07-01", "'2011-07-01'"):
+        assert load_config(WorldConfig, overrides=[f"start={day}"]).start == date(2011, 7, 1)
 
 
 class TestReproducible:

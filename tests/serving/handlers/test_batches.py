@@ -176,3 +176,39 @@ def test_others_get_their_turn_between_two_parts(
         return sum(later > earlier for earlier, later in pairwise(seen))
 
     assert asyncio.run(turns()) == 19
+
+
+def test_a_batch_that_is_cancelled_leaves_no_task_and_writes_nothing_more(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the deadline does, here between two parts."""
+
+    async def cancelled() -> tuple[int, int]:
+        backend = Backend(Settings.of({"REGULARS_HOME": str(ws.home)}))
+        backend.models.refresh()
+        parts = RecommendationParts(requests=[b'{"customer_id": "anna"}'] * 20)  # type: ignore[list-item]
+        seen = 0
+
+        def watched(draft: Draft) -> Draft:
+            nonlocal seen
+            seen += 1
+            if seen == 5:
+                batch.cancel()
+            return scored(draft)
+
+        monkeypatch.setattr("serving.handlers.recommendations.scored", watched)
+        before = asyncio.all_tasks()
+        with locked(ws.experiments / DATABASE) as holder:
+            batch = asyncio.create_task(backend.batches.answer(parts, request_id="r"))
+            with pytest.raises(asyncio.CancelledError):
+                await batch
+            made = asyncio.all_tasks() - before
+            left = [task for task in made if "_result" in repr(task.get_coro())]
+            holder.execute("ROLLBACK")
+            while asyncio.all_tasks() - before:  # the log's own, and what was left
+                await asyncio.sleep(0.001)
+        backend.close()
+        return len(left), seen
+
+    assert asyncio.run(cancelled()) == (0, 5)
+    assert len(read(ws.experiments / DATABASE)) == 0
