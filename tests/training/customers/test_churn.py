@@ -40,7 +40,7 @@ def test_predictions_are_probabilities(model: Churn, queries: Queries) -> None:
 
 
 def test_it_orders_customers_better_than_chance(shop: Shop, model: Churn) -> None:
-    judge = predictor_judge(shop.full, at=shop.past.as_of, horizon_days=28)
+    judge = predictor_judge(shop.full, at=shop.past.as_of, days=28)
     assert judge(model)["auc"] > 0.6
 
 
@@ -86,7 +86,7 @@ def test_a_training_cut_off_goes_on_to_the_same_bits(
 
 
 def test_each_epoch_is_validated_as_it_stands(shop: Shop) -> None:
-    judge = predictor_judge(shop.full, at=shop.past.as_of, horizon_days=28)
+    judge = predictor_judge(shop.full, at=shop.past.as_of, days=28)
     told: list[dict[str, float]] = []
     run = Run(device="cpu", validate=judge, on_epoch=lambda _, metrics: told.append(metrics))
     fitted = Churn.fit(shop.past, config=CONFIG, seed=1, run=run)
@@ -149,7 +149,7 @@ def test_a_horizon_in_which_all_did_the_same_measures_nothing(tmp_path: Path) ->
         ("2011-03-01", "1 stayed away"),
     ):
         with pytest.raises(NotEnoughData, match=said):
-            predictor_judge(data, at=time(at), horizon_days=28)
+            predictor_judge(data, at=time(at), days=28)
 
 
 def test_too_short_a_history_is_refused(shop: Shop) -> None:
