@@ -18,7 +18,7 @@ class ExperimentError(UserError, ValueError):
 class Variant(Config):
     """One side of an experiment."""
 
-    model: Annotated[str, pydantic.Field(pattern=r"^([a-z_]+|recommender@[1-9][0-9]*)$")]
+    model: Annotated[str, pydantic.Field(pattern=r"^([a-z0-9_]+|recommender@[1-9][0-9]*)$")]
     """A version (`recommender@3`), or what stands for one at the start: `champion`, or a model's
     name (`popularity`) for its newest version."""
     weight: Annotated[float, pydantic.Field(gt=0, le=1e6)] = 1

@@ -29,7 +29,7 @@ from training.evaluation.last_window import (
 from training.models import spec
 from training.registry.tracking import Tracking
 from training.run import Device, Run
-from training.search_spaces import SPACES, Range, Space, changed, setting
+from training.search_spaces import SPACES, WITHOUT_SPACE, Range, Space, changed, setting
 
 TrialReport = Callable[[int, int, Metrics], None]
 """Told the trial's number, the epoch (from 1) and its metrics."""
@@ -73,7 +73,9 @@ def tune(
     import optuna
 
     if model not in SPACES:
-        raise NothingToTune(f"model {model!r}: settings to search have {', '.join(SPACES)}")
+        known = f"model {model!r}: settings to search have {', '.join(SPACES)}"
+        reason = WITHOUT_SPACE.get(model)
+        raise NothingToTune(known if reason is None else f"{known}; {model} has none: {reason}")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     job = prepare(ws, model, as_of=as_of, config=config, seed=seed, on_build=on_build)
     with ws.lock("training"):
