@@ -1,17 +1,24 @@
-"""What every recommender promises: its tests inherit from `RecommenderContract`."""
+"""What every recommender and every predictor promises: its tests inherit from a contract."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from tests.training.shop import Shop
-from training.data.inputs import Products, Queries
-from training.interfaces import Recommender
+from training.data.inputs import FloatArray, Products, Queries
+from training.interfaces import Predictor, Recommender
 from training.run import Run
 
 RUN = Run(device="cpu")
+PLAIN = {".json", ".safetensors", ".txt"}
+
+
+def suffixes(folder: Path) -> set[str]:
+    """Return the suffixes of all files in `folder`."""
+    return {path.suffix for path in folder.rglob("*") if path.is_file()}
 
 
 class RecommenderContract:
@@ -79,8 +86,7 @@ class RecommenderContract:
         self, fitted: Recommender, products: Products, queries: Queries, tmp_path: Path
     ) -> None:
         fitted.save(tmp_path)
-        files = [path for path in tmp_path.rglob("*") if path.is_file()]
-        assert {file.suffix for file in files} <= {".json", ".safetensors", ".txt"}
+        assert suffixes(tmp_path) <= PLAIN
         loaded = type(fitted).load(tmp_path)
         assert loaded.name == fitted.name
         np.testing.assert_array_equal(
@@ -102,3 +108,67 @@ class RecommenderContract:
         ids[3] = "a product of tomorrow"
         renamed = replace(products, product_ids=ids)
         assert np.isfinite(fitted.scorer(renamed)(queries)).all()
+
+
+class PredictorContract:
+    """Subclasses say how to fit and which numbers are possible, and may add tests of their own."""
+
+    lowest: ClassVar[float] = 0
+    highest: ClassVar[float] = 1
+
+    @classmethod
+    def fit(cls, shop: Shop) -> Predictor:
+        """Fit the model on `shop.past` with a fixed seed."""
+        raise NotImplementedError
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def fitted(cls, shop: Shop) -> Predictor:
+        return cls.fit(shop)
+
+    @pytest.fixture
+    def queries(self, shop: Shop) -> Queries:
+        return shop.past.queries(shop.past.as_of, shop.past.customers(shop.past.as_of)[:20])
+
+    def check(self, predicted: FloatArray, count: int) -> None:
+        """Fail unless `predicted` are `count` finite numbers in the range."""
+        assert predicted.shape == (count,)
+        assert predicted.dtype == np.float32
+        assert np.isfinite(predicted).all()
+        assert ((predicted >= self.lowest) & (predicted <= self.highest)).all()
+
+    def test_predictions_are_finite_numbers_in_the_range(
+        self, fitted: Predictor, queries: Queries
+    ) -> None:
+        self.check(fitted.predict(queries), 20)
+
+    def test_no_query_no_prediction(self, fitted: Predictor, queries: Queries) -> None:
+        self.check(fitted.predict(queries[:0]), 0)
+
+    def test_same_seed_same_bits(self, fitted: Predictor, shop: Shop, queries: Queries) -> None:
+        again = self.fit(shop)
+        np.testing.assert_array_equal(fitted.predict(queries), again.predict(queries))
+
+    def test_predictions_depend_on_the_own_query_alone(
+        self, fitted: Predictor, queries: Queries
+    ) -> None:
+        together = fitted.predict(queries)
+        one_by_one = np.concatenate([fitted.predict(queries[i : i + 1]) for i in range(20)])
+        np.testing.assert_allclose(together, one_by_one, rtol=1e-5, atol=1e-6)
+        order = np.random.default_rng(0).permutation(20)
+        np.testing.assert_allclose(
+            together[order], fitted.predict(queries[order]), rtol=1e-5, atol=1e-6
+        )
+
+    def test_save_and_load_keep_every_bit_without_pickle(
+        self, fitted: Predictor, queries: Queries, tmp_path: Path
+    ) -> None:
+        fitted.save(tmp_path)
+        assert suffixes(tmp_path) <= PLAIN
+        loaded = type(fitted).load(tmp_path)
+        assert (loaded.name, loaded.horizon_days) == (fitted.name, fitted.horizon_days)
+        np.testing.assert_array_equal(fitted.predict(queries), loaded.predict(queries))
+
+    def test_an_unknown_customer_is_answered(self, fitted: Predictor, shop: Shop) -> None:
+        stranger = shop.past.queries(shop.past.as_of, ["nobody ever saw this one"])
+        self.check(fitted.predict(stranger), 1)

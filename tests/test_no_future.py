@@ -32,7 +32,7 @@ from training.recommenders.two_stage.tree_ranker import TreesConfig
 from training.recommenders.two_tower.examples import examples
 from training.recommenders.two_tower.model import TwoTowerConfig
 from training.registry.versions import Version
-from training.score import churn_probabilities, recommendations, write_scores
+from training.score import predictions, recommendations, write_scores
 
 pytestmark = pytest.mark.slow  # two shops, all models
 WORLD: Final = WorldConfig(customers=150, products=50, days=150, start=date(2011, 1, 3), seed=5)
@@ -130,8 +130,12 @@ def train(home: Path, tables: Tables, *, built: pd.Timestamp) -> Trained:
             for file in (home / model).rglob("*")
             if file.is_file()
         }
-        lists = MODELS[model].registered == "recommender"
-        answers = recommendations(fitted, data) if lists else churn_probabilities(fitted, data)
+        family = MODELS[model].family
+        answers = (
+            recommendations(fitted, data)
+            if family.prediction is None
+            else predictions(fitted, data, family=family.name)
+        )
         write_scores(answers, home / "scores")
         scores[model] = (home / "scores").read_bytes()
     return Trained(data=data, files=files, scores=scores, versions=versions)

@@ -33,7 +33,7 @@ from training.recommenders.two_stage.network_ranker import NetworkConfig
 from training.recommenders.two_stage.tree_ranker import TreesConfig
 from training.recommenders.two_tower.model import TwoTowerConfig
 from training.registry import versions
-from training.score import churn_probabilities, recommendations, write_scores
+from training.score import predictions, recommendations, write_scores
 
 pytestmark = pytest.mark.slow  # trainings and servers
 CUSTOMERS: Final = 200
@@ -178,7 +178,7 @@ def test_the_batch_files_say_the_same(
     folder, customer_ids = tmp_path_factory.mktemp("scores"), shop.queries.customer_ids
     lists = recommendations(shop.champion("recommender"), shop.data, k=K, lists=["all"])
     write_scores(lists, folder / "lists")
-    write_scores(churn_probabilities(shop.champion("churn"), shop.data), folder / "churn")
+    write_scores(predictions(shop.champion("churn"), shop.data, family="churn"), folder / "churn")
     read = pd.read_parquet(folder / "lists").sort_values(["customer_id", "rank"])
     listed = read.groupby("customer_id")["product_id"].agg(list)
     assert listed.reindex(customer_ids).tolist() == answers.product_ids

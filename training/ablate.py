@@ -20,9 +20,10 @@ from configs.loader import Config, ConfigError
 from features.workspace import Workspace
 from training.evaluation.intervals import Estimate, Sample, compare
 from training.evaluation.job import Job, prepare
-from training.evaluation.last_window import WINDOW_DAYS, Metrics
+from training.evaluation.last_window import Metrics
 from training.evaluation.recommender_judge import K, Lists
 from training.evaluation.segments import EVERYONE, SegmentList, Window, window_of
+from training.families import WINDOW_DAYS
 from training.models import UnknownModel, model_class
 from training.recommenders.two_tower import towers
 from training.registry.tracking import Tracking

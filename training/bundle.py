@@ -15,17 +15,18 @@ from configs.durable import placing
 from configs.loader import Config
 from features.workspace import write_json
 from training.errors import BundleError
+from training.families import FAMILIES
 from training.interfaces import OnDevice, Predictor, Recommender
 from training.models import model_class
 
-Name = Literal["recommender", "churn"]
 FILE: Final = "bundle.json"
 
 
 class Manifest(Config):
     """What `bundle.json` says: which model this is and what it was made from."""
 
-    name: Name
+    name: str
+    """The registered model, a key of `training.families.FAMILIES`."""
     model: str
     """A key of `training.models.MODELS`."""
     version: str | None = None
@@ -40,8 +41,16 @@ class Manifest(Config):
     metrics: dict[str, float]
     """Of the last window before `as_of`, by a model that had not seen it."""
     typical: dict[str, float] = pydantic.Field(default_factory=dict)
-    """Of a churn model: the typical customer at `as_of`, whom its reasons compare with
-    (`training.customers.reasons.typical`); empty in versions made before there were reasons."""
+    """The typical customer at `as_of`, with which the reasons of a prediction compare
+    (`training.customers.reasons.typical`); empty of a family without reasons, and in versions made
+    before there were reasons."""
+
+    @pydantic.field_validator("name")
+    @classmethod
+    def _name_is_known(cls, name: str) -> str:
+        if name not in FAMILIES:
+            raise ValueError(f"{name!r} is no family of models: known are {', '.join(FAMILIES)}")
+        return name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +62,8 @@ class Bundle:
     folder: Path
 
     @property
-    def name(self) -> Name:
-        """`recommender` or `churn`."""
+    def name(self) -> str:
+        """The registered model."""
         return self.manifest.name
 
     @property

@@ -17,9 +17,9 @@ from features.workspace import Workspace
 from training.evaluation.intervals import Comparison, Sample, compare
 from training.evaluation.job import Job, prepare
 from training.evaluation.kept_lists import kept_lists
-from training.evaluation.last_window import WINDOW_DAYS
 from training.evaluation.results import Baselines, Evaluation, EvaluationWindow
 from training.evaluation.segments import SegmentList, window_of
+from training.families import WINDOW_DAYS
 from training.models import MODELS, config_class, spec
 from training.registry.tracking import Tracking
 from training.reports.evaluation_report import log_report

@@ -9,7 +9,7 @@ import math
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
@@ -17,7 +17,6 @@ from configs.code import git_commit
 from configs.loader import Config
 from features.workspace import Workspace
 from training.bundle import Manifest
-from training.customers.reasons import typical_customer
 from training.evaluation.job import Job, prepare
 from training.evaluation.last_window import (
     Assessment,
@@ -26,13 +25,13 @@ from training.evaluation.last_window import (
     measure_last_window,
     window_days,
 )
+from training.families import imported
 from training.models import model_class, spec
 from training.registry import versions
 from training.registry.tracking import Tracking
 from training.reports.learning_curves import draw_curves
 from training.run import Device, Run
 
-SERVICES: Final = {"recommender": "recommender_v1", "churn": "churn_v1"}
 Report = Callable[[str, int, Metrics], None]
 """Told the phase (`choose` or `train`), the epoch (from 1) and its metrics."""
 
@@ -127,7 +126,8 @@ def _fit(tracking: Tracking, run_id: str, job: Job, *, device: Device, report: R
 
 def assess_job(job: Job, *, run: Run, baselines: bool = True) -> Assessment:
     """Measure `job` on the last window before its `as_of`, trained on what was known before."""
-    judge = make_judge(spec(job.model), job.full, at=job.past.as_of, days=window_days(job.config))
+    days = window_days(job.model, job.config)
+    judge = make_judge(job.model, job.full, at=job.past.as_of, days=days)
     return measure_last_window(
         job.model,
         job.past,
@@ -140,18 +140,20 @@ def assess_job(job: Job, *, run: Run, baselines: bool = True) -> Assessment:
 
 
 def _manifest(job: Job, found: Assessment, config: Config) -> Manifest:
-    name = spec(job.model).registered
+    family = spec(job.model).family
+    where = None if family.prediction is None else family.prediction.typical
+    typical: dict[str, float] = {} if where is None else imported(where)(job.full)
     return Manifest(
-        name=name,
+        name=family.name,
         model=job.model,
-        feature_service=SERVICES[name],
+        feature_service=family.feature_service,
         as_of=job.as_of.to_pydatetime(),
         data_digest=job.data_digest,
         git_commit=git_commit(),
         config=config.model_dump(mode="json"),
         seed=job.seed,
         metrics={k: v for k, v in found.metrics.items() if math.isfinite(v)},
-        typical=typical_customer(job.full) if name == "churn" else {},
+        typical=typical,
     )
 
 

@@ -1,6 +1,7 @@
 """The two interfaces that models and their baselines share."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -65,7 +66,7 @@ class OnDevice(Protocol):
 
 
 class Predictor(Protocol):
-    """Predicts a number for each customer: for churn the probability of no order in the horizon."""
+    """Predicts a number for each customer, about the `horizon_days` after the query's time."""
 
     name: ClassVar[str]
     horizon_days: int
@@ -90,3 +91,14 @@ class Predictor(Protocol):
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote. No pickle."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Customers to answer at one time: the input of a family's `batch` function."""
+
+    queries: Queries
+    products: Products
+    """The catalogue that the queries' history indexes."""
+    k: int = 10
+    """Products in a list; predictors do not read it."""

@@ -1,24 +1,31 @@
 """The models by name: where each one's class and config lie, and which baselines it answers to."""
 
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Final
 
 from configs.errors import UserError
-from configs.loader import Config
-from training.interfaces import Predictor, Recommender
+from training.families import FAMILIES, Family, imported
+
+if TYPE_CHECKING:
+    from configs.loader import Config
+    from training.interfaces import Predictor, Recommender
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """One model: `where` and `config` are `module:Class`, imported when asked for."""
 
-    registered: Literal["recommender", "churn"]
-    """The registered model that its versions belong to."""
+    registered: str
+    """The registered model that its versions belong to, a key of `training.families.FAMILIES`."""
     where: str
     config: str
     baselines: tuple[str, ...] = ()
     """The names of the models that every report of this one stands beside."""
+
+    @property
+    def family(self) -> Family:
+        """What it shares with the other models of its registered name."""
+        return FAMILIES[self.registered]
 
 
 _RECOMMENDERS: Final = ("popularity", "own_purchases")
@@ -98,35 +105,36 @@ class UnknownModel(UserError, ValueError):
 
 
 def spec(name: str, *, registered: str | None = None) -> ModelSpec:
-    """Return the entry of model `name`. Raises UnknownModel, also if it is no `registered` model.
+    """Return the entry of model `name`.
+
+    Raises UnknownModel, also if it is no `registered` model or its family is not in FAMILIES.
 
     >>> spec("churn").baselines
     ('recency', 'logistic_regression')
     """
     if name not in MODELS:
         raise UnknownModel(f"model {name!r}: known are {', '.join(MODELS)}")
-    if registered not in (None, MODELS[name].registered):
+    own = MODELS[name].registered
+    if own not in FAMILIES:
+        raise UnknownModel(f"model {name!r}: family {own!r}: known are {', '.join(FAMILIES)}")
+    if registered not in (None, own):
         raise UnknownModel(f"model {name!r}: not a {registered} model")
     return MODELS[name]
 
 
-def model_class(name: str) -> type[Recommender] | type[Predictor]:
+def model_class(name: str) -> "type[Recommender] | type[Predictor]":
     """Return the class of model `name`."""
-    found: type[Recommender] | type[Predictor] = _find(spec(name).where)
+    found: type[Recommender] | type[Predictor] = imported(spec(name).where)
     return found
 
 
-def recommender_class(name: str) -> type[Recommender]:
+def recommender_class(name: str) -> "type[Recommender]":
     """Return the class of recommender `name`. Raises UnknownModel, also for a predictor's name."""
-    return cast(type[Recommender], _find(spec(name, registered="recommender").where))
-
-
-def config_class(name: str) -> type[Config]:
-    """Return the config class of model `name`."""
-    found: type[Config] = _find(spec(name).config)
+    found: type[Recommender] = imported(spec(name, registered="recommender").where)
     return found
 
 
-def _find(where: str) -> Any:
-    module, _, name = where.partition(":")
-    return getattr(import_module(module), name)
+def config_class(name: str) -> "type[Config]":
+    """Return the config class of model `name`."""
+    found: type[Config] = imported(spec(name).config)
+    return found

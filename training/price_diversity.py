@@ -20,10 +20,10 @@ from training.data.pairs import Pairs
 from training.evaluation import ranking_metrics
 from training.evaluation.job import Job, prepare
 from training.evaluation.kept_lists import kept_lists
-from training.evaluation.last_window import WINDOW_DAYS
 from training.evaluation.recommender_judge import LISTS, K, RecommenderJudge
 from training.evaluation.results import LEVELS, DiversityCost
 from training.evaluation.segments import window_of
+from training.families import WINDOW_DAYS
 from training.interfaces import Recommender, Scorer
 from training.kernels.top_k import top_k
 from training.lists.diversity import mmr, pool_size

@@ -1,10 +1,10 @@
-"""Batch scores as Parquet files, from data before a cut: lists for customers, and who will stay.
+"""Batch scores as Parquet files, from data before a cut: customers' lists, and predictions.
 
 Each function takes a fitted model and the data it was fitted on; the command line fits it first,
 or takes the version that stands.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,11 @@ import pandas as pd
 
 from configs.durable import replacing
 from configs.loader import ConfigError
-from training.customers.churn_labels import ACTIVE_DAYS
 from training.data.pairs import pairs
 from training.data.training_data import TrainingData
 from training.evaluation.recommender_judge import LISTS
-from training.interfaces import Predictor, Recommender
+from training.families import FAMILIES, imported
+from training.interfaces import Batch, Predictor, Recommender
 from training.lists.ranking import rank
 
 
@@ -62,11 +62,19 @@ def recommendations(
     return pd.concat(frames, ignore_index=True)
 
 
-def churn_probabilities(model: Predictor, data: TrainingData) -> pd.DataFrame:
-    """Return customer_id and churn_probability of all with an order in the year before the cut."""
-    customers = data.customers(data.as_of, days=ACTIVE_DAYS)
-    queries = data.queries(data.as_of, customers)
-    return pd.DataFrame({"customer_id": customers, "churn_probability": model.predict(queries)})
+def predictions(model: Predictor, data: TrainingData, *, family: str) -> pd.DataFrame:
+    """Return what `model` of the registered name `family` predicts at `data.as_of`.
+
+    The customers are those with an order in the days before the cut that the family names. Raises
+    ValueError for a family that predicts nothing.
+    """
+    found = FAMILIES[family]
+    if found.prediction is None:
+        raise ValueError(f"family = {family!r}: its models predict nothing of a customer")
+    customers = data.customers(data.as_of, days=found.prediction.active_days)
+    queries, products = data.queries(data.as_of, customers), data.products(data.as_of)
+    answer: Callable[[Predictor, Batch], pd.DataFrame] = imported(found.batch)
+    return answer(model, Batch(queries=queries, products=products))
 
 
 def write_scores(frame: pd.DataFrame, output: Path) -> None:

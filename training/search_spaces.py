@@ -74,6 +74,11 @@ SPACES: Final[dict[str, Space]] = {
     },
     "logistic_regression": {"penalty": Range(1e-2, 1e4, log=True)},
 }
+WITHOUT_SPACE: Final[dict[str, str]] = {
+    "popularity": "it counts the buyers of 28 days and has no settings",
+    "recency": "its only setting, horizon_days, is the question and not how it is answered",
+}
+"""Why the other models have no space."""
 
 
 def setting(config: Config, key: str) -> Any:

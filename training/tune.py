@@ -21,7 +21,6 @@ from configs.loader import Config
 from features.workspace import Workspace
 from training.evaluation.job import Job, prepare
 from training.evaluation.last_window import (
-    OBJECTIVE,
     Metrics,
     make_judge,
     measure_last_window,
@@ -30,7 +29,7 @@ from training.evaluation.last_window import (
 from training.models import spec
 from training.registry.tracking import Tracking
 from training.run import Device, Run
-from training.search_spaces import SPACES, Range, Space, changed, setting
+from training.search_spaces import SPACES, WITHOUT_SPACE, Range, Space, changed, setting
 
 TrialReport = Callable[[int, int, Metrics], None]
 """Told the trial's number, the epoch (from 1) and its metrics."""
@@ -74,7 +73,9 @@ def tune(
     import optuna
 
     if model not in SPACES:
-        raise NothingToTune(f"model {model!r}: settings to search have {', '.join(SPACES)}")
+        known = f"model {model!r}: settings to search have {', '.join(SPACES)}"
+        reason = WITHOUT_SPACE.get(model)
+        raise NothingToTune(known if reason is None else f"{known}; {model} has none: {reason}")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     job = prepare(ws, model, as_of=as_of, config=config, seed=seed, on_build=on_build)
     with ws.lock("training"):
@@ -110,8 +111,8 @@ def _run_trials(
 ) -> None:
     import optuna
 
-    at, days = job.past.as_of, window_days(job.config)
-    judge = make_judge(spec(job.model), job.full, at=at, days=days)
+    at, days = job.past.as_of, window_days(job.model, job.config)
+    judge = make_judge(job.model, job.full, at=at, days=days)
     while (done := _finished(study)) < trials:
         study.sampler = optuna.samplers.TPESampler(seed=job.seed + done)
         if not done and not study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
@@ -199,7 +200,7 @@ def _as_it_stands(job: Job) -> dict[str, Any]:
 
 
 def _objective(job: Job) -> str:
-    return OBJECTIVE[spec(job.model).registered]
+    return spec(job.model).family.objective
 
 
 def _finished(study: Any) -> int:
@@ -225,7 +226,7 @@ def _conclude(study: Any, job: Job) -> TuneResult:
         file,
         best,
         comment=f"{study.study_name}: {_objective(job)} {study.best_value:.4f} on the "
-        f"{window_days(job.config)} days before {job.as_of.isoformat()}",
+        f"{window_days(job.model, job.config)} days before {job.as_of.isoformat()}",
     )
     return TuneResult(
         study=study.study_name,

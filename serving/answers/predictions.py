@@ -17,6 +17,7 @@ from serving.state.served import Served, predictor
 from training.bundle import Bundle
 from training.customers import reasons
 from training.data.inputs import encode_rows
+from training.families import predictions
 
 logger = logging.getLogger(__name__)
 
@@ -51,35 +52,42 @@ def read(
     return CustomerToPredict(customer_id=customer_id, customer=customer, reason=reason, age_s=age)
 
 
-def who(served: Served) -> tuple[Model, int | None]:
-    """Return the churn model that answers, and its horizon in days; None without one."""
-    if served.churn is None or served.catalogue is None:
+def who(served: Served, family: str) -> tuple[Model, int | None]:
+    """Return the model of `family` that answers, and its horizon in days; None without one."""
+    bundle = served.predictors.get(family)
+    if bundle is None or served.catalogue is None:
         return Model(name="none", version=None), None
-    manifest, horizon = served.churn.manifest, predictor(served.churn).horizon_days
+    manifest, horizon = bundle.manifest, predictor(bundle).horizon_days
     return Model(name=manifest.name, version=manifest.version), horizon
 
 
 def predict(
-    served: Served, asked: Sequence[CustomerToPredict], *, now: pd.Timestamp, explain: bool = False
+    served: Served,
+    family: str,
+    asked: Sequence[CustomerToPredict],
+    *,
+    now: pd.Timestamp,
+    explain: bool = False,
 ) -> list[Prediction]:
-    """Return the probability of each customer that it places no order within the horizon.
+    """Return what the model of `family` predicts for each customer, at `now`.
 
-    Of whom no purchase is known, or cannot be read, it is the share of all customers who left in
-    the model's last test window; null without a model.
+    For a customer whose purchases are not known, or cannot be read, the value is the family's
+    `unknown` figure of the model's last test window; null without a model.
     """
-    blank = Prediction(customer_id="", value=_rate(served.churn), feature_age_s=None)
+    bundle = served.predictors.get(family)
+    blank = Prediction(customer_id="", value=_unknown(family, bundle), feature_age_s=None)
     found = [
         replace(blank, customer_id=a.customer_id, feature_age_s=a.age_s, fallback_reason=a.reason)
         for a in asked
     ]
-    if served.churn is None or served.catalogue is None:
+    if bundle is None or served.catalogue is None:
         return [replace(p, fallback_reason="model_unavailable") for p in found]
     bought = {p: a.customer.row for p, a in enumerate(asked) if a.customer and a.customer.bought}
     rows, ids = list(bought.values()), [asked[place].customer_id for place in bought]
-    queries, model = encode_rows(rows, ids, served.catalogue.products, now), predictor(served.churn)
+    queries, model = encode_rows(rows, ids, served.catalogue.products, now), predictor(bundle)
     for place, value in zip(bought, model.predict(queries), strict=True):
         found[place] = replace(found[place], value=float(value))
-    typical = served.churn.manifest.typical
+    typical = bundle.manifest.typical
     if explain and typical and bought:
         stored = activity_frame(rows)
         told = reasons.explain(model, stored, queries, at=now, typical=typical)
@@ -88,14 +96,17 @@ def predict(
     return found
 
 
-def _rate(bundle: Bundle | None) -> float | None:
-    rate = None if bundle is None else bundle.manifest.metrics.get("churn_rate")
-    return None if rate is None or math.isnan(rate) else rate
+def _unknown(family: str, bundle: Bundle | None) -> float | None:
+    metric = predictions()[family].unknown
+    value = None if bundle is None or metric is None else bundle.manifest.metrics.get(metric)
+    return None if value is None or math.isnan(value) else value
 
 
-def typical_value(served: Served, now: pd.Timestamp) -> float | None:
-    if served.churn is None or served.catalogue is None or not served.churn.manifest.typical:
+def typical_value(served: Served, family: str, now: pd.Timestamp) -> float | None:
+    """Return the prediction of the typical customer at `now`; None of a version without one."""
+    bundle = served.predictors.get(family)
+    if bundle is None or served.catalogue is None or not bundle.manifest.typical:
         return None
-    row = reasons.typical_row(served.churn.manifest.typical, now)
+    row = reasons.typical_row(bundle.manifest.typical, now)
     queries = encode_rows([row], [""], served.catalogue.products, now)
-    return float(predictor(served.churn).predict(queries)[0])
+    return float(predictor(bundle).predict(queries)[0])

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from serving.api import openapi
 from serving.api.calls import Calls, RequestRecord, admit, respond
-from serving.api.endpoints import ENDPOINTS
+from serving.api.endpoints import Endpoint, endpoints
 from serving.backend import Backend
 from serving.problems import PRIVATE, RETRY_AFTER_S, Problem
 from serving.schemas.base import Health
@@ -40,6 +40,13 @@ class Api(Starlette):
 
     calls: Mapping[tuple[str | None, str | None], Calls] = MappingProxyType({})
     """By method and path, those without a parameter in it."""
+    endpoints: tuple[Endpoint, ...] = ()
+    """What the OpenAPI document describes."""
+
+    @cached_property
+    def document(self) -> bytes:
+        """The OpenAPI document, as JSON."""
+        return msgspec.json.encode(openapi.document(self.endpoints))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -71,7 +78,7 @@ def create_app(open_backend: Callable[[], Backend]) -> Api:
             sweeper.cancel()
             await asyncio.to_thread(backend.close)
 
-    calls = [Calls(endpoint) for endpoint in ENDPOINTS]
+    calls = [Calls(endpoint) for endpoint in endpoints()]
     gets = {
         "/": _index,
         "/livez": _livez,
@@ -87,6 +94,7 @@ def create_app(open_backend: Callable[[], Backend]) -> Api:
     ]
     routes.append(_Elsewhere(tuple(routes)))
     app = Api(routes=routes, lifespan=lifespan, exception_handlers={Exception: _failed})
+    app.endpoints = tuple(c.endpoint for c in calls)
     exact = [c for c in calls if "{" not in c.endpoint.path]
     app.calls = {(c.endpoint.method, c.endpoint.path): c for c in exact}
     return app
@@ -146,13 +154,8 @@ async def _metrics(_: Request) -> Response:
     return Response(await asyncio.to_thread(metrics.page), media_type=metrics.CONTENT_TYPE)
 
 
-async def _openapi(_: Request) -> Response:
-    return Response(_document(), media_type="application/json")
-
-
-@cache
-def _document() -> bytes:
-    return msgspec.json.encode(openapi.document())
+async def _openapi(request: Request) -> Response:
+    return Response(request.app.document, media_type="application/json")
 
 
 async def _docs(_: Request) -> Response:

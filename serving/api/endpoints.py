@@ -1,7 +1,11 @@
-"""The endpoints of v1, an entry each: routes, checks and the OpenAPI document follow from it."""
+"""The endpoints of v1: routes, checks and the OpenAPI document follow from an entry.
+
+Each family that predicts has one (`training.families`); the others are named here.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 import msgspec
@@ -18,7 +22,13 @@ from serving.schemas.experiments import (
     StartRequest,
     StopRequest,
 )
-from serving.schemas.predictions import CardRequest, ChurnRequest, CustomerCard, PredictionAnswer
+from serving.schemas.predictions import (
+    REQUESTS,
+    CardRequest,
+    CustomerCard,
+    PredictionAnswer,
+    PredictionRequest,
+)
 from serving.schemas.products import (
     ProductParts,
     ProductsAnswer,
@@ -33,6 +43,7 @@ from serving.schemas.recommendations import (
     RecommendationsAnswer,
     RecommendationsRequest,
 )
+from training.families import predictions
 
 Handler = Callable[..., Awaitable[msgspec.Struct]]
 """Takes the decoded body, if there is one, and by keyword `request_id` and what the path names."""
@@ -60,7 +71,7 @@ class Endpoint:
     """Takes `Idempotency-Key`: the same key and body give the same answer again."""
 
 
-ENDPOINTS: Final = (
+_PRODUCTS: Final = (
     Endpoint(
         path="/v1/recommendations",
         summary="What a customer will want next",
@@ -99,14 +110,8 @@ ENDPOINTS: Final = (
         decoded=ProductParts,
         answer=ProductsAnswer,
     ),
-    Endpoint(
-        path="/v1/predictions/churn",
-        summary="Who will not come back within the horizon",
-        scope="predict",
-        handler=lambda backend: backend.predictions.churn,
-        request=ChurnRequest,
-        answer=PredictionAnswer,
-    ),
+)
+_CUSTOMERS: Final = (
     Endpoint(
         path="/v1/customers:predictions",
         summary="One customer: what was, and what is predicted",
@@ -126,6 +131,8 @@ ENDPOINTS: Final = (
         status=202,
         creates=True,
     ),
+)
+_EXPERIMENTS: Final = (
     Endpoint(
         method="GET",
         path="/v1/experiments",
@@ -184,3 +191,20 @@ ENDPOINTS: Final = (
         problems=(404, 409),
     ),
 )
+
+
+def endpoints() -> tuple[Endpoint, ...]:
+    """Return all endpoints of v1."""
+    return (*_PRODUCTS, *map(_prediction, predictions()), *_CUSTOMERS, *_EXPERIMENTS)
+
+
+def _prediction(family: str) -> Endpoint:
+    """Return the endpoint of what the models of `family` predict."""
+    return Endpoint(
+        path=f"/v1/predictions/{family}",
+        summary=predictions()[family].summary,
+        scope="predict",
+        handler=lambda backend: partial(backend.predictions.answer, family=family),
+        request=REQUESTS.get(family, PredictionRequest),
+        answer=PredictionAnswer,
+    )

@@ -1,11 +1,12 @@
 """The OpenAPI document of v1, made from its endpoints, and the page that shows it."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-from serving.api.endpoints import ENDPOINTS, Endpoint
+from serving.api.endpoints import Endpoint
 from serving.api.schema_docs import describe
 from serving.problems import CODES
 from serving.schemas.base import Health, ProblemDetails
@@ -33,9 +34,9 @@ _RETRY_AFTER: Final = {
 }
 
 
-def document() -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of v1."""
-    types = [t for e in ENDPOINTS for t in (e.request, e.answer) if t is not None]
+def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of the `endpoints` of v1."""
+    types = [t for e in endpoints for t in (e.request, e.answer) if t is not None]
     _, components = msgspec.json.schema_components(
         [*types, ProblemDetails, Health], ref_template=_REF
     )
@@ -47,7 +48,7 @@ def document() -> dict[str, Any]:
         "/metrics": ("Prometheus metrics", {"200": {}}),
     }
     paths: dict[str, Any] = {}
-    for endpoint in ENDPOINTS:
+    for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     for path, (summary, contents) in gets.items():
         answers = {code: {"description": summary} | content for code, content in contents.items()}

@@ -29,7 +29,13 @@ from serving.schemas.experiments import (
     StartRequest,
     StopRequest,
 )
-from serving.schemas.predictions import CardRequest, ChurnRequest, CustomerCard, PredictionAnswer
+from serving.schemas.predictions import (
+    CardRequest,
+    ChurnRequest,
+    CustomerCard,
+    PredictionAnswer,
+    PredictionRequest,
+)
 from serving.schemas.products import (
     ProductsAnswer,
     ProductsRequest,
@@ -154,6 +160,9 @@ class Endpoints:
     )
     similar = Call("POST", "/v1/products:similar", _body(SimilarRequest), SimilarAnswer)
     put_products = Call("PUT", "/v1/products:batch", _body(ProductsRequest), ProductsAnswer)
+    predict = Call(
+        "POST", "/v1/predictions/{key}", _keyed(PredictionRequest), PredictionAnswer
+    )  # of any family, by its name
     predict_churn = Call("POST", "/v1/predictions/churn", _body(ChurnRequest), PredictionAnswer)
     card = Call("POST", "/v1/customers:predictions", _body(CardRequest), CustomerCard)
     post_events = Call("POST", "/v1/events", _body(EventsRequest), EventsAnswer, creates=True)

@@ -25,8 +25,8 @@ class Cards:
         """Return the customer's card; an unknown one's holds what is true of all."""
         now, served = self._clock(), self._models.served
         asked = read(served, self._events, request.customer_id, now=now)
-        (prediction,) = predict(served, [asked], now=now)
-        model, horizon = who(served)
+        (prediction,) = predict(served, "churn", [asked], now=now)
+        model, horizon = who(served, "churn")
         return CustomerCard(
             request_id=request_id,
             model=model,

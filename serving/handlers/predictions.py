@@ -1,4 +1,4 @@
-"""POST /v1/predictions/churn: up to a thousand customers in a request, in its order."""
+"""POST /v1/predictions/{family}: up to a thousand customers in a request, in its order."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pandas as pd
 from features.logs.events import EventLog
 from serving.answers.predictions import predict, read, typical_value, who
 from serving.models.watcher import ModelWatcher
-from serving.schemas.predictions import ChurnRequest, PredictionAnswer
+from serving.schemas.predictions import PredictionAnswer, PredictionRequest
 
 TURN: Final = 32
 """Customers read before other requests get their turn."""
@@ -23,8 +23,10 @@ class Predictions:
     ) -> None:
         self._models, self._events, self._clock = models, events, clock
 
-    async def churn(self, request: ChurnRequest, *, request_id: str) -> PredictionAnswer:
-        """Return for each customer the probability of no order within the horizon."""
+    async def answer(
+        self, request: PredictionRequest, *, family: str, request_id: str
+    ) -> PredictionAnswer:
+        """Return what the champion of `family` predicts for each customer."""
         now, served = self._clock(), self._models.served
         asked = []
         for place, customer_id in enumerate(request.customer_ids):
@@ -33,11 +35,13 @@ class Predictions:
                 await asyncio.sleep(0)
         typical = None
         if request.explain:  # 128 times the work
-            predictions = await asyncio.to_thread(predict, served, asked, now=now, explain=True)
-            typical = typical_value(served, now)
+            predictions = await asyncio.to_thread(
+                predict, served, family, asked, now=now, explain=True
+            )
+            typical = typical_value(served, family, now)
         else:
-            predictions = predict(served, asked, now=now)
-        model, horizon = who(served)
+            predictions = predict(served, family, asked, now=now)
+        model, horizon = who(served, family)
         return PredictionAnswer(
             request_id=request_id,
             model=model,

@@ -23,6 +23,7 @@ from serving.state.customers import Customer
 from serving.state.served import Served, predictor
 from training.customers import reasons
 from training.data.inputs import Products, encode_rows
+from training.families import predictions
 from training.lists.slates import Policy
 
 CUSTOMERS: Final = 16
@@ -73,28 +74,29 @@ class Trial:
             similar = SimilarRequest(product_id=str(products.product_ids[0]), explain=True)
             similar_items(catalogue, ranker, similar)
 
-    def churn(self, served: Served) -> None:
-        """Let the churn model of `served` predict and explain.
+    def predictor(self, served: Served, family: str) -> None:
+        """Let the model of `family` in `served` predict and explain.
 
-        Raises Refused where it gives other than probabilities, or what the model raises.
+        Raises Refused where it gives other numbers than its family may, or what the model raises.
         """
-        catalogue, bundle, now = served.catalogue, served.churn, self._clock()
+        catalogue, bundle, now = served.catalogue, served.predictors.get(family), self._clock()
         if catalogue is None or bundle is None:
-            raise ValueError("served: without catalogue and churn there is nothing to try")
+            raise ValueError(f"served: without catalogue and {family} there is nothing to try")
         row = {**made_up(catalogue.products)}
         if typical := bundle.manifest.typical:
             row |= reasons.typical_row(typical, now)
         known = Customer(row=row, stored_us=None, complete=True)
         asked = [CustomerToPredict(customer_id="trial", customer=known, reason=None, age_s=None)]
         asked += [read(served, self._events, name, now=now) for name in _stored(served)]
-        name = f"churn@{bundle.version}"
+        name = f"{family}@{bundle.version}"
         rows = [{}, *(one.customer.row for one in asked if one.customer is not None)]
         queries = encode_rows(rows, ["trial"] * len(rows), catalogue.products, now)
         found = predictor(bundle).predict(queries)
         _check(name, found, (len(rows),))
-        if found.min() < 0 or found.max() > 1:
-            raise Refused(f"{name}: predicts {found.min()} to {found.max()}, no probabilities")
-        predict(served, asked, now=now, explain=True)
+        rule = predictions()[family]
+        if found.min() < rule.lowest or found.max() > rule.highest:
+            raise Refused(f"{name}: predicts {found.min()} to {found.max()}, no {rule.numbers}")
+        predict(served, family, asked, now=now, explain=True)
 
 
 def made_up(products: Products) -> Row:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from serving.models.trial import Trial
-from serving.state.served import Ranker, Served, ServedPart
+from serving.state.served import Ranker, Served
 from serving.telemetry import metrics
 from training.bundle import Bundle, load_bundle
 from training.interfaces import Recommender, Relates
@@ -44,27 +44,27 @@ class Versions:
         return _refusing(found, "recommender")
 
     def with_predictor(
-        self, state: Served, *, standing: Served, champions: Sequence[str]
+        self, state: Served, family: str, *, standing: Served, champions: Sequence[str]
     ) -> Served:
-        """Return `state` with the first of the churn `champions` that passes.
+        """Return `state` with the first of the `champions` of `family` that passes.
 
         What is `standing` need not pass again.
         """
         for name in champions:
-            bundle = self._predictor(name, state, standing)
-            if bundle is not None:
+            found = self._with_predictor(state, family, name, standing)
+            if found is not None:
                 break
         else:
-            bundle = None
-        found = replace(state, churn=bundle)
-        if not champions or (bundle is not None and name == champions[0]):
-            return found
-        logger.error("%s is refused: %s goes on", champions[0], name if bundle else "nothing")
-        return _refusing(found, "churn")
+            found = None
+        if not champions or (found is not None and name == champions[0]):
+            return found or state
+        logger.error("%s is refused: %s goes on", champions[0], name if found else "nothing")
+        return _refusing(found or state, family)
 
     def keep(self, state: Served) -> None:
         """Forget what was loaded and is not in `state`."""
-        used = {id(ranker.bundle) for ranker in state.rankers.values()} | {id(state.churn)}
+        used = {id(ranker.bundle) for ranker in state.rankers.values()}
+        used |= {id(bundle) for bundle in state.predictors.values()}
         self._loaded = {name: one for name, one in self._loaded.items() if id(one) in used}
 
     def _ranking(
@@ -102,16 +102,20 @@ class Versions:
             return None
         return ranker
 
-    def _predictor(self, name: str, state: Served, standing: Served) -> Bundle | None:
+    def _with_predictor(
+        self, state: Served, family: str, name: str, standing: Served
+    ) -> Served | None:
+        """Return `state` with version `name` of `family`; None where it cannot answer."""
         try:
             bundle = self._bundle(name)
-            tried = bundle is standing.churn and standing.catalogue is not None
+            found = replace(state, predictors={**state.predictors, family: bundle})
+            tried = bundle is standing.predictors.get(family) and standing.catalogue is not None
             if state.catalogue is not None and not tried:
-                self._trial.churn(replace(state, churn=bundle))
+                self._trial.predictor(found, family)
         except Exception:
             _failed(name)
             return None
-        return bundle
+        return found
 
     def _bundle(self, name: str) -> Bundle:
         if name not in self._loaded:
@@ -121,7 +125,7 @@ class Versions:
         return self._loaded[name]
 
 
-def _refusing(state: Served, part: ServedPart) -> Served:
+def _refusing(state: Served, part: str) -> Served:
     return replace(state, refused=state.refused | {part})
 
 

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from contextlib import closing
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
 import pandas as pd
 
@@ -21,8 +21,9 @@ from experiments.exposures import DATABASE
 from features.workspace import Workspace
 from serving.access.limits import InFlight
 from serving.models.watcher import ModelWatcher
-from serving.state.served import Served, ServedPart
+from serving.state.served import Served
 from serving.telemetry import metrics
+from training.families import FAMILIES, predictions
 
 logger = logging.getLogger(__name__)
 PAUSE_S: Final = 1.0
@@ -73,8 +74,9 @@ class Vitals:
         metrics.IN_FLIGHT.set(self._load.in_flight)
         metrics.PRODUCTS.set(0 if served.catalogue is None else len(served.catalogue.products))
         _up("champion", served.champion is not None)
-        _up("churn", served.churn is not None)
-        for part in get_args(ServedPart):
+        for family in predictions():
+            _up(family, family in served.predictors)
+        for part in (*FAMILIES, "products"):
             metrics.REFUSED.labels(part).set(part in served.refused)
         self._answering(served)
         _up("online_store", self._online_store())

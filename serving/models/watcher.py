@@ -27,6 +27,7 @@ from serving.state.catalogue import Catalogue, catalogue_of, reflects, with_pric
 from serving.state.customers import OnlineStore
 from serving.state.served import Served
 from serving.telemetry import metrics
+from training.families import predictions
 
 logger = logging.getLogger(__name__)
 POLL_S: Final = 0.5
@@ -164,9 +165,11 @@ class ModelWatcher:
             champions=_in_order("recommender", current, standing, answered),
             variants=variants,
         )
-        state = self._versions.with_predictor(
-            state, standing=standing, champions=_in_order("churn", current, standing, answered)
-        )
+        for family in predictions():
+            champions = _in_order(family, current, standing, answered)
+            state = self._versions.with_predictor(
+                state, family, standing=standing, champions=champions
+            )
         self._versions.keep(state)
         if state.refused or not variants <= state.rankers.keys():
             self._try_again()
@@ -220,7 +223,7 @@ class ModelWatcher:
 def _parts(served: Served) -> list[int]:
     """Return which large objects are `served`."""
     products = None if served.catalogue is None else served.catalogue.products
-    return [id(products), id(served.churn), *map(id, served.rankers.values())]
+    return [id(products), *map(id, (*served.predictors.values(), *served.rankers.values()))]
 
 
 def _longer(pause_s: float) -> float:

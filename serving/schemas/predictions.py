@@ -1,18 +1,27 @@
 """Predictions about customers: what is asked and what is answered."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
 from serving.schemas.base import Answer, FallbackReason, Id, Request, Time
 
 
-class ChurnRequest(Request, frozen=True, kw_only=True):
-    """Asks for the probability that each customer places no order within `horizon_days`."""
+class PredictionRequest(Request, frozen=True, kw_only=True):
+    """Asks for the number that the path names, of each customer."""
 
     customer_ids: Annotated[list[Id], Meta(min_length=1, max_length=1_000)]
     explain: bool = False
     """Whether each prediction gives its `reasons`."""
+
+
+class ChurnRequest(PredictionRequest, frozen=True, kw_only=True):
+    """Asks for the probability that each customer places no order within `horizon_days`."""
+
+
+REQUESTS: Final[Mapping[str, type[PredictionRequest]]] = {"churn": ChurnRequest}
+"""The requests that the OpenAPI document describes by a schema of their own, by registered name."""
 
 
 class Reason(Struct, frozen=True, kw_only=True):

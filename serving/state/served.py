@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import cast
 
 from experiments.definition import Experiment
 from serving.state.catalogue import Catalogue
@@ -10,8 +10,6 @@ from serving.state.customers import OnlineStore
 from training.bundle import Bundle
 from training.data.inputs import Products
 from training.interfaces import Predictor, Related, Scorer
-
-ServedPart = Literal["recommender", "churn", "products"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,18 +32,20 @@ class Served:
     """`recommender@3`."""
     rankers: Mapping[str, Ranker] = field(default_factory=dict)
     """By `recommender@VERSION`: the champion and what running experiments name."""
-    churn: Bundle | None = None
+    predictors: Mapping[str, Bundle] = field(default_factory=dict)
+    """The champions of the families that predict, by registered name."""
     experiments: tuple[Experiment, ...] = ()
     store: OnlineStore | None = None
     """Where stored customer rows are read."""
-    refused: frozenset[ServedPart] = frozenset()
-    """Of what the newest cannot answer: what stood before it goes on, or nothing does."""
+    refused: frozenset[str] = frozenset()
+    """Registered names and `products`, where the newest cannot answer: what stood before it goes
+    on, or nothing does."""
 
     @property
     def answering(self) -> dict[str, str]:
         """The version that answers as champion by its model: `recommender@3`."""
         found = {} if self.champion is None else {"recommender": self.champion}
-        return found if self.churn is None else found | {"churn": f"churn@{self.churn.version}"}
+        return found | {name: f"{name}@{one.version}" for name, one in self.predictors.items()}
 
 
 def predictor(bundle: Bundle) -> Predictor:

@@ -13,8 +13,9 @@ from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, empty
 from features.workspace import Workspace, write_json
 from serving.api.app import create_app
 from serving.backend import Backend, Settings
-from training.bundle import Manifest, Name, write_bundle
+from training.bundle import Manifest, write_bundle
 from training.customers.baselines import LogisticRegression
+from training.families import FAMILIES, predictions
 from training.interfaces import Predictor, Recommender
 from training.recommenders.baselines import (
     OwnPurchasesConfig,
@@ -81,20 +82,21 @@ def order_lines() -> pd.DataFrame:
     return frame.astype(empty("order_lines").dtypes)
 
 
-def put_bundle(ws: Workspace, name: Name, version: str, model: Recommender | Predictor) -> None:
+def put_bundle(ws: Workspace, name: str, version: str, model: Recommender | Predictor) -> None:
     """Write `model` as an exported version."""
+    prediction = predictions().get(name)
     manifest = Manifest(
         name=name,
         model=model.name,
         version=version,
-        feature_service=f"{name}_v1",
+        feature_service=FAMILIES[name].feature_service,
         as_of=NOW.to_pydatetime(),
         data_digest="0" * 16,
         git_commit="0" * 40,
         config={},
         seed=0,
-        metrics={"churn_rate": CHURN_RATE} if name == "churn" else {},
-        typical=TYPICAL if name == "churn" else {},
+        metrics={prediction.unknown: CHURN_RATE} if prediction and prediction.unknown else {},
+        typical=TYPICAL if prediction and prediction.typical else {},
     )
     write_bundle(ws.bundles / name / version, model, manifest)
 

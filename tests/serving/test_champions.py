@@ -251,8 +251,8 @@ class Few:
             raise Refused("more than five products")
         self.trial.recommender(served)
 
-    def churn(self, served: Served) -> None:
-        self.trial.churn(served)
+    def predictor(self, served: Served, family: str) -> None:
+        self.trial.predictor(served, family)
 
 
 def test_products_that_no_champion_can_score_are_refused(ws: Workspace) -> None:

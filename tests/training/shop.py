@@ -1,10 +1,14 @@
-"""What the tests of training share: one small simulated shop."""
+"""A small simulated shop."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
+from features import snapshots
 from features.online.client import FeatureClient
+from features.simulator import World, WorldConfig
+from features.tables import write_tables
 from features.workspace import Workspace
 from training.data.training_data import TrainingData
 
@@ -20,3 +24,23 @@ class Shop:
     past: TrainingData
     full: TrainingData
     tables: dict[str, pd.DataFrame]
+
+
+def make_shop(home: Path, config: WorldConfig) -> Shop:
+    """Simulate the shop of `config` at `home`; its clock stands at the end of the data."""
+    tables = World(config).history()
+    end = tables["order_lines"]["event_timestamp"].max().normalize()
+    ws = Workspace.create(home, clock=f"fixed:{end.isoformat()}")
+    with ws.lock("tables"):
+        write_tables(ws, tables)
+    for cut in (end - 28 * DAYS, end):
+        snapshots.build(ws, as_of=cut)
+    client = FeatureClient(ws)
+    client.apply()
+    return Shop(
+        ws=ws,
+        client=client,
+        past=TrainingData(ws, client, as_of=end - 28 * DAYS),
+        full=TrainingData(ws, client, as_of=end),
+        tables=tables,
+    )

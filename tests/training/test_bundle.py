@@ -106,6 +106,11 @@ def test_what_is_no_bundle_is_named(tmp_path: Path) -> None:
     (tmp_path / "bundle.json").write_text('{"name": "churn"}')
     with pytest.raises(BundleError, match="Field required"):
         load_bundle(tmp_path)
+    write_bundle(tmp_path / "b", recency(), MANIFEST.model_copy(update={"name": "weather"}))
+    with pytest.raises(
+        BundleError, match="'weather' is no family of models: known are recommender"
+    ):
+        load_bundle(tmp_path / "b")
 
 
 def test_a_model_of_other_settings_is_refused(tmp_path: Path) -> None:

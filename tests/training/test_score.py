@@ -19,7 +19,7 @@ from training.recommenders.baselines import (
     Popularity,
     PopularityConfig,
 )
-from training.score import churn_probabilities, known_lists, recommendations, write_scores
+from training.score import known_lists, predictions, recommendations, write_scores
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_lists_hold_what_the_judge_measures(shop: Shop) -> None:
 
 
 def test_churn_of_a_years_customers(shop: Shop) -> None:
-    found = churn_probabilities(Recency(np.array([2.0, -3.0]), horizon_days=30), shop.past)
+    found = predictions(Recency(np.array([2.0, -3.0]), horizon_days=30), shop.past, family="churn")
     assert found.columns.tolist() == ["customer_id", "churn_probability"]
     known = shop.past.customers(shop.past.as_of, days=ACTIVE_DAYS)
     assert found["customer_id"].tolist() == known.tolist()

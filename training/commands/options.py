@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from training.families import FAMILIES
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -32,7 +34,7 @@ DeviceName = Annotated[
     Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes a GPU where there is one.")
 ]
 Name = Annotated[
-    str, typer.Argument(help="A registered model (recommender, churn) or one of its models.")
+    str, typer.Argument(help=f"A registered model ({', '.join(FAMILIES)}) or one of its models.")
 ]
 
 

@@ -1,17 +1,22 @@
 """`python -m training score`: fit, or take the version that stands, and write its answers."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from configs.cli import HOME, Home, user_errors
 from training.commands.options import AsOf, DeviceName, Seed, cut_of
+from training.families import FAMILIES, predictions
+from training.models import MODELS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from training.bundle import Bundle
     from training.data.training_data import TrainingData
+    from training.interfaces import Predictor, Recommender
 
 app = typer.Typer(no_args_is_help=True, help="Write batch scores from data before a date.")
 Output = Annotated[Path, typer.Option(help="The Parquet file to write.")]
@@ -38,37 +43,60 @@ def recommendations(
         from training import score
 
         asked = score.known_lists(lists)
-        fitted, data = _fitted(
+        bundle, data = _fitted(
             "recommender", model, as_of=as_of, seed=seed, device=device, home=home
         )
+        fitted = cast("Recommender", bundle.model)
         _write(score.recommendations(fitted, data, k=k, lists=asked), output)
 
 
-@app.command()
-def churn(
-    *,
-    output: Output,
-    as_of: AsOf = None,
-    horizon_days: Annotated[int, typer.Option(min=1, help="Days without an order.")] = 90,
-    model: Annotated[str, typer.Option(help="churn, recency or logistic_regression.")] = "churn",
-    seed: Seed = 0,
-    device: DeviceName = "auto",
-    home: Home = HOME,
-) -> None:
-    """Write who will stay away: customer_id, churn_probability, for a year's customers."""
-    with user_errors():
-        from training import score
+def predict_command(family: str) -> Callable[..., None]:
+    """Return the verb that writes what the models of the registered name `family` predict."""
+    prediction, default = predictions()[family], FAMILIES[family].default_model
+    names = [name for name, entry in MODELS.items() if entry.registered == family]
 
-        fitted, data = _fitted(
-            "churn",
-            model,
-            as_of=as_of,
-            seed=seed,
-            device=device,
-            home=home,
-            settings={"horizon_days": horizon_days},
-        )
-        _write(score.churn_probabilities(fitted, data), output)
+    def command(
+        *,
+        output: Output,
+        as_of: AsOf = None,
+        horizon_days: Annotated[
+            int, typer.Option(min=1, help=prediction.horizon_help)
+        ] = prediction.horizon_days,
+        model: Annotated[str, typer.Option(help=f"{alternatives(names)}.")] = default,
+        seed: Seed = 0,
+        device: DeviceName = "auto",
+        home: Home = HOME,
+    ) -> None:
+        with user_errors():
+            from training import score
+
+            bundle, data = _fitted(
+                family,
+                model,
+                as_of=as_of,
+                seed=seed,
+                device=device,
+                home=home,
+                settings={"horizon_days": horizon_days},
+            )
+            fitted = cast("Predictor", bundle.model)
+            _write(score.predictions(fitted, data, family=family), output)
+
+    return command
+
+
+def alternatives(names: Sequence[str]) -> str:
+    """Return `names`, at least one, as words.
+
+    >>> alternatives(["churn", "recency", "logistic_regression"]), alternatives(["churn"])
+    ('churn, recency or logistic_regression', 'churn')
+    """
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+for _family, _prediction in predictions().items():
+    app.command(_family, help=_prediction.score_help)(predict_command(_family))
 
 
 def _fitted(
@@ -80,7 +108,7 @@ def _fitted(
     device: DeviceName,
     home: Path,
     settings: dict[str, Any] | None = None,
-) -> "tuple[Any, TrainingData]":
+) -> "tuple[Bundle, TrainingData]":
     """Return `model` fitted on what was known before `as_of`, and those data."""
     from features.online.client import FeatureClient
     from features.workspace import Workspace
@@ -106,7 +134,7 @@ def _fitted(
             on_build=display.on_build,
         )
     bundle = load_bundle(result.version.bundle)
-    return bundle.model, TrainingData(ws, FeatureClient(ws), as_of=cut)
+    return bundle, TrainingData(ws, FeatureClient(ws), as_of=cut)
 
 
 def _write(frame: "pd.DataFrame", output: Path) -> None:

@@ -51,8 +51,8 @@ class LogisticRegression:
         data: "TrainingData",
         *,
         config: LogisticRegressionConfig | RecencyConfig,
-        seed: int,  # noqa: ARG003  # every model's fit takes it; this one draws nothing
-        run: Run,  # noqa: ARG003  # and knows no epochs
+        seed: int,
+        run: Run,
     ) -> Self:
         """Fit on every snapshot whose horizon ends by `data.as_of`."""
         from sklearn.linear_model import LogisticRegression as Solver

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 def predictor_judge(
-    data: "TrainingData", *, at: pd.Timestamp, horizon_days: int
+    data: "TrainingData", *, at: pd.Timestamp, days: int
 ) -> Callable[[Predictor], dict[str, float]]:
     """Return the function that gives the metrics of a model for the customers of `at`.
 
-    The queries stand at `at`; only the labels read [at, at + horizon), which must lie before
+    The queries stand at `at`; only the labels read [at, at + days), which must lie before
     `data.as_of`. Raises NotEnoughData where there is no customer, or all of them did the same.
     """
     orders = ChurnLabels(data)
-    labels = orders.churned(at, horizon_days=horizon_days)
+    labels = orders.churned(at, horizon_days=days)
     if len(np.unique(labels)) < 2:
         raise NotEnoughData(
             f"of the {len(labels)} customers at {at}, {int(labels.sum())} stayed away for "
-            f"{horizon_days} days: a churn model is measured by telling both kinds apart; take "
+            f"{days} days: a churn model is measured by telling both kinds apart; take "
             "another as_of"
         )
     queries = data.queries(at, orders.active(at))

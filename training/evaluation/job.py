@@ -80,7 +80,7 @@ def prepare(
     from features import snapshots
 
     config = config_class(model)() if config is None else config
-    cut = as_of - pd.Timedelta(days=window_days(config))
+    cut = as_of - pd.Timedelta(days=window_days(model, config))
     for time in (cut, as_of):
         snapshots.build(ws, as_of=time, progress=on_build)
     client = FeatureClient(ws)

@@ -1,6 +1,6 @@
 """How good a model would have been: trained before the last window, measured on it.
 
-The window of a recommender is 28 days, that of a churn model its horizon. The number of epochs is
+The window of a recommender is 28 days, that of a predictor its horizon. The number of epochs is
 chosen on the window too, so a model's figures flatter it by that one choice.
 """
 
@@ -16,15 +16,16 @@ from configs.loader import Config
 from features.workspace import write_json
 from training.data.training_data import TrainingData
 from training.errors import TooManyProducts
-from training.models import ModelSpec, config_class, model_class, spec
+from training.families import imported
+from training.models import config_class, model_class, spec
 from training.run import Run
+from training.search_spaces import setting
 
-WINDOW_DAYS: Final = 28
 PATIENCE: Final = 2
 """Epochs without a better score after which a training stops."""
-OBJECTIVE: Final = {"recommender": "mean_ndcg_at_10", "churn": "auc"}
 Metrics = dict[str, float]
 Judge = Callable[[Any], Metrics]
+"""Takes a model of the family whose judge it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,21 +67,17 @@ class _EpochWatch:
         return max(self.history, key=lambda e: (self.history[e][self.objective], -e))
 
 
-def window_days(config: Config) -> int:
-    """Return the length of the window that a model of `config` is measured on, in days."""
-    days: int = getattr(config, "horizon_days", WINDOW_DAYS)
+def window_days(model: str, config: Config) -> int:
+    """Return the length of the window that `model` of `config` is measured on, in days."""
+    fixed = spec(model).family.window_days
+    days: int = setting(config, "horizon_days") if fixed is None else fixed
     return days
 
 
-def make_judge(entry: ModelSpec, data: TrainingData, *, at: pd.Timestamp, days: int) -> Judge:
-    """Return the function that gives a model's metrics for [at, at + days), truth from `data`."""
-    if entry.registered == "churn":
-        from training.evaluation.churn_judge import predictor_judge
-
-        return predictor_judge(data, at=at, horizon_days=days)
-    from training.evaluation.recommender_judge import recommender_judge
-
-    return recommender_judge(data, at=at, days=days)
+def make_judge(model: str, data: TrainingData, *, at: pd.Timestamp, days: int) -> Judge:
+    """Return the function of a model's metrics in [at, at + days), with the truth from `data`."""
+    judge: Judge = imported(spec(model).family.judge)(data, at=at, days=days)
+    return judge
 
 
 def measure_last_window(
@@ -121,12 +118,11 @@ def measure_last_window(
 def _train(
     model: str, past: TrainingData, judge: Judge, *, config: Config, seed: int, run: Run
 ) -> Assessment:
-    entry = spec(model)
     file = None if run.checkpoints is None else run.checkpoints / "epochs.json"
     history: dict[int, Metrics] = {}
     if file is not None and file.exists():
         history = {int(epoch): m for epoch, m in json.loads(file.read_text()).items()}
-    watch = _EpochWatch(OBJECTIVE[entry.registered], run.on_epoch, file, history)
+    watch = _EpochWatch(spec(model).family.objective, run.on_epoch, file, history)
     try:
         fitted = model_class(model).fit(
             past, config=config, seed=seed, run=replace(run, on_epoch=watch, validate=judge)

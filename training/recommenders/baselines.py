@@ -37,11 +37,11 @@ class Popularity:
     @classmethod
     def fit(
         cls,
-        data: "TrainingData",  # noqa: ARG003  # the products carry all that it needs
+        data: "TrainingData",
         *,
         config: PopularityConfig,
-        seed: int,  # noqa: ARG003
-        run: "Run",  # noqa: ARG003
+        seed: int,
+        run: "Run",
     ) -> Self:
         """Return the model; there is nothing to learn."""
         return cls(config)
@@ -87,11 +87,11 @@ class OwnPurchases:
     @classmethod
     def fit(
         cls,
-        data: "TrainingData",  # noqa: ARG003  # queries and products carry all that it needs
+        data: "TrainingData",
         *,
         config: OwnPurchasesConfig,
-        seed: int,  # noqa: ARG003
-        run: "Run",  # noqa: ARG003
+        seed: int,
+        run: "Run",
     ) -> Self:
         """Return the model; there is nothing to learn."""
         return cls(config)

@@ -73,7 +73,7 @@ class IALS:
         *,
         config: IALSConfig,
         seed: int,
-        run: "Run",  # noqa: ARG003  # every model's fit takes it; this one knows no epochs
+        run: "Run",
     ) -> Self:
         """Fit the products' vectors to all purchases before `data.as_of`. Raises NotEnoughData."""
         from implicit.als import AlternatingLeastSquares

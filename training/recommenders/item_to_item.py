@@ -155,8 +155,8 @@ class ItemToItem(ABC, Generic[C]):
         data: "TrainingData",
         *,
         config: C,
-        seed: int,  # noqa: ARG003  # every model's fit takes it; these draw nothing
-        run: "Run",  # noqa: ARG003  # and know no epochs
+        seed: int,
+        run: "Run",
     ) -> Self:
         """Learn the weights from all purchases before `data.as_of`. Raises NotEnoughData."""
         bought = interactions(data, half_life_days=config.learning_half_life_days)

@@ -6,9 +6,11 @@
 
 - a `recommender` returns `customer_id`, `rank` (from 1), `product_id`, `score`: the `k` best
   products of the catalogue at the data cut (parameter `k`, default 10);
-- a `churn` model returns `customer_id`, `churn_probability`.
+- a predictor returns the columns of its family: `churn` returns `customer_id`,
+  `churn_probability`.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from mlflow.models import set_model
 
 from training.bundle import Bundle, load_bundle
 from training.data.inputs import encode_products, encode_queries
+from training.families import FAMILIES, imported
+from training.interfaces import Batch, Predictor, Recommender
 
 
 class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # untyped library
@@ -33,27 +37,13 @@ class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # untyped l
     def predict(
         self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Return recommendations or probabilities for the customers of `model_input`."""
+        """Return the answers of the version's family for the customers of `model_input`."""
         queries = encode_queries(model_input, self._products, self._at)
-        model: Any = self._bundle.model
-        if self._bundle.name == "churn":
-            return pd.DataFrame(
-                {"customer_id": queries.customer_ids, "churn_probability": model.predict(queries)}
-            )
-        from training.kernels.top_k import top_k
-
-        k = min(int((params or {}).get("k", 10)), len(self._products))
-        scores = model.scorer(self._products)(queries)
-        best = top_k(scores, k)
-        flat = [row for row in range(len(queries)) for _ in range(k)]
-        return pd.DataFrame(
-            {
-                "customer_id": queries.customer_ids[flat],
-                "rank": list(range(1, k + 1)) * len(queries),
-                "product_id": self._products.product_ids[best.ravel()],
-                "score": scores[flat, best.ravel()],
-            }
+        answer: Callable[[Recommender | Predictor, Batch], pd.DataFrame] = imported(
+            FAMILIES[self._bundle.name].batch
         )
+        k = int((params or {}).get("k", 10))
+        return answer(self._bundle.model, Batch(queries=queries, products=self._products, k=k))
 
 
 set_model(BundleModel())

@@ -16,13 +16,13 @@ from configs.code import PACKAGES, ROOT
 from configs.errors import UserError
 from features.workspace import Workspace, write_json
 from training.bundle import Manifest, copy_bundle, read_manifest, write_bundle
+from training.families import FAMILIES
 from training.interfaces import Predictor, Recommender
 from training.models import spec
 from training.registry.tracking import BUNDLE_PATH, MODEL_PATH, Tracking, open_client
 
 CHAMPION: Final = "champion"
 CURRENT: Final = "current.json"
-REGISTERED: Final = ("recommender", "churn")
 REQUIREMENTS: Final = (
     "lightgbm",
     "mlflow",
@@ -111,7 +111,7 @@ def find(ws: Workspace, name: str, version: str | None = None) -> Version:
     `name` is a registered model, or a model (`two_tower`), whose own versions are then meant.
     Raises UnknownModel, and RegistryError where no such version stands.
     """
-    registered = name if name in REGISTERED else spec(name).registered
+    registered = name if name in FAMILIES else spec(name).registered
     client = open_client(ws)
     found = client.search_model_versions(f"name = '{registered}'")
     if name != registered:

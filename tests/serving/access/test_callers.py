@@ -19,7 +19,7 @@ from serving.__main__ import app as command
 from serving.access import keys
 from serving.access.callers import Access
 from serving.access.keys import KeysError, Scope
-from serving.api.endpoints import ENDPOINTS, Endpoint
+from serving.api.endpoints import Endpoint, endpoints
 from serving.backend import Settings
 from tests.serving.shop import LOCAL, serving, serving_at, until
 
@@ -87,14 +87,14 @@ def test_every_route_of_v1_is_an_endpoint_and_no_other_is_closed(api: TestClient
     app = api.app
     routes = {r.path: r for r in app.routes if isinstance(r, Route)}  # type: ignore[attr-defined]
     below = {path for path in routes if path.startswith("/v1")}
-    assert below == {endpoint.path for endpoint in ENDPOINTS}
+    assert below == {endpoint.path for endpoint in endpoints()}
     assert {p for p in routes if p not in below} == {
         *(path for path in OPEN if "assets" not in path),
         "/",
     }
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda e: e.path)
+@pytest.mark.parametrize("endpoint", endpoints(), ids=lambda e: e.path)
 def test_every_endpoint_refuses_before_it_reads(
     api: TestClient, texts: dict[str, str], endpoint: Endpoint
 ) -> None:
@@ -145,7 +145,7 @@ def test_the_document_says_what_each_operation_needs(api: TestClient) -> None:
     document = api.get("/openapi.json").json()
     scheme = document["components"]["securitySchemes"]["key"]
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
-    for endpoint in ENDPOINTS:
+    for endpoint in endpoints():
         operation = document["paths"][endpoint.path][endpoint.method.lower()]
         assert operation["security"] == [{"key": [endpoint.scope]}]
         assert {"401", "403", "408", "429", "503"} <= operation["responses"].keys()

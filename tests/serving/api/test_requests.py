@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from features.logs.events import EventLog
 from features.workspace import Workspace
 from serving.api.calls import LARGEST_BODY
-from serving.api.endpoints import ENDPOINTS
+from serving.api.endpoints import endpoints
 from tests.serving.bodies import ORDER, VIEW
 from tests.serving.shop import serving
 
@@ -263,7 +263,7 @@ def test_health_metrics_and_docs(api: TestClient) -> None:
 def test_the_openapi_document_names_what_is_there(api: TestClient) -> None:
     document = api.get("/openapi.json").json()
     paths = {path for path in document["paths"] if path.startswith("/v1")}
-    assert paths == {endpoint.path for endpoint in ENDPOINTS} >= {RECOMMENDATIONS, CHURN, EVENTS}
+    assert paths == {endpoint.path for endpoint in endpoints()} >= {RECOMMENDATIONS, CHURN, EVENTS}
     schemas = document["components"]["schemas"]
     assert schemas["RecommendationRequest"]["additionalProperties"] is False
     assert set(schemas["ProblemDetails"]["required"]) == PROBLEM

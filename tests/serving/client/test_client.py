@@ -14,21 +14,24 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.api.endpoints import ENDPOINTS
+from serving.api.endpoints import endpoints
 from serving.client import AsyncClient, Client, ProblemError
 from serving.client.endpoints import Call, Endpoints
 from serving.schemas.events import OrderCompleted, OrderItem
 from serving.schemas.experiments import VariantDefinition
 from tests.serving.server import free_port, server
+from training.families import predictions
 
 CALLS = {name: c for name, c in vars(Endpoints).items() if isinstance(c, Call)}
 
 
 def test_every_endpoint_is_a_method_of_the_same_types() -> None:
     ours = {(c.method, c.path): (c.answer, c.creates) for c in CALLS.values()}
-    theirs = {(e.method, e.path): (e.answer, e.creates) for e in ENDPOINTS}
-    assert ours == theirs
-    assert len(CALLS) == len(ENDPOINTS)
+    theirs = {(e.method, e.path): (e.answer, e.creates) for e in endpoints()}
+    assert len(ours) == len(CALLS)
+    of_any_family = ours.pop(("POST", "/v1/predictions/{key}"))
+    families = {("POST", f"/v1/predictions/{name}"): of_any_family for name in predictions()}
+    assert ours.items() <= theirs.items() == (ours | families).items()
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,8 @@ def test_a_customer_from_first_order_to_card(url: str) -> None:
         assert listed.items[0].reasons
         churn = regulars.predict_churn(customer_ids=["client/1", "nobody"], explain=True)
         assert churn.predictions[0].reasons
+        by_name = regulars.predict("churn", customer_ids=["client/1", "nobody"], explain=True)
+        assert by_name.predictions == churn.predictions
         assert churn.predictions[1].fallback_reason == "unknown_customer"
         card = regulars.card(customer_id="client/1")
         assert (card.historic_clv, card.historic_number_of_orders) == (5, 1)

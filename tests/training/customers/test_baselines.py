@@ -1,4 +1,4 @@
-"""Recency and logistic regression: coefficients by name, and the order that recency gives."""
+"""Recency and logistic regression keep the contract, and are the formulas that they name."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.contracts import RUN
+from tests.contracts import RUN, PredictorContract
 from tests.training.shop import Shop
 from training.customers.baselines import (
     RECENCY,
@@ -27,15 +27,27 @@ def queries(shop: Shop) -> Queries:
     return shop.past.queries(shop.past.as_of, ChurnLabels(shop.past).active(shop.past.as_of))
 
 
+class TestRecency(PredictorContract):
+    @classmethod
+    def fit(cls, shop: Shop) -> Recency:
+        return Recency.fit(shop.past, config=RecencyConfig(horizon_days=28), seed=0, run=RUN)
+
+
+class TestLogisticRegression(PredictorContract):
+    @classmethod
+    def fit(cls, shop: Shop) -> LogisticRegression:
+        config = LogisticRegressionConfig(horizon_days=28)
+        return LogisticRegression.fit(shop.past, config=config, seed=0, run=RUN)
+
+
 @pytest.fixture(scope="module")
 def recency(shop: Shop) -> Recency:
-    return Recency.fit(shop.past, config=RecencyConfig(horizon_days=28), seed=0, run=RUN)
+    return TestRecency.fit(shop)
 
 
 @pytest.fixture(scope="module")
 def logistic(shop: Shop) -> LogisticRegression:
-    config = LogisticRegressionConfig(horizon_days=28)
-    return LogisticRegression.fit(shop.past, config=config, seed=0, run=RUN)
+    return TestLogisticRegression.fit(shop)
 
 
 def test_recency_keeps_the_order_of_recency(shop: Shop, recency: Recency, queries: Queries) -> None:
@@ -54,7 +66,7 @@ def test_the_logistic_formula_by_hand(queries: Queries) -> None:
 
 
 def test_logistic_regression_beats_chance(shop: Shop, logistic: LogisticRegression) -> None:
-    judge = predictor_judge(shop.full, at=shop.past.as_of, horizon_days=28)
+    judge = predictor_judge(shop.full, at=shop.past.as_of, days=28)
     figures = judge(logistic)
     assert figures["auc"] > 0.65
     assert figures["brier"] < 0.25

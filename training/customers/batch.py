@@ -1,0 +1,15 @@
+"""What the families of customer models answer in batch, as tables."""
+
+import pandas as pd
+
+from training.interfaces import Batch, Predictor
+
+
+def churn_probabilities(model: Predictor, batch: Batch) -> pd.DataFrame:
+    """Return the table customer_id, churn_probability, a row for each customer of `batch`."""
+    return pd.DataFrame(
+        {
+            "customer_id": batch.queries.customer_ids,
+            "churn_probability": model.predict(batch.queries),
+        }
+    )

@@ -1,0 +1,120 @@
+"""The families of models: what all models of one registered name share.
+
+A family needs one entry here, its models in `training.models`, and a folder of its own. The verbs,
+the registry, the service and its API read the entry. What lies in other modules is named as
+`module:function` and imported at its first use, so that this file imports none of them.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final
+
+WINDOW_DAYS: Final = 28
+"""Length of the window that recommenders are measured on, in days."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """The number that a family's models predict for each customer."""
+
+    summary: str
+    """What POST /v1/predictions/NAME answers, in one line of the OpenAPI document."""
+    numbers: str
+    """What the numbers are, for messages: `probabilities`."""
+    lowest: float
+    """Serving refuses a version that predicts less than this..."""
+    highest: float
+    """... or more than this."""
+    unknown: str | None
+    """Metric of the last window that is the value for a customer without purchases; None: null."""
+    active_days: int | None
+    """Batch scores are of customers with an order in so many days before the cut; None: of all."""
+    horizon_days: int
+    """Days after the cut that `training score NAME` predicts by default."""
+    horizon_help: str
+    """What the horizon counts, for the help of `training score NAME`."""
+    score_help: str
+    """What the file of `training score NAME` holds."""
+    typical: str | None = None
+    """Function of `TrainingData` that returns the typical customer, with which the reasons of a
+    prediction compare (`training.customers.reasons`); None: predictions have no reasons."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """All models that are versions of one registered model."""
+
+    name: str
+    """The registered model: `recommender`."""
+    default_model: str
+    """The model that `training score` takes by default, a key of `training.models.MODELS`."""
+    feature_service: str
+    """The Feast feature service whose features the models read."""
+    objective: str
+    """The metric that chooses epochs and settings; the larger, the better."""
+    judge: str
+    """Function of (data, *, at, days) that returns the function of a model's metrics in the window
+    [at, at + days)."""
+    batch: str
+    """Function of (model, `Batch`) that returns the answers as a table: what `mlflow.pyfunc`
+    returns and, of predictors, what `training score NAME` writes."""
+    window_days: int | None
+    """Length of the window that a model is measured on; None: the `horizon_days` of its config."""
+    prediction: Prediction | None
+    """What the models predict for each customer; None for models that rank products."""
+
+
+FAMILIES: Final[dict[str, Family]] = {
+    "recommender": Family(
+        name="recommender",
+        default_model="two_stage",
+        feature_service="recommender_v1",
+        objective="mean_ndcg_at_10",
+        judge="training.evaluation.recommender_judge:recommender_judge",
+        batch="training.lists.batch:best_products",
+        window_days=WINDOW_DAYS,
+        prediction=None,
+    ),
+    "churn": Family(
+        name="churn",
+        default_model="churn",
+        feature_service="churn_v1",
+        objective="auc",
+        judge="training.evaluation.churn_judge:predictor_judge",
+        batch="training.customers.batch:churn_probabilities",
+        window_days=None,
+        prediction=Prediction(
+            summary="Who will not come back within the horizon",
+            numbers="probabilities",
+            lowest=0,
+            highest=1,
+            unknown="churn_rate",
+            active_days=365,
+            horizon_days=90,
+            horizon_help="Days without an order.",
+            score_help="Write who will stay away: customer_id, churn_probability, for a year's "
+            "customers.",
+            typical="training.customers.reasons:typical_customer",
+        ),
+    ),
+}
+"""By registered name."""
+
+
+def predictions() -> dict[str, Prediction]:
+    """Return what each family of predictors predicts, by registered name.
+
+    >>> list(predictions())
+    ['churn']
+    """
+    return {n: f.prediction for n, f in FAMILIES.items() if f.prediction is not None}
+
+
+def imported(where: str) -> Any:
+    """Return what `where` (`module:name`) names.
+
+    >>> imported("math:ceil")(0.5)
+    1
+    """
+    module, _, name = where.partition(":")
+    return getattr(import_module(module), name)
