@@ -91,9 +91,9 @@ class AsyncClient(AwaitedEndpoints):
         self._http = httpx.AsyncClient(base_url=_url(url), timeout=timeout_s, headers=_headers(key))
         self._retries = retries
 
-    async def send(self, call: Call[..., A], *asked: Any) -> A:
-        """Return the answer to what is asked."""
-        request = call.request(self._http, *asked)
+    async def send(self, call: Call[..., A], *key_and_body: Any) -> A:
+        """Send a request of `call`, with retries, and return the answer."""
+        request = call.request(self._http, *key_and_body)
         for attempt in range(self._retries):
             outcome = await self._outcome(request)
             pause = _pause_s(outcome, attempt)
