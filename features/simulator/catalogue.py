@@ -32,7 +32,7 @@ class Catalogue:
     returns: Floats  # (P,) probability that a sale line is returned
 
     def prices(self, product: Integers, week: Integers) -> Floats:
-        """Return the unit price of each `product` in its `week`; beyond the last week, its last price."""
+        """Return the unit price of each `product` in its `week`; the last price stays valid."""
         prices: Floats = self.price[product, np.minimum(week, self.price.shape[1] - 1)]
         return prices
 

@@ -52,7 +52,7 @@ class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     experiments: list[Assigned]
     """Empty when the customer is in none."""
     feature_age_s: float | None
-    """Age in seconds of the oldest stored features that were read; null if none were read."""
+    """Seconds since the snapshot of the oldest stored features read; null if none were read."""
     fallback_reason: FallbackReason | None = None
 
 

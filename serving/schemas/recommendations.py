@@ -16,7 +16,7 @@ from serving.schemas.base import (
 from training.lists.slates import Strategy
 
 
-def _default(default: str) -> Meta:
+def _doc(default: str) -> Meta:
     """Describe the default of an optional field in the OpenAPI document."""
     return Meta(description=f"Default: the value in the shop's policy, or else {default}.")
 
@@ -46,17 +46,15 @@ class RecommendationRequest(Request, frozen=True, kw_only=True):
 
     customer_id: Id | None = None
     """Without it, the answer is in no experiment, and only `session_product_ids` personalize it."""
-    k: Annotated[int, Meta(ge=1, le=100), _default("10")] | UnsetType = UNSET
-    strategy: Annotated[Strategy, _default("for_you")] | UnsetType = UNSET
+    k: Annotated[int, Meta(ge=1, le=100), _doc("10")] | UnsetType = UNSET
+    strategy: Annotated[Strategy, _doc("for_you")] | UnsetType = UNSET
     """`for_you`: any product. `buy_again`: only the customer's last 400 purchases; the list may be
     short, even empty. `new_to_you`: none of these. `trending`: recent demand, the same for all."""
     filter: Filter | None = None
     exclude_product_ids: Annotated[list[Id], Meta(max_length=1_000)] = field(default_factory=list)
-    diversity: Annotated[float, Meta(ge=0, le=1), _default("0")] | UnsetType = UNSET
+    diversity: Annotated[float, Meta(ge=0, le=1), _doc("0")] | UnsetType = UNSET
     """How different the products are from each other; 0 ranks by score only."""
-    max_per_category: Annotated[int, Meta(ge=1, le=100), _default("null")] | UnsetType | None = (
-        UNSET
-    )
+    max_per_category: Annotated[int, Meta(ge=1, le=100), _doc("null")] | UnsetType | None = UNSET
     """Largest number of products of one category; null: no limit. If the rest cannot fill the list,
     the items beyond the limit have `filled`."""
     session_product_ids: Annotated[list[Id], Meta(max_length=100)] = field(default_factory=list)
