@@ -101,13 +101,13 @@ def environment(
         "REGULARS_IN_FLIGHT": str(options.in_flight),
         "REGULARS_LOG_REQUESTS": "1" if options.log_requests else "0",
         "REGULARS_DEVICE": options.device,
-        "BENTOML_HOME": str(_temporary(home) / str(port)),
+        "BENTOML_HOME": str(_temporary_folder(home) / str(port)),
         "BENTOML_DO_NOT_TRACK": "True",
         "OTEL_SDK_DISABLED": "true",
     }
 
 
-def _temporary(home: Path) -> Path:
+def _temporary_folder(home: Path) -> Path:
     """Return the folder for temporary files of services: in shared memory, or else in `home`.
 
     The numbers of /metrics lie in mapped files: on a full disk, a write to a new page of one kills

@@ -76,9 +76,7 @@ class Experiments:
             try:
                 state = await asyncio.shield(starting)  # continues if the client disconnects
             except CommandFailed as error:
-                await self._do(
-                    lifecycle.running_as_defined, requested
-                )  # a concurrent start may win
+                await self._do(lifecycle.running_as_defined, requested)  # another start may win
                 raise Problem("validation_failed", str(error)) from error
         return ExperimentAnswer(request_id=request_id, experiment=_to_schema(state))
 
