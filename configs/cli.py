@@ -1,4 +1,4 @@
-"""What the commands of all rooms share: the option `--home`, and how errors end."""
+"""Shared parts of all command lines: the option `--home`, and the handling of user errors."""
 
 import sys
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ Home = Annotated[
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """End what a user can mend, a full disk included, as one line on stderr and exit code 2."""
+    """End with one line on stderr and exit code 2 on errors that a user can fix, as a full disk."""
     try:
         yield
     except (UserError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Which code is running: told apart, so that what other code made is not taken for its own."""
+"""Identity of the running code, so that files made by other code are not reused."""
 
 import hashlib
 import subprocess
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-"""The folder that holds the packages: the repository, or where they were copied to."""
+"""The folder of the packages: the repository, or a copy."""
 PACKAGES: Final = ("configs", "features", "training")
-"""The code that makes a version; it carries them, to be loaded where only REQUIREMENTS are."""
+"""The code that fits a version. A version contains it, to load where only REQUIREMENTS exist."""
 
 
 @cache
 def code_digest() -> str:
-    """Return the digest of the code that this process trains and answers by."""
+    """Return the digest of the code with which this process trains and answers."""
     digest = hashlib.sha256()
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):
@@ -23,7 +23,7 @@ def code_digest() -> str:
 
 
 def git_commit() -> str:
-    """Return the commit of this code, `-dirty` behind it if files differ; else `unknown`."""
+    """Return the commit of this code, with `-dirty` if files differ; `unknown` outside of git."""
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

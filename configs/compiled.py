@@ -1,4 +1,4 @@
-"""How loops over numbers become machine code: by numba, kept on disk between processes."""
+"""Compilation of numeric loops by numba, cached on disk between processes."""
 
 import os
 from collections.abc import Callable
@@ -11,31 +11,31 @@ from configs.code import code_digest
 
 F = TypeVar("F", bound=Callable[..., Any])
 Plain = tuple[Any, ...]
-"""A named tuple as compiled functions take it, `tuple(named)`: what was kept on disk under the name
-of a class could not be read once the class has another name.
+"""A named tuple passed to compiled functions as `tuple(named)`: the disk cache of a function that
+takes the class cannot be read after the class is renamed.
 """
 
 
 def compiled(function: F) -> F:
-    """Return `function` compiled for the types that it is first called with.
+    """Return `function` compiled for the argument types of its calls.
 
-    What was compiled is kept in NUMBA_CACHE_DIR, or else beside the source, apart for each state of
-    our code: numba alone would not see that a constant of another file has changed. Where that
-    cannot be written, each process compiles for itself.
-    Arithmetic is numpy's, in the order written, and what is divided by 0 is inf.
+    The cache is in NUMBA_CACHE_DIR, or else beside the source, with a folder for each state of our
+    code: numba does not notice that a constant of another file has changed. If it cannot be
+    written, each process compiles for itself.
+    Arithmetic is numpy's, in the order written; division by 0 gives inf.
     """
     return _compiled(function, fastmath=False)
 
 
 def compiled_loosely(function: F) -> F:
-    """Return `function` compiled, whose sums may be added up in any order, fused with products."""
+    """Return `function` compiled with sums in any order, fused with products."""
     return _compiled(function, fastmath={"reassoc", "contract"})
 
 
 def _compiled(function: F, **options: Any) -> F:
     try:
         return cast(F, numba.njit(cache=True, error_model="numpy", **options)(function))
-    except RuntimeError:  # numba found no folder that it can write
+    except RuntimeError:  # numba has no writable folder
         return cast(F, numba.njit(error_model="numpy", **options)(function))
 
 

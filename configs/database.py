@@ -1,4 +1,4 @@
-"""A SQLite file that threads and processes share, and that may fail and come back."""
+"""A SQLite file shared by threads and processes, which recovers after failures."""
 
 import os
 import sqlite3
@@ -14,11 +14,11 @@ _PRAGMAS: Final = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 class Database:
     """One connection to `path` (WAL, synced at each commit), for one thread at a time.
 
-    It is made with `schema` where it does not stand; afterwards a file that is gone is an error
-    until it is back, and one that was replaced is opened anew, as after every failure: nothing is
-    written to a file that nobody will read. Raises sqlite3.Error.
+    A missing file is created with `schema`, once. Later, a missing file is an error until it is
+    back, and a replaced file is opened again, as after every failure: nothing is written to a
+    deleted file. Raises sqlite3.Error.
 
-    `immutable`: a copy that nobody writes, on whatever disk.
+    `immutable`: a copy that is never written, on any disk.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Database:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
-        with suppress(sqlite3.Error):  # whoever uses it is told
+        with suppress(sqlite3.Error):  # the first use raises it
             self._connected()
 
     def close(self) -> None:
@@ -39,7 +39,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection to read what is committed."""
+        """Yield the connection, to read committed data."""
         with self._lock:
             try:
                 yield self._connected()
@@ -49,9 +49,9 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection in a transaction that no other writer is in.
+        """Yield the connection in an exclusive write transaction.
 
-        What is written is on disk when the block ends, and gone where it raises.
+        The writes are on disk when the block ends, and rolled back if it raises.
         """
         with self.reading() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -64,12 +64,12 @@ class Database:
                 raise
 
     def _connected(self) -> sqlite3.Connection:
-        if self._connection is not None and self._opened == self._found():
+        if self._connection is not None and self._opened == self._file_id():
             return self._connection
         self._disconnect()
         if self._opened is None:
             self._make_folder()
-        elif self._found() is None:
+        elif self._file_id() is None:
             raise sqlite3.OperationalError(f"{self.path.name} is gone")
         options = "?mode=ro&immutable=1" if self._immutable else ""
         connection = sqlite3.connect(
@@ -86,7 +86,7 @@ class Database:
         except sqlite3.Error:
             connection.close()
             raise
-        self._connection, self._opened = connection, self._found()
+        self._connection, self._opened = connection, self._file_id()
         return connection
 
     def _make_folder(self) -> None:
@@ -95,14 +95,14 @@ class Database:
         except OSError as error:
             raise sqlite3.OperationalError(f"{self.path.name}: {error}") from error
 
-    def _found(self) -> tuple[int, int] | None:
+    def _file_id(self) -> tuple[int, int] | None:
         try:
-            found = os.stat(self.path)  # noqa: PTH116  # twice as fast, at every use
+            status = os.stat(self.path)  # noqa: PTH116  # twice as fast, at every use
         except FileNotFoundError:
             return None
-        except OSError as error:  # of another disk's failure, or a folder that is none
+        except OSError as error:  # a disk failure, or a path that is not a folder
             raise sqlite3.OperationalError(f"{self.path.name}: {error}") from error
-        return found.st_dev, found.st_ino
+        return status.st_dev, status.st_ino
 
     def _disconnect(self) -> None:
         if self._connection is not None:

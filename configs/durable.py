@@ -1,4 +1,4 @@
-"""Writing so that a reader sees the old content or the new, whole, whatever is killed meanwhile."""
+"""Atomic writes: readers see the complete old or new content, even if the writer is killed."""
 
 import fcntl
 import os
@@ -12,51 +12,51 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
-    """Give a file to write; then it is synced and takes the place of `path`, open as `mode` says.
+    """Yield a file to write; then sync it and replace `path` by it, with permissions `mode`.
 
-    Where the block raises, `path` stands as before.
+    If the block raises, `path` is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    aside = Path(name)
+    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        aside.chmod(mode)
-        aside.replace(path)
+        temporary.chmod(mode)
+        temporary.replace(path)
     except BaseException:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)
 
 
 @contextmanager
 def placing(folder: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; then all in it is synced and it becomes `folder`.
+    """Yield an empty folder to fill; then sync its contents and rename it to `folder`.
 
-    FileExistsError where `folder` stands; where the block raises, nothing is left.
+    Raises FileExistsError if `folder` exists; if the block raises, nothing is left.
     """
     if folder.exists():
-        raise FileExistsError(f"{folder}: it stands already")
+        raise FileExistsError(f"{folder}: it exists already")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
-        yield aside
-        aside.chmod(0o755)
-        for path in (*aside.rglob("*"), aside):
+        yield temporary
+        temporary.chmod(0o755)
+        for path in (*temporary.rglob("*"), temporary):
             sync(path)
-        aside.rename(folder)
+        temporary.rename(folder)
     except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
     sync(folder.parent)
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the inter-process lock that the file `path` stands for; a killed holder frees it."""
+    """Hold the inter-process lock of the file `path`; it is freed if its holder is killed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -64,7 +64,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk."""
+    """Sync a file, or the names in a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,5 +1,5 @@
-"""The root of every error that a user can mend."""
+"""The base class of all errors that a user can fix."""
 
 
 class UserError(Exception):
-    """Wrong input or state: its message says what is wrong and what to do."""
+    """Wrong input or state; the message says what is wrong and what to do."""

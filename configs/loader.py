@@ -1,4 +1,4 @@
-"""Read a config: defaults of its class, then a YAML file, then `key=value` overrides."""
+"""Load a config: defaults of its class, then a YAML file, then `key=value` overrides."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +20,11 @@ C = TypeVar("C", bound=Config)
 
 
 class ConfigError(UserError, ValueError):
-    """A config names an unknown key, or a value that its rule refuses."""
+    """A config has an unknown key, or a value that breaks a rule."""
 
 
 def put(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set the dotted `key` of nested `values`. ConfigError where a parent holds no keys.
+    """Set the dotted `key` of nested `values`. Raises ConfigError if a parent is not a mapping.
 
     >>> values = {"k": 1, "part": {"size": 2}}
     >>> put(values, "part.lr", 3)

@@ -11,7 +11,7 @@ from configs.cli import HOME, Home, user_errors
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
-keys_app = typer.Typer(no_args_is_help=True, help="Keys of the API: who may ask for what.")
+keys_app = typer.Typer(no_args_is_help=True, help="Keys of the API and their scopes.")
 app.add_typer(keys_app, name="keys")
 
 
@@ -20,7 +20,7 @@ def run(
     *,
     home: Home = HOME,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; others than 127.0.0.1 need a key.")
+        str, typer.Option(help="Address to listen on; any but 127.0.0.1 requires API keys.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 3000,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
@@ -28,33 +28,34 @@ def run(
         Path | None,
         typer.Option(
             envvar="REGULARS_POLICY",
-            help="A YAML of what every list is to be where its request does not say: k, strategy, "
-            "bought_within_days, returned_within_days, max_per_category, diversity, explore, pool.",
+            help="A YAML with the defaults of every list, for fields that a request omits: k, "
+            "strategy, bought_within_days, returned_within_days, max_per_category, diversity, "
+            "explore, pool.",
         ),
     ] = None,
     in_flight: Annotated[
         int,
-        typer.Option(min=1, envvar="REGULARS_IN_FLIGHT", help="Answers a worker makes at a time."),
+        typer.Option(min=1, envvar="REGULARS_IN_FLIGHT", help="Concurrent requests per worker."),
     ] = 64,
     log_requests: Annotated[
         bool,
         typer.Option(
             "--log-requests",
-            help="Log every request, not the refused, failed and slow ones alone.",
+            help="Log every request, not only the refused, failed and slow ones.",
         ),
     ] = False,
     device: Annotated[
         Literal["auto", "cpu", "cuda"],
         typer.Option(
             envvar="REGULARS_DEVICE",
-            help="Where the models' dense parts are computed; auto takes a GPU where there is one.",
+            help="Device of the models' dense parts; auto takes a GPU if there is one.",
         ),
     ] = "auto",
 ) -> None:
     """Serve the workspace's champions until interrupted.
 
-    With `explore: 2` in the policy, the last two positions of a list are drawn from its next best
-    products, and each item says how likely it was: what counterfactual evaluation learns from.
+    With `explore: 2` in the policy, the last two positions of a list are drawn at random from its
+    next best products, and each item has its propensity, for counterfactual evaluation.
     """
     with user_errors():
         from serving.commands.launch import Options, launch
@@ -74,14 +75,14 @@ def package(
     output: Annotated[Path, typer.Option(help="The Bento's folder; must not exist.")],
     policy: Annotated[
         Path | None,
-        typer.Option(envvar="REGULARS_POLICY", help="A YAML as `run --policy` takes it."),
+        typer.Option(envvar="REGULARS_POLICY", help="A YAML, as for `run --policy`."),
     ] = None,
     home: Home = HOME,
 ) -> None:
-    """Make a Bento that carries models, products and code: `bentoml serve OUTPUT` runs it.
+    """Make a Bento that contains models, products and code: `bentoml serve OUTPUT` runs it.
 
-    Its image is `docker build -f OUTPUT/env/docker/Dockerfile OUTPUT`, with the CPU's build of
-    torch. `--build-arg UV_TORCH_BACKEND=cu130` takes the one for GPUs (CUDA 13.0).
+    `docker build -f OUTPUT/env/docker/Dockerfile OUTPUT` builds its image, with the CPU build of
+    torch. `--build-arg UV_TORCH_BACKEND=cu130` selects the GPU build (CUDA 13.0).
     """
     with user_errors():
         from serving.commands.package import package as make
@@ -91,21 +92,21 @@ def package(
 
 @keys_app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Who holds it, such as `shop website`.")],
+    name: Annotated[str, typer.Argument(help="Holder of the key, such as `shop website`.")],
     scope: Annotated[
         list[str],
         typer.Option(
-            help="What it opens: predict, events, experiments, or admin, all; repeatable."
+            help="What it permits: predict, events, experiments, or admin (all); repeatable."
         ),
     ],
     per_second: Annotated[
-        float | None, typer.Option(help="Requests a second that each worker takes; else any.")
+        float | None, typer.Option(help="Rate limit per worker, in requests/s; default: none.")
     ] = None,
     home: Home = HOME,
 ) -> None:
-    """Make a key and print it: this once, since only its hash is stored.
+    """Create a key and print it once: only its hash is stored.
 
-    From the first key on, every request needs one, running services included.
+    As soon as one key exists, every request needs a key, to running services too.
     """
     with user_errors():
         from serving.access import keys
@@ -122,11 +123,11 @@ def list_keys(home: Home = HOME) -> None:
     with user_errors():
         from serving.access import keys
 
-        found = keys.read(home)
-        if not found:
-            print(f"no keys in {home}: a service there answers this machine alone")
-        for key in found:
-            rate = "" if key.per_second is None else f", {key.per_second:g}/s a worker"
+        stored = keys.read(home)
+        if not stored:
+            print(f"no keys in {home}: a service there answers only this machine")
+        for key in stored:
+            rate = "" if key.per_second is None else f", {key.per_second:g}/s per worker"
             end = "" if key.revoked is None else f", revoked {key.revoked:%Y-%m-%d %H:%M} UTC"
             scopes = " ".join(key.scopes)
             print(f"{key.id}  {key.created:%Y-%m-%d %H:%M} UTC  {scopes}  {key.name}{rate}{end}")
@@ -134,10 +135,10 @@ def list_keys(home: Home = HOME) -> None:
 
 @keys_app.command()
 def revoke(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id, or how it begins.")],
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id, or its beginning.")],
     home: Home = HOME,
 ) -> None:
-    """Close a key for good; running services refuse it within a second."""
+    """Revoke a key permanently; running services refuse it within a second."""
     with user_errors():
         from serving.access import keys
 
@@ -149,17 +150,17 @@ def revoke(
 def bench(
     home: Home = HOME,
     *,
-    seconds: Annotated[int, typer.Option(min=5, help="Of load, for each number, in 5 turns.")] = 10,
-    workers: Annotated[int, typer.Option(min=1, help="Of the last run; 1: none.")] = 2,
+    seconds: Annotated[int, typer.Option(min=5, help="Of load per figure, in 5 turns.")] = 10,
+    workers: Annotated[int, typer.Option(min=1, help="Of the last run; 1: no such run.")] = 2,
     products: Annotated[
         int | None,
-        typer.Option(min=1, help="Compare with the catalogue filled up to so many instead."),
+        typer.Option(min=1, help="Compare instead with the catalogue filled up to this size."),
     ] = None,
 ) -> None:
-    """Measure the service on a workspace beside a bare FastAPI endpoint; needs wrk.
+    """Measure the service on a workspace against a bare FastAPI endpoint; needs wrk.
 
-    Prints requests a second, p50, p95, p99, CPU an answer and memory at 1, 8 and 32 connections,
-    the ratios, and where the time of an answer goes. It writes exposures into the workspace.
+    Prints requests/s, p50, p95, p99, CPU per request and memory at 1, 8 and 32 connections, the
+    ratios, and the CPU time of each stage of a request. It writes exposures into the workspace.
     """
     with user_errors():
         from rich.console import Console
@@ -178,14 +179,14 @@ def ask(
     path: Annotated[str, typer.Argument(help="Such as /v1/recommendations or /readyz.")],
     body: Annotated[str | None, typer.Argument(help="JSON to send; without it, a GET.")] = None,
     *,
-    method: Annotated[str, typer.Option(help="How the body is sent: POST or PUT.")] = "POST",
-    url: Annotated[str, typer.Option(help="The running service.")] = "http://127.0.0.1:3000",
+    method: Annotated[str, typer.Option(help="Method for the body: POST or PUT.")] = "POST",
+    url: Annotated[str, typer.Option(help="URL of the service.")] = "http://127.0.0.1:3000",
     key: Annotated[
-        str | None, typer.Option(envvar="REGULARS_KEY", help="The key, where one is needed.")
+        str | None, typer.Option(envvar="REGULARS_KEY", help="The API key, if one is needed.")
     ] = None,
-    patience: Annotated[float, typer.Option(help="Seconds to wait for it to be ready.")] = 60,
+    patience: Annotated[float, typer.Option(help="Seconds to wait for readiness.")] = 60,
 ) -> None:
-    """Ask the running service and print its answer; waits while it starts."""
+    """Send a request to the running service and print the response; waits while it starts."""
     with user_errors():
         from rich import print_json
 
@@ -194,7 +195,7 @@ def ask(
         answer = get(url, path, body, method=method, key=key, patience_s=patience)
         try:
             print_json(answer)
-        except ValueError:  # no JSON: metrics and health are plain text
+        except ValueError:  # not JSON: metrics are plain text
             print(answer)
 
 

@@ -13,23 +13,23 @@ T = TypeVar("T")
 # Code -> (status, title).
 CODES: Final = {
     "malformed_json": (400, "The body is not JSON"),
-    "unauthorized": (401, "The request needs a key that stands"),
-    "forbidden": (403, "The key does not open this path"),
+    "unauthorized": (401, "The request needs a valid key"),
+    "forbidden": (403, "The key does not permit this path"),
     "not_found": (404, "There is nothing at this path"),
-    "unknown_product": (404, "No such product is known"),
-    "method_not_allowed": (405, "This path takes another method"),
+    "unknown_product": (404, "The product is unknown"),
+    "method_not_allowed": (405, "This path does not allow the method"),
     "body_timeout": (408, "The body did not arrive in time"),
     "body_too_large": (413, "The body is too large"),
     "validation_failed": (422, "The body breaks the schema"),
     "idempotency_key_reused": (422, "This Idempotency-Key came with another body"),
-    "rate_limited": (429, "The key asks too often"),
+    "rate_limited": (429, "Too many requests with this key"),
     "unknown_experiment": (404, "No experiment has this key"),
     "experiment_conflict": (409, "The experiment does not allow this now"),
     "analysis_unavailable": (503, "There is no analysis yet"),
     "internal_error": (500, "The server failed"),
     "store_unavailable": (503, "A store cannot be reached"),
     "not_ready": (503, "The server is still loading"),
-    "overloaded": (503, "The server has too much to do"),
+    "overloaded": (503, "The server is overloaded"),
     "timed_out": (503, "The answer took too long"),
 }
 RETRY_AFTER_S: Final = 1
@@ -40,7 +40,7 @@ _STEP: Final = re.compile(r"\.([^.\[]+)|\[([^\]]*)\]")
 
 
 class Problem(Exception):
-    """An error that the caller can understand; `code` is one of CODES."""
+    """An error to send to the caller; `code` is one of CODES."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
     def details(self, *, request_id: str, instance: str) -> ProblemDetails:
-        """Return what a caller is told; `instance` is the path that was asked."""
+        """Return the body of the error response; `instance` is the request's path."""
         return ProblemDetails(
             type=f"urn:regulars:problem:{self.code}",
             title=self.title,
@@ -70,7 +70,7 @@ class Problem(Exception):
         )
 
     def response(self, *, request_id: str, instance: str) -> Response:
-        """Return the HTTP answer; `instance` is the path that was asked."""
+        """Return the HTTP response; `instance` is the request's path."""
         headers = PRIVATE | {"X-Request-Id": request_id} | self.headers
         if self.status == 503:
             headers.setdefault("Retry-After", str(RETRY_AFTER_S))
@@ -83,7 +83,7 @@ class Problem(Exception):
 
 
 def decode(decoder: "msgspec.json.Decoder[T]", body: bytes | msgspec.Raw) -> T:
-    """Return `body` as the decoder's type. Raises Problem, naming the field that breaks a rule."""
+    """Return `body` as the decoder's type. Raises Problem, which names the invalid field."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -95,7 +95,7 @@ def decode(decoder: "msgspec.json.Decoder[T]", body: bytes | msgspec.Raw) -> T:
 
 
 def field_error(error: msgspec.ValidationError) -> FieldError:
-    """Return where in the body `error` lies and what it says.
+    """Return the location of `error` in the body and its message.
 
     >>> field_error(msgspec.ValidationError("Expected `int` <= 100 - at `$.k`"))
     FieldError(pointer='/k', detail='Expected `int` <= 100')
@@ -109,7 +109,7 @@ def field_error(error: msgspec.ValidationError) -> FieldError:
     match = _PATH.match(str(error))
     text, path = (match["text"], match["path"] or "") if match else (str(error), "")
     steps = [name or index for name, index in _STEP.findall(path)]
-    if "..." in steps:  # below a key that msgspec does not name
+    if "..." in steps:  # msgspec does not name this key
         steps = steps[: steps.index("...")]
     elif field := _FIELD.search(text):
         steps.append(field["name"])

@@ -1,7 +1,7 @@
-"""The BentoML service that carries the API. `python -m serving run` starts it.
+"""The BentoML service that serves the API. `python -m serving run` starts it.
 
 Environment: see `serving.backend`. `REGULARS_WORKERS` is the number of worker processes (1);
-`REGULARS_LOG_REQUESTS=1` logs every request, not the refused, failed and slow ones alone.
+`REGULARS_LOG_REQUESTS=1` logs every request, not only the refused, failed and slow ones.
 """
 
 import logging
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def open_backend() -> Backend:
-    """Return the backend that the environment names; this process then ends with its parent."""
+    """Return the backend for the environment; from now on this process ends with its parent."""
     logs.start(all_requests=os.environ.get("REGULARS_LOG_REQUESTS") == "1")
     torch.set_num_threads(1)  # workers share the cores
     threadpool_limits(limits=1)
@@ -32,36 +32,36 @@ def open_backend() -> Backend:
 
 
 def _end_with_parent(parent: int) -> None:
-    """End this worker when the process that started it was killed and cannot tell it."""
+    """End this worker when its parent process is gone: a killed parent sends no signal."""
     while os.getppid() == parent:
         time.sleep(1)
     logger.warning("the parent process is gone")
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-device_of(os.environ)  # a missing GPU ends the supervisor too, which else starts workers for ever
+device_of(os.environ)  # a missing GPU must end the supervisor: it would restart workers for ever
 API = create_app(open_backend)
 
 
 @bentoml.service(
     name="regulars",
     workers=int(os.environ.get("REGULARS_WORKERS", "1")),
-    traffic={"timeout": 60},  # beyond our own (serving.access.limits), which answer with a problem
+    traffic={"timeout": 60},  # above our own (serving.access.limits), which answer with a problem
     metrics={
         "enabled": False
-    },  # serving.telemetry.metrics answers /metrics, with labels of bounded number
+    },  # serving.telemetry.metrics serves /metrics, with a bounded number of labels
     logging={"access": {"enabled": False}},
-    tracing={"excluded_urls": ".*"},  # it stays off
+    tracing={"excluded_urls": ".*"},  # off
     http={"host": "127.0.0.1"},
     envs=[{"name": "OTEL_SDK_DISABLED", "value": "true"}],
 )
 @bentoml.asgi_app(API, path="/")
 class Regulars:
-    """Carries the application of serving.api.app."""
+    """Mounts the application of serving.api.app."""
 
 
-class Straight:
-    """Hands requests to the API before BentoML routes them."""
+class BypassRouting:
+    """ASGI middleware that passes requests to the API, without BentoML's routing."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -71,4 +71,4 @@ class Straight:
         await (API if scope["type"] == "http" else self._app)(scope, receive, send)
 
 
-Regulars.add_asgi_middleware(Straight)  # type: ignore[attr-defined]  # BentoML made it a service
+Regulars.add_asgi_middleware(BypassRouting)  # type: ignore[attr-defined]  # BentoML made it a service

@@ -1,4 +1,4 @@
-"""A retail world with known truth: `World(WorldConfig(seed=7)).history()`."""
+"""A simulated retail world with known ground truth: `World(WorldConfig(seed=7)).history()`."""
 
 from features.simulator.world import World, WorldConfig
 

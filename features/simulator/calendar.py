@@ -1,7 +1,7 @@
-"""The simulated shop's time: days of opening hours, and how busy they are.
+"""The simulated shop's time: days of opening hours, and their traffic.
 
-Time is counted in shop days since the world's start: 3.5 is the middle of the fourth day's opening
-hours, 08:00 to 20:00 UTC.
+The unit of time is the shop day since the world's start: 3.5 is the middle of the opening hours of
+the fourth day (08:00 to 20:00 UTC).
 """
 
 from typing import Final
@@ -28,7 +28,7 @@ def microseconds(day: Floats) -> Integers:
 
 
 def shop_day(moment: Integers) -> Floats:
-    """Invert `microseconds`; a moment outside opening hours is the nearest one on its day.
+    """Invert `microseconds`; a moment outside opening hours becomes the nearest one of its day.
 
     >>> shop_day(np.array([8, 86, 72]) * 3_600_000_000).tolist()
     [0.0, 3.5, 3.0]
@@ -38,9 +38,10 @@ def shop_day(moment: Integers) -> Floats:
 
 
 def intensity(start: np.datetime64, days: int) -> Floats:
-    """Return the shop's traffic added up to each of the days 0..`days` from day `start`.
+    """Return (days + 1,) the shop's cumulative traffic at the days 0..`days` from day `start`.
 
-    An average day counts 1: the year peaks in early December, the week on Saturday. (days + 1,)
+    An average day counts 1; the peak of the year is in early December, that of the week on
+    Saturday.
     """
     dates = start.astype("datetime64[D]") + np.arange(days)
     year = 1 + 0.25 * np.cos(2 * np.pi * (day_of_year(dates) - 338) / YEAR)
@@ -49,7 +50,7 @@ def intensity(start: np.datetime64, days: int) -> Floats:
 
 
 def day_of_year(dates: npt.NDArray[np.datetime64]) -> Integers:
-    """Return 1 for the first of January.
+    """Return the day of the year, 1 for the first of January.
 
     >>> day_of_year(np.array(["2024-01-01", "2024-12-31"], "datetime64[D]")).tolist()
     [1, 366]

@@ -1,4 +1,4 @@
-"""The simulated shop's products: categories, titles, prices, launches, demand over the weeks."""
+"""The simulated shop's products: categories, titles, prices, launches, weekly demand."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,12 +12,12 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 LATENTS: Final = 6
-"""Hidden dimensions of taste; a product's place among them follows from the words of its title."""
+"""Hidden dimensions of taste; a product's latents follow mostly from the words of its title."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """P products and what is true of them, by week of the world where it changes (W weeks)."""
+    """P products and their true properties, per week of the world if they change (W weeks)."""
 
     product_ids: npt.NDArray[np.object_]  # (P,) sorted
     titles: list[str]
@@ -29,10 +29,10 @@ class Catalogue:
     appeal: Floats  # (P, W) log demand: popularity, season, fashion, novelty; -inf before launch
     interval: Floats  # (P,) days until used up
     repeat: Floats  # (P,)
-    returns: Floats  # (P,) probability that a sale line comes back
+    returns: Floats  # (P,) probability that a sale line is returned
 
     def prices(self, product: Integers, week: Integers) -> Floats:
-        """Return the unit price of each of `product` in its `week`; the last one stays."""
+        """Return the unit price of each `product` in its `week`; the last price stays valid."""
         prices: Floats = self.price[product, np.minimum(week, self.price.shape[1] - 1)]
         return prices
 
@@ -40,10 +40,10 @@ class Catalogue:
 def draw_catalogue(
     products: int, *, days: int, weeks: Floats, year_days: Floats, chinese: float, seed: int
 ) -> Catalogue:
-    """Draw `products` products; `weeks` (W,) gives the weeks' first days since the world's start.
+    """Draw `products` products; `weeks` (W,) are the weeks' first days since the world's start.
 
-    `year_days` (W,) are their days of the year; launches lie before day `days`; a share `chinese`
-    of the titles is in Chinese.
+    `year_days` (W,) are their days of the year; all launches are before day `days`; a share
+    `chinese` of the titles is in Chinese.
     """
     rng = np.random.default_rng([seed, 1])
     category = rng.permutation(np.arange(products) % len(CATEGORIES))
@@ -60,16 +60,16 @@ def draw_catalogue(
         category=category,
         traits=np.hstack([np.eye(len(CATEGORIES))[category], latents]),
         launch=launch,
-        usual_price=_of(category, "price"),
+        usual_price=_by_category(category, "price"),
         price=_prices(category, len(weeks), rng=rng),
         appeal=_appeal(category, rank, launch, weeks=weeks, year_days=year_days, rng=rng),
-        interval=_of(category, "interval") * rng.lognormal(0, 0.3, products),
-        repeat=_of(category, "repeat") * rng.lognormal(0, 0.4, products),
-        returns=_of(category, "returns"),
+        interval=_by_category(category, "interval") * rng.lognormal(0, 0.3, products),
+        repeat=_by_category(category, "repeat") * rng.lognormal(0, 0.4, products),
+        returns=_by_category(category, "returns"),
     )
 
 
-def _of(category: Integers, field: str) -> Floats:
+def _by_category(category: Integers, field: str) -> Floats:
     values: Floats = np.array([getattr(c, field) for c in CATEGORIES], float)
     return values[category]
 
@@ -85,7 +85,7 @@ def _titles(
         rng.integers(len(SHADES[0]), size=count),
         (np.cumsum(sizes) - sizes)[category] + (rng.random(count) * sizes[category]).astype(int),
     )
-    latents = rng.normal(size=(count, LATENTS))  # the product's own
+    latents = rng.normal(size=(count, LATENTS))  # the part that no word explains
     english, chinese_titles = np.full(count, "", object), np.full(count, "", object)
     for words, place in zip((STYLES, SHADES, NOUNS), places, strict=True):
         latents += rng.normal(size=(len(words[0]), LATENTS))[place]
@@ -96,9 +96,9 @@ def _titles(
 
 
 def _prices(category: Integers, weeks: int, *, rng: np.random.Generator) -> Floats:
-    """List prices that change about once a year, and weeks of promotion."""
+    """Draw prices: list prices that change about once a year, with weeks of promotion."""
     shape = (len(category), weeks)
-    start = np.log(_of(category, "price")) + rng.normal(0, 0.5, len(category))
+    start = np.log(_by_category(category, "price")) + rng.normal(0, 0.5, len(category))
     changes = (rng.random(shape) < 1 / 50) * rng.normal(0.02, 0.10, shape)
     promotions = np.where(rng.random(shape) < 0.05, rng.uniform(0.6, 0.9, shape), 1.0)
     listed = np.exp(start[:, None] + np.cumsum(changes, axis=1))
@@ -106,9 +106,9 @@ def _prices(category: Integers, weeks: int, *, rng: np.random.Generator) -> Floa
 
 
 def season(category: Integers, year_days: Floats) -> Floats:
-    """Return the season's part of the log demand for P products on W days of the year: (P, W)."""
-    phase = 2 * np.pi * (year_days[None, :] - _of(category, "peak")[:, None]) / 365.25
-    seasonal: Floats = _of(category, "season")[:, None] * np.cos(phase)
+    """Return (P, W) the seasonal part of the log demand for P products on W days of the year."""
+    phase = 2 * np.pi * (year_days[None, :] - _by_category(category, "peak")[:, None]) / 365.25
+    seasonal: Floats = _by_category(category, "season")[:, None] * np.cos(phase)
     return seasonal
 
 
@@ -121,7 +121,7 @@ def _appeal(
     year_days: Floats,
     rng: np.random.Generator,
 ) -> Floats:
-    """Zipf popularity, the category's year, fashion that drifts, and the interest in the new."""
+    """Draw log demand: Zipf popularity, the category's season, drifting fashion, and novelty."""
     popularity = -0.5 * np.log(rank)
     memory, spread = 0.96, 0.6
     fashion = np.empty((len(category), len(weeks)))

@@ -17,13 +17,13 @@ _NEVER: Final = 40_000.0  # days
 
 @dataclass(frozen=True, kw_only=True)
 class Customers:
-    """N customers and what is true of them."""
+    """N customers and their true properties."""
 
     customer_ids: npt.NDArray[np.object_]  # (N,) sorted
     country: npt.NDArray[np.object_]  # (N,)
     tastes: Floats  # (N, categories + LATENTS)
-    sensitivity: Floats  # (N,) fall of the log weight per log price
-    rate: Floats  # (N,) orders a year
+    sensitivity: Floats  # (N,) decrease of the log weight per log price
+    rate: Floats  # (N,) orders per year
     regularity: Floats  # (N,) shape of the gamma distribution of gaps; 1 is a Poisson process
     basket: Floats  # (N,) probability of each of up to 4 lines beyond the first 2
     web: Floats  # (N,) share of orders on the web
@@ -31,7 +31,7 @@ class Customers:
     churned: Floats  # (N,) shop day; may lie after the history
 
     def alive(self, rows: Integers, moment: Integers) -> npt.NDArray[np.bool_]:
-        """Return whether each of `rows` has joined and not left at its `moment` (microseconds)."""
+        """Return whether each of `rows` is active (joined, not churned) at its `moment` (us)."""
         joined, churned = microseconds(self.joined[rows]), microseconds(self.churned[rows])
         return (joined <= moment) & (moment < churned)
 
@@ -45,7 +45,7 @@ def draw_customers(
     churn_per_year: float,
     seed: int,
 ) -> Customers:
-    """Draw `customers` customers, a share `newcomers` of whom join within `days` days."""
+    """Draw `customers` customers; a share `newcomers` of them joins within `days` days."""
     rng = np.random.default_rng([seed, 2])
     rate = np.maximum(rng.gamma(1.6, orders_per_year / 1.6, customers), 1.0)
     joined = np.where(
@@ -53,7 +53,7 @@ def draw_customers(
         rng.uniform(0, days, customers),
         -rng.uniform(0, 600, customers),
     )
-    # The frequent stay longer; what is left of the hazard's spread cannot be seen from outside.
+    # Frequent buyers stay longer; the rest of the hazard's variance is not observable.
     hazard = churn_per_year / YEAR * rng.gamma(2, 0.5, customers) * (rate / orders_per_year) ** -0.4
     stay = rng.standard_exponential(customers) / np.maximum(hazard, 1 / _NEVER**2)
     width = len(str(customers))
@@ -77,10 +77,10 @@ def draw_customers(
 
 
 def draw_order_days(people: Customers, traffic: Floats, *, seed: int) -> tuple[Integers, Floats]:
-    """Return who orders and on which shop day, sorted by day; `traffic` as `intensity` gives it.
+    """Return the customer and the shop day of each order, by day; `traffic` as of `intensity`.
 
-    Gaps between orders are gamma distributed, counted in traffic, so that a customer orders more
-    often when the shop is full. A newcomer's first order is the moment of joining.
+    Gaps between orders have a gamma distribution in units of traffic: customers order more often
+    when the shop is busy. A newcomer's first order is at the moment of joining.
     """
     rng = np.random.default_rng([seed, 3])
     grid = np.arange(len(traffic), dtype=float)
@@ -92,15 +92,15 @@ def draw_order_days(people: Customers, traffic: Floats, *, seed: int) -> tuple[I
         np.interp(people.joined[active], grid, traffic),
         -gap[active] * rng.random(len(active)),
     )
-    who, when = [active[new]], [last[new]]
+    buyers, moments = [active[new]], [last[new]]
     while len(active):
         shape = people.regularity[active]
         last = last + rng.gamma(shape) / shape * gap[active]
-        going = last < traffic[-1]
-        active, last = active[going], last[going]
-        who.append(active[last >= 0])
-        when.append(last[last >= 0])
-    customer, day = np.concatenate(who), np.interp(np.concatenate(when), traffic, grid)
+        within = last < traffic[-1]
+        active, last = active[within], last[within]
+        buyers.append(active[last >= 0])
+        moments.append(last[last >= 0])
+    customer, day = np.concatenate(buyers), np.interp(np.concatenate(moments), traffic, grid)
     stayed = day < people.churned[customer]
     customer, day = customer[stayed], day[stayed]
     order = np.lexsort((customer, day))
@@ -110,16 +110,16 @@ def draw_order_days(people: Customers, traffic: Floats, *, seed: int) -> tuple[I
 def draw_visit_days(
     people: Customers, traffic: Floats, *, first: int, per_order: float, rng: np.random.Generator
 ) -> tuple[Integers, Floats]:
-    """Return who visits and on which shop day, sorted by day, as Poisson processes.
+    """Return the customer and the shop day of each visit, by day, drawn from Poisson processes.
 
-    `traffic` counts from shop day `first`; a customer visits `per_order` times as often as ordering
-    by the own rhythm, from joining until leaving.
+    `traffic` counts from shop day `first`; the rate of a customer's visits is `per_order` times the
+    rate of its orders, from joining until leaving.
     """
     counts = rng.poisson(people.rate / YEAR * per_order * traffic[-1])
     customer = np.repeat(np.arange(len(counts)), counts)
-    moments = rng.random(len(customer)) * traffic[-1]
-    day = first + np.interp(moments, traffic, np.arange(len(traffic), dtype=float))
-    there = (people.joined[customer] <= day) & (day < people.churned[customer])
-    customer, day = customer[there], day[there]
+    visits = rng.random(len(customer)) * traffic[-1]
+    day = first + np.interp(visits, traffic, np.arange(len(traffic), dtype=float))
+    present = (people.joined[customer] <= day) & (day < people.churned[customer])
+    customer, day = customer[present], day[present]
     order = np.lexsort((customer, day))
     return customer[order], day[order]

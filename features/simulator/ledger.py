@@ -1,4 +1,4 @@
-"""The simulated shop's books: purchases as canonical order lines, with fees, refunds and delays."""
+"""The simulated shop's tables: canonical order lines with fees, refunds and delays."""
 
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ _SHIPPING, _FREE_FROM = 3.95, 40.0
 
 
 def canonical(frame: pd.DataFrame, start: pd.Timestamp) -> pd.DataFrame:
-    """Return `frame` as canonical order lines, in its order; its times count from `start`."""
+    """Return `frame` as canonical order lines, in its order; its times are relative to `start`."""
     columns: dict[str, Any] = {}
     for name, column in ORDER_LINES.columns.items():
         values = frame[name] if name in frame else pd.Series(None, frame.index, dtype=object)
@@ -30,7 +30,7 @@ def canonical(frame: pd.DataFrame, start: pd.Timestamp) -> pd.DataFrame:
 
 
 def customer_rows(people: Customers, start: pd.Timestamp) -> pd.DataFrame:
-    """Return the canonical customers, each known from joining."""
+    """Return the canonical customers, each valid from the time of joining."""
     return pd.DataFrame(
         {
             "customer_id": pd.Series(people.customer_ids, dtype=TEXT),
@@ -41,7 +41,7 @@ def customer_rows(people: Customers, start: pd.Timestamp) -> pd.DataFrame:
 
 
 def product_rows(shop: Catalogue, start: pd.Timestamp) -> pd.DataFrame:
-    """Return the canonical products, each known from its launch."""
+    """Return the canonical products, each valid from its launch."""
     names = np.array([category.name for category in CATEGORIES], object)
     return pd.DataFrame(
         {
@@ -55,7 +55,7 @@ def product_rows(shop: Catalogue, start: pd.Timestamp) -> pd.DataFrame:
 
 
 def times(day: Floats, start: pd.Timestamp) -> pd.Series:
-    """Return shop days as canonical times, counted from `start`."""
+    """Return shop days since `start` as canonical times."""
     return (start + pd.to_timedelta(pd.Series(microseconds(day)), unit="us")).astype(TIME)
 
 
@@ -68,14 +68,15 @@ def draw_order_lines(
     late: float,
     seed: int,
 ) -> pd.DataFrame:
-    """Return the columns of order lines, times in microseconds since the world's start.
+    """Return the columns of order lines, with times in microseconds since the world's start.
 
-    Sales, shipping fees on small web orders, and refunds as orders of their own, days later. A
-    share `guests` of the orders has no customer; a share `late` is recorded 1 to 10 days late.
+    They are sales, shipping fees of small web orders, and refunds, which are separate orders some
+    days later. A share `guests` of the orders has no customer; a share `late` is recorded 1 to 10
+    days late.
     """
     rng = np.random.default_rng([seed, 5])
     begins = np.diff(purchases.order, prepend=-1) > 0
-    nth = np.cumsum(begins) - 1  # each line's order
+    nth = np.cumsum(begins) - 1  # number of each line's order
     first = np.flatnonzero(begins)
     orders = _orders(
         people, purchases.customer[first], purchases.day[first], guests=guests, late=late, rng=rng
@@ -103,14 +104,14 @@ def draw_order_lines(
             "unit_price": _SHIPPING,
         }
     )
-    back = sales[rng.random(len(sales)) < shop.returns[purchases.product]]
-    refunded = back.assign(line_type="return", quantity=-back["quantity"])
+    returned = sales[rng.random(len(sales)) < shop.returns[purchases.product]]
+    refunded = returned.assign(line_type="return", quantity=-returned["quantity"])
     refunds = _refunds(orders, late, rng=rng)
     parts = [(orders, sales), (orders, fees), (refunds, refunded)]
     lines = pd.concat(
         [
-            part.drop(columns="nth").join(of.iloc[part["nth"]].set_axis(part.index))
-            for of, part in parts
+            part.drop(columns="nth").join(headers.iloc[part["nth"]].set_axis(part.index))
+            for headers, part in parts
         ],
         ignore_index=True,
     )
@@ -143,7 +144,7 @@ def _orders(
 
 
 def _refunds(orders: pd.DataFrame, late: float, *, rng: np.random.Generator) -> pd.DataFrame:
-    """Return the refund that each order would have: 3 to 28 days later, recorded after the sale."""
+    """Return the refund of each order: 3 to 28 days later, not recorded before the sale."""
     count = len(orders)
     event = orders["event_timestamp"] + (rng.uniform(3, 28, count) * DAY).astype(np.int64)
     return orders.assign(
@@ -156,6 +157,6 @@ def _refunds(orders: pd.DataFrame, late: float, *, rng: np.random.Generator) -> 
 
 
 def _delay(count: int, late: float, *, rng: np.random.Generator) -> Integers:
-    """Return microseconds from event to record: 0, or 1 to 10 days for a share `late`."""
+    """Return microseconds from event to recording: 0, or 1 to 10 days for a share `late`."""
     days = np.where(rng.random(count) < late, rng.uniform(1, 10, count), 0)
     return (days * DAY).astype(np.int64)

@@ -1,4 +1,4 @@
-"""What the simulated customers buy: how they weigh products, and the orders that follow."""
+"""Purchases of the simulated customers: weights of the products, and orders drawn by them."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,12 +9,12 @@ from features.simulator.catalogue import Catalogue, Floats, Integers
 from features.simulator.customers import Customers
 
 _MAX_LINES: Final = 6
-_CELLS: Final = 4_000_000  # orders x products that are weighed at a time
+_CELLS: Final = 4_000_000  # orders x products in one block of weights
 
 
 @dataclass(frozen=True, kw_only=True)
 class Purchases:
-    """Lines of sale in the order of their days; `order` numbers the orders in that order."""
+    """Sale lines, sorted by day; `order` numbers the orders in the same sequence."""
 
     order: Integers
     customer: Integers  # index into Customers
@@ -22,7 +22,7 @@ class Purchases:
     day: Floats  # shop day
 
     def before(self, day: float) -> "Purchases":
-        """Return those before shop day `day`."""
+        """Return the purchases before shop day `day`."""
         known = slice(0, int(np.searchsorted(self.day, day)))
         return Purchases(
             order=self.order[known],
@@ -35,7 +35,7 @@ class Purchases:
 def log_weights(
     shop: Catalogue, people: Customers, rows: Integers, *, week: int, past: Purchases
 ) -> Floats:
-    """Return how customers `rows` (each once) weigh every product in `week`: (B, P) log weights.
+    """Return (B, P) the log weights of all products in `week` for customers `rows` (distinct).
 
     `past` are the purchases before that week.
     """
@@ -45,11 +45,11 @@ def log_weights(
     weights += shop.appeal[:, column]
     place = np.full(len(people.rate), -1)
     place[rows] = np.arange(len(rows))
-    own = np.flatnonzero(place[past.customer] >= 0)
-    product = past.product[own]
-    age = (7 * week - past.day[own]) / shop.interval[product]
+    lines = np.flatnonzero(place[past.customer] >= 0)
+    product = past.product[lines]
+    age = (7 * week - past.day[lines]) / shop.interval[product]
     cell, bought = np.unique(
-        place[past.customer[own]] * len(shop.interval) + product, return_inverse=True
+        place[past.customer[lines]] * len(shop.interval) + product, return_inverse=True
     )
     interest = np.bincount(bought, shop.repeat[product] * age * np.exp(1 - age), len(cell))
     weights.reshape(-1)[cell] += np.log1p(interest)
@@ -59,7 +59,7 @@ def log_weights(
 def draw_purchases(
     shop: Catalogue, people: Customers, customer: Integers, day: Floats, *, seed: int
 ) -> Purchases:
-    """Fill the orders of `customer` on `day` (sorted) with 2 to 6 different products each."""
+    """Draw 2 to 6 different products for each order of `customer` on `day` (sorted)."""
     rng = np.random.default_rng([seed, 4])
     size = 2 + rng.binomial(_MAX_LINES - 2, people.basket[customer])
     none = np.empty(0, np.int64)
@@ -93,10 +93,10 @@ def _joined(parts: list[Purchases]) -> Purchases:
 
 
 def _race(waits: Floats, size: Integers, *, rng: np.random.Generator) -> tuple[Integers, Integers]:
-    """Take from row i the `size[i]` columns first to finish, mean times `waits` (A, C).
+    """Return row and column of the first `size[i]` columns to finish in row i, by an exponential
+    race with mean times `waits` (A, C).
 
-    Equals drawing columns without replacement with probability proportional to 1 / waits. Returns
-    row and column of each.
+    This draws columns without replacement with probability proportional to 1 / waits.
     """
     times = rng.standard_exponential(waits.shape, dtype=np.float32) * waits
     most = min(_MAX_LINES, waits.shape[1])

@@ -1,4 +1,4 @@
-"""What is shown to simulated customers, read and refused where it makes no sense."""
+"""Slates shown to simulated customers, and their validation."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,10 +8,10 @@ from features.simulator.catalogue import Integers
 
 
 def check_slates(slates: pd.DataFrame) -> None:
-    """Refuse slates (customer_id, time, position, product_id) that cannot have been shown.
+    """Validate slates (customer_id, time, position, product_id).
 
-    Raises ValueError where a column is missing, a position is below 1, or a visit (a customer at a
-    time) shows a position or a product twice.
+    Raises ValueError if a column is missing, a position is below 1, or a visit (one customer at one
+    time) has a position or a product twice.
     """
     columns = ("customer_id", "time", "position", "product_id")
     if missing := [column for column in columns if column not in slates]:
@@ -19,17 +19,17 @@ def check_slates(slates: pd.DataFrame) -> None:
     if len(slates) and slates["position"].min() < 1:
         raise ValueError(f"slates: position {slates['position'].min()}: the first one is 1")
     for column in ("position", "product_id"):
-        again = slates.duplicated(["customer_id", "time", column]).to_numpy()
-        if again.any():
-            row = slates.iloc[int(again.argmax())]
+        repeated = slates.duplicated(["customer_id", "time", column]).to_numpy()
+        if repeated.any():
+            row = slates.iloc[int(repeated.argmax())]
             visit = f"customer {row['customer_id']} at {row['time']}"
             raise ValueError(f"slates: {column} {row[column]} twice for {visit}: once a visit")
 
 
 def codes(known: npt.NDArray[np.object_], given: npt.ArrayLike, *, name: str) -> Integers:
-    """Return the place of each of `given` in `known`; ValueError where one is not there."""
-    wanted = np.asarray(given, dtype=object)
-    found = pd.Index(known).get_indexer(pd.Index(wanted))
-    if (found < 0).any():
-        raise ValueError(f"{name} = {wanted[found < 0][0]!r}: not of this world")
-    return found.astype(np.int64)
+    """Return the place of each of `given` in `known`. Raises ValueError for an unknown value."""
+    values = np.asarray(given, dtype=object)
+    places = pd.Index(known).get_indexer(pd.Index(values))
+    if (places < 0).any():
+        raise ValueError(f"{name} = {values[places < 0][0]!r}: not of this world")
+    return places.astype(np.int64)

@@ -1,7 +1,7 @@
-"""What is true of a simulated shop at a time: to judge a model by, never to learn from.
+"""Ground truth of a simulated shop at a time: only to evaluate models, never to train them.
 
-All of it is of the log weight that `features.simulator.world` defines, in the week (of the world)
-of the time asked for.
+All values are parts of the log weight that `features.simulator.world` defines, in the world's week
+of the given time.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from features.simulator.world import World
 
 
 def utilities(world: World, customer_ids: npt.ArrayLike, at: pd.Timestamp) -> Floats:
-    """Return the log weight of every product for B customers who never bought it: (B, P).
+    """Return (B, P) the log weights of all products for B customers without past purchases.
 
     -inf for products not launched by that week. ValueError for an unknown id, or before the start.
     """
@@ -30,19 +30,19 @@ def utilities(world: World, customer_ids: npt.ArrayLike, at: pd.Timestamp) -> Fl
 
 
 def demand(world: World, at: pd.Timestamp) -> Floats:
-    """Return the log weight of every product for a customer without tastes: (P,).
+    """Return (P,) the log weights of all products for a customer without tastes.
 
-    Popularity, season, fashion, novelty, and the price as the mean sensitivity feels it.
+    They include popularity, season, fashion, novelty, and the price at the mean sensitivity.
     """
     shop = world.products
     column = min(_week(world, at), shop.price.shape[1] - 1)
-    dear = np.log(shop.price[:, column] / shop.usual_price)
-    base: Floats = shop.appeal[:, column] - world.customers.sensitivity.mean() * dear
+    log_price = np.log(shop.price[:, column] / shop.usual_price)
+    base: Floats = shop.appeal[:, column] - world.customers.sensitivity.mean() * log_price
     return base
 
 
 def season(world: World, at: pd.Timestamp) -> Floats:
-    """Return the season's part of `demand`: (P,)."""
+    """Return (P,) the seasonal part of `demand`."""
     first_day = np.datetime64(world.config.start, "D") + 7 * _week(world, at)
     day = day_of_year(np.array([first_day])).astype(float)
     return catalogue.season(world.products.category, day)[:, 0]

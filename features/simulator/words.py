@@ -1,4 +1,4 @@
-"""What the simulated shop sells: its categories, and the words of its titles."""
+"""The simulated shop's categories, and the words of its titles."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Category:
-    """What the products of a category share."""
+    """Properties shared by the products of a category."""
 
     name: str
     price: float
@@ -14,15 +14,15 @@ class Category:
     peak: int
     """Day of the year of the highest demand."""
     season: float
-    """Half the log of demand at the peak over demand half a year later."""
+    """Half the log ratio of the demand at the peak to the demand half a year later."""
     interval: float
-    """Days after which a product is used up, and asked for again."""
+    """Days after which a product is used up and wanted again."""
     repeat: float
-    """How much stronger the wish for a used-up product is than for one never bought."""
+    """Strength of the demand for a used-up product, relative to one never bought."""
     returns: float
-    """Share of sale lines that come back."""
+    """Share of sale lines that are returned."""
     english: tuple[str, ...]
-    """Nouns of titles; `chinese` gives the same ones."""
+    """Nouns of titles; `chinese` has the same nouns."""
     chinese: tuple[str, ...]
 
 

@@ -1,17 +1,17 @@
-"""The retail world with known truth: who likes what, who has left, what a recommendation does.
+"""The retail world with known ground truth: tastes, churn, and responses to recommendations.
 
 Customers have tastes, a rhythm of orders, a price sensitivity and a day on which they silently
-leave; products have categories, texts, prices, seasons and launches. In a week, customer i weighs
-product j by
+leave; products have categories, texts, prices, seasons and launches. In a week, the weight of
+product j for customer i is
 
     log weight = taste_i . trait_j + appeal_j - sensitivity_i * log(price_j / category's median)
                  + log(1 + repeat_j * sum over past purchases of x * exp(1 - x)),
 
-x being the age of the purchase over the days until the product is used up, `appeal` the sum of
-popularity, season, fashion and novelty in that week. An order takes products without replacement
-with probability proportional to their weight (an exponential race: Efraimidis and Spirakis, 2006).
-The answer to a recommendation is logistic in the same log weight. Equal configs give bit-identical
-worlds.
+where x is the age of the purchase divided by the days until the product is used up, and `appeal` is
+the sum of popularity, season, fashion and novelty in that week. An order draws products without
+replacement with probability proportional to their weight (an exponential race: Efraimidis and
+Spirakis, 2006). The response to a recommendation is logistic in the same log weight. Equal configs
+give bit-identical worlds.
 """
 
 import json
@@ -49,11 +49,11 @@ from features.workspace import Workspace, WorkspaceError, write_json
 
 Bools = npt.NDArray[np.bool_]
 _FILE = "world.json"
-_WEEKS_AFTER = 53  # in which prices and fashions go on changing after the history
+_WEEKS_AFTER = 53  # weeks after the history in which prices and fashions still change
 
 
 class WorldConfig(Config):
-    """A world: its size, its time and its habits; shares and rates are means over customers."""
+    """Size, time and behaviour of a world; shares and rates are means over customers."""
 
     customers: int = pydantic.Field(default=2000, ge=1)
     products: int = pydantic.Field(default=500, ge=12)
@@ -63,7 +63,7 @@ class WorldConfig(Config):
     seed: int = pydantic.Field(default=7, ge=0)
     orders_per_year: float = pydantic.Field(default=14, gt=0)
     churn_per_year: float = pydantic.Field(default=0.45, ge=0)
-    """Hazard of leaving for good, a year."""
+    """Hazard of leaving permanently, per year."""
     newcomers: float = pydantic.Field(default=0.5, ge=0, le=1)
     """Share of customers who join after the start."""
     guests: float = pydantic.Field(default=0.03, ge=0, le=1)
@@ -73,13 +73,13 @@ class WorldConfig(Config):
     chinese: float = pydantic.Field(default=0.3, ge=0, le=1)
     """Share of product titles in Chinese."""
     visits_per_order: float = pydantic.Field(default=4, gt=0)
-    """Visits, each of which is shown a slate, for each order of a customer's rhythm."""
+    """Visits per order of a customer's rhythm; each visit is shown a slate."""
     examination: float = pydantic.Field(default=0.85, gt=0, le=1)
     """Position p of a slate is examined with probability examination ** (p - 1)."""
     response_intercept: float = -7.0
     """Log odds of buying an examined product of log weight 0."""
     response_slope: float = pydantic.Field(default=0.7, gt=0)
-    """Log odds of buying an examined product, by log weight."""
+    """Increase of the log odds of buying an examined product per unit of log weight."""
 
     @pydantic.field_validator("start", mode="before")
     @classmethod
@@ -91,7 +91,7 @@ class WorldConfig(Config):
 
 
 class World:
-    """A shop drawn from `config`: its history, its truth, and its answers to recommendations.
+    """A shop drawn from `config`: history, ground truth, and responses to recommendations.
 
     >>> world = World(WorldConfig(customers=20, products=24, days=60, seed=1))
     >>> lines = world.history()["order_lines"]
@@ -124,7 +124,7 @@ class World:
 
     @classmethod
     def open(cls, workspace: Workspace) -> Self:
-        """Rebuild the world that `save` left in `workspace`; WorkspaceError where there is none."""
+        """Rebuild the world saved in `workspace`. Raises WorkspaceError if there is none."""
         try:
             saved = json.loads((workspace.home / _FILE).read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -139,7 +139,7 @@ class World:
 
     @cached_property
     def purchases(self) -> Purchases:
-        """Every line of sale until `end`, recorded by then or not."""
+        """All sale lines until `end`, also those that are recorded later."""
         traffic = intensity(self._first, self.config.days)
         seed = self.config.seed
         customer, day = draw_order_days(self.customers, traffic, seed=seed)
@@ -162,18 +162,18 @@ class World:
             "products": product_rows(self.products, self.start),
         }
 
-    # The truth.
+    # Ground truth.
 
     def alive(self, at: pd.Timestamp) -> Bools:
-        """Return which customers have joined and not left by `at`, in the order of their ids."""
+        """Return whether each customer has joined and not left by `at`, in the order of the ids."""
         moment = self._moments(pd.Series([at]))
         return self.customers.alive(np.arange(self.config.customers), moment)
 
     def affinity(self, customer_ids: npt.ArrayLike, product_ids: npt.ArrayLike) -> Floats:
-        """Return how much each of B customers likes each of C products, all else equal: (B, C).
+        """Return (B, C) the preference of B customers for C products, all else equal.
 
-        The part of the log weight that lies in the person: popularity, price, season and past
-        purchases are left out.
+        This is the personal part of the log weight, without popularity, price, season and past
+        purchases.
         """
         customer = codes(self.customers.customer_ids, customer_ids, name="customer_id")
         product = codes(self.products.product_ids, product_ids, name="product_id")
@@ -181,10 +181,10 @@ class World:
         return liked
 
     def chances(self, customer_ids: npt.ArrayLike, at: pd.Timestamp) -> Floats:
-        """Return P(buys | examines) at `at` for B customers and every product: (B, P).
+        """Return (B, P) the values of P(buys | examines) at `at` for B customers and all products.
 
         Zero for products not launched, and for customers who are not alive. Past purchases count
-        up to the Monday (the world's weekday of start) before `at`, and as far as `history` goes.
+        up to the Monday (the weekday of the world's start) before `at`, at most up to `end`.
         """
         customer = codes(self.customers.customer_ids, customer_ids, name="customer_id")
         rows, row = np.unique(customer, return_inverse=True)
@@ -198,12 +198,12 @@ class World:
         odds: Floats = expit(self.config.response_intercept + self.config.response_slope * weights)
         return odds
 
-    # What happens after the history.
+    # After the history.
 
     def visits(self, start: pd.Timestamp, days: int, rng: np.random.Generator) -> pd.DataFrame:
         """Draw the visits (customer_id, time) in [start, start + days), sorted by time.
 
-        Living customers visit at their own rhythm; days are the world's, from 00:00 UTC.
+        Only customers who are alive visit, at their own rhythm; days start at 00:00 UTC.
         """
         if start != start.normalize() or start < self.start:
             raise ValueError(f"start = {start}: a midnight (UTC), not before {self.start}")
@@ -219,13 +219,14 @@ class World:
         return pd.DataFrame({"customer_id": ids, "time": times(day, self.start)})
 
     def respond(self, slates: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-        """Draw what customers buy from `slates`, as canonical order lines.
+        """Draw the purchases of customers from `slates`, as canonical order lines.
 
         `slates` has a row for each product shown: customer_id, time, position (from 1) and
-        product_id; a visit is a customer at a time. Each position is examined, and each examined
-        product bought (one unit, at the week's price), independently of the others and of what
-        other slates sold. A visit's order is `V<customer_id>-<microseconds since 1970>`, at the
-        visit's time. Raises ValueError on unknown ids, or a position or product shown twice.
+        product_id; a visit is one customer at one time. Examination of a position, and purchase of
+        an examined product (one unit, at the week's price), are independent of other positions and
+        of purchases from other slates. A visit's order is `V<customer_id>-<microseconds since
+        1970>`, at the visit's time. Raises ValueError for unknown ids, or a position or product
+        shown twice.
         """
         offers = self._offers(slates)
         bought = offers[rng.random(len(offers)) < offers["probability"]]
@@ -241,10 +242,10 @@ class World:
         return canonical(lines, self.start)
 
     def expected(self, slates: pd.DataFrame) -> pd.DataFrame:
-        """Return what `respond` gives in expectation for each customer of `slates`, sorted by id.
+        """Return the expected result of `respond` for each customer of `slates`, sorted by id.
 
         conversion: P(at least one purchase over all the customer's visits in `slates`); revenue:
-        the expected sum of what is bought, in the shop's currency.
+        the expected value of the purchases, in the shop's currency.
         """
         offers = self._offers(slates)
         offers["none"] = np.log1p(-offers["probability"])
@@ -254,7 +255,7 @@ class World:
         return summed.astype({"customer_id": TEXT})
 
     def _offers(self, slates: pd.DataFrame) -> pd.DataFrame:
-        """Return each row of `slates` with its price and its probability of being bought."""
+        """Return the rows of `slates` with price and purchase probability."""
         check_slates(slates)
         customer = codes(self.customers.customer_ids, slates["customer_id"], name="customer_id")
         product = codes(self.products.product_ids, slates["product_id"], name="product_id")
@@ -262,9 +263,9 @@ class World:
         week = (shop_day(moment) // 7).astype(np.int64)
         chance = np.empty(len(slates))
         for now in np.unique(week):
-            here = np.flatnonzero(week == now)
-            rows, row = np.unique(customer[here], return_inverse=True)
-            chance[here] = self._chances(rows, int(now))[row, product[here]]
+            current = np.flatnonzero(week == now)
+            rows, row = np.unique(customer[current], return_inverse=True)
+            chance[current] = self._chances(rows, int(now))[row, product[current]]
         position = slates["position"].to_numpy(np.int64)
         examined = self.config.examination ** (position - 1)
         return pd.DataFrame(
@@ -279,7 +280,7 @@ class World:
         )
 
     def _moments(self, times: "pd.Series[pd.Timestamp]") -> Integers:
-        """Return UTC times as microseconds since the start; ValueError before it."""
+        """Return UTC times as microseconds since the start. Raises ValueError for earlier times."""
         since = (pd.to_datetime(times, utc=True) - self.start).dt.as_unit("us")
         moments = since.to_numpy().astype(np.int64)
         if len(moments) and moments.min() < 0:

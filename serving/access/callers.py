@@ -1,4 +1,4 @@
-"""Who is let in: the keys of a workspace as they stand, checked before a body is read."""
+"""Authentication by the current keys of a workspace, before a request body is read."""
 
 import logging
 import math
@@ -25,10 +25,10 @@ _FORWARDED: Final = {b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-hos
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who asks: a key's holder, or ANYONE."""
+    """The sender of a request: the holder of a key, or ANYONE."""
 
     id: str
-    """The key's; empty where there are no keys."""
+    """The key's id; empty if there are no keys."""
     key: Key | None = None
     digest: bytes = b""
     bucket: Bucket | None = None
@@ -38,17 +38,17 @@ ANYONE: Final = Caller(id="")
 
 
 class Access:
-    """Lets in by key, or without any key whoever asks on this machine itself.
+    """Authenticates callers by key; without any keys, admits only callers on this machine.
 
-    `home` holds the keys; None: there are none. A file that cannot be read, or is gone since, lets
-    in nobody. A revoked key is forgotten, and a file of nothing else still asks for a key.
+    `home` holds the keys; None: there are none. While the file is unreadable, or after it was
+    deleted, all callers are refused. A file with only revoked keys still requires a key.
     """
 
     def __init__(self, home: Path | None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._home, self._clock = home, clock
         self._stamp: object = None
         self._callers: Mapping[str, Caller] = {}
-        self._asks = self._closed = False
+        self._needs_key = self._closed = False
         self.refresh()
 
     def refresh(self) -> None:
@@ -59,53 +59,53 @@ class Access:
         if stamp == self._stamp and not self._closed:
             return
         try:
-            found = keys.read(self._home)
-            if not found and self._asks:
-                raise KeysError(f"{keys.place(self._home)}: it is gone; start again without keys")
+            stored = keys.read(self._home)
+            if not stored and self._needs_key:
+                raise KeysError(f"{keys.place(self._home)} is gone; restart to serve without keys")
         except KeysError as error:
             if not self._closed:
-                logger.error("nobody is let in: %s", error)
+                logger.error("all callers are refused: %s", error)
             self._closed = True
             return
-        self._callers = {key.id: self._caller(key) for key in found if key.revoked is None}
-        self._stamp, self._asks, self._closed = stamp, bool(found), False
+        self._callers = {key.id: self._caller(key) for key in stored if key.revoked is None}
+        self._stamp, self._needs_key, self._closed = stamp, bool(stored), False
 
     def follow(self, stop: threading.Event) -> None:
         """Refresh until `stop` is set."""
         while not stop.wait(POLL_S):
             self.refresh()
 
-    def caller(self, asked: Mapping[str, Any]) -> Caller:
-        """Return who asks, by the ASGI scope `asked`. Raises Problem without a key that stands."""
+    def caller(self, connection: Mapping[str, Any]) -> Caller:
+        """Return the caller of the ASGI scope `connection`. Raises Problem without a valid key."""
         if self._closed:
-            raise Problem("store_unavailable", "the keys cannot be read, so nobody is let in")
-        if not self._asks:
-            return _anyone(asked.get("server"), asked["headers"])
-        return self._holder(asked["headers"])
+            raise Problem("store_unavailable", "the keys cannot be read: all callers are refused")
+        if not self._needs_key:
+            return _anyone(connection.get("server"), connection["headers"])
+        return self._holder(connection["headers"])
 
     def check(self, caller: Caller, needs: Scope | None) -> None:
-        """Raise Problem where the caller's key lacks the scope `needs`, or asks too often."""
+        """Raise Problem if the caller's key has no scope `needs`, or exceeds its rate limit."""
         if caller.key is None:
             return
         if needs is not None and not caller.key.may(needs):
-            may = ", ".join(caller.key.scopes)
-            raise Problem("forbidden", f"this needs the scope {needs}; the key has {may}")
+            granted = ", ".join(caller.key.scopes)
+            raise Problem("forbidden", f"this needs the scope {needs}; the key has {granted}")
         if caller.bucket is not None and (wait := caller.bucket.take(self._clock())):
-            detail = f"this key may ask {caller.bucket.per_second:g} times a second"
+            detail = f"this key allows {caller.bucket.per_second:g} requests per second"
             raise Problem("rate_limited", detail, headers={"Retry-After": str(math.ceil(wait))})
 
     def _caller(self, key: Key) -> Caller:
-        stood = self._callers.get(key.id)
-        if stood is not None and stood.key == key:
-            return stood  # with what is in its bucket
+        previous = self._callers.get(key.id)
+        if previous is not None and previous.key == key:
+            return previous  # with the state of its bucket
         bucket = None if key.per_second is None else Bucket(key.per_second)
         return Caller(id=key.id, key=key, digest=bytes.fromhex(key.digest), bucket=bucket)
 
     def _holder(self, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
-        shown = next((value for name, value in headers if name == b"authorization"), None)
-        if shown is None:
+        header = next((value for name, value in headers if name == b"authorization"), None)
+        if header is None:
             raise _unauthorized("send the header `Authorization: Bearer KEY`")
-        scheme, _, text = shown.decode("latin-1").partition(" ")
+        scheme, _, text = header.decode("latin-1").partition(" ")
         parts = keys.parts(text.strip()) if scheme.lower() == "bearer" else None
         if parts is not None:
             holder = self._callers.get(parts[0])
@@ -117,28 +117,30 @@ class Access:
 def _anyone(
     server: tuple[str, int | None] | None, headers: Iterable[tuple[bytes, bytes]]
 ) -> Caller:
-    """Return ANYONE where the connection came in on this machine's own address, for itself.
+    """Return ANYONE for a connection to a loopback address. Raises Problem for all others.
 
-    `server` is the connection's own end, which no header can change, unlike the client's. The
-    `headers` tell a proxy, which asks for others, and a browser, which asks for whatever page.
+    `server` is the local address of the connection: unlike the client's, headers cannot change it.
+    The `headers` reveal proxies, which forward for others, and browsers on other sites' pages.
     """
-    strange = any(
+    foreign = any(
         name in _FORWARDED
         or (name == b"sec-fetch-site" and value not in {b"same-origin", b"none"})
-        or (name in {b"host", b"origin"} and not _own(value.decode("latin-1")))
+        or (name in {b"host", b"origin"} and not _local(value.decode("latin-1")))
         for name, value in headers
     )
-    if server is not None and _loopback(server[0]) and not strange:
+    if server is not None and _loopback(server[0]) and not foreign:
         return ANYONE
-    raise _unauthorized("without keys only this machine is answered: `python -m serving keys`")
+    raise _unauthorized(
+        "without keys only this machine is answered: create one by `python -m serving keys`"
+    )
 
 
 @lru_cache(maxsize=64)
-def _own(place: str) -> bool:
-    """Return whether `place`, a Host or an Origin, is this machine."""
+def _local(address: str) -> bool:
+    """Return whether `address`, a Host or an Origin, is this machine."""
     try:
-        host = urlsplit(place if "//" in place else f"//{place}").hostname or ""
-    except ValueError:  # no place at all
+        host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
+    except ValueError:  # not an address
         return False
     return host == "localhost" or _loopback(host)
 
@@ -146,11 +148,11 @@ def _own(place: str) -> bool:
 @lru_cache(maxsize=64)
 def _loopback(host: str) -> bool:
     try:
-        address = ip_address(host)
+        ip = ip_address(host)
     except ValueError:  # a Unix socket's path
         return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (mapped or ip).is_loopback
 
 
 def _unauthorized(detail: str) -> Problem:
@@ -158,9 +160,9 @@ def _unauthorized(detail: str) -> Problem:
 
 
 def _stamp(path: Path) -> object:
-    """Return what tells one content of the file from the next: it is replaced, never changed."""
+    """Return a value that changes with the content of the file, which is only ever replaced."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError as error:
         return error.errno
-    return found.st_mtime_ns, found.st_ino, found.st_size
+    return status.st_mtime_ns, status.st_ino, status.st_size

@@ -1,8 +1,8 @@
-"""API keys, who may ask for what: made, listed and revoked in `keys.json`.
+"""API keys and their scopes: created, listed and revoked in `keys.json`.
 
-A key is `rgl_ID_SECRET`. The id is no secret: it names the key in lists and logs. Of the secret
-only the SHA-256 is stored. It has 256 random bits, so nobody finds it by trying, and a slow hash,
-which protects what people choose, would only cost each request.
+A key is `rgl_ID_SECRET`. The id is not secret: it names the key in lists and logs. Only the SHA-256
+of the secret is stored. The secret has 256 random bits and cannot be guessed: a slow hash, which
+protects passwords, would only cost each request time.
 """
 
 import hashlib
@@ -27,25 +27,25 @@ _TEXT: Final = re.compile(rf"{_MARK}_([0-9a-f]{{8}})_([A-Za-z0-9_-]{{43}})")
 
 
 class KeysError(UserError, ValueError):
-    """No such key, or no such file of keys; the message says which."""
+    """A key, or the file of keys, is missing or invalid; the message says which."""
 
 
 class Key(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A key as it is stored: without its secret."""
+    """A key as stored, without its secret."""
 
     id: Annotated[str, Meta(pattern="^[0-9a-f]{8}$")]
     name: Annotated[str, Meta(min_length=1, max_length=128)]
-    """Who holds it."""
+    """Holder of the key."""
     scopes: Annotated[list[Scope], Meta(min_length=1)]
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     """SHA-256 of the secret, in hexadecimal."""
     per_second: Annotated[float, Meta(gt=0)] | None = None
-    """Requests that a worker process takes from it; None: any number."""
+    """Rate limit per worker process, in requests per second; None: no limit."""
     created: datetime
     revoked: datetime | None = None
 
     def may(self, scope: Scope) -> bool:
-        """Return whether it opens `scope`; `admin` opens all."""
+        """Return whether the key permits `scope`; `admin` permits all."""
         return scope in self.scopes or "admin" in self.scopes
 
 
@@ -55,14 +55,14 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def place(home: Path) -> Path:
-    """Return where the keys of the workspace, or folder of stores, at `home` lie."""
+    """Return the path of the keys of the workspace, or folder of stores, at `home`."""
     return home / "keys.json"
 
 
 def read(home: Path) -> list[Key]:
-    """Return all keys, the revoked ones too, oldest first; none where no file stands.
+    """Return all keys, the revoked ones too, oldest first; none if there is no file.
 
-    Raises KeysError where the file cannot be read or is not as `create` writes it.
+    Raises KeysError if the file cannot be read or does not have the format of `create`.
     """
     path = place(home)
     try:
@@ -81,14 +81,14 @@ def create(
     per_second: float | None = None,
     now: datetime,
 ) -> tuple[Key, str]:
-    """Store a new key and return it with its text, which nothing can show again.
+    """Store a new key and return it with its text, which cannot be shown again.
 
-    Raises KeysError where `home` is no folder, or an argument breaks a rule of Key.
+    Raises KeysError if `home` is not a folder, or an argument breaks a rule of Key.
     """
     if not name.isprintable():
-        raise KeysError(f"a key named {name!r}: a name has one line, of printable characters")
+        raise KeysError(f"a key named {name!r}: a name is one line of printable characters")
     if per_second is not None and not math.isfinite(per_second):
-        raise KeysError(f"per_second = {per_second}: leave it out to allow any number")
+        raise KeysError(f"per_second = {per_second}: omit it for no limit")
     secret = secrets.token_urlsafe(32)
     made = {
         "id": secrets.token_hex(4),
@@ -108,22 +108,24 @@ def create(
 
 
 def revoke(home: Path, prefix: str, *, now: datetime) -> Key:
-    """Close the key whose id begins with `prefix`, for good, and return it.
+    """Revoke the key whose id begins with `prefix`, permanently, and return it.
 
-    Raises KeysError unless exactly one key that is not revoked has it.
+    Raises KeysError unless exactly one valid key has the prefix.
     """
     with _changing(home):
         keys = read(home)
-        found = [key for key in keys if key.id.startswith(prefix) and key.revoked is None]
-        if len(found) != 1 or not prefix:
-            raise KeysError(f"key {prefix!r}: {len(found)} open keys begin so, it must be one")
-        closed = msgspec.structs.replace(found[0], revoked=now)
-        _write(home, [closed if key is found[0] else key for key in keys])
-    return closed
+        matches = [key for key in keys if key.id.startswith(prefix) and key.revoked is None]
+        if len(matches) != 1 or not prefix:
+            raise KeysError(
+                f"key {prefix!r}: {len(matches)} valid keys begin with it, it must be one"
+            )
+        revoked_key = msgspec.structs.replace(matches[0], revoked=now)
+        _write(home, [revoked_key if key is matches[0] else key for key in keys])
+    return revoked_key
 
 
 def parts(text: str) -> tuple[str, str] | None:
-    """Return the id and the secret of a key's text; None where it is no key's.
+    """Return the id and the secret in a key's text; None if it is not a key.
 
     >>> parts("rgl_0123abcd_" + 43 * "_")
     ('0123abcd', '___________________________________________')
@@ -134,7 +136,7 @@ def parts(text: str) -> tuple[str, str] | None:
 
 
 def digest(secret: str) -> bytes:
-    """Return what is stored of `secret`."""
+    """Return the hash of `secret` that is stored."""
     return hashlib.sha256(secret.encode()).digest()
 
 

@@ -1,4 +1,4 @@
-"""How much a worker process takes on: answers at a time, time an answer takes, requests a key."""
+"""Limits of a worker process: concurrent requests, time per request, rate per key."""
 
 import asyncio
 import math
@@ -16,40 +16,40 @@ class Limits:
     """The bounds of one worker process."""
 
     in_flight: int = IN_FLIGHT
-    """Answers being made at a time; more are refused at once, so that these are still in time."""
+    """Requests answered concurrently; more are refused at once, so that these end in time."""
     reading: int = 256
-    """Bodies being read at a time."""
+    """Bodies read concurrently."""
     body_s: float = 10
-    """Seconds until a body has arrived."""
+    """Longest time until a body has arrived, in seconds."""
     answer_s: float = 20
-    """Seconds from the body to the answer."""
+    """Longest time from the body to the answer, in seconds."""
 
 
 class InFlight:
-    """The answers that are being made: `with load:` around each one. Belongs to the event loop."""
+    """Counts requests in progress: `with load:` for each. Only for the event loop's thread."""
 
     def __init__(self, bound: int) -> None:
         self.bound, self.in_flight = bound, 0
 
     def check(self) -> None:
-        """Raise Problem where no more answers are begun."""
+        """Raise Problem if the limit is reached."""
         if self.in_flight >= self.bound:
-            raise Problem("overloaded", f"{self.bound} requests are at this stage; ask again")
+            raise Problem("overloaded", f"{self.bound} requests are in progress; retry later")
 
     def __enter__(self) -> None:
-        """Begin an answer. Raises Problem where no more are begun."""
+        """Begin a request. Raises Problem if the limit is reached."""
         self.check()
         self.in_flight += 1
 
     def __exit__(self, *_: object) -> None:
-        """End an answer."""
+        """End a request."""
         self.in_flight -= 1
 
 
 class Deadlines:
-    """Cancels the tasks that take too long. Belongs to the event loop.
+    """Cancels tasks that take too long. Only for the event loop's thread.
 
-    One look at them all, four times a second: a timer for each request costs 20 microseconds.
+    It checks all tasks four times per second: a timer per request would cost 20 microseconds.
     """
 
     def __init__(self) -> None:
@@ -57,11 +57,11 @@ class Deadlines:
         self._late: set[asyncio.Task[Any]] = set()
 
     def set(self, task: "asyncio.Task[Any]", seconds: float) -> None:
-        """Give `task` so many seconds from now, whatever it had."""
+        """Set the deadline of `task` to `seconds` from now; replaces an earlier one."""
         self._ends[task] = task.get_loop().time() + seconds
 
     def clear(self, task: "asyncio.Task[Any]") -> bool:
-        """Let `task` run on; return whether it was cancelled here, which is then settled."""
+        """Remove the deadline of `task`; return whether it was cancelled here, and undo that."""
         del self._ends[task]
         if task not in self._late:
             return False
@@ -70,7 +70,7 @@ class Deadlines:
         return True
 
     async def sweep(self) -> None:
-        """Cancel what is late, until cancelled."""
+        """Cancel late tasks, until cancelled itself."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SWEEP_S)
@@ -82,10 +82,10 @@ class Deadlines:
 
 
 class Bucket:
-    """A token bucket that holds one second's tokens, and one at least; a request takes one.
+    """A token bucket with the tokens of one second, at least one; a request takes one.
 
-    Kept as the time at which it will be full again (the generic cell rate algorithm, ITU-T I.371,
-    1996): nothing needs to fill it.
+    Its state is the time at which it will be full again (generic cell rate algorithm, ITU-T I.371,
+    1996): no timer fills it.
 
     >>> bucket = Bucket(2)
     >>> [bucket.take(now) for now in (0.0, 0.0, 0.0, 0.5, 0.5)]
@@ -99,7 +99,7 @@ class Bucket:
         self._full = -math.inf
 
     def take(self, now: float) -> float:
-        """Take a token at `now` (seconds) and return 0; without one, the seconds until there is."""
+        """Take a token at `now` (seconds) and return 0, or return the seconds until the next."""
         full = max(self._full, now)
         wait = full - now - self._slack
         if wait > 1e-9:

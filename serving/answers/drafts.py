@@ -1,6 +1,6 @@
-"""Who scores the products for one request, and by what of the customer.
+"""Choice of the model that scores the products for one request, and of its inputs.
 
-A degraded draft is still one; its reason says what was missing.
+A degraded draft is still valid; its `reason` says what was missing.
 """
 
 import logging
@@ -36,19 +36,19 @@ _POPULAR: Final = Model(name=POPULARITY, version=None)
 
 
 class Draft(Struct, frozen=True, kw_only=True):
-    """A list before it is cut to size and written down."""
+    """The scored catalogue of one request, before the list is composed and recorded."""
 
     catalogue: Catalogue | None = None
     scores: FloatArray | None = None
-    """(C,) of the catalogue's products; None without a catalogue, and before `drafts.scored`."""
+    """(C,) scores of the catalogue's products; None without a catalogue, or before `scored`."""
     unscored: tuple[Scorer, Queries] | None = None
-    """Who is to score the products, and for what (B = 1)."""
+    """The scorer that `scored` calls, and its queries (B = 1)."""
     customer: Queries | None = None
-    """(1,) what the customer bought; None where nothing of it is known, or was read."""
+    """(1,) the customer's purchases; None if there are none, or they were not read."""
     unlisted: tuple[str, ...] = ()
-    """Products that this visitor is not to see: of the session, or returned of late."""
+    """Products not to show to this visitor: those of the session, or recently returned."""
     related: Related | None = None
-    """What is bought along with what, as the model that made the scores knows it."""
+    """Strength of co-purchase between products, from the model that made the scores."""
     source: str = POPULARITY
     """The model or fallback that made the scores."""
     model: Model = _POPULAR
@@ -65,9 +65,9 @@ def draft(
     policy: Policy,
     now: pd.Timestamp,
 ) -> Draft:
-    """Return what `served` says to `request` at `now`, the customer's fresh `events` included.
+    """Return the draft of `request` at `now`, with the customer's new `events` included.
 
-    Where a model is to say it, `scored` makes it complete.
+    If a model scores it, the draft has no scores yet: pass it to `scored`.
     """
     catalogue = served.catalogue
     if catalogue is None:
@@ -81,8 +81,8 @@ def draft(
     since_us = microseconds(now) - round(policy.returned_within_days * DAY_US)
     returned = () if customer is None else customer.returned(since_us=since_us)
     if customer is not None and customer.bought:
-        own = _of_customer(served, catalogue, customer, str(request.customer_id), now)
-        return replace(own, unlisted=returned)
+        personal = _of_customer(served, catalogue, customer, str(request.customer_id), now)
+        return replace(personal, unlisted=returned)
     looked_at: list[str] = []
     if policy.strategy != "buy_again":
         posted = () if customer is None else customer.looked_at
@@ -98,7 +98,7 @@ def draft(
 
 
 def scored(draft: Draft) -> Draft:
-    """Return `draft` with the scores of the model that is to score it, if any."""
+    """Return `draft` with the scores of its model, if it has no scores yet."""
     if draft.unscored is None:
         return draft
     score, queries = draft.unscored
@@ -112,7 +112,7 @@ def _customer(
     customer_id: str | None,
     now: pd.Timestamp,
 ) -> tuple[Customer | None, FallbackReason]:
-    """Return what is known of the customer, and what to say if that is no purchase."""
+    """Return the customer, and the fallback reason to use if it has no purchases."""
     if customer_id is None:
         return None, "not_personalized"
     try:
@@ -124,7 +124,7 @@ def _customer(
 
 
 def _popular(catalogue: Catalogue, now: pd.Timestamp) -> Draft:
-    """Return recent demand, which knows nothing of the customer."""
+    """Return a draft that scores by recent demand, without data of the customer."""
     age = age_s(now, catalogue.as_of_us)
     return Draft(catalogue=catalogue, scores=catalogue.shelf.popularity, age_s=age)
 
@@ -132,7 +132,7 @@ def _popular(catalogue: Catalogue, now: pd.Timestamp) -> Draft:
 def _of_customer(
     served: Served, catalogue: Catalogue, customer: Customer, unit_id: str, now: pd.Timestamp
 ) -> Draft:
-    """Return what the unit's version says of the customer; recent demand where none is loaded."""
+    """Return the draft of the version assigned to the unit; recent demand if none is loaded."""
     name, assigned = _assigned(served, unit_id)
     if name in served.rankers:
         reason = staleness(customer, now)
@@ -154,11 +154,11 @@ def _of_session(
     product_ids: Sequence[str],
     now: pd.Timestamp,
 ) -> Draft | None:
-    """Return what the champion says to a history of `product_ids`, newest last, one of each bought
-    just now.
+    """Return the champion's draft for a history in which one of each of `product_ids` (newest last)
+    was bought just now.
 
-    The visitor knows these, so they are not listed. `customer` has no purchases. None without a
-    champion or a known product.
+    The visitor knows these products, so they are not listed. `customer` has no purchases. None
+    without a champion or a known product.
     """
     seen = [
         name for name in dict.fromkeys(reversed(product_ids)) if name in catalogue.products.places
@@ -179,7 +179,7 @@ def _of_session(
 
 
 def _to_score(draft: Draft, ranker: Ranker, queries: Queries) -> Draft:
-    """Return `draft` as `ranker` is to score it for `queries` (B = 1)."""
+    """Return `draft`, to be scored by `ranker` for `queries` (B = 1)."""
     manifest = ranker.bundle.manifest
     return replace(
         draft,
@@ -191,8 +191,8 @@ def _to_score(draft: Draft, ranker: Ranker, queries: Queries) -> Draft:
 
 
 def _assigned(served: Served, unit_id: str) -> tuple[str | None, tuple[Assigned, ...]]:
-    """Return the version that answers the unit and the variant that says so, if any."""
-    for experiment in served.experiments:  # one at most runs at a time
+    """Return the version for the unit, and the variant that determines it, if any."""
+    for experiment in served.experiments:  # at most one runs at a time
         variant = assign(experiment, unit_id)
         if variant is not None:
             name = experiment.variants[variant].model

@@ -1,4 +1,4 @@
-"""From a draft to the items that are shown: the shop's and the request's rules, and the reasons."""
+"""Items of a list from a draft: the rules of the shop and the request, and the reasons."""
 
 from functools import lru_cache
 from typing import Any, Final
@@ -13,22 +13,22 @@ from serving.state.catalogue import Catalogue
 from training.lists.reasons import reasons
 from training.lists.slates import BoolArray, Policy, compose
 
-_ASKED: Final = ("k", "strategy", "max_per_category", "diversity")
-"""What a request may say of its list's policy."""
+_OVERRIDES: Final = ("k", "strategy", "max_per_category", "diversity")
+"""Policy fields that a request can override."""
 
 
 def policy_of(request: RecommendationRequest, shop: Policy) -> Policy:
-    """Return the policy of one list: the shop's, but for what `request` says itself.
+    """Return the policy of one list: the shop's policy with the overrides of `request`.
 
-    The places that the shop's policy does not draw stay undrawn where the request's list is
-    shorter: of `k` 10 and `explore` 2 a list of 9 draws one position, one of 8 none.
+    A shorter list keeps the number of positions that are not drawn at random: with `k` 10 and
+    `explore` 2, a list of 9 draws one position and a list of 8 none.
     """
     return _policy(shop, request.k, request.strategy, request.max_per_category, request.diversity)
 
 
 @lru_cache(maxsize=1_024)
-def _policy(shop: Policy, *asked: Any) -> Policy:
-    given = dict(zip(_ASKED, asked, strict=True))
+def _policy(shop: Policy, *overrides: Any) -> Policy:
+    given = dict(zip(_OVERRIDES, overrides, strict=True))
     given = {name: value for name, value in given.items() if value is not UNSET}
     longer = given.get("k", shop.k) - shop.k
     explore = min(max(shop.explore + longer, 0), shop.explore)
@@ -38,10 +38,10 @@ def _policy(shop: Policy, *asked: Any) -> Policy:
 def items(
     draft: Draft, request: RecommendationRequest, *, policy: Policy, recommendation_id: str
 ) -> list[RecommendedItem]:
-    """Return the items of `draft` as `policy` and `request` want them; none without a catalogue.
+    """Return the items of `draft` by `policy` and `request`; none without a catalogue.
 
-    What is drawn comes from `recommendation_id` (hexadecimal) alone: with it, whoever knows the
-    candidates can draw again.
+    `recommendation_id` (hexadecimal) is the only seed of the random positions: with it and the
+    candidates, the draw can be repeated.
     """
     if draft.catalogue is None or draft.scores is None:
         return []
@@ -54,9 +54,9 @@ def items(
         exclude=excluded(draft.catalogue, draft.unlisted, request),
         rng=np.random.default_rng(int(recommendation_id, 16)) if policy.explore else None,
     )
-    told: list[list[str] | None] = [None] * len(slate.places)
+    explanations: list[list[str] | None] = [None] * len(slate.places)
     if request.explain:
-        told = [*reasons(products, draft.customer, slate.places, related=draft.related)]
+        explanations = [*reasons(products, draft.customer, slate.places, related=draft.related)]
     scores = draft.scores[slate.places]
     scored = np.isfinite(scores)
     shown = zip(
@@ -65,7 +65,7 @@ def items(
         scored.tolist(),
         slate.propensities.tolist(),
         slate.filled.tolist(),
-        told,
+        explanations,
         strict=True,
     )
     return [
@@ -76,9 +76,11 @@ def items(
             source=draft.source if known else POPULARITY,
             propensity=propensity,
             filled=filled,
-            reasons=why,
+            reasons=explanation,
         )
-        for position, (product_id, score, known, propensity, filled, why) in enumerate(shown, 1)
+        for position, (product_id, score, known, propensity, filled, explanation) in enumerate(
+            shown, 1
+        )
     ]
 
 
@@ -87,22 +89,22 @@ def excluded(
     unlisted: tuple[str, ...],
     request: RecommendationRequest | SimilarRequest,
 ) -> BoolArray:
-    """Return (C,), True at what is `unlisted` or unavailable, or what the request leaves out."""
-    left_out, asked = catalogue.unavailable.copy(), request.filter
+    """Return (C,): True for products `unlisted`, unavailable or excluded by the request."""
+    mask, conditions = catalogue.unavailable.copy(), request.filter
     for name in (*request.exclude_product_ids, *unlisted):
         if (place := catalogue.products.places.get(name)) is not None:
-            left_out[place] = True
-    if asked is None:
-        return left_out
-    if asked.categories:
-        wanted = np.zeros(len(catalogue.categories) + 1, dtype=np.bool_)  # the last one: -1, none
-        wanted[[catalogue.categories.get(name, -1) for name in asked.categories]] = True
+            mask[place] = True
+    if conditions is None:
+        return mask
+    if conditions.categories:
+        wanted = np.zeros(len(catalogue.categories) + 1, dtype=np.bool_)  # last: -1, no category
+        wanted[[catalogue.categories.get(name, -1) for name in conditions.categories]] = True
         wanted[-1] = False
-        left_out |= ~wanted[catalogue.shelf.categories]
-    if asked.in_stock:
-        left_out |= catalogue.sold_out
-    if asked.price_min is not None:
-        left_out |= ~(catalogue.prices >= asked.price_min)  # an unknown price is NaN: left out
-    if asked.price_max is not None:
-        left_out |= ~(catalogue.prices <= asked.price_max)
-    return left_out
+        mask |= ~wanted[catalogue.shelf.categories]
+    if conditions.in_stock:
+        mask |= catalogue.sold_out
+    if conditions.price_min is not None:
+        mask |= ~(catalogue.prices >= conditions.price_min)  # an unknown price is NaN: excluded
+    if conditions.price_max is not None:
+        mask |= ~(catalogue.prices <= conditions.price_max)
+    return mask

@@ -1,4 +1,4 @@
-"""One call of an endpoint: let in, body in, answer or problem out, counted and logged."""
+"""Handling of one request: authentication, body, answer or problem, metrics and log."""
 
 import asyncio
 import logging
@@ -27,13 +27,13 @@ from serving.telemetry import logs, metrics
 logger = logging.getLogger(__name__)
 LARGEST_BODY: Final = 4 * 2**20
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_AGAIN_S: Final = 0.02
-"""Until who waits for another's answer looks again."""
+_POLL_S: Final = 0.02
+"""Polling interval of a request that waits for a concurrent one with its Idempotency-Key."""
 
 
 @dataclass(slots=True, kw_only=True)
 class RequestRecord:
-    """What becomes known of a request, for its log line."""
+    """Facts about a request for its log line."""
 
     request_id: str
     key_id: str = ""
@@ -42,7 +42,7 @@ class RequestRecord:
 
 
 class Calls:
-    """The calls of one endpoint: reads bodies, keeps idempotent answers, answers problems."""
+    """Handles the requests of one endpoint: body, idempotency, answer or problem."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -54,73 +54,77 @@ class Calls:
 
     async def run(self, request: Request) -> Response:
         """Answer `request`."""
-        return await respond(request, self._kept, path=self.endpoint.path, tally=self._tally)
+        return await respond(request, self._answer, path=self.endpoint.path, tally=self._tally)
 
-    async def _kept(self, request: Request, told: RequestRecord) -> StoredAnswer:
-        """Return the answer, of a request that is let in before its body is read."""
+    async def _answer(self, request: Request, record: RequestRecord) -> StoredAnswer:
+        """Return the answer; authenticates the request before it reads the body."""
         backend: Backend = request.app.state.backend
-        admit(request, self.endpoint.scope, told)
+        admit(request, self.endpoint.scope, record)
         backend.load.check()
         limits, task = backend.limits, asyncio.current_task()
         if task is None:
-            raise RuntimeError("a request is answered by a task")
+            raise RuntimeError("a request must run in an asyncio task")
         body = None
         backend.deadlines.set(task, limits.body_s)
         try:
             with backend.reading:
-                body = await _body(request)
+                body = await _read_body(request)
             backend.deadlines.set(task, limits.answer_s)
             with backend.load:
-                return await self._once(request, body, told)
+                return await self._answer_once(request, body, record)
         finally:
             if backend.deadlines.clear(task):
-                raise _late(limits, body)
+                raise _timeout_problem(limits, body)
 
-    async def _once(self, request: Request, body: bytes, told: RequestRecord) -> StoredAnswer:
-        """Return the new answer, or the one that was given to this Idempotency-Key."""
+    async def _answer_once(
+        self, request: Request, body: bytes, record: RequestRecord
+    ) -> StoredAnswer:
+        """Return a new answer, or the stored one of this Idempotency-Key."""
         backend: Backend = request.app.state.backend
-        key = _key(request)
+        key = _idempotency_key(request)
         if not backend.models.ready:
             raise Problem("not_ready", "models and features are being loaded")
-        answered = backend.answered
-        if key is None or not self.endpoint.creates or answered is None:  # None: without stores
-            return await self._new(request, body, told)
-        name = IdempotencyName(caller=told.key_id, path=request.url.path, key=key)
+        store = backend.answered
+        if key is None or not self.endpoint.creates or store is None:  # None: without stores
+            return await self._call_handler(request, body, record)
+        name = IdempotencyName(caller=record.key_id, path=request.url.path, key=key)
         try:
-            while (claim := await answered.claimed(name, body)) == "being_made":
-                await asyncio.sleep(_AGAIN_S)
+            while (claim := await store.claimed(name, body)) == "being_made":
+                await asyncio.sleep(_POLL_S)
         except KeyReused as error:
             raise Problem("idempotency_key_reused", str(error)) from error
         except sqlite3.Error as error:
             if self.endpoint.scope == "experiments":
                 raise Problem(
-                    "store_unavailable", "the Idempotency-Key cannot be kept now"
+                    "store_unavailable", "the Idempotency-Key cannot be stored now"
                 ) from error
-            return await self._new(request, body, told)  # a second one does no harm
+            return await self._call_handler(request, body, record)  # a duplicate is harmless
         if not isinstance(claim, Claim):
             return claim
         try:
-            kept = await self._new(request, body, told)
+            stored = await self._call_handler(request, body, record)
         except BaseException:
-            await answered.settle(claim, None)
+            await store.settle(claim, None)
             raise
-        await answered.settle(claim, kept)
-        return kept
+        await store.settle(claim, stored)
+        return stored
 
-    async def _new(self, request: Request, body: bytes, told: RequestRecord) -> StoredAnswer:
+    async def _call_handler(
+        self, request: Request, body: bytes, record: RequestRecord
+    ) -> StoredAnswer:
         content = [] if self._decoder is None else [decode(self._decoder, body)]
         handler = self.endpoint.handler(request.app.state.backend)
-        answer = await handler(*content, request_id=told.request_id, **request.path_params)
-        told.answer = answer
+        answer = await handler(*content, request_id=record.request_id, **request.path_params)
+        record.answer = answer
         self._tally.answer(answer)
         return StoredAnswer(status=self.endpoint.status, answer=msgspec.json.encode(answer))
 
 
-def admit(request: Request, needs: Scope | None, told: RequestRecord) -> None:
-    """Note in `told` who asks. Raises Problem without a key of the scope `needs` (None: any)."""
+def admit(request: Request, needs: Scope | None, record: RequestRecord) -> None:
+    """Record the caller in `record`. Raises Problem without a key of scope `needs` (None: any)."""
     access: Access = request.app.state.backend.access
     caller = access.caller(request.scope)
-    told.key_id = caller.id
+    record.key_id = caller.id
     access.check(caller, needs)
 
 
@@ -131,55 +135,55 @@ async def respond(
     path: str,
     tally: metrics.Tally,
 ) -> Response:
-    """Return what `answer` gives, or its problem; count it and log it as one of `path`."""
+    """Return the response of `answer`, or its problem; count and log it under `path`."""
     started = time.perf_counter()
-    told = RequestRecord(request_id=_request_id(request))
-    logs.REQUEST_ID.set(told.request_id)
+    record = RequestRecord(request_id=_request_id(request))
+    logs.REQUEST_ID.set(record.request_id)
     try:
-        kept = await answer(request, told)
-        headers = {**PRIVATE, "X-Request-Id": told.request_id}
+        stored = await answer(request, record)
+        headers = {**PRIVATE, "X-Request-Id": record.request_id}
         response = Response(
-            kept.answer, kept.status, media_type="application/json", headers=headers
+            stored.answer, stored.status, media_type="application/json", headers=headers
         )
     except Problem as problem:
-        response = _refused(request, problem, told, tally)
-    except Exception:  # nobody foresaw it; the caller gets a problem, the log where it arose
+        response = _refused(request, problem, record, tally)
+    except Exception:  # unexpected: the caller gets a problem, the log the traceback
         logger.exception("a request failed")
-        ours = Problem("internal_error", "this is our fault; the server's log says more")
-        response = _refused(request, ours, told, tally)
+        failure = Problem("internal_error", "this is our fault; the server's log says more")
+        response = _refused(request, failure, record, tally)
     seconds = time.perf_counter() - started
     tally.request(response.status_code, seconds)
     slow = seconds > logs.SLOW_S
-    level = logging.WARNING if slow or told.code is not None else logging.INFO
+    level = logging.WARNING if slow or record.code is not None else logging.INFO
     if logs.REQUESTS.isEnabledFor(level):
-        _log(level, request, told, path=path, status=response.status_code, seconds=seconds)
+        _log(level, request, record, path=path, status=response.status_code, seconds=seconds)
     return response
 
 
 def _refused(
-    request: Request, problem: Problem, told: RequestRecord, tally: metrics.Tally
+    request: Request, problem: Problem, record: RequestRecord, tally: metrics.Tally
 ) -> Response:
-    told.code = problem.code
+    record.code = problem.code
     tally.problem(problem.code)
-    return problem.response(request_id=told.request_id, instance=request.url.path)
+    return problem.response(request_id=record.request_id, instance=request.url.path)
 
 
 def _log(
-    level: int, request: Request, told: RequestRecord, *, path: str, status: int, seconds: float
+    level: int, request: Request, record: RequestRecord, *, path: str, status: int, seconds: float
 ) -> None:
     fields: dict[str, Any] = {
         "method": request.method,
         "endpoint": path,
         "status": status,
         "ms": round(1000 * seconds, 2),
-        "key_id": told.key_id or None,
-        "code": told.code,
+        "key_id": record.key_id or None,
+        "code": record.code,
     }
-    if isinstance(told.answer, Answer):
-        fields["model_version"] = metrics.made_by(told.answer)
-        fields["fallback_reason"] = told.answer.fallback_reason
-    said = {name: value for name, value in fields.items() if value is not None}
-    logs.REQUESTS.log(level, "request", extra={"fields": said})
+    if isinstance(record.answer, Answer):
+        fields["model_version"] = metrics.made_by(record.answer)
+        fields["fallback_reason"] = record.answer.fallback_reason
+    present = {name: value for name, value in fields.items() if value is not None}
+    logs.REQUESTS.log(level, "request", extra={"fields": present})
 
 
 def _request_id(request: Request) -> str:
@@ -187,7 +191,7 @@ def _request_id(request: Request) -> str:
     return given if given and _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
 
 
-async def _body(request: Request) -> bytes:
+async def _read_body(request: Request) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
@@ -201,14 +205,14 @@ async def _body(request: Request) -> bytes:
     return b"".join(parts)
 
 
-def _late(limits: Limits, body: bytes | None) -> Problem:
+def _timeout_problem(limits: Limits, body: bytes | None) -> Problem:
     if body is None:
         rule = f"the body must arrive within {limits.body_s:g} s"
         return Problem("body_timeout", rule, headers={"Connection": "close"})
-    return Problem("timed_out", f"there was no answer within {limits.answer_s:g} s; ask again")
+    return Problem("timed_out", f"there was no answer within {limits.answer_s:g} s; retry later")
 
 
-def _key(request: Request) -> str | None:
+def _idempotency_key(request: Request) -> str | None:
     key: str | None = request.headers.get("idempotency-key")
     if key is not None and not (1 <= len(key) <= 128 and key.isprintable()):
         raise Problem("validation_failed", "Idempotency-Key: 1-128 printable characters")

@@ -1,4 +1,4 @@
-"""The OpenAPI document of v1, made from its endpoints, and the page that shows it."""
+"""The OpenAPI document of v1, generated from its endpoints, and the page that shows it."""
 
 import re
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ _KEY: Final = {
     "in": "header",
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 128},
-    "description": "The same key and body: the same answer. The same key, another body: 422.",
+    "description": "Same key and same body: the same answer. Same key and another body: 422.",
 }
 _SECURITY: Final = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A key, whose scopes are to hold the operation's, or `admin`. A service without "
-    "any key answers its own machine alone.",
+    "description": "A key whose scopes include the operation's scope, or `admin`. Without any "
+    "keys, a service answers only requests from its own machine.",
 }
 _RETRY_AFTER: Final = {
     "Retry-After": {
-        "description": "Seconds until it is worth asking",
+        "description": "Seconds to wait before a retry",
         "schema": {"type": "integer"},
     }
 }
@@ -43,7 +43,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     describe(components)
     health = _content("Health")
     gets: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
-        "/livez": ("Whether the process lives", {"200": health}),
+        "/livez": ("Whether the process is alive", {"200": health}),
         "/readyz": ("Whether models and features are loaded", {"200": health, "503": {}}),
         "/metrics": ("Prometheus metrics", {"200": {}}),
     }
@@ -58,7 +58,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "info": {
             "title": "Regulars",
             "version": "1",
-            "description": "What each customer will want next, and who is about to leave.",
+            "description": "Which products each customer will want next, and who will leave soon.",
         },
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": {"key": _SECURITY}},
@@ -74,10 +74,10 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         if status in {429, 503}:
             answers[str(status)]["headers"] = _RETRY_AFTER
     words = re.findall(r"[a-z]+", endpoint.path.removeprefix("/v1/"))
-    named = re.findall(r"{([a-z_]+)}", endpoint.path)
+    names = re.findall(r"{([a-z_]+)}", endpoint.path)
     in_path = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in named
+        for name in names
     ]
     operation = {
         "summary": endpoint.summary,

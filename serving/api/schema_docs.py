@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of each field: the string that stands below it in the code."""
+"""Descriptions of fields in the OpenAPI document: the docstrings below the fields in the code."""
 
 import ast
 import inspect
@@ -11,20 +11,20 @@ import msgspec
 
 
 def describe(components: dict[str, dict[str, Any]]) -> None:
-    """Add to the fields of `components`, by the Struct's name, what the code says of them.
+    """Add the docstrings of the Structs' fields to `components` (keyed by the Struct's name).
 
-    A description that stands there already is kept, with what the code says before it.
+    An existing description stays; the docstring goes before it.
     """
     structs = {struct.__name__: struct for struct in _structs(msgspec.Struct)}
     for name, schema in components.items():
         if name not in structs:
             continue
-        said = documented(structs[name])
+        docstrings = documented(structs[name])
         if "description" in schema:
             schema["description"] = inspect.cleandoc(schema["description"])
         for field, content in schema.get("properties", {}).items():
-            if field in said:
-                texts = [said[field], content.get("description", "")]
+            if field in docstrings:
+                texts = [docstrings[field], content.get("description", "")]
                 content["description"] = " ".join(filter(None, texts))
 
 
@@ -35,21 +35,21 @@ def documented(struct: type) -> dict[str, str]:
     >>> documented(Answer)["experiments"]
     'Empty when the customer is in none.'
     """
-    said: dict[str, str] = {}
+    docstrings: dict[str, str] = {}
     for part in reversed(struct.__mro__):
         if issubclass(part, msgspec.Struct) and part is not msgspec.Struct:
-            said.update(_below_fields(part))
-    return said
+            docstrings.update(_field_docstrings(part))
+    return docstrings
 
 
-def _below_fields(struct: type) -> Iterator[tuple[str, str]]:
+def _field_docstrings(struct: type) -> Iterator[tuple[str, str]]:
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(struct))).body
     body = definition.body if isinstance(definition, ast.ClassDef) else []
-    for field, below in pairwise(body):
+    for field, following in pairwise(body):
         if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
             continue
-        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-            yield field.target.id, " ".join(str(below.value.value).split())
+        if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
+            yield field.target.id, " ".join(str(following.value.value).split())
 
 
 def _structs(parent: type) -> Iterator[type]:

@@ -1,1 +1,1 @@
-"""What an answer costs, beside a bare FastAPI endpoint in the same run: `make bench-serving`."""
+"""Benchmark of serving against a bare FastAPI endpoint in the same run: `make bench-serving`."""

@@ -1,17 +1,17 @@
-"""The yardstick: a FastAPI endpoint that returns a canned list of ten items."""
+"""The baseline: a FastAPI endpoint that returns a fixed list of ten items."""
 
 from fastapi import FastAPI
 from pydantic import BaseModel
 
 
 class Ask(BaseModel):
-    """A body of the same shape as ours."""
+    """A body with the shape of our requests."""
 
     customer_id: str
 
 
 class Item(BaseModel):
-    """A product on its position."""
+    """A product at its position."""
 
     product_id: str
     position: int
@@ -21,7 +21,7 @@ class Item(BaseModel):
 
 
 class Answer(BaseModel):
-    """A list of ten."""
+    """A list of ten items."""
 
     request_id: str
     recommendation_id: str
@@ -37,5 +37,5 @@ _ITEMS = [
 
 @API.post("/v1/recommendations", response_model=Answer)
 async def recommend(ask: Ask) -> Answer:
-    """Return the canned list."""
+    """Return the fixed list."""
     return Answer(request_id=ask.customer_id, recommendation_id="canned", items=_ITEMS)

@@ -1,4 +1,4 @@
-"""A workspace whose catalogue is filled up with made-up products, as a shop would tell of them."""
+"""A workspace whose catalogue is filled up with synthetic products, as if a shop posted them."""
 
 import shutil
 from contextlib import closing
@@ -10,15 +10,15 @@ from features.logs.product_changes import ProductChange, ProductChanges
 from features.online.client import online_products
 from features.workspace import Workspace
 
-AT_ONCE: Final = 5_000
+BATCH_SIZE: Final = 5_000
 _SERVED: Final = ("bundles", "feast", "online")
 _SETTINGS: Final = ("workspace.json", "clock.json")
 
 
 def fill(ws: Workspace, home: Path, *, products: int) -> Workspace:
-    """Copy to the new folder `home` what serving reads of `ws`, with `products` products in all.
+    """Copy what serving reads of `ws` to the new folder `home`, and fill up to `products` products.
 
-    The new ones have titles of words that stand in the others', a category and a price.
+    The new ones have titles made of words of the existing titles, a category and a price.
     """
     for name in _SERVED:
         shutil.copytree(ws.home / name, home / name)
@@ -33,15 +33,15 @@ def fill(ws: Workspace, home: Path, *, products: int) -> Workspace:
     categories = sorted(set(rows["category"].dropna())) or ["all"]
     titles = islice(cycle(product(words, words)), max(products - len(rows), 0))
     with closing(ProductChanges(filled.product_changes_db)) as log:
-        made = [
+        changes = [
             ProductChange(
                 product_id=f"made-up-{number}",
-                title=f"{one} {other}",
+                title=f"{first} {second}",
                 category=categories[number % len(categories)],
                 unit_price=1.0 + number % 100,
             )
-            for number, (one, other) in enumerate(titles)
+            for number, (first, second) in enumerate(titles)
         ]
-        for start in range(0, len(made), AT_ONCE):
-            log.record(made[start : start + AT_ONCE], clock=filled.now)
+        for start in range(0, len(changes), BATCH_SIZE):
+            log.record(changes[start : start + BATCH_SIZE], clock=filled.now)
     return filled

@@ -1,4 +1,4 @@
-"""Load from a second process (wrk), and what it cost the server."""
+"""Load from a second process (wrk), and its cost on the server."""
 
 import json
 import os
@@ -24,12 +24,12 @@ SCRIPT: Final = Path(__file__).with_name("wrk.lua")
 
 
 class BenchError(UserError, RuntimeError):
-    """The measurement cannot be made; the message says what is missing."""
+    """The benchmark cannot run; the message says what is missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """One server under one load."""
+    """Measurements of one server under one load."""
 
     connections: int
     requests_s: float
@@ -37,13 +37,13 @@ class Measured:
     p95_ms: float
     p99_ms: float
     cpu_us: float
-    """Of all processes of the server, user and system, an answer."""
+    """User and system CPU time of all processes of the server, per request."""
     memory_mb: float
-    """Resident, of the largest process of the server."""
+    """Resident memory of the largest process of the server."""
 
 
 def typical(turns: Sequence[Measured]) -> Measured:
-    """Return the median of each number over `turns`."""
+    """Return the median of each figure over `turns`."""
     names = [field.name for field in fields(Measured)]
     return Measured(**{name: median(getattr(turn, name) for turn in turns) for name in names})
 
@@ -52,11 +52,11 @@ def typical(turns: Sequence[Measured]) -> Measured:
 def server(
     command: Sequence[str], environment: Callable[[int], Mapping[str, str]], *, ready: str
 ) -> Iterator[str]:
-    """Run `command` with a free port for its last argument; give its URL once `ready` answers.
+    """Run `command` with a free port as its last argument; yield its URL once `ready` answers.
 
-    `environment` is told the port.
+    `environment` is called with the port.
 
-    Raises BenchError where it ends or is not ready within two minutes.
+    Raises BenchError if the process ends or is not ready within two minutes.
     """
     with socket.socket() as probe:
         probe.bind((LOCAL, 0))
@@ -81,24 +81,26 @@ def server(
 
 
 def measure(url: str, bodies: Path, *, connections: int, seconds: int) -> Measured:
-    """Load the server at `url` with the lines of `bodies`, after a third of the time to warm up.
+    """Load the server at `url` with the lines of `bodies`, after a warm-up of a third of `seconds`.
 
-    Raises BenchError without wrk, or where an answer was none.
+    Raises BenchError without wrk, or if a request failed.
     """
     _wrk(url, bodies, connections=connections, seconds=max(seconds // 3, 1))
     processes = _processes(url)
     before = _cpu_s(processes)
-    found = _wrk(url, bodies, connections=connections, seconds=seconds)
+    result = _wrk(url, bodies, connections=connections, seconds=seconds)
     cpu = _cpu_s(processes) - before
-    if found["failed"]:
-        raise BenchError(f"{url}: {found['failed']:.0f} of {found['requests']:.0f} answers failed")
+    if result["failed"]:
+        raise BenchError(
+            f"{url}: {result['failed']:.0f} of {result['requests']:.0f} requests failed"
+        )
     return Measured(
         connections=connections,
-        requests_s=found["requests"] / found["seconds"],
-        p50_ms=found["p50_ms"],
-        p95_ms=found["p95_ms"],
-        p99_ms=found["p99_ms"],
-        cpu_us=cpu / found["requests"] * 1e6,
+        requests_s=result["requests"] / result["seconds"],
+        p50_ms=result["p50_ms"],
+        p95_ms=result["p95_ms"],
+        p99_ms=result["p99_ms"],
+        cpu_us=cpu / result["requests"] * 1e6,
         memory_mb=max(process.memory_info().rss for process in processes) / 2**20,
     )
 
@@ -116,12 +118,12 @@ def _wrk(url: str, bodies: Path, *, connections: int, seconds: int) -> dict[str,
     )
     if done.returncode:
         raise BenchError(f"wrk failed: {done.stderr or done.stdout}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 def _processes(url: str) -> list[psutil.Process]:
-    """Return the server's processes: the one that was started for `url`'s port, and its own."""
+    """Return the server's processes: the one started for the port of `url`, and its children."""
     port = url.rpartition(":")[2]
     (started,) = (p for p in psutil.Process().children() if port in p.cmdline())
     return [started, *started.children(recursive=True)]

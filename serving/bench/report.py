@@ -1,4 +1,4 @@
-"""The measurement as a whole: our service and the bare endpoint in turns, and the tables."""
+"""The whole benchmark: our service and the bare endpoint in turns, and the tables."""
 
 import json
 import math
@@ -23,21 +23,21 @@ from serving.commands.launch import SERVICE, Options, environment
 
 CONNECTIONS: Final = (1, 8, 32)
 TURNS: Final = 5
-"""That servers are measured in: a machine is not equally fast from one minute to the next."""
+"""Servers are measured in so many turns: the speed of a machine varies from minute to minute."""
 BODIES: Final = 5_000
 STAGED: Final = 1_000
-"""Of them, those that are answered stage by stage."""
+"""Number of these bodies that are answered stage by stage."""
 BARE: Final = "bare FastAPI"
 ONE: Final = "1 worker"
 _QUIET: Final = ("--log-level", "warning", "--no-access-log", "--port")
-Found = Mapping[str, list[list[Measured]]]
-"""By server, for each of CONNECTIONS: its turns."""
+Turns = Mapping[str, list[list[Measured]]]
+"""The turns by server and number of connections."""
 
 
 def bench(home: Path, *, seconds: int, workers: int, console: Console) -> None:
-    """Measure the service on the workspace at `home` beside the bare endpoint; print tables.
+    """Measure the service on the workspace at `home` and the bare endpoint; print tables.
 
-    Customers are drawn from the online store. Raises BenchError where nothing was materialized.
+    Customers are drawn from the online store. Raises BenchError if nothing was materialized.
     """
     ws = Workspace.open(home)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
@@ -48,29 +48,29 @@ def bench(home: Path, *, seconds: int, workers: int, console: Console) -> None:
         urls[ONE] = running.enter_context(_ours(ws, workers=1))
         if workers > 1:
             urls[f"{workers} workers"] = running.enter_context(_ours(ws, workers=workers))
-        found = _in_turns(urls, bodies, CONNECTIONS, seconds=seconds, console=console)
+        results = _in_turns(urls, bodies, CONNECTIONS, seconds=seconds, console=console)
         running.close()
-        took = stages(home, bodies.read_text(encoding="utf-8").splitlines()[:STAGED])
-    console.print(_table(found))
-    console.print(_stages_table(took, [typical(turns) for turns in found[ONE]]))
-    for line in _ratios(found):
+        stage_times = stages(home, bodies.read_text(encoding="utf-8").splitlines()[:STAGED])
+    console.print(_table(results))
+    console.print(_stages_table(stage_times, [typical(turns) for turns in results[ONE]]))
+    for line in _ratios(results):
         console.print(line)
 
 
 def compare(home: Path, *, products: int, seconds: int, console: Console) -> None:
-    """Measure the service on the workspace at `home`, and filled up to `products` products."""
+    """Measure the service on the workspace at `home` as it is, and with `products` products."""
     ws = Workspace.open(home)
     with tempfile.TemporaryDirectory() as folder:
         bodies = Path(folder) / "bodies"
         bodies.write_text("\n".join(_bodies(ws)) + "\n", encoding="utf-8")
         filled = fill(ws, Path(folder) / "filled", products=products)
-        stands = len(online_products(ws)[1])
+        existing = len(online_products(ws)[1])
         with _ours(ws, workers=1) as few, _ours(filled, workers=1) as many:
-            urls = {f"{stands:,} products": few, f"{products:,} products": many}
-            found = _in_turns(urls, bodies, (8,), seconds=seconds, console=console)
-    console.print(_table(found))
-    ((one,), (other,)) = found.values()
-    console.print(f"{_times(other, one)} the CPU an answer")
+            urls = {f"{existing:,} products": few, f"{products:,} products": many}
+            results = _in_turns(urls, bodies, (8,), seconds=seconds, console=console)
+    console.print(_table(results))
+    ((small,), (large,)) = results.values()
+    console.print(f"{_times(large, small)} the CPU per request")
 
 
 def _in_turns(
@@ -80,18 +80,18 @@ def _in_turns(
     *,
     seconds: int,
     console: Console,
-) -> Found:
-    """Load the servers one after another, again and again: `seconds` or a little more for each."""
-    found: dict[str, list[list[Measured]]] = {name: [] for name in urls}
+) -> Turns:
+    """Load the servers in TURNS rounds, one after another: `seconds` or a little more for each."""
+    results: dict[str, list[list[Measured]]] = {name: [] for name in urls}
     each = math.ceil(seconds / TURNS)
     for count in connections:
         console.print(f"{count} connections, {TURNS} turns", style="dim")
-        for turns in found.values():
+        for turns in results.values():
             turns.append([])
         for _ in range(TURNS):
             for name, url in urls.items():
-                found[name][-1].append(measure(url, bodies, connections=count, seconds=each))
-    return found
+                results[name][-1].append(measure(url, bodies, connections=count, seconds=each))
+    return results
 
 
 def _ours(ws: Workspace, *, workers: int) -> AbstractContextManager[str]:
@@ -112,10 +112,10 @@ def _bodies(ws: Workspace) -> Iterator[str]:
         yield json.dumps({"customer_id": customer_ids[place]})
 
 
-def _table(found: Found) -> Table:
+def _table(results: Turns) -> Table:
     table = Table("server", "connections", "requests/s", "p50 ms", "p95 ms", "p99 ms", "CPU us")
     table.add_column("memory MB", justify="right")
-    for name, rows in found.items():
+    for name, rows in results.items():
         for m in map(typical, rows):
             times = (f"{ms:.2f}" for ms in (m.p50_ms, m.p95_ms, m.p99_ms))
             table.add_row(
@@ -129,34 +129,34 @@ def _table(found: Found) -> Table:
     return table
 
 
-def _stages_table(took: Mapping[str, float], measured: list[Measured]) -> Table:
-    table = Table("stage of one answer", "CPU us, median")
-    for stage, cpu_us in took.items():
+def _stages_table(stage_times: Mapping[str, float], measured: list[Measured]) -> Table:
+    table = Table("stage of one request", "CPU us, median")
+    for stage, cpu_us in stage_times.items():
         table.add_row(stage, f"{cpu_us:,.0f}")
-    inside = sum(cpu_us for stage, cpu_us in took.items() if not stage.startswith("("))
+    inside = sum(cpu_us for stage, cpu_us in stage_times.items() if not stage.startswith("("))
     table.add_row("all stages", f"{inside:,.0f}")
     for m in measured:
-        table.add_row(f"an answer over HTTP, {m.connections} connections", f"{m.cpu_us:,.0f}")
+        table.add_row(f"a request over HTTP, {m.connections} connections", f"{m.cpu_us:,.0f}")
     return table
 
 
-def _ratios(found: Found) -> Iterator[str]:
-    for ours, theirs in zip(found[ONE], found[BARE], strict=True):
-        one = typical(ours)
+def _ratios(results: Turns) -> Iterator[str]:
+    for ours, theirs in zip(results[ONE], results[BARE], strict=True):
+        single = typical(ours)
         yield (
-            f"{one.connections} connections: {_times(ours, theirs)} the bare endpoint's CPU an "
-            f"answer; p99 is {one.p99_ms / one.p50_ms:.1f} times p50"
+            f"{single.connections} connections: {_times(ours, theirs)} the bare endpoint's CPU per "
+            f"request; p99 is {single.p99_ms / single.p50_ms:.1f} times p50"
         )
-    for name in found.keys() - {BARE, ONE}:
-        for more, ours in zip(found[name], found[ONE], strict=True):
+    for name in results.keys() - {BARE, ONE}:
+        for several, ours in zip(results[name], results[ONE], strict=True):
             yield (
-                f"{more[0].connections} connections: {name} take {_times(more, ours, digits=2)} "
-                "the CPU an answer of one"
+                f"{several[0].connections} connections: {name} take "
+                f"{_times(several, ours, digits=2)} the CPU per request of one"
             )
 
 
 def _times(ours: Sequence[Measured], theirs: Sequence[Measured], *, digits: int = 1) -> str:
-    """Return how many times the CPU `ours` take, turn by turn: the median, least and most."""
+    """Return the ratio of CPU times, `ours` to `theirs`: median, minimum and maximum over turns."""
     ratios = [a.cpu_us / b.cpu_us for a, b in zip(ours, theirs, strict=True)]
     least, middle, most = (f"{x:.{digits}f}" for x in np.quantile(ratios, (0, 0.5, 1)))
     return f"{middle} times ({least} to {most})"

@@ -1,4 +1,4 @@
-"""Where the time of one answer goes: its stages in request order, in process, on this thread."""
+"""CPU time of the stages of one request, in their order, in process, on this thread."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +27,7 @@ from training.recommenders.two_stage.model import TwoStage
 
 T = TypeVar("T")
 RANKED: Final = 200
-"""Candidates whose ranking is measured by itself."""
+"""Candidates whose ranking is measured separately."""
 WARM_UP: Final = 100
 _ID: Final = "0" * 32
 _MODEL: Final = Model(name="recommender", version="1")
@@ -37,29 +37,29 @@ class Stopwatch:
     """CPU microseconds of this thread, by stage."""
 
     def __init__(self) -> None:
-        self.found: dict[str, list[float]] = {}
+        self.times: dict[str, list[float]] = {}
 
-    def __call__(self, stage: str, run: Callable[..., T], *given: Any, **named: Any) -> T:
-        """Return what `run` does, and note what it took."""
+    def __call__(self, stage: str, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Return the result of `run`, and record its CPU time."""
         started = time.thread_time_ns()
-        done = run(*given, **named)
-        self.found.setdefault(stage, []).append((time.thread_time_ns() - started) / 1e3)
-        return done
+        result = run(*args, **kwargs)
+        self.times.setdefault(stage, []).append((time.thread_time_ns() - started) / 1e3)
+        return result
 
     def medians(self) -> dict[str, float]:
-        """Return the median of each stage, without the watch's own, as they were met first."""
-        own = Stopwatch()
+        """Return the median of each stage minus the stopwatch's overhead, in order of first use."""
+        empty = Stopwatch()
         for _ in range(WARM_UP):
-            own("nothing", lambda: None)
-        spent = float(np.median(own.found["nothing"]))
-        return {stage: float(np.median(took)) - spent for stage, took in self.found.items()}
+            empty("nothing", lambda: None)
+        overhead = float(np.median(empty.times["nothing"]))
+        return {stage: float(np.median(spent)) - overhead for stage, spent in self.times.items()}
 
 
 def stages(home: Path, bodies: Iterable[str]) -> Mapping[str, float]:
     """Return the median CPU microseconds of each stage of the champion's answers to `bodies`.
 
-    Each is taken by itself, so that their sum leaves out what joins them. Raises BenchError where
-    nothing is promoted or materialized.
+    Stages are measured separately: their sum does not include the code between them. Raises
+    BenchError if nothing is promoted or materialized.
     """
     torch.set_num_threads(1)
     threadpool_limits(limits=1)
@@ -73,13 +73,13 @@ def stages(home: Path, bodies: Iterable[str]) -> Mapping[str, float]:
         answers = _Answers(backend.models.served, events, exposures)
         for number, body in enumerate(bodies):
             if number == WARM_UP:
-                answers.watch.found.clear()
+                answers.watch.times.clear()
             answers.answer(body.encode(), backend)
     return answers.watch.medians()
 
 
 class _Answers:
-    """Answers as `serving.handlers.recommendations` does, stage by stage."""
+    """Answers like `serving.handlers.recommendations`, stage by stage."""
 
     def __init__(self, served: Served, events: EventLog, exposures: ExposureLog) -> None:
         catalogue, champion, store = served.catalogue, served.champion, served.store
@@ -96,10 +96,10 @@ class _Answers:
             self._nominate = self._two_stage.nominator(catalogue.products)
 
     def answer(self, body: bytes, backend: Backend) -> None:
-        """Answer a request of a stored customer."""
+        """Answer a request for a stored customer."""
         watch, now = self.watch, backend.now()
-        asked = watch("decode the request", self._decoder.decode, body)
-        customer_id = str(asked.customer_id)
+        request = watch("decode the request", self._decoder.decode, body)
+        customer_id = str(request.customer_id)
         row = watch("the customer's row (Feast)", self._store.online_customer, customer_id)
         if row is None:
             raise BenchError(f"customer_id = {customer_id!r}: not in the online store")
@@ -107,7 +107,7 @@ class _Answers:
         products = self._catalogue.products
         query = watch("row to query", encode_rows, [row], [customer_id], products, now)
         draft = Draft(catalogue=self._catalogue, scores=self._scores(query), customer=query)
-        listed = watch("the list", items, draft, asked, policy=Policy(), recommendation_id=_ID)
+        listed = watch("the list", items, draft, request, policy=Policy(), recommendation_id=_ID)
         shown = Exposure(
             recommendation_id=_ID,
             experiment=None,
@@ -119,7 +119,7 @@ class _Answers:
             propensities=tuple(item.propensity for item in listed),
             exposed_timestamp=now,
         )
-        watch("its exposure, a commit for it alone", self._exposures.append, [shown])
+        watch("the exposure, in its own commit", self._exposures.append, [shown])
         answer = RecommendationAnswer(
             request_id=_ID,
             recommendation_id=_ID,
@@ -132,11 +132,11 @@ class _Answers:
 
     def _scores(self, query: Queries) -> FloatArray:
         if self._two_stage is None:
-            alone: FloatArray = self.watch("scores", self._scorer, query)[0]
-            return alone
-        found = self.watch("candidates and their inputs", self._nominate, query)
-        self.watch("rankers", self._two_stage.rank, found.inputs)
-        inputs = np.resize(found.inputs.T, (found.inputs.shape[1], RANKED)).T
+            single: FloatArray = self.watch("scores", self._scorer, query)[0]
+            return single
+        nominees = self.watch("candidates and their inputs", self._nominate, query)
+        self.watch("rankers", self._two_stage.rank, nominees.inputs)
+        inputs = np.resize(nominees.inputs.T, (nominees.inputs.shape[1], RANKED)).T
         self.watch(f"(rankers, {RANKED} candidates)", self._two_stage.rank, inputs)
         scores: FloatArray = self._scorer(query)[0]
         return scores

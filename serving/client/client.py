@@ -1,11 +1,11 @@
-"""A Python client of the API: `Client`, or `AsyncClient`, whose methods are awaited.
+"""A Python client of the API: `Client`, or `AsyncClient` with awaitable methods.
 
-    with Client() as regulars:  # the key from REGULARS_KEY
+    with Client() as regulars:  # reads the key from REGULARS_KEY
         answer = regulars.recommend(customer_id="C012", k=3)
         print([item.product_id for item in answer.items])
 
-The methods (`serving.client.endpoints`) take what the request Structs of `serving.schemas` take,
-and return the answers' Structs.
+The methods (`serving.client.endpoints`) take the arguments of the request Structs of
+`serving.schemas`, and return the Structs of the answers.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ from serving.client.endpoints import (
 
 URL: Final = "http://127.0.0.1:3000"
 LONGEST_WAIT_S: Final = 30.0
-"""A service that asks for more patience gets none."""
+"""A request is not retried if `Retry-After` is longer."""
 
 
 class Client(BlockingEndpoints):
-    """Asks the service at `url` with `key`; not given, REGULARS_URL and REGULARS_KEY say which.
+    """Client of the service at `url` with `key`; the defaults are REGULARS_URL and REGULARS_KEY.
 
-    Without these it asks this machine's service, without a key. Tries again, up to `retries` times,
-    where the service cannot be reached, or answers 429 or 503, after the time that it names. Raises
-    ProblemError, or httpx.TransportError.
+    Without these it uses the service on this machine, without a key. Retries a request up to
+    `retries` times if the service is unreachable, or answers 429 or 503, after its `Retry-After`.
+    Raises ProblemError, or httpx.TransportError.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class Client(BlockingEndpoints):
         self._http = httpx.Client(base_url=_url(url), timeout=timeout_s, headers=_headers(key))
         self._retries = retries
 
-    def send(self, call: Call[..., A], *asked: Any) -> A:
-        """Return the answer to what is asked."""
-        request = call.request(self._http, *asked)
+    def send(self, call: Call[..., A], *key_and_body: Any) -> A:
+        """Send a request of `call`, with retries, and return the answer."""
+        request = call.request(self._http, *key_and_body)
         for attempt in range(self._retries):
             outcome = self._outcome(request)
             pause = _pause_s(outcome, attempt)
@@ -78,7 +78,7 @@ class Client(BlockingEndpoints):
 
 
 class AsyncClient(AwaitedEndpoints):
-    """As `Client`; every method is awaited."""
+    """Like `Client`, with awaitable methods."""
 
     def __init__(
         self,
@@ -91,9 +91,9 @@ class AsyncClient(AwaitedEndpoints):
         self._http = httpx.AsyncClient(base_url=_url(url), timeout=timeout_s, headers=_headers(key))
         self._retries = retries
 
-    async def send(self, call: Call[..., A], *asked: Any) -> A:
-        """Return the answer to what is asked."""
-        request = call.request(self._http, *asked)
+    async def send(self, call: Call[..., A], *key_and_body: Any) -> A:
+        """Send a request of `call`, with retries, and return the answer."""
+        request = call.request(self._http, *key_and_body)
         for attempt in range(self._retries):
             outcome = await self._outcome(request)
             pause = _pause_s(outcome, attempt)
@@ -131,9 +131,9 @@ def _headers(key: str | None) -> dict[str, str]:
 
 
 def _pause_s(outcome: httpx.Response | httpx.TransportError, attempt: int) -> float | None:
-    """Return the seconds until another try; None where none would help.
+    """Return the seconds until the next retry; None to give up.
 
-    Every call may be tried again: it changes nothing, or says the same again, or has its
+    Every call can be retried: it changes nothing, or sets the same values, or has an
     Idempotency-Key.
     """
     backoff: float = 0.2 * 2.0**attempt

@@ -1,4 +1,4 @@
-"""The endpoints as the Python client knows them: a line each, for `Client` and `AsyncClient`."""
+"""The endpoints of the Python client, declared once for `Client` and `AsyncClient`."""
 
 import uuid
 from abc import ABC, abstractmethod
@@ -52,11 +52,11 @@ from serving.schemas.recommendations import (
 P = ParamSpec("P")
 A = TypeVar("A", bound=msgspec.Struct)
 PathAndBody = tuple[str, msgspec.Struct | None]
-"""What the path names, or "", and the body."""
+"""The key in the path, or "", and the body."""
 
 
 class ProblemError(Exception):
-    """The service refused, or failed: an `application/problem+json`."""
+    """An error response of the service (`application/problem+json`)."""
 
     def __init__(self, problem: ProblemDetails, *, retry_after_s: float | None = None) -> None:
         super().__init__(f"{problem.status} {problem.code}: {problem.detail}")
@@ -64,26 +64,26 @@ class ProblemError(Exception):
         self.code: str = problem.code
         self.detail: str = problem.detail
         self.errors: list[FieldError] = problem.errors
-        """What is wrong with the body, and where."""
+        """Errors in the body, with their locations."""
         self.request_id: str = problem.request_id
         self.retry_after_s = retry_after_s
 
 
 class Call(Generic[P, A]):
-    """An endpoint, as a method of both clients."""
+    """An endpoint; as a descriptor, it becomes a method of both clients."""
 
     def __init__(
         self,
         method: Literal["GET", "POST", "PUT"],
         path: str,
-        asked: Callable[P, PathAndBody],
+        arguments: Callable[P, PathAndBody],
         answer: type[A],
         *,
         creates: bool = False,
     ) -> None:
-        self.method, self.path, self.asked, self.answer = method, path, asked, answer
+        self.method, self.path, self.arguments, self.answer = method, path, arguments, answer
         self.creates = creates
-        """An Idempotency-Key is sent, so that a second try does nothing twice."""
+        """Whether to send an Idempotency-Key, so that a retry has no second effect."""
 
     @overload
     def __get__(self, client: None, owner: type) -> Self: ...
@@ -94,18 +94,18 @@ class Call(Generic[P, A]):
         self, client: "AwaitedEndpoints", owner: type
     ) -> Callable[P, Coroutine[Any, Any, A]]: ...
     def __get__(self, client: "BlockingEndpoints | AwaitedEndpoints | None", owner: type) -> Any:
-        """Return the method; of the class, the endpoint itself."""
+        """Return the method of a client; accessed on the class, the endpoint itself."""
         if client is None:
             return self
 
-        def method(*given: P.args, **named: P.kwargs) -> Any:
-            return client.send(self, *self.asked(*given, **named))
+        def method(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return client.send(self, *self.arguments(*args, **kwargs))
 
         return method
 
-    def request(self, http: httpx.Client | httpx.AsyncClient, *asked: Any) -> httpx.Request:
-        """Return the request; its tries share it, and so its Idempotency-Key."""
-        key, body = asked
+    def request(self, http: httpx.Client | httpx.AsyncClient, *key_and_body: Any) -> httpx.Request:
+        """Return the request; its retries share it, and so its Idempotency-Key."""
+        key, body = key_and_body
         headers = {"Idempotency-Key": uuid.uuid4().hex} if self.creates else {}
         content = None
         if body is not None:
@@ -114,7 +114,7 @@ class Call(Generic[P, A]):
         return http.build_request(self.method, path, content=content, headers=headers)
 
     def result(self, outcome: httpx.Response | httpx.TransportError) -> A:
-        """Return the answer. Raises ProblemError, or what kept the request from the service."""
+        """Return the answer. Raises ProblemError, or the transport error in `outcome`."""
         if isinstance(outcome, httpx.TransportError):
             raise outcome
         if not outcome.is_success:
@@ -123,14 +123,14 @@ class Call(Generic[P, A]):
 
 
 def _body(make: Callable[P, msgspec.Struct]) -> Callable[P, PathAndBody]:
-    return lambda *given, **named: ("", make(*given, **named))
+    return lambda *args, **kwargs: ("", make(*args, **kwargs))
 
 
 def _keyed(make: Callable[P, msgspec.Struct]) -> Callable[Concatenate[str, P], PathAndBody]:
-    def asked(key: str, /, *given: P.args, **named: P.kwargs) -> PathAndBody:
-        return key, make(*given, **named)
+    def arguments(key: str, /, *args: P.args, **kwargs: P.kwargs) -> PathAndBody:
+        return key, make(*args, **kwargs)
 
-    return asked
+    return arguments
 
 
 def _nothing() -> PathAndBody:
@@ -187,29 +187,29 @@ class Endpoints:
 
 
 class BlockingEndpoints(Endpoints, ABC):
-    """The methods of a client that waits for the answer."""
+    """The methods of a client that blocks until the answer."""
 
     @abstractmethod
-    def send(self, call: Call[..., A], *asked: Any) -> A:
+    def send(self, call: Call[..., A], *key_and_body: Any) -> A:
         """Send a request of `call` and return the answer."""
 
 
 class AwaitedEndpoints(Endpoints, ABC):
-    """The methods of a client whose answers are awaited."""
+    """The methods of a client with awaitable answers."""
 
     @abstractmethod
-    async def send(self, call: Call[..., A], *asked: Any) -> A:
+    async def send(self, call: Call[..., A], *key_and_body: Any) -> A:
         """Send a request of `call` and return the answer."""
 
 
 def retry_after_s(response: httpx.Response) -> float | None:
-    """Return the seconds that the service asks to wait, if it does."""
+    """Return the seconds of the header `Retry-After`; None without a number of seconds."""
     text: str = response.headers.get("retry-after", "")
     return float(text) if text.isdecimal() else None
 
 
 def _problem(response: httpx.Response) -> ProblemDetails:
-    """Return the problem in `response`; one made up where something else than the service spoke."""
+    """Return the problem in `response`, or a substitute if something else, as a proxy, answered."""
     try:
         return msgspec.json.decode(response.content, type=ProblemDetails)
     except msgspec.MsgspecError:

@@ -1,1 +1,1 @@
-"""The command line of `python -m serving`, a file a verb."""
+"""The commands of `python -m serving`, one file each."""

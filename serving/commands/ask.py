@@ -1,4 +1,4 @@
-"""Ask the running service from the command line."""
+"""Send a request to the running service from the command line."""
 
 import time
 
@@ -16,10 +16,10 @@ def ask(
     key: str | None = None,
     patience_s: float,
 ) -> str:
-    """Return the text that `path` answers to `body` (by `method`; without one a GET), or its error.
+    """Return the text of the response of `path`, errors included; a GET if `body` is None.
 
-    `key` is sent where there is one. Waits up to `patience_s` seconds until the service at `url` is
-    ready. Raises LaunchError when it is not, or when it does not answer.
+    Sends `body` by `method`, and `key` unless it is None. Waits up to `patience_s` seconds until
+    the service at `url` is ready. Raises LaunchError if it is not ready, or does not answer.
     """
     deadline = time.monotonic() + patience_s
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}

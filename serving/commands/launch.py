@@ -1,4 +1,4 @@
-"""Start the service: this process becomes `bentoml serve`."""
+"""Start the service: `bentoml serve` replaces this process."""
 
 import errno
 import os
@@ -25,39 +25,39 @@ SHARED_MEMORY: Final = Path("/dev/shm")
 
 
 class LaunchError(UserError, RuntimeError):
-    """The service cannot be started as asked; the message says why."""
+    """The service cannot be started with these options; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How a workspace is served."""
+    """Options of serving a workspace."""
 
     workers: int = 1
     policy: Path | None = None
-    """A YAML of what lists are to be."""
+    """A YAML with the policy of lists."""
     in_flight: int = IN_FLIGHT
-    """Answers that a worker makes at a time."""
+    """Concurrent requests per worker."""
     log_requests: bool = False
-    """Whether every request gets a line."""
+    """Whether every request is logged."""
     device: Device = "auto"
-    """Where the models' dense parts are computed; `auto` takes a GPU where there is one."""
+    """Device of the models' dense parts; `auto` takes a GPU if there is one."""
 
 
 def launch(home: Path, *, host: str, port: int, options: Options) -> NoReturn:
     """Serve the workspace at `home`; never returns.
 
-    Raises LaunchError, WorkspaceError, KeysError, or ConfigError where the policy is none or the
-    device is not here.
+    Raises LaunchError, WorkspaceError, KeysError, or ConfigError if the policy is invalid or the
+    device is missing.
     """
     workspace = Workspace.open(home)
     load_config(Policy, options.policy)
     if options.device == "cuda":
         usable(options.device)
-    asks = bool(keys.read(workspace.home))
-    check(host, port, asks=asks)
-    who = "to who has a key" if asks else "without keys, for this machine only"
+    needs_key = bool(keys.read(workspace.home))
+    check(host, port, needs_key=needs_key)
+    callers = "to holders of a key" if needs_key else "without keys, for this machine only"
     print(
-        f"serving {workspace.home} on http://{host}:{port} {who}; "
+        f"serving {workspace.home} on http://{host}:{port} {callers}; "
         f"open http://{LOCAL if host == '0.0.0.0' else host}:{port}/docs",
         flush=True,
     )
@@ -70,13 +70,12 @@ def launch(home: Path, *, host: str, port: int, options: Options) -> NoReturn:
     )
 
 
-def check(host: str, port: int, *, asks: bool) -> None:
-    """Raise LaunchError where `port` is taken, or `host` open to others though nothing `asks`
-    for a key."""
-    if host != LOCAL and not asks:
+def check(host: str, port: int, *, needs_key: bool) -> None:
+    """Raise LaunchError if `port` is in use, or if `host` is not local and requests need no key."""
+    if host != LOCAL and not needs_key:
         raise LaunchError(
             f"--host {host}: without keys the service listens on {LOCAL} only; "
-            "make one by `python -m serving keys create NAME`"
+            "create one by `python -m serving keys create NAME`"
         )
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -86,13 +85,13 @@ def check(host: str, port: int, *, asks: bool) -> None:
             raise LaunchError(f"--host {host}: {error.strerror}") from error
         except OSError as error:
             reason = "is in use" if error.errno == errno.EADDRINUSE else f"{error.strerror}"
-            raise LaunchError(f"--port {port}: {reason}; name another") from error
+            raise LaunchError(f"--port {port}: {reason}; choose another") from error
 
 
 def environment(
     home: Path, options: Options, *, port: int, outside: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the environment of the service on `port`: quiet, and with its own files apart."""
+    """Return the environment of the service on `port`: no telemetry, and its own BentoML folder."""
     policy = options.policy
     return {
         **outside,
@@ -102,23 +101,23 @@ def environment(
         "REGULARS_IN_FLIGHT": str(options.in_flight),
         "REGULARS_LOG_REQUESTS": "1" if options.log_requests else "0",
         "REGULARS_DEVICE": options.device,
-        "BENTOML_HOME": str(_own(home) / str(port)),
+        "BENTOML_HOME": str(_temporary_folder(home) / str(port)),
         "BENTOML_DO_NOT_TRACK": "True",
         "OTEL_SDK_DISABLED": "true",
     }
 
 
-def _own(home: Path) -> Path:
-    """Return where services keep what they forget when they end: in memory, or else in `home`.
+def _temporary_folder(home: Path) -> Path:
+    """Return the folder for temporary files of services: in shared memory, or else in `home`.
 
-    The numbers of /metrics lie in mapped files: where a disk is full, to write to a new page of one
-    ends the process.
+    The numbers of /metrics lie in mapped files: on a full disk, a write to a new page of one kills
+    the process.
     """
     folder = SHARED_MEMORY / f"regulars-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
+        status = folder.lstat()
     except OSError:
         return home / "bentoml"
-    ours = found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) == 0o700
-    return folder if ours and stat.S_ISDIR(found.st_mode) else home / "bentoml"
+    private = status.st_uid == os.getuid() and stat.S_IMODE(status.st_mode) == 0o700
+    return folder if private and stat.S_ISDIR(status.st_mode) else home / "bentoml"

@@ -1,12 +1,12 @@
 """Make a Bento: code, model versions and product snapshot in one folder that runs anywhere.
 
-One Bento for CPU and GPU: its image takes the CPU's build of torch unless whoever builds it names
-another by the build argument `UV_TORCH_BACKEND`, and computes where `REGULARS_DEVICE` says.
+One Bento serves CPU and GPU: its image has the CPU build of torch unless the build argument
+`UV_TORCH_BACKEND` names another, and computes on the device `REGULARS_DEVICE`.
 
-Customer rows, events and exposures stay outside: `REGULARS_STORES` names them where the Bento
-runs (`serving.backend`), and what is said of products from then on; without it the Bento answers
-with fallbacks and knows of products what was said until it was made. It carries the champions and
-the versions that experiments compare now: one that starts later needs a new Bento.
+Customer rows, events, exposures and later changes of products are not in it: at run time,
+`REGULARS_STORES` names them (`serving.backend`). Without it, the Bento answers with fallbacks, and
+its products are as they were at the build. It contains the champions and the versions of the
+running experiments: an experiment that starts later needs a new Bento.
 """
 
 import json
@@ -36,38 +36,38 @@ LOCK: Final = "requirements.lock"
 IMAGE: Final = {
     "UV_TORCH_BACKEND": "cpu",
     "REGULARS_DEVICE": "auto",
-    "BENTOML_HOST": "0.0.0.0",  # of the container; whoever has no key is refused there
+    "BENTOML_HOST": "0.0.0.0",  # in the container, requests without a key are refused
     "BENTOML_DO_NOT_TRACK": "True",
 }
-"""Build arguments of the image, and its environment: what they are where nobody says else."""
+"""Defaults of the image's build arguments and environment."""
 
 
 def package(home: Path, output: Path, *, policy: Path | None = None) -> Path:
     """Write the Bento of the workspace at `home` to the new folder `output` and return it.
 
-    `policy` is a YAML of what lists are to be. Raises WorkspaceError without a workspace,
-    ConfigError where the policy is none; LaunchError when `output` stands already, when nothing was
-    promoted or materialized, when a version cannot be loaded, or when BentoML refuses.
+    `policy` is a YAML with the policy of lists. Raises WorkspaceError without a workspace,
+    ConfigError if the policy is invalid, and LaunchError if `output` exists already, if nothing was
+    promoted or materialized, if a version cannot be loaded, or if BentoML fails.
     """
     load_config(Policy, policy)
     workspace = Workspace.open(home)
     output = output.resolve()
     if output.exists():
-        raise LaunchError(f"--output {output}: stands already; name a new folder")
+        raise LaunchError(f"--output {output}: exists already; choose a new folder")
     if not (ROOT / LOCK).exists():
         raise LaunchError(f"{ROOT / LOCK} is missing: package from a checkout of the repository")
     output.parent.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(prefix="regulars-") as made,
-        tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as aside,
+        tempfile.TemporaryDirectory(prefix="regulars-") as scratch,
+        tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as temporary,
     ):
-        context = Path(made) / "context"
+        context = Path(scratch) / "context"
         _copy_code(context)
         copy_workspace(workspace, context / PACKAGED.name)
         if policy is not None:
             shutil.copy2(policy, context / PACKAGED.name / POLICY)
-        bento = _build(context, store=Path(made) / "bentoml")
-        shutil.copytree(bento, Path(aside) / "bento").rename(output)
+        bento = _build(context, store=Path(scratch) / "bentoml")
+        shutil.copytree(bento, Path(temporary) / "bento").rename(output)
     return output
 
 
@@ -79,10 +79,10 @@ def _copy_code(context: Path) -> None:
 
 
 def copy_workspace(workspace: Workspace, packaged: Path) -> None:
-    """Copy to the new folder `packaged` what a Bento carries: settings, clock, models, products
-    and what was said of them.
+    """Copy the contents of a Bento to the new folder `packaged`: settings, clock, models, products
+    and their changes.
 
-    Raises LaunchError when nothing was promoted or materialized, or a version cannot be loaded.
+    Raises LaunchError if nothing was promoted or materialized, or a version cannot be loaded.
     """
     packaged.mkdir(parents=True)
     for name in ("workspace.json", "clock.json"):
@@ -98,7 +98,7 @@ def copy_workspace(workspace: Workspace, packaged: Path) -> None:
         ) from None
     compared = {v.model for e in running(workspace) for v in e.variants.values()}
     for folder in {*champions.values(), *(model.replace("@", "/") for model in compared)}:
-        _check(workspace.bundles / folder)
+        _check_loads(workspace.bundles / folder)
         shutil.copytree(workspace.bundles / folder, packaged / "bundles" / folder)
     write_json(packaged / "bundles" / "current.json", champions)
     (packaged / "online").mkdir()
@@ -109,10 +109,10 @@ def copy_workspace(workspace: Workspace, packaged: Path) -> None:
             changes.copy(packaged / workspace.product_changes_db.name)
 
 
-def _check(bundle: Path) -> None:
+def _check_loads(bundle: Path) -> None:
     try:
         load_bundle(bundle)
-    except Exception as error:  # libraries that read files raise what they like
+    except Exception as error:  # libraries that read files raise any type
         raise LaunchError(f"{bundle} cannot be loaded, promote another: {error}") from error
 
 
@@ -136,7 +136,7 @@ def _build(context: Path, *, store: Path) -> Path:
         text=True,
         check=False,
     )
-    found = sorted(path.parent for path in store.glob("bentos/*/*/bento.yaml"))
-    if result.returncode or not found:
+    bentos = sorted(path.parent for path in store.glob("bentos/*/*/bento.yaml"))
+    if result.returncode or not bentos:
         raise LaunchError(f"bentoml build failed: {result.stderr[-2000:]}")
-    return found[0]
+    return bentos[0]

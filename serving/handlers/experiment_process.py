@@ -1,6 +1,6 @@
-"""Commands of `experiments` in a process of their own: no request worker computes or loads MLflow.
+"""Runs commands of `experiments` in a subprocess: no request worker computes or loads MLflow.
 
-The API waits for them without blocking; a command that takes too long is killed.
+The API waits for them without blocking; a command is killed at its timeout.
 """
 
 import asyncio
@@ -14,16 +14,16 @@ LIMIT_S: Final = 600.0
 
 
 class CommandFailed(RuntimeError):
-    """The command gave no answer; the message is what it said."""
+    """The command printed no result; the message is its last line on stderr."""
 
 
-async def run_experiments_command(*words: str, limit_s: float = LIMIT_S) -> bytes:
-    """Return the last line that `python -m experiments WORDS` prints.
+async def run_experiments_command(*arguments: str, limit_s: float = LIMIT_S) -> bytes:
+    """Return the last line that `python -m experiments ARGUMENTS` prints.
 
-    Raises CommandFailed where it prints nothing, or not within `limit_s` seconds.
+    Raises CommandFailed if it prints nothing, or does not end within `limit_s` seconds.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "experiments", *words),
+        *(sys.executable, "-m", "experiments", *arguments),
         cwd=ROOT,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -31,14 +31,14 @@ async def run_experiments_command(*words: str, limit_s: float = LIMIT_S) -> byte
     )
     try:
         async with asyncio.timeout(limit_s):
-            printed, said = await process.communicate()
+            output, error_output = await process.communicate()
     except TimeoutError:
-        raise CommandFailed(f"experiments {words[0]}: took more than {limit_s:g} s") from None
+        raise CommandFailed(f"experiments {arguments[0]}: took more than {limit_s:g} s") from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.communicate()
-    if not printed:
-        lines = said.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+    if not output:
+        lines = error_output.decode(errors="replace").strip().splitlines() or ["no error message"]
         raise CommandFailed(lines[-1].removeprefix("error: "))
-    return printed.splitlines()[-1]
+    return output.splitlines()[-1]

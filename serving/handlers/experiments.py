@@ -1,4 +1,4 @@
-"""Experiments over HTTP: what runs, what it says, and what starts and ends it."""
+"""Experiments over HTTP: states, results, start, ramp, stop and kill."""
 
 import asyncio
 import logging
@@ -31,99 +31,99 @@ from serving.schemas.experiments import (
 
 logger = logging.getLogger(__name__)
 PATIENCE_S: Final = 15.0
-"""Seconds that a request waits for an analysis, which goes on after it."""
+"""Seconds that a request waits for an analysis, which continues after the timeout."""
 FRESH_S: Final = 10.0
-"""Seconds for which an analysis is given again."""
+"""Seconds for which an analysis is reused."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Analysis:
-    """An analysis that runs or has run."""
+    """A running or finished analysis."""
 
-    of: State
-    begun: float
+    analyzed: State
+    started: float
     task: "asyncio.Task[bytes]"
 
     def serves(self, state: State, now: float) -> bool:
-        """Whether it answers who asks at `now` (the loop's time) about an experiment in `state`."""
-        if self.of != state:
+        """Whether it can answer a request at `now` (loop time) for an experiment in `state`."""
+        if self.analyzed != state:
             return False
-        return not self.task.done() or (now < self.begun + FRESH_S and not self.task.exception())
+        return not self.task.done() or (now < self.started + FRESH_S and not self.task.exception())
 
 
 class Experiments:
-    """Answers about the experiments of the workspace `ws`; None: there are no stores."""
+    """Answers requests about the experiments of the workspace `ws`; None: without stores."""
 
     def __init__(self, ws: Workspace | None, *, patience_s: float = PATIENCE_S) -> None:
         self._ws, self._patience_s = ws, patience_s
         self._analyses: dict[str, _Analysis] = {}
-        self._begun: set[asyncio.Task[State]] = set()
+        self._starting: set[asyncio.Task[State]] = set()
         self._one_at_a_time = asyncio.Lock()
 
     async def states(self, *, request_id: str) -> ExperimentsAnswer:
         """Return every experiment ever started."""
         states = await self._do(lifecycle.states)
-        return ExperimentsAnswer(request_id=request_id, experiments=[_shown(s) for s in states])
+        return ExperimentsAnswer(request_id=request_id, experiments=[_to_schema(s) for s in states])
 
     async def start(self, request: StartRequest, *, request_id: str, key: str) -> ExperimentAnswer:
-        """Begin to assign customers; versions are looked up and exported apart."""
-        wanted = _definition(key, request)
-        state = await self._do(lifecycle.running_as_defined, wanted)
+        """Begin to assign customers; another process looks up and exports the versions."""
+        requested = _definition(key, request)
+        state = await self._do(lifecycle.running_as_defined, requested)
         if state is None:
-            begun = asyncio.create_task(self._begin(wanted))
-            self._begun.add(begun)
-            begun.add_done_callback(self._begun.discard)
+            starting = asyncio.create_task(self._begin(requested))
+            self._starting.add(starting)
+            starting.add_done_callback(self._starting.discard)
             try:
-                state = await asyncio.shield(begun)  # goes on without who asked
+                state = await asyncio.shield(starting)  # continues if the client disconnects
             except CommandFailed as error:
-                await self._do(lifecycle.running_as_defined, wanted)  # another one was faster
+                await self._do(lifecycle.running_as_defined, requested)  # another start may win
                 raise Problem("validation_failed", str(error)) from error
-        return ExperimentAnswer(request_id=request_id, experiment=_shown(state))
+        return ExperimentAnswer(request_id=request_id, experiment=_to_schema(state))
 
-    async def _begin(self, wanted: definition.Experiment) -> State:
+    async def _begin(self, requested: definition.Experiment) -> State:
         with tempfile.NamedTemporaryFile(suffix=".yaml") as file:  # JSON is YAML
-            file.write(wanted.model_dump_json().encode())
+            file.write(requested.model_dump_json().encode())
             file.flush()
             home = str(self._stores.home)
-            printed = await experiment_process.run_experiments_command(
+            output = await experiment_process.run_experiments_command(
                 "start", file.name, "--json", "--home", home
             )
-        return State.model_validate_json(printed)
+        return State.model_validate_json(output)
 
     async def ramp(self, request: RampRequest, *, request_id: str, key: str) -> ExperimentAnswer:
         """Let a larger share of customers take part."""
         state = await self._do(lifecycle.ramp, key, exposed_share=request.exposed_share)
-        return ExperimentAnswer(request_id=request_id, experiment=_shown(state))
+        return ExperimentAnswer(request_id=request_id, experiment=_to_schema(state))
 
     async def stop(self, request: StopRequest, *, request_id: str, key: str) -> ExperimentAnswer:
         """End as planned."""
         state = await self._do(lifecycle.stop, key, reason=request.reason)
-        return ExperimentAnswer(request_id=request_id, experiment=_shown(state))
+        return ExperimentAnswer(request_id=request_id, experiment=_to_schema(state))
 
     async def kill(self, request: KillRequest, *, request_id: str, key: str) -> ExperimentAnswer:
         """End because of harm."""
         state = await self._do(lifecycle.kill, key, reason=request.reason)
-        return ExperimentAnswer(request_id=request_id, experiment=_shown(state))
+        return ExperimentAnswer(request_id=request_id, experiment=_to_schema(state))
 
     async def results(self, *, request_id: str, key: str) -> ResultsAnswer:
         """Return the analysis as of now, at most FRESH_S seconds old.
 
-        Raises Problem where it takes longer than `patience_s`; it goes on, for who asks again.
+        Raises Problem after `patience_s`; the analysis continues, for the next request.
         """
         state = await self._do(lifecycle.status, key)
         now = asyncio.get_running_loop().time()
         analysis = self._analyses.get(key)
         if analysis is None or not analysis.serves(state, now):
             task = asyncio.create_task(self._analyze(key))
-            analysis = self._analyses[key] = _Analysis(of=state, begun=now, task=task)
+            analysis = self._analyses[key] = _Analysis(analyzed=state, started=now, task=task)
         await asyncio.wait({analysis.task}, timeout=self._patience_s)
         if not analysis.task.done():
-            raise Problem("analysis_unavailable", "it is being computed: ask again")
+            raise Problem("analysis_unavailable", "it is being computed: retry later")
         try:
-            found = msgspec.json.decode(analysis.task.result())
+            parsed = msgspec.json.decode(analysis.task.result())
         except CommandFailed as error:
             raise Problem("analysis_unavailable", str(error)) from error
-        return _results(found, request_id=request_id, status=state.status)
+        return _results(parsed, request_id=request_id, status=state.status)
 
     async def _analyze(self, key: str) -> bytes:
         async with self._one_at_a_time:
@@ -137,13 +137,13 @@ class Experiments:
             raise Problem("store_unavailable", "without stores there are no experiments")
         return self._ws
 
-    async def _do(self, verb: Callable[..., Any], *given: Any, **named: Any) -> Any:
-        """Return what a verb of `experiments.definition` returns, on a thread: it waits for a lock.
+    async def _do(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function of `experiments.lifecycle` on a thread, since it waits for a lock.
 
-        Raises Problem for what the verb refuses.
+        Raises Problem instead of its errors.
         """
         try:
-            return await asyncio.to_thread(verb, self._stores, *given, **named)
+            return await asyncio.to_thread(function, self._stores, *args, **kwargs)
         except UnknownExperiment as error:
             raise Problem("unknown_experiment", str(error)) from error
         except WrongState as error:
@@ -156,7 +156,7 @@ class Experiments:
 
 
 def _definition(key: str, request: StartRequest) -> definition.Experiment:
-    """Return the definition that the body gives. Raises Problem with a pointer for each error."""
+    """Return the definition in the body. Raises Problem with a pointer for each error."""
     try:
         return definition.Experiment(key=key, **msgspec.to_builtins(request))
     except pydantic.ValidationError as error:
@@ -167,26 +167,26 @@ def _definition(key: str, request: StartRequest) -> definition.Experiment:
             )
             for e in error.errors()
         ]
-        said = "; ".join(f"{e.pointer or 'body'}: {e.detail}" for e in errors)
-        raise Problem("validation_failed", said, errors=errors) from error
+        message = "; ".join(f"{e.pointer or 'body'}: {e.detail}" for e in errors)
+        raise Problem("validation_failed", message, errors=errors) from error
 
 
-def _shown(state: State) -> Experiment:
-    found = state.experiment.model_dump() | state.model_dump(include={"status", "changes"})
-    return msgspec.convert(found, Experiment)
+def _to_schema(state: State) -> Experiment:
+    fields = state.experiment.model_dump() | state.model_dump(include={"status", "changes"})
+    return msgspec.convert(fields, Experiment)
 
 
-def _results(found: Mapping[str, Any], *, request_id: str, status: str) -> ResultsAnswer:
-    """Return the analysis; without a sound sample ratio no effects, which would be worthless."""
-    effects = found["effects"] if found["sample_ratio"]["ok"] else []
+def _results(parsed: Mapping[str, Any], *, request_id: str, status: str) -> ResultsAnswer:
+    """Return the analysis, without effects if the sample ratio is wrong: they would be invalid."""
+    effects = parsed["effects"] if parsed["sample_ratio"]["ok"] else []
     content = {
-        **found,
-        "effects": [{k: _ends(v) for k, v in effect.items()} for effect in effects],
+        **parsed,
+        "effects": [{k: _interval(v) for k, v in effect.items()} for effect in effects],
         "request_id": request_id,
         "status": status,
     }
     return msgspec.convert(content, ResultsAnswer)
 
 
-def _ends(value: Any) -> Any:
+def _interval(value: Any) -> Any:
     return dict(zip(("low", "high"), value, strict=True)) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Parts of a batch: decoded one by one, so that a bad one fails alone."""
+"""Parts of a batch, decoded one by one: an invalid part does not affect the others."""
 
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 def decode_part(decoder: "msgspec.json.Decoder[T]", part: msgspec.Raw, *, at: str) -> T:
     """Return `part` as the decoder's type; `at` is the JSON Pointer of the part in the body.
 
-    Raises Problem, whose pointers begin at the body.
+    Raises Problem with pointers relative to the body.
     """
     try:
         return decode(decoder, part)

@@ -1,6 +1,6 @@
-"""Recommendations: a draft is made, cut to a list, written down, and only then answered.
+"""Recommendations: draft, list, exposure on disk, and only then the answer.
 
-A degraded answer is still an answer; `fallback_reason` says what was missing.
+A degraded answer is still valid; its `fallback_reason` says what was missing.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 
 
 class Recommendations:
-    """Answers for recommendations from the served models, the stores and the clock.
+    """Answers requests for recommendations from the served models, the stores and the clock.
 
-    `policy` is what a list is to be where its request does not say.
+    `policy` has the defaults for fields that a request omits.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Recommendations:
     async def answer(
         self, request: RecommendationRequest, *, request_id: str
     ) -> RecommendationAnswer:
-        """Return a list, after its exposure is on disk: `part`, once no group is being written."""
+        """Return a list, after its exposure is on disk. Waits for a running write, then `part`."""
         if self._exposures is not None:
             await self._exposures.written()
         return await self.part(request, request_id=request_id)
@@ -58,11 +58,11 @@ class Recommendations:
     ) -> RecommendationAnswer:
         """Return a list of a batch, after its exposure is on disk.
 
-        Where it cannot be written, the list is the champion's, in no experiment and without drawn
-        positions, and that is the reason told, whatever else was missing.
+        If the exposure cannot be written, the list is the champion's, in no experiment and without
+        random positions, and `fallback_reason` is `exposure_log_unavailable` in any case.
 
-        Requests that are at hand together take turns between reading, scoring and composing: so
-        each of these finds in the processor's caches what it needs.
+        Concurrent requests take turns between reading, scoring and composing: each step then runs
+        for all of them with warm processor caches.
         """
         now, served = self._clock(), self._models.served
         unit_id = request.customer_id if request.personalized else None

@@ -15,18 +15,18 @@ _CONTENT: Final = Model(name=CONTENT, version=None)
 
 
 class Similar:
-    """Answers for similar products from the served catalogue and champion."""
+    """Answers requests for similar products from the served catalogue and champion."""
 
     def __init__(self, models: ModelWatcher, *, clock: Callable[[], pd.Timestamp]) -> None:
         self._models, self._clock = models, clock
 
     async def answer(self, request: SimilarRequest, *, request_id: str) -> SimilarAnswer:
-        """Return the list. Raises Problem (`unknown_product`) where no such product is known.
+        """Return the list. Raises Problem (`unknown_product`) if the product is unknown.
 
-        A product scores its likeness by content, the cosine of titles and categories, plus how
-        much it is bought along, as the champion knows it: 1 for the closest companion, less where
-        even that is not as close as the mean product's. Of equals the one with more recent buyers
-        comes first; what has neither is filled in by recent demand.
+        The score of a product is its content similarity, the cosine of titles and categories, plus
+        the champion's strength of co-purchase: 1 for the closest companion, less if that is not as
+        close as the mean product's. Ties go to the product with more recent buyers. Products with
+        neither follow by recent demand.
         """
         served, now = self._models.served, self._clock()
         catalogue = served.catalogue

@@ -1,1 +1,1 @@
-"""What goes over the wire. The OpenAPI document is made from it; within v1 only additions."""
+"""Schemas of requests and responses; the OpenAPI document uses them. v1 only gets additions."""

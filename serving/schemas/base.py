@@ -1,4 +1,4 @@
-"""What all requests, answers and errors of v1 share."""
+"""Types shared by all requests, responses and errors of v1."""
 
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -9,7 +9,7 @@ _NO_CONTROL: Final = r"^[^\x00-\x1f\x7f-\x9f]*(?![\s\S])"
 _text = Meta(min_length=1, max_length=128, pattern=_NO_CONTROL)
 Id = Annotated[str, _text, Meta(description="1-128 characters without control characters.")]
 Label = Annotated[str, _text]
-Time = Annotated[datetime, Meta(tz=True, description="RFC 3339, with its offset from UTC.")]
+Time = Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset from UTC.")]
 Positive = Annotated[float, Meta(gt=0, lt=1e12)]
 NotNegative = Annotated[float, Meta(ge=0, lt=1e12)]
 Category = Annotated[str, Meta(min_length=1, max_length=1_000)]
@@ -29,7 +29,7 @@ class Request(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Model(Struct, frozen=True, kw_only=True):
-    """Who answered."""
+    """The model that made this answer."""
 
     name: str
     """`recommender`, `churn`, or the name of a fallback."""
@@ -45,19 +45,19 @@ class Assigned(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What every answer says."""
+    """Fields of every answer."""
 
     request_id: str
     model: Model
     experiments: list[Assigned]
     """Empty when the customer is in none."""
     feature_age_s: float | None
-    """Seconds since the snapshot of the oldest stored features that were read; null without any."""
+    """Seconds since the snapshot of the oldest stored features read; null if none were read."""
     fallback_reason: FallbackReason | None = None
 
 
 class FieldError(Struct, frozen=True, kw_only=True):
-    """What is wrong, and where: `pointer` is a JSON Pointer (RFC 6901) into the body."""
+    """An error in one field: `pointer` is a JSON Pointer (RFC 6901) into the body."""
 
     pointer: str
     detail: str
@@ -77,6 +77,6 @@ class ProblemDetails(Struct, frozen=True, kw_only=True):
 
 
 class Health(Struct, frozen=True, kw_only=True):
-    """What `/livez` and `/readyz` say."""
+    """The response of `/livez` and `/readyz`."""
 
     status: Literal["ok", "loading"]

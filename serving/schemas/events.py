@@ -1,4 +1,4 @@
-"""Events: what a shop posts, and what became of it."""
+"""Events that a shop posts, and the response to them."""
 
 from typing import Annotated
 
@@ -17,13 +17,13 @@ class OrderItem(Request, frozen=True, kw_only=True):
 
 
 class CustomerEvent(Request, frozen=True, kw_only=True, tag_field="type"):
-    """What every event says."""
+    """Fields of every event."""
 
     event_id: Id
-    """The same id again is a duplicate and changes nothing."""
+    """A second event with the same id is a duplicate and is ignored."""
     customer_id: Id
     time: Time
-    """When it happened: between 1970 and now."""
+    """Time at which it happened, between 1970 and now."""
     recommendation_id: Id | None = None
     position: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     channel: Label | None = None
@@ -49,27 +49,27 @@ class ProductAdded(CustomerEvent, frozen=True, kw_only=True, tag="product_added"
 
 
 class OrderEvent(CustomerEvent, frozen=True, kw_only=True):
-    """What both order types say."""
+    """Fields of both order types."""
 
     order_id: Id
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}(?![\s\S])")]
-    """ISO 4217; the workspace's own, others are rejected."""
+    """ISO 4217; any currency but the workspace's is rejected."""
     items: Annotated[list[OrderItem], Meta(min_length=1, max_length=1_000)]
 
 
 class OrderCompleted(OrderEvent, frozen=True, kw_only=True, tag="order_completed"):
-    """A customer bought; the next answer knows it."""
+    """A customer placed an order; the next answer takes it into account."""
 
 
 class OrderRefunded(OrderEvent, frozen=True, kw_only=True, tag="order_refunded"):
-    """Units came back; quantities are positive."""
+    """A customer returned units; quantities are positive."""
 
 
 AnyEvent = ProductViewed | ProductClicked | ProductAdded | OrderCompleted | OrderRefunded
 
 
 class EventsRequest(Request, frozen=True, kw_only=True):
-    """Up to 500 events; a bad one is rejected alone."""
+    """Up to 500 events; an invalid event does not affect the others."""
 
     events: Annotated[list[AnyEvent], Meta(min_length=1, max_length=500)]
 
@@ -81,7 +81,7 @@ class EventParts(Request, frozen=True, kw_only=True):
 
 
 class RejectedEvent(Struct, frozen=True, kw_only=True):
-    """Why the event at `index` was not taken."""
+    """The reason why the event at `index` was rejected."""
 
     index: int
     code: str
@@ -89,7 +89,7 @@ class RejectedEvent(Struct, frozen=True, kw_only=True):
 
 
 class EventsAnswer(Struct, frozen=True, kw_only=True):
-    """What became of the events, on disk by now."""
+    """Counts of the events by result; accepted events are on disk."""
 
     request_id: str
     accepted: int

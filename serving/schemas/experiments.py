@@ -1,4 +1,4 @@
-"""Experiments: definitions, what changes them, and what they say."""
+"""Experiments: definitions, changes and results."""
 
 from typing import Annotated, Literal
 
@@ -10,19 +10,19 @@ Share = Annotated[float, Meta(gt=0, le=1)]
 
 
 class VariantDefinition(Request, frozen=True, kw_only=True):
-    """One side of an experiment."""
+    """One variant of an experiment."""
 
     model: Label
-    """A version (`recommender@3`), or what stands for one at the start: `champion`, or a model's
-    name (`popularity`) for its newest version."""
+    """A version (`recommender@3`), or a name that is resolved at the start: `champion`, or a
+    model's name (`popularity`) for its newest version."""
     weight: Annotated[float, Meta(gt=0, le=1e6)] = 1
-    """Share of the experiment's customers, relative to the other weights; fixed for good."""
+    """Share of the experiment's customers, relative to the other weights; it cannot change."""
 
 
 class StartRequest(Request, frozen=True, kw_only=True):
-    """Begins to assign customers to variants; the same definition again changes nothing.
+    """Starts to assign customers to variants; the same definition again changes nothing.
 
-    All of it but `exposed_share` is fixed for good: what else is to be tried needs a new key.
+    Only `exposed_share` can change later. Any other change needs an experiment with a new key.
     """
 
     variants: Annotated[dict[Label, VariantDefinition], Meta(min_length=2, max_length=20)]
@@ -31,39 +31,39 @@ class StartRequest(Request, frozen=True, kw_only=True):
     exposed_share: Share = 1
     """Share of all customers that take part; grows by `ramp`, never shrinks."""
     window_days: Annotated[float, Meta(gt=0, le=3_650)] | UnsetType = UNSET
-    """Days after a customer's first exposure in which its orders count; not given, 14."""
+    """Days after a customer's first exposure in which its orders count; default 14."""
     covariate_days: Annotated[float, Meta(ge=0, le=3_650)] | UnsetType = UNSET
-    """Days before the first exposure whose spend takes out variance (CUPED); not given, 90."""
+    """Days of spend before the first exposure, used to reduce variance (CUPED); default 90."""
     planned_units: Annotated[int, Meta(gt=1, le=1_000_000_000)] | UnsetType = UNSET
-    """Customers at which the always-valid interval is tightest; not given, 10000."""
+    """Customers at which the always-valid interval is tightest; default 10000."""
     alpha: Annotated[float, Meta(gt=0, lt=1)] | UnsetType = UNSET
-    """One minus the confidence level of every interval; not given, 0.05."""
+    """One minus the confidence level of every interval; default 0.05."""
     salt: Label | UnsetType = UNSET
-    """What the assignment hashes with the customer's id; not given, the key."""
+    """The assignment hashes it with the customer's id; by default the experiment's key."""
 
 
 class RampRequest(Request, frozen=True, kw_only=True):
-    """Lets a larger share of customers take part; nobody moves between variants."""
+    """Lets a larger share of customers take part; no customer moves between variants."""
 
     exposed_share: Share
 
 
 class StopRequest(Request, frozen=True, kw_only=True):
-    """Ends as planned: everyone gets the champion again, and the analysis stands."""
+    """Ends as planned: every customer gets the champion again, and the analysis stays valid."""
 
     reason: Annotated[str, Meta(max_length=1_000)] = ""
-    """Kept on record."""
+    """Stored with the change."""
 
 
 class KillRequest(Request, frozen=True, kw_only=True):
     """Ends at once because of harm."""
 
     reason: Annotated[str, Meta(min_length=1, max_length=1_000)]
-    """What went wrong; kept on record."""
+    """What went wrong; stored with the change."""
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """One step in an experiment's life."""
+    """One change of an experiment's state."""
 
     at: Time
     verb: Literal["start", "ramp", "stop", "kill"]
@@ -72,15 +72,15 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class RunningVariant(Struct, frozen=True, kw_only=True):
-    """One side of an experiment, as it runs."""
+    """One variant of a started experiment."""
 
     model: str
-    """The version, pinned at the start."""
+    """The version that was resolved at the start."""
     weight: float
 
 
 class Experiment(Struct, frozen=True, kw_only=True):
-    """An experiment and where it stands."""
+    """An experiment and its state."""
 
     key: str
     status: Literal["running", "stopped", "killed"]
@@ -93,11 +93,11 @@ class Experiment(Struct, frozen=True, kw_only=True):
     alpha: float
     salt: str
     changes: list[Change]
-    """From the start on, oldest first. The service heeds a change within a second or two."""
+    """Since the start, oldest first. The service applies a change within two seconds."""
 
 
 class ExperimentAnswer(Struct, frozen=True, kw_only=True):
-    """The experiment after what was asked."""
+    """The experiment after the requested change."""
 
     request_id: str
     experiment: Experiment
@@ -111,66 +111,66 @@ class ExperimentsAnswer(Struct, frozen=True, kw_only=True):
 
 
 class Interval(Struct, frozen=True, kw_only=True):
-    """A confidence interval; an end is null where nothing can be said yet."""
+    """A confidence interval; an end is null while it cannot be computed."""
 
     low: float | None
     high: float | None
 
 
 class SampleRatio(Struct, frozen=True, kw_only=True):
-    """Whether the variants hold as many customers as their weights say."""
+    """Test whether the variants have as many customers as their weights imply."""
 
     exposed: dict[str, int]
     expected: dict[str, float]
     pvalue: float | None
     """Of Pearson's chi-square test; null without customers."""
     ok: bool
-    """False: assignment or logging loses customers, and no effect is given."""
+    """False: assignment or logging loses customers, and no effects are returned."""
 
 
 class Effect(Struct, frozen=True, kw_only=True):
     """A treatment compared with the control in one metric."""
 
     metric: str
-    """`conversion` (ordered within the window) or `revenue` (a customer, within the window)."""
+    """`conversion` (ordered within the window) or `revenue` (per customer, within the window)."""
     variant: str
     control: float
     """Mean in control, adjusted by past spend (CUPED)."""
     treatment: float
-    """Mean in the treatment, adjusted likewise."""
+    """Mean in the treatment, adjusted in the same way."""
     effect_size: float
-    """`treatment` less `control`."""
+    """`treatment` minus `control`."""
     effect_size_ci: Interval
-    """For one planned look."""
+    """Valid for one planned look."""
     effect_size_always: Interval
-    """However often you look."""
+    """Valid for any number of looks."""
     rel_effect_size: float | None
-    """`treatment` by `control`, less 1."""
+    """`treatment` divided by `control`, minus 1."""
     rel_effect_size_ci: Interval
     rel_effect_size_always: Interval
     pvalue: float | None
-    """Two-sided, for one planned look."""
+    """Two-sided; valid for one planned look."""
     variance_removed: float
-    """Share of the variance that past spend explained."""
+    """Share of the variance that past spend explains."""
 
 
 class ResultsAnswer(Struct, frozen=True, kw_only=True):
-    """What an experiment says: look at `sample_ratio` first."""
+    """The results of an experiment: look at `sample_ratio` first."""
 
     request_id: str
     key: str
     status: Literal["running", "stopped", "killed"]
     as_of: Time
-    """What happened and was recorded before this was read."""
+    """The results use data that happened and was recorded before this time."""
     sample_ratio: SampleRatio
     units: dict[str, int]
-    """Customers by variant whose window is over: the effects rest on these."""
+    """Customers per variant whose window is over; the effects are computed from them."""
     waiting: int
     """Customers whose window is not over."""
     crossed: int
     """Customers who saw two variants and are left out; there should be none."""
     means: dict[str, dict[str, float]]
-    """By variant and metric, not adjusted."""
+    """By variant and metric, without adjustment."""
     effects: list[Effect]
-    """Empty until every variant has two customers whose window is over, and where the sample
-    ratio is broken."""
+    """Empty until every variant has two customers whose window is over, and whenever
+    `sample_ratio.ok` is false."""

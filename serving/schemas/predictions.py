@@ -1,4 +1,4 @@
-"""Predictions about customers: what is asked and what is answered."""
+"""Requests and responses of predictions about customers."""
 
 from collections.abc import Mapping
 from typing import Annotated, Final
@@ -9,86 +9,87 @@ from serving.schemas.base import Answer, FallbackReason, Id, Request, Time
 
 
 class PredictionRequest(Request, frozen=True, kw_only=True):
-    """Asks for the number that the path names, of each customer."""
+    """Requests the prediction that the path names, for each customer."""
 
     customer_ids: Annotated[list[Id], Meta(min_length=1, max_length=1_000)]
     explain: bool = False
-    """Whether each prediction gives its `reasons`."""
+    """Whether each prediction has `reasons`."""
 
 
 class ChurnRequest(PredictionRequest, frozen=True, kw_only=True):
-    """Asks for the probability that each customer places no order within `horizon_days`."""
+    """Requests the probability that each customer places no order within `horizon_days`."""
 
 
 REQUESTS: Final[Mapping[str, type[PredictionRequest]]] = {"churn": ChurnRequest}
-"""The requests that the OpenAPI document describes by a schema of their own, by registered name."""
+"""The requests that have their own schema in the OpenAPI document, by registered name."""
 
 
 class Reason(Struct, frozen=True, kw_only=True):
-    """What one feature does to one prediction: a Shapley value against the typical customer."""
+    """Effect of one feature on one prediction: a Shapley value against the typical customer."""
 
     feature: str
-    """Such as `days_since_last_order`, `orders_365d`, `spend_365d`; the same in other windows
-    counts with it."""
+    """Such as `days_since_last_order`, `orders_365d`, `spend_365d`; it includes the same measure in
+    other windows."""
     value: float
-    """The customer's own, in days, pieces or the workspace's currency."""
+    """The customer's value, in days, pieces or the workspace's currency."""
     impact: float
-    """What it adds to `typical_value`; below 0, it lowers the prediction. All features together add
-    up to `value` less `typical_value`; those told are the ones of the largest impact."""
+    """Amount that it adds to `typical_value`; below 0, it lowers the prediction. The impacts of all
+    features add up to `value` minus `typical_value`; only the largest are listed."""
 
 
 class Prediction(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One customer's number; the order is the request's."""
+    """The prediction for one customer, in the order of the request."""
 
     customer_id: str
     value: float | None
-    """Null where no model can answer."""
+    """Null if no model can answer."""
     feature_age_s: float | None
     fallback_reason: FallbackReason | None = None
     reasons: list[Reason] | None = None
-    """At most five, where asked for by `explain` and a model answered."""
+    """At most five, if `explain` is true and a model answered."""
 
 
 class PredictionAnswer(Answer, frozen=True, kw_only=True):
-    """A number for each customer."""
+    """A prediction for each customer."""
 
     horizon_days: int | None
     predictions: list[Prediction]
     typical_value: float | None = None
-    """With `explain`: the prediction of the typical customer (every feature the median of the
-    active customers at the model's data cut). Not given by a version that was fitted before there
-    were reasons."""
+    """With `explain`: the prediction for the typical customer (each feature is the median of the
+    active customers at the model's data cut). Absent for versions that were fitted before reasons
+    existed."""
 
 
 class CardRequest(Request, frozen=True, kw_only=True):
-    """Asks for all that is known and predicted of one customer."""
+    """Requests all facts and predictions about one customer."""
 
     customer_id: Id
 
 
 class CustomerCard(Answer, frozen=True, kw_only=True):
-    """One customer, under the names that CRM systems know; fresh orders count at once.
+    """One customer, with the field names of CRM systems; new orders count at once.
 
-    An order counts with a sale or fee of positive value. Amounts are in the workspace's currency,
-    before returns. What is not defined, or not known, is null.
+    An order counts if it has a sale or fee of positive value. Amounts are in the workspace's
+    currency, before returns. A value that is undefined or unknown is null.
     """
 
     customer_id: str
     churn_probability: float | None
-    """That the customer places no order within `horizon_days`; of a customer without purchases the
-    share of all who left."""
+    """Probability that the customer places no order within `horizon_days`; for a customer without
+    purchases, the share of all customers who left."""
     horizon_days: int | None
     predicted_number_of_orders: float | None
     """Always null: no model answers this yet."""
     predicted_clv: float | None
     """Always null: no model answers this yet."""
     historic_clv: float | None
-    """All that the customer ever spent, before returns; null of an unknown customer."""
+    """Total spend of the customer, before returns; null for an unknown customer."""
     historic_number_of_orders: int | None
-    """Orders ever placed; null of an unknown customer."""
+    """Orders ever placed; null for an unknown customer."""
     average_days_between_orders: float | None
-    """From the first order to the last, by the number of gaps; null with fewer than two orders."""
+    """Days from the first to the last order, divided by the number of gaps; null with fewer than
+    two orders."""
     average_order_value: float | None
-    """`historic_clv` by `historic_number_of_orders`; null without an order."""
+    """`historic_clv` divided by `historic_number_of_orders`; null without an order."""
     expected_date_of_next_order: Time | None
     """Always null: no model answers this yet."""

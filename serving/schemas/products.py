@@ -1,4 +1,4 @@
-"""Products: what a shop says of them, and which are like one of them."""
+"""Products: changes that a shop posts, and requests for similar products."""
 
 from typing import Annotated
 
@@ -11,34 +11,35 @@ Title = Annotated[str, Meta(min_length=1, max_length=1_000)]
 
 
 class Product(Request, frozen=True, kw_only=True):
-    """What is new about a product; at least one field. What is not given stays as it is."""
+    """Changes to a product; at least one field. Omitted fields stay unchanged."""
 
     product_id: Id
-    """One that is not known yet becomes a product, and may be listed."""
+    """An unknown id creates a product, which may be listed."""
     title: Title | UnsetType = UNSET
     category: Category | UnsetType = UNSET
     unit_price: NotNegative | UnsetType = UNSET
-    """In the workspace's currency; it stands until it is said anew."""
+    """In the workspace's currency; valid until the next change."""
     available: bool | UnsetType = UNSET
-    """False: never listed, until it is true again."""
+    """False: never listed until it is set to true."""
     store_stock: (
         Annotated[dict[Id, NotNegative], Meta(min_length=1, max_length=10_000)] | UnsetType
     ) = UNSET
-    """Units by store_id, of all stores at once: it replaces what was said before. A sum of 0 is
-    out of stock (`filter.in_stock`); never said, the stock is unknown."""
+    """Units by store_id, for all stores: it replaces the previous value. A sum of 0 means out of
+    stock (`filter.in_stock`); until it is set, the stock is unknown."""
 
     def __post_init__(self) -> None:
-        """Refuse what says nothing."""
-        said = (self.title, self.category, self.unit_price, self.available, self.store_stock)
-        if all(value is UNSET for value in said):
+        """Raise ValueError if no field changes."""
+        changes = (self.title, self.category, self.unit_price, self.available, self.store_stock)
+        if all(value is UNSET for value in changes):
             raise ValueError(
-                "nothing is said of this product; give one of title, category, unit_price, "
+                "this product has no changes; give one of title, category, unit_price, "
                 "available, store_stock"
             )
 
 
 class ProductsRequest(Request, frozen=True, kw_only=True):
-    """Up to 500 products; a bad one is refused alone, of the same product the last one wins."""
+    """Up to 500 products; an invalid one does not affect the others, and the last of a product
+    wins."""
 
     products: Annotated[list[Product], Meta(min_length=1, max_length=500)]
 
@@ -50,48 +51,48 @@ class ProductParts(Request, frozen=True, kw_only=True):
 
 
 class ProductResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one product."""
+    """The result for one product."""
 
     status: int
-    """200: on disk, and heeded by every worker within seconds; 422: see `problem`."""
+    """200: on disk, and applied by every worker within seconds; 422: see `problem`."""
     problem: ProblemDetails | None = None
 
 
 class ProductsAnswer(Struct, frozen=True, kw_only=True):
-    """What became of each product, in the request's order."""
+    """The result for each product, in the order of the request."""
 
     request_id: str
     results: list[ProductResult]
 
 
 class SimilarRequest(Request, frozen=True, kw_only=True):
-    """Asks for the `k` products most like one, or most bought along with it."""
+    """Requests the `k` products most similar to one, or most often bought with it."""
 
     product_id: Id
-    """It may be unavailable: others in its place are what is asked for then."""
+    """It may be unavailable: the answer then lists substitutes."""
     k: Annotated[int, Meta(ge=1, le=100)] = 10
     filter: Filter | None = None
     exclude_product_ids: Annotated[list[Id], Meta(max_length=1_000)] = field(default_factory=list)
     explain: bool = False
-    """Whether each item gives its `reasons`."""
+    """Whether each item has `reasons`."""
 
 
 class SimilarItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A product on its position, 1 is best."""
+    """A product at its position; 1 is best."""
 
     product_id: str
     position: int
     score: float
-    """How like it is, 0 to 1, and how much bought along, 0 to 1, added up; with the source
-    `popularity` recent buyers, where nothing more is known to be like the product."""
+    """Sum of the similarity, 0 to 1, and the strength of co-purchase, 0 to 1. With the source
+    `popularity`, the number of recent buyers: no other similar products are known."""
     source: str
-    """What gave the greater part: `content` (title and category), `co_purchase`, or
+    """The larger part of the score: `content` (title and category), `co_purchase`, or
     `popularity`."""
     reasons: list[str] | None = None
-    """At most two short sentences, where asked for by `explain`."""
+    """At most two short sentences, if `explain` is true."""
 
 
 class SimilarAnswer(Answer, frozen=True, kw_only=True):
-    """A list of products; the same for every customer, and not kept as an exposure."""
+    """A list of products; the same for every customer, and not recorded as an exposure."""
 
     items: list[SimilarItem]

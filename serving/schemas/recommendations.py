@@ -1,4 +1,4 @@
-"""Recommendations: what is asked and what is answered."""
+"""Requests and responses of recommendations."""
 
 from typing import Annotated
 
@@ -16,86 +16,86 @@ from serving.schemas.base import (
 from training.lists.slates import Strategy
 
 
-def _shops(default: str) -> Meta:
-    """Say in the document what a field is that a request does not give."""
-    return Meta(description=f"Not given: as the shop's policy says, or else {default}.")
+def _doc(default: str) -> Meta:
+    """Describe the default of an optional field in the OpenAPI document."""
+    return Meta(description=f"Default: the value in the shop's policy, or else {default}.")
 
 
 class Filter(Request, frozen=True, kw_only=True):
-    """Keeps a list to products that satisfy every condition given."""
+    """Restricts a list to products that satisfy every given condition."""
 
     categories: Annotated[list[Category], Meta(max_length=100)] = field(default_factory=list)
-    """Any of these; empty: all, and those without category."""
+    """Any of these; empty: all products, also those without a category."""
     price_min: NotNegative | None = None
-    """The price is what the shop said last, or else that of the last sale, in the workspace's
-    currency."""
+    """In the workspace's currency. The price is the last one that the shop posted, or else that of
+    the last sale."""
     price_max: NotNegative | None = None
     in_stock: bool = False
-    """True leaves out what is known to have no stock in any store. What the shop says is not
-    available is never listed, whatever is asked."""
+    """True excludes products that are known to be out of stock in all stores. Products that are not
+    `available` are never listed, whatever the filter."""
 
     def __post_init__(self) -> None:
-        """Refuse bounds that no price satisfies."""
+        """Raise ValueError if no price satisfies the bounds."""
         low, high = self.price_min, self.price_max
         if low is not None and high is not None and low > high:
             raise ValueError(f"price_min = {low} is above price_max = {high}")
 
 
 class RecommendationRequest(Request, frozen=True, kw_only=True):
-    """Asks for the `k` products that the customer is most likely to want."""
+    """Requests the `k` products that the customer most likely wants."""
 
     customer_id: Id | None = None
-    """Without one the answer is in no experiment, and personal only by `session_product_ids`."""
-    k: Annotated[int, Meta(ge=1, le=100), _shops("10")] | UnsetType = UNSET
-    strategy: Annotated[Strategy, _shops("for_you")] | UnsetType = UNSET
-    """`for_you`: anything. `buy_again`: the last 400 purchases alone; it may be short, even empty.
-    `new_to_you`: none of these. `trending`: recent demand, for all alike."""
+    """Without it, the answer is in no experiment, and only `session_product_ids` personalize it."""
+    k: Annotated[int, Meta(ge=1, le=100), _doc("10")] | UnsetType = UNSET
+    strategy: Annotated[Strategy, _doc("for_you")] | UnsetType = UNSET
+    """`for_you`: any product. `buy_again`: only the customer's last 400 purchases; the list may be
+    short, even empty. `new_to_you`: none of these. `trending`: recent demand, the same for all."""
     filter: Filter | None = None
     exclude_product_ids: Annotated[list[Id], Meta(max_length=1_000)] = field(default_factory=list)
-    diversity: Annotated[float, Meta(ge=0, le=1), _shops("0")] | UnsetType = UNSET
-    """How much unlike each other the products are; 0 is by score alone."""
-    max_per_category: Annotated[int, Meta(ge=1, le=100), _shops("null")] | UnsetType | None = UNSET
-    """Products of one category, null: of any number; where the rest cannot fill the list, items
-    say `filled`."""
+    diversity: Annotated[float, Meta(ge=0, le=1), _doc("0")] | UnsetType = UNSET
+    """How different the products are from each other; 0 ranks by score only."""
+    max_per_category: Annotated[int, Meta(ge=1, le=100), _doc("null")] | UnsetType | None = UNSET
+    """Largest number of products of one category; null: no limit. If the rest cannot fill the list,
+    the items beyond the limit have `filled`."""
     session_product_ids: Annotated[list[Id], Meta(max_length=100)] = field(default_factory=list)
-    """What the visitor has just looked at, newest last, beside what was posted of the customer as
-    viewed, clicked or added within half an hour. For a customer without purchases, or without
-    `customer_id`, the champion answers as if they had just been bought, and they are not listed;
-    the purchases of a customer who has any say more, and these are not read."""
+    """Products that the visitor has just looked at, newest last, in addition to the customer's
+    posted views, clicks and baskets of the last half hour. For a customer without purchases, or
+    without `customer_id`, the champion answers as if they had just been bought, and they are not
+    listed. They are ignored for a customer with purchases."""
     scenario: Label = "default"
-    """Where the list is shown (`email`, `home`); kept with the exposure."""
+    """Where the list is shown (`email`, `home`); recorded with the exposure."""
     personalized: bool = True
-    """False: the answer reads and keeps nothing of the customer, the session included."""
+    """False: the answer neither reads nor stores data of the customer or the session."""
     explain: bool = False
-    """Whether each item gives its `reasons`."""
+    """Whether each item has `reasons`."""
 
 
 class RecommendedItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A product on its position, 1 is best."""
+    """A product at its position; 1 is best."""
 
     product_id: str
     position: int
     score: float
     """Comparable within this answer only."""
     source: str
-    """The model or fallback that brought it in."""
+    """The model or fallback that scored it."""
     propensity: float
-    """The probability with which it took this position; 1 where nothing was random."""
+    """Probability that this product got this position; 1 if nothing was random."""
     filled: bool = False
-    """True: `max_per_category` would have left this position empty, or the model knows no score."""
+    """True: `max_per_category` would leave this position empty, or the model has no score."""
     reasons: list[str] | None = None
-    """At most two short sentences, where asked for by `explain`."""
+    """At most two short sentences, if `explain` is true."""
 
 
 class RecommendationAnswer(Answer, frozen=True, kw_only=True):
-    """A list of products; put `recommendation_id` on the events that follow from it."""
+    """A list of products; send `recommendation_id` with the events that result from it."""
 
     recommendation_id: str
     items: list[RecommendedItem]
 
 
 class RecommendationsRequest(Request, frozen=True, kw_only=True):
-    """Up to 100 requests; a bad one fails alone."""
+    """Up to 100 requests; an invalid one does not affect the others."""
 
     requests: Annotated[list[RecommendationRequest], Meta(min_length=1, max_length=100)]
 
@@ -107,7 +107,7 @@ class RecommendationParts(Request, frozen=True, kw_only=True):
 
 
 class RecommendationResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one request of the batch would have got alone: its status, and its answer or problem."""
+    """The result of one request, as without a batch: its status, and its answer or problem."""
 
     status: int
     answer: RecommendationAnswer | None = None
@@ -115,7 +115,7 @@ class RecommendationResult(Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class RecommendationsAnswer(Struct, frozen=True, kw_only=True):
-    """A result for each request, in their order."""
+    """A result for each request, in the order of the requests."""
 
     request_id: str
     results: list[RecommendationResult]

@@ -1,4 +1,4 @@
-"""The products that lists are made from: a snapshot, and on top of it what was said since."""
+"""The catalogue that lists are made from: a product snapshot with the shop's later changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,21 +26,22 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """C products, as the models read them and as filters and lists do."""
+    """C products in the forms that models, filters and lists read."""
 
     as_of: pd.Timestamp
-    """Of the snapshot."""
+    """Time of the snapshot."""
     products: Products
     shelf: ListCatalogue
-    """What lists are composed from; its popularity is the number of recent buyers."""
+    """Input of list composition; its popularity is the number of recent buyers."""
     categories: Mapping[str, int]
-    """The shelf's number of each category."""
+    """Number of each category in the shelf."""
     prices: npt.NDArray[np.float64]
-    """(C,) as it was said last, or of the last sale, in the workspace's currency; NaN: unknown."""
+    """(C,) the last posted price, or that of the last sale, in the workspace's currency; NaN:
+    unknown."""
     unavailable: BoolArray
-    """(C,) True where the shop says so: never listed."""
+    """(C,) True for products that the shop set to unavailable: never listed."""
     sold_out: BoolArray
-    """(C,) True where the stock of all stores is known to be 0."""
+    """(C,) True for products whose stock in all stores is known to be 0."""
 
     @cached_property
     def as_of_us(self) -> int:
@@ -55,11 +56,11 @@ def catalogue_of(
     told: ProductState,
     standing: Catalogue | None = None,
 ) -> Catalogue:
-    """Return the catalogue of the snapshot `rows` at `as_of` after all that was `told`.
+    """Return the catalogue of the snapshot `rows` at `as_of` with the changes in `told`.
 
-    A product that the snapshot lacks was never sold, and has the price that was told. What does
-    not differ from the `standing` catalogue stays the same object, so that what is bound to it
-    need not be bound again.
+    A product that is not in the snapshot was never sold, and has the posted price. Parts equal to
+    those of the `standing` catalogue stay the same objects, so that models bound to them need not
+    be bound again.
     """
     rows = _with_texts(rows, as_of, told)
     products = encode_products(rows, as_of)
@@ -70,13 +71,15 @@ def catalogue_of(
         buyers = by_id[RECENT_BUYERS].fillna(0).to_numpy(np.float32)
         shelf = ListCatalogue.of(products, popularity=buyers)
     names = np.array(products.categories, dtype=object)
-    numbered = shelf.categories >= 0
+    has_category = shelf.categories >= 0
     none = np.zeros(len(products), dtype=np.bool_)
     catalogue = Catalogue(
         as_of=as_of,
         products=products,
         shelf=shelf,
-        categories=dict(zip(names[numbered], shelf.categories[numbered].tolist(), strict=True)),
+        categories=dict(
+            zip(names[has_category], shelf.categories[has_category].tolist(), strict=True)
+        ),
         prices=by_id[PRICE].to_numpy(np.float64),
         unavailable=none,
         sold_out=none,
@@ -84,33 +87,36 @@ def catalogue_of(
     return with_prices_and_stock(catalogue, told)
 
 
-def with_prices_and_stock(catalogue: Catalogue, told: ProductState) -> Catalogue:
-    """Return the catalogue with the prices, availability and stock that were `told` of it."""
+def with_prices_and_stock(catalogue: Catalogue, state: ProductState) -> Catalogue:
+    """Return the catalogue with the prices, availability and stock of `state`."""
     places = catalogue.products.places
     return replace(
         catalogue,
-        prices=_put(catalogue.prices, places, told.prices),
+        prices=_put(catalogue.prices, places, state.prices),
         unavailable=_put(
-            catalogue.unavailable, places, {name: not yes for name, yes in told.available.items()}
+            catalogue.unavailable, places, {name: not yes for name, yes in state.available.items()}
         ),
         sold_out=_put(
-            catalogue.sold_out, places, {name: units == 0 for name, units in told.stock.items()}
+            catalogue.sold_out, places, {name: units == 0 for name, units in state.stock.items()}
         ),
     )
 
 
-def reflects(catalogue: Catalogue, told: ProductState) -> bool:
-    """Return whether what models read of the products is as it was `told`."""
+def reflects(catalogue: Catalogue, state: ProductState) -> bool:
+    """Return whether the models' inputs for the products already include `state`."""
     products, since = catalogue.products, microseconds(catalogue.as_of)
     places = products.places
-    if not told.product_ids <= places.keys():
+    if not state.product_ids <= places.keys():
         return False
-    for texts, news in ((products.titles, told.titles), (products.categories, told.categories)):
-        for product_id, text in news.items():
+    for texts, posted in (
+        (products.titles, state.titles),
+        (products.categories, state.categories),
+    ):
+        for product_id, text in posted.items():
             if text.recorded_us >= since and texts[places[product_id]] != text.value:
                 return False
     never = np.float32(np.log1p(NEVER_DAYS))
-    for product_id, price in told.prices.items():
+    for product_id, price in state.prices.items():
         inputs = products.features[places[product_id]]
         expected = np.log(price if price > 0 else 1.0)
         if inputs[_SINCE_SALE] >= never and not np.isclose(inputs[_LOG_PRICE], expected):
@@ -118,21 +124,21 @@ def reflects(catalogue: Catalogue, told: ProductState) -> bool:
     return True
 
 
-def _with_texts(rows: pd.DataFrame, as_of: pd.Timestamp, told: ProductState) -> pd.DataFrame:
-    """Return `rows` with new products, texts told since, and the prices of what was never sold."""
+def _with_texts(rows: pd.DataFrame, as_of: pd.Timestamp, state: ProductState) -> pd.DataFrame:
+    """Return `rows` with new products, newer texts, and prices of products never sold."""
     rows = rows.set_index("product_id")
-    new = told.product_ids.difference(rows.index)
-    rows = rows.reindex([*rows.index, *sorted(new)])
+    new_ids = state.product_ids.difference(rows.index)
+    rows = rows.reindex([*rows.index, *sorted(new_ids)])
     since = microseconds(as_of)
 
     def fresh(texts: Mapping[str, Text]) -> dict[str, str]:
-        return {i: t.value for i, t in texts.items() if i in new or t.recorded_us >= since}
+        return {i: t.value for i, t in texts.items() if i in new_ids or t.recorded_us >= since}
 
-    never_sold = rows.index[rows[PRICE].isna()].intersection([*told.prices])
+    never_sold = rows.index[rows[PRICE].isna()].intersection([*state.prices])
     for name, values in (
-        ("title", fresh(told.titles)),
-        ("category", fresh(told.categories)),
-        (PRICE, {product_id: told.prices[product_id] for product_id in never_sold}),
+        ("title", fresh(state.titles)),
+        ("category", fresh(state.categories)),
+        (PRICE, {product_id: state.prices[product_id] for product_id in never_sold}),
     ):
         column = rows[name].to_numpy(np.float64 if name == PRICE else object, copy=True)
         column[rows.index.get_indexer(pd.Index([*values], dtype=object))] = [*values.values()]
@@ -140,20 +146,20 @@ def _with_texts(rows: pd.DataFrame, as_of: pd.Timestamp, told: ProductState) -> 
     return rows.rename_axis("product_id").reset_index()
 
 
-def _same(one: Products, other: Products) -> bool:
-    """Return whether nothing that models read differs."""
+def _same(first: Products, second: Products) -> bool:
+    """Return whether the inputs of the models are equal."""
     return (
-        one.at == other.at
-        and np.array_equal(one.product_ids, other.product_ids)
-        and np.array_equal(one.features, other.features)
-        and (one.titles, one.categories) == (other.titles, other.categories)
+        first.at == second.at
+        and np.array_equal(first.product_ids, second.product_ids)
+        and np.array_equal(first.features, second.features)
+        and (first.titles, first.categories) == (second.titles, second.categories)
     )
 
 
 def _put(
     array: npt.NDArray[Scalar], places: Mapping[str, int], values: Mapping[str, float]
 ) -> npt.NDArray[Scalar]:
-    """Return `array` with `values` put at the places of their products; unknown ones are left."""
+    """Return a copy of `array` with `values` at the places of their products; skips unknown ids."""
     changed = array.copy()
     for product_id, value in values.items():
         if product_id in places:

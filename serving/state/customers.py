@@ -1,4 +1,4 @@
-"""Customers as the models read them: the stored row, and what happened since."""
+"""Customers as the models read them: the stored row plus later events."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -15,25 +15,25 @@ from features.times import DAY_US, microseconds
 from serving.schemas.base import FallbackReason
 
 STALE_US: Final = 8 * DAY_US
-"""Snapshots are weekly: a stored row that is older, in microseconds, has missed one."""
+"""Age in microseconds from which a stored row is stale: snapshots are weekly."""
 SESSION_US: Final = 30 * 60_000_000
-"""What was looked at within so many microseconds belongs to the visit of now."""
+"""Products looked at within so many microseconds belong to the current visit."""
 
 
 class OnlineStore(Protocol):
-    """Where stored rows come from (`features.online.client.FeatureClient`)."""
+    """Source of the stored rows (`features.online.client.FeatureClient`)."""
 
     def online_customer(self, customer_id: str) -> dict[str, Any] | None:
         """Return the stored row (features.customer_row); None for an unknown customer."""
         ...
 
     def online_ids(self, count: int) -> list[str]:
-        """Return at most `count` of the stored customers, from all over."""
+        """Return at most `count` ids, spread over all stored customers."""
         ...
 
 
 class StoreUnavailable(RuntimeError):
-    """The online store, or the log of fresh events, cannot be read."""
+    """The online store, or the log of new events, cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +42,9 @@ class Customer:
 
     row: Row
     stored_us: int | None
-    """Time of the stored row, in microseconds since 1970; None when all that is known is newer."""
+    """Time of the stored row, in microseconds since 1970; None if the customer has none."""
     complete: bool
-    """False when the event log could not be read: fresh events are missing."""
+    """False if the event log could not be read: new events are missing."""
     looked_at: tuple[str, ...] = ()
     """Products viewed, clicked or added within the last SESSION_US, newest last."""
 
@@ -55,7 +55,7 @@ class Customer:
         return products is not None and len(products) > 0
 
     def returned(self, *, since_us: int) -> tuple[str, ...]:
-        """Return the products that were returned after `since_us`, as far as the row goes back."""
+        """Return the products that were returned after `since_us`, among those in the row."""
         products, times = (self.row.get(name) for name in RETURN_LISTS)
         if products is None or times is None:
             return ()
@@ -70,16 +70,16 @@ def read_customer(
     at: pd.Timestamp,
     since: pd.Timestamp,
 ) -> Customer | None:
-    """Return the customer as it is at `at`: a stored row and one read of the log; None if unknown.
+    """Return the customer at `at`, from a stored row and one read of the log; None if unknown.
 
-    `since` is the time of the snapshot that serving stands on: a customer without a stored row is
-    made of the events recorded from then on. Raises StoreUnavailable.
+    `since` is the time of the served snapshot: a customer without a stored row is computed from the
+    events recorded since then. Raises StoreUnavailable.
     """
     if store is None or log is None:
         raise StoreUnavailable("there are no stores")
     try:
         row = store.online_customer(customer_id)
-    except Exception as error:  # Feast's stores raise what they like; the answer must go out
+    except Exception as error:  # Feast's stores raise any type; the request must be answered
         raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
     stored = row["snapshot_timestamp"] if row else None
     try:
@@ -109,13 +109,13 @@ def _looked_at(events: Sequence[Event], since_us: int) -> tuple[str, ...]:
 
 
 def age_s(now: pd.Timestamp, *stored_us: int | None) -> float | None:
-    """Return the seconds since the oldest of the times `stored_us`; None without any."""
+    """Return the seconds since the oldest of the times `stored_us`; None if all are None."""
     times = [time for time in stored_us if time is not None]
     return max(0.0, (microseconds(now) - min(times)) / 1e6) if times else None
 
 
 def staleness(customer: Customer, now: pd.Timestamp) -> FallbackReason | None:
-    """Return why an answer from this customer's features is not as good as it should be."""
+    """Return why an answer from this customer's features is degraded; None if it is not."""
     if not customer.complete:
         return "store_unavailable"
     stored = customer.stored_us

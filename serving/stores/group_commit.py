@@ -1,4 +1,4 @@
-"""Durable writes for many requests at once: what comes in during one commit is the next one."""
+"""Group commit: items that arrive during one commit are written together by the next."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,18 +7,18 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 _QUIET_TURNS: Final = 3
-"""Turns of the event loop without a new item, after which a group is closed: a request takes one to
-be read and one to be answered."""
+"""A group is closed after so many turns of the event loop without a new item: a request needs one
+turn to be read and one to be answered."""
 _LARGEST: Final = 64
 _PATIENCE_S: Final = 0.002
-"""For a group that is being written: a disk that takes longer holds nobody up for more."""
+"""Longest wait for a group that is being written: a slow disk delays requests by no more."""
 
 
 class GroupCommit(Generic[T]):
-    """Hands groups of items to `write`, one group at a time, on a thread of its own.
+    """Passes groups of items to `write`, one group at a time, on its own thread.
 
-    `write` returns when all of its items are on disk, or raises; a group is written whole or not.
-    For the coroutines of one event loop.
+    `write` returns when all of its items are on disk, or raises; a group is written completely or
+    not at all. For the coroutines of one event loop.
     """
 
     def __init__(self, write: Callable[[Sequence[T]], None], *, name: str) -> None:
@@ -29,10 +29,11 @@ class GroupCommit(Generic[T]):
         self._writing: asyncio.Future[None] | None = None
 
     async def written(self) -> None:
-        """Return when no group is being written, or is still after _PATIENCE_S.
+        """Return when no group is being written, at the latest after _PATIENCE_S.
 
-        Who computes meanwhile keeps the interpreter from the thread that writes. And who waits for
-        those of the group finds company: they ask again at once, and the next group is one of all.
+        Computation during a write would take the interpreter from the writing thread. The clients
+        of the group send their next requests at once: together with the waiting one, they form the
+        next group.
         """
         if self._writing is not None:
             await asyncio.wait([self._writing], timeout=_PATIENCE_S)
@@ -46,30 +47,30 @@ class GroupCommit(Generic[T]):
         await done
 
     def close(self) -> None:
-        """End the thread, after the group that it writes."""
+        """End the thread after the current group."""
         self._executor.shutdown()
 
     async def _gather(self) -> None:
-        """Let requests that are at hand hand in first: a commit costs as much for all of them."""
-        quiet, before = 0, len(self._waiting)
-        while quiet < _QUIET_TURNS and before < _LARGEST:
+        """Wait for pending requests to add their items: a commit costs the same for all."""
+        quiet, count = 0, len(self._waiting)
+        while quiet < _QUIET_TURNS and count < _LARGEST:
             await asyncio.sleep(0)
-            quiet = quiet + 1 if len(self._waiting) == before else 0
-            before = len(self._waiting)
+            quiet = quiet + 1 if len(self._waiting) == count else 0
+            count = len(self._waiting)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
                 await self._gather()
-                # Who gave up meanwhile is not written.
+                # Skip items of cancelled callers.
                 group = [(item, done) for item, done in self._waiting if not done.done()]
                 self._waiting = []
                 items = [item for item, _ in group]
                 try:
                     self._writing = loop.run_in_executor(self._executor, self._write, items)
                     await self._writing
-                except Exception as error:  # whatever it is, those who wait must hear of it
+                except Exception as error:  # any error must reach the waiting callers
                     for _, done in group:
                         if not done.done():
                             done.set_exception(error)

@@ -1,7 +1,7 @@
-"""What the service says on stderr: JSON, a line each, that tells nothing of a customer.
+"""The service's log on stderr: JSON lines without customer data.
 
-A request's line names endpoint, status and milliseconds, never what was asked or answered. Within a
-request an error is told by its type and where it arose: its text may quote what was asked.
+The line of a request names endpoint, status and milliseconds, but no content of request or answer.
+For an error during a request, it has the type and the place: the text may quote the request.
 """
 
 import logging
@@ -22,19 +22,19 @@ from configs.code import ROOT
 from serving.telemetry import metrics
 
 REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
-"""Of the request that this task, or a thread it waits for, answers."""
+"""Id of the request that this task, or a thread that it waits for, handles."""
 SLOW_S: Final = 1.0
 """Requests that take longer are always logged."""
 REQUESTS: Final = logging.getLogger("serving.requests")
 _OURS: Final = ("configs", "features", "training", "experiments", "serving")
 _QUEUED: Final = 10_000
-_PLAIN: Final = (sqlite3.Error, OSError)  # their texts name tables and files, never values
+_PLAIN: Final = (sqlite3.Error, OSError)  # their texts name tables and files, but no values
 
 
 class Lines(logging.Handler):
-    """Turns records into lines that a thread writes: who logs never waits for the stream.
+    """Formats records as lines that a thread writes: logging never waits for the stream.
 
-    Lines that come faster than they can be written are dropped and counted.
+    Lines are dropped and counted when they come faster than the thread can write.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -55,26 +55,26 @@ class Lines(logging.Handler):
             self.handleError(record)
 
     def close(self) -> None:
-        """Write what is queued and end the thread."""
+        """Write the queued lines and end the thread."""
         if self._thread.is_alive():
             self._lines.put(None)
             self._thread.join()
         super().close()
 
     def _write(self) -> None:
-        while (text := self._lines.get()) is not None:
+        while (queued := self._lines.get()) is not None:
             try:
-                self._stream.write(text.decode() + "\n")
+                self._stream.write(queued.decode() + "\n")
                 if self._lines.empty():
                     self._stream.flush()
-            except (OSError, ValueError):  # nobody reads any more, or it is closed
+            except (OSError, ValueError):  # the reader is gone, or the stream is closed
                 metrics.LINES_DROPPED.inc()
 
 
 def start(*, all_requests: bool, stream: TextIO = sys.stderr) -> Lines:
-    """Let all that our code logs in this process go to `stream`; `close` ends it.
+    """Send the logs of our packages in this process to `stream`; `close` ends it.
 
-    Of requests these are the refused, failed and slow ones, with `all_requests` every one.
+    Logs refused, failed and slow requests; with `all_requests`, every request.
     """
     lines = Lines(stream)
     for name in _OURS:
@@ -99,34 +99,34 @@ def line(record: logging.LogRecord) -> bytes:
         fields["request_id"] = request_id
     fields |= getattr(record, "fields", {})
     if record.exc_info and record.exc_info[1] is not None:
-        fields["error"] = told(record.exc_info[1], within=within)
+        fields["error"] = describe(record.exc_info[1], within=within)
         fields["at"] = list(_frames(record.exc_info[1]))
     return msgspec.json.encode(fields)
 
 
-def told(error: BaseException, *, within: bool) -> str:
-    """Return what may be said of `error`, and of what caused it, `within` a request or outside.
+def describe(error: BaseException, *, within: bool) -> str:
+    """Return the loggable text of `error` and its causes, `within` a request or outside.
 
-    >>> told(KeyError("anna"), within=True)
+    >>> describe(KeyError("anna"), within=True)
     'KeyError'
-    >>> told(KeyError("anna"), within=False)
+    >>> describe(KeyError("anna"), within=False)
     "KeyError: 'anna'"
     """
-    said = type(error).__name__
+    text = type(error).__name__
     if not within or isinstance(error, _PLAIN):
-        said += f": {error}"
-    return f"{said}, from {told(error.__cause__, within=within)}" if error.__cause__ else said
+        text += f": {error}"
+    return f"{text}, from {describe(error.__cause__, within=within)}" if error.__cause__ else text
 
 
 def _message(record: logging.LogRecord, *, within: bool) -> str:
     if not isinstance(record.args, tuple):
         return record.getMessage()
-    args = (told(a, within=within) if isinstance(a, BaseException) else a for a in record.args)
+    args = (describe(a, within=within) if isinstance(a, BaseException) else a for a in record.args)
     return str(record.msg) % tuple(args) if record.args else str(record.msg)
 
 
 def _frames(error: BaseException) -> Iterator[str]:
-    """Yield where `error` arose, outermost first; no line of code, which may hold values."""
+    """Yield the places of the traceback, outermost first; no code lines, they may hold values."""
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
         name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name

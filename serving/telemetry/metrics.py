@@ -1,7 +1,7 @@
-"""What Prometheus reads from `/metrics`, over all workers of one service.
+"""Prometheus metrics of all workers of one service, served at `/metrics`.
 
-What a request counts is looked up by label once and kept: in a service with workers, where each
-number lies in a mapped file, that is most of its cost.
+The counters of a request are looked up by label once and cached: in a service with workers, where
+each number lies in a mapped file, the lookup is most of the cost.
 """
 
 import os
@@ -20,7 +20,7 @@ from serving.schemas.events import EventsAnswer
 from serving.schemas.predictions import PredictionAnswer
 from serving.schemas.recommendations import RecommendationsAnswer
 
-_SHARED: Final = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # as prometheus_client saw it
+_SHARED: Final = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # when prometheus_client was imported
 CONTENT_TYPE: Final = prometheus_client.CONTENT_TYPE_LATEST
 REQUESTS: Final = Counter("regulars_requests_total", "HTTP answers", ["endpoint", "status"])
 SECONDS: Final = Histogram(
@@ -31,15 +31,15 @@ SECONDS: Final = Histogram(
 )
 PROBLEMS: Final = Counter(
     "regulars_problems_total",
-    "Requests that were refused or failed, by their problem's code: overloaded is load shed",
+    "Requests that were refused or failed, by problem code; overloaded: load shedding",
     ["endpoint", "code"],
 )
 ANSWERS: Final = Counter(
     "regulars_answers_total",
-    "Lists and predictions by who made them, in which variant, and why not the model",
+    "Lists and predictions by model version, variant and reason of the fallback",
     ["endpoint", "model_version", "variant", "fallback_reason"],
 )
-EVENTS: Final = Counter("regulars_events_total", "Posted events by what became of them", ["result"])
+EVENTS: Final = Counter("regulars_events_total", "Posted events by result", ["result"])
 LINES_DROPPED: Final = Counter("regulars_log_lines_dropped_total", "Log lines not written")
 CPU_SECONDS: Final = Counter("regulars_cpu_seconds_total", "CPU time of the workers")
 MEMORY: Final = Gauge(
@@ -47,7 +47,7 @@ MEMORY: Final = Gauge(
 )
 WORKERS: Final = Gauge("regulars_workers", "Worker processes", multiprocess_mode="livesum")
 IN_FLIGHT: Final = Gauge(
-    "regulars_in_flight", "Answers being made, once a second", multiprocess_mode="livesum"
+    "regulars_in_flight", "Requests in progress, once a second", multiprocess_mode="livesum"
 )
 READY: Final = Gauge(
     "regulars_ready", "1 when every worker has loaded", multiprocess_mode="livemin"
@@ -60,7 +60,7 @@ UP: Final = Gauge(
 )
 REFUSED: Final = Gauge(
     "regulars_refused",
-    "1 while a worker cannot answer with the newest, and what answered before goes on",
+    "1 while a worker cannot use the newest version and answers with the previous one",
     ["part"],
     multiprocess_mode="livemax",
 )
@@ -81,13 +81,13 @@ PRODUCTS: Final = Gauge(
 )
 LOAD_FAILED: Final = Gauge(
     "regulars_load_failed_timestamp_seconds",
-    "When something could last not be loaded (Unix time; 0: never)",
+    "Time of the last failed load (Unix time; 0: never)",
     multiprocess_mode="max",
 )
 
 
 class Tally:
-    """The numbers of one endpoint. Belongs to the event loop."""
+    """Counts the requests of one endpoint. Only for the event loop's thread."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
@@ -97,10 +97,10 @@ class Tally:
 
     def request(self, status: int, seconds: float) -> None:
         """Count an HTTP answer."""
-        found = self._requests.get(status)
-        if found is None:
-            found = self._requests[status] = REQUESTS.labels(self._endpoint, status)
-        found.inc()
+        counter = self._requests.get(status)
+        if counter is None:
+            counter = self._requests[status] = REQUESTS.labels(self._endpoint, status)
+        counter.inc()
         self._seconds.observe(seconds)
 
     def problem(self, code: str) -> None:
@@ -108,7 +108,7 @@ class Tally:
         PROBLEMS.labels(self._endpoint, code).inc()
 
     def answer(self, answer: msgspec.Struct) -> None:
-        """Count what `answer` says."""
+        """Count the contents of `answer`."""
         if isinstance(answer, EventsAnswer):
             _EVENTS["accepted"].inc(answer.accepted)
             _EVENTS["duplicates"].inc(answer.duplicates)
@@ -116,20 +116,20 @@ class Tally:
         elif isinstance(answer, PredictionAnswer):
             reasons = Counted(part.fallback_reason or "none" for part in answer.predictions)
             for reason, count in reasons.items():
-                self._answered(answer, reason, count)
+                self._count(answer, reason, count)
         elif isinstance(answer, RecommendationsAnswer):
             for result in answer.results:
                 if result.answer is not None:
                     self.answer(result.answer)
         elif isinstance(answer, Answer):
-            self._answered(answer, answer.fallback_reason or "none", 1)
+            self._count(answer, answer.fallback_reason or "none", 1)
 
-    def _answered(self, answer: Answer, reason: str, count: int) -> None:
+    def _count(self, answer: Answer, reason: str, count: int) -> None:
         key = made_by(answer), variant(answer), reason
-        found = self._answers.get(key)
-        if found is None:
-            found = self._answers[key] = ANSWERS.labels(self._endpoint, *key)
-        found.inc(count)
+        counter = self._answers.get(key)
+        if counter is None:
+            counter = self._answers[key] = ANSWERS.labels(self._endpoint, *key)
+        counter.inc(count)
 
 
 _EVENTS: Final = {
@@ -138,14 +138,14 @@ _EVENTS: Final = {
 
 
 def made_by(answer: Answer) -> str:
-    """Return who made `answer`: `recommender@3`, or the name of a fallback."""
+    """Return the model of `answer`: `recommender@3`, or the name of a fallback."""
     model = answer.model
     return f"{model.name}@{model.version}" if model.version else model.name
 
 
 def variant(answer: Answer) -> str:
-    """Return the experiment and variant of `answer`, as `key/variant`; none outside."""
-    assigned = answer.experiments[0] if answer.experiments else None  # one at most runs at a time
+    """Return experiment and variant of `answer` as `key/variant`; `none` if it is in none."""
+    assigned = answer.experiments[0] if answer.experiments else None  # at most one runs at a time
     return f"{assigned.key}/{assigned.variant}" if assigned else "none"
 
 
@@ -160,12 +160,12 @@ def page() -> bytes:
 
 
 def _forget_the_dead(folder: Path) -> None:
-    """Drop the gauges of workers that are no more: whoever is killed cannot do it himself."""
+    """Drop the gauges of ended workers: a killed worker cannot do it itself."""
     for pid in {path.stem.rpartition("_")[2] for path in folder.glob("gauge_live*.db")}:
         try:
             os.kill(int(pid), 0)
         except ProcessLookupError:
             with suppress(FileNotFoundError):  # another worker was faster
                 mark_process_dead(pid)  # type: ignore[no-untyped-call]
-        except PermissionError:  # it lives
+        except PermissionError:  # it is alive
             pass

@@ -32,7 +32,7 @@ def test_a_folder_appears_whole(tmp_path: Path) -> None:
         (aside / "part" / "file").write_bytes(b"x")
         assert not folder.exists()
     assert (folder / "part" / "file").read_bytes() == b"x"
-    with pytest.raises(FileExistsError, match="stands already"), placing(folder):
+    with pytest.raises(FileExistsError, match="exists already"), placing(folder):
         pass
 
 

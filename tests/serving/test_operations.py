@@ -81,7 +81,7 @@ def test_numbers_and_lines_of_both_workers_meet(running: Server, home: Path) -> 
     assert len(of_key) >= 30
     assert {line["model_version"] for line in of_key[-30:]} == {"recommender@1"}
     said = running.log.read_text()
-    assert "to who has a key" in said
+    assert "to holders of a key" in said
     assert "anna" not in said
     assert text not in said
 

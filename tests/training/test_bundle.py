@@ -78,7 +78,7 @@ def test_a_network_comes_back_bit_equal(tmp_path: Path) -> None:
 
 def test_a_bundle_never_changes(tmp_path: Path) -> None:
     write_bundle(tmp_path / "b", recency(), MANIFEST)
-    with pytest.raises(FileExistsError, match="stands already"):
+    with pytest.raises(FileExistsError, match="exists already"):
         write_bundle(tmp_path / "b", recency(), MANIFEST)
 
 

@@ -271,12 +271,12 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     assert Access(tmp_path).caller(asked).id == key_id
     _, listed, _ = run("list")
     assert key_id in listed
-    assert "predict  web site, 5/s a worker" in listed
+    assert "predict  web site, 5/s per worker" in listed
     assert text not in listed
     assert run("revoke", key_id[:4])[1] == f"revoked {key_id} of 'web site'\n"
     assert "revoked 20" in run("list")[1]
     for arguments, message in [
-        (("revoke", key_id), "0 open keys begin so, it must be one"),
+        (("revoke", key_id), "0 valid keys begin with it, it must be one"),
         (("revoke", ""), "it must be one"),
         (("create", "x", "--scope", "all"), "Invalid enum value 'all' - at `$.scopes[0]`"),
         (("create", "", "--scope", "admin"), "length >= 1 - at `$.name`"),

@@ -23,7 +23,7 @@ def test_stages_are_those_of_an_answer(ws: Workspace) -> None:
         "row to query",
         "scores",
         "the list",
-        "its exposure, a commit for it alone",
+        "the exposure, in its own commit",
         "encode the answer",
     ]
 
@@ -65,9 +65,9 @@ def test_ratios_are_taken_turn_by_turn() -> None:
         "2 workers": [[turn(800), turn(2200), turn(1080)]],
     }
     assert list(_ratios(found)) == [
-        "8 connections: 9.0 times (8.0 to 10.0) the bare endpoint's CPU an answer; "
+        "8 connections: 9.0 times (8.0 to 10.0) the bare endpoint's CPU per request; "
         "p99 is 2.5 times p50",
-        "8 connections: 2 workers take 1.10 times (1.00 to 1.20) the CPU an answer of one",
+        "8 connections: 2 workers take 1.10 times (1.00 to 1.20) the CPU per request of one",
     ]
 
 

@@ -45,11 +45,11 @@ def test_a_wrong_policy_starts_nothing(tmp_path: Path, policy: str | None, messa
 def test_others_are_listened_to_once_there_are_keys() -> None:
     port = free_port()
     with pytest.raises(LaunchError, match=r"--host 0\.0\.0\.0: without keys"):
-        check("0.0.0.0", port, asks=False)
+        check("0.0.0.0", port, needs_key=False)
     with pytest.raises(LaunchError, match="--host no host: "):
-        check("no host", port, asks=True)
-    check("0.0.0.0", port, asks=True)
-    check("127.0.0.1", port, asks=False)
+        check("no host", port, needs_key=True)
+    check("0.0.0.0", port, needs_key=True)
+    check("127.0.0.1", port, needs_key=False)
 
 
 def test_a_service_does_not_start_on_spoilt_keys(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_a_carried_policy_gives_way_to_a_named_one(
 def test_an_output_that_stands_is_left_alone(ws: Workspace, tmp_path: Path) -> None:
     result = serving("package", "--home", str(ws.home), "--output", str(tmp_path))
     assert result.returncode == 2
-    assert "stands already" in result.stderr
+    assert "exists already" in result.stderr
 
 
 def test_without_champions_there_is_nothing_to_package(tmp_path: Path) -> None:

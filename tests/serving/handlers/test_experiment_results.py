@@ -58,7 +58,7 @@ def test_an_analysis_is_shared_and_given_again_for_a_moment(shop: Workspace) -> 
 
     async def ask() -> list[bool]:
         hasty, desk = Experiments(shop, patience_s=0), Experiments(shop)
-        with pytest.raises(Problem, match="ask again") as refused:
+        with pytest.raises(Problem, match="retry later") as refused:
             await hasty.results(request_id="r", key="spring")
         assert refused.value.status == 503
         await asyncio.gather(*(desk.results(request_id="r", key="spring") for _ in range(3)))

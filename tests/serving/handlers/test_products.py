@@ -34,7 +34,7 @@ def ws(stocked: Path, tmp_path: Path) -> Workspace:
 def test_each_part_has_its_own_status(client: TestClient) -> None:
     bad: list[tuple[Any, str, str]] = [
         ({"product_id": "tea", "price": 2}, "/price", "unknown field `price`"),
-        ({"product_id": "tea"}, "", "nothing is said of this product"),
+        ({"product_id": "tea"}, "", "this product has no changes"),
         ({"title": "Tea"}, "/product_id", "missing required field"),
         ({"product_id": "a\n", "title": "Tea"}, "/product_id", ""),
         ({"product_id": "", "title": "Tea"}, "/product_id", ""),
