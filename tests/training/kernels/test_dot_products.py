@@ -6,8 +6,8 @@ import pytest
 from tests.training.tiny import queries
 from training.data.inputs import FloatArray, Queries
 from training.kernels.dot_products import ROUGH_FROM, DotScorer, QueryVectors
+from training.kernels.nomination import top_places
 from training.kernels.top_k import top_k
-from training.recommenders.two_stage.nomination import top_places
 
 DIM = 16
 

@@ -1,4 +1,4 @@
-"""Which products the sources nominate for each customer, and what is told of them."""
+"""The products that the sources nominate for each customer, and the scores of all others."""
 
 from typing import Final
 
@@ -144,42 +144,6 @@ def _nth(keys: Keys, count: int) -> np.uint32:
         if reached == count:
             break
     return found
-
-
-@compiled
-def tell_scores(
-    scores: tuple[FloatArray, ...], rows: IntArray, columns: IntArray, out: FloatArray
-) -> None:
-    """Write into `out` (2 S, N) each source's scores of N candidates, then how far each is below
-    the best of its row's.
-    """
-    for source in range(len(scores)):
-        own, gaps = out[source], out[len(scores) + source]
-        for pair in range(len(rows)):
-            own[pair] = scores[source][rows[pair], columns[pair]]
-        stop = 0
-        while stop < len(rows):
-            start, best = stop, own[stop]
-            while stop < len(rows) and rows[stop] == rows[start]:
-                best = max(best, own[stop])
-                stop += 1
-            for pair in range(start, stop):
-                gaps[pair] = own[pair] - best
-
-
-@compiled
-def write_product_inputs(
-    known: FloatArray, activity: FloatArray, rows: IntArray, columns: IntArray, out: FloatArray
-) -> None:
-    """Write into `out` the inputs `known` (C, K) of N products, then the `activity` (B, F)."""
-    width = known.shape[1]
-    for pair in range(len(columns)):  # row by row: they are far apart in memory
-        place = columns[pair]
-        for number in range(width):
-            out[number, pair] = known[place, number]
-    for number in range(activity.shape[1]):
-        for pair in range(len(rows)):
-            out[width + number, pair] = activity[rows[pair], number]
 
 
 @compiled
