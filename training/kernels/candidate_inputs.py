@@ -8,8 +8,9 @@ from training.data.inputs import FloatArray, IntArray
 def write_source_scores(
     scores: tuple[FloatArray, ...], rows: IntArray, columns: IntArray, out: FloatArray
 ) -> None:
-    """Write into `out` (2 S, N) each source's scores of N candidates, then how far each is below
-    the best of its row's.
+    """Write the scores of N candidates by S sources into `out` (2 S, N), then their gaps.
+
+    A gap is a score less the best score of the row's candidates.
     """
     for source in range(len(scores)):
         own, gaps = out[source], out[len(scores) + source]
@@ -29,7 +30,10 @@ def write_source_scores(
 def write_product_inputs(
     known: FloatArray, activity: FloatArray, rows: IntArray, columns: IntArray, out: FloatArray
 ) -> None:
-    """Write into `out` the inputs `known` (C, K) of N products, then the `activity` (B, F)."""
+    """Write the inputs of N pairs into `out` (K + F, N).
+
+    First those of the products, `known` (C, K), then those of the customers, `activity` (B, F).
+    """
     width = known.shape[1]
     for pair in range(len(columns)):  # row by row: they are far apart in memory
         place = columns[pair]

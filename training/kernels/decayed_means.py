@@ -11,9 +11,10 @@ from training.kernels.faded_history import group
 def read_history(
     history: IntArray, days: FloatArray, activity: FloatArray, tower: Plain
 ) -> tuple[FloatArray, FloatArray]:
-    """Return what the query tower mixes (B, H D + H + F), and what it takes as it is (B, D).
+    """Return the inputs of the query tower's mix (B, H D + H + F), and the direct part (B, D).
 
-    The embeddings of one order are added up first: its purchases fade alike.
+    The embeddings of one order are added up first, since its purchases decay alike. `tower` is a
+    `_Tower` of `towers_on_arrays`, as a tuple.
     """
     lasting, rates, share, mean, scale = tower
     heads, dim = len(rates), lasting.shape[1]
@@ -52,7 +53,7 @@ def read_history(
 def add_repeats(
     history: IntArray, days: FloatArray, rates: FloatArray, weight: FloatArray, scores: FloatArray
 ) -> None:
-    """Add what `RepeatPath` adds to `scores` (B, C)."""
+    """Add to `scores` (B, C) what `RepeatPath` adds for repeated purchases."""
     length, heads = history.shape[1], len(rates)
     groups, places = np.empty(length, dtype=np.int64), np.empty(length, dtype=np.int64)
     left = np.empty(heads, dtype=np.float32)

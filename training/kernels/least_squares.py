@@ -12,7 +12,7 @@ _ACCURACY: Final = 1e-7  # of a customer's vector: what is left of the right sid
 
 
 def customer_vectors(bought: Faded, vectors: FloatArray, *, confidence: float) -> FloatArray:
-    """Return the vectors (B, D) of the customers who bought `bought`, given the products' (C, D).
+    """Return the vectors (B, D) of customers with purchases `bought`, given the products' (C, D).
 
     The minimum of sum_c w_c (p_c - u v_c)^2 + penalty |u|^2 over all C products, where p is 1 and
     w is 1 + confidence * bought for what was bought, else p is 0 and w is 1 (Hu et al., 2008). The
@@ -25,17 +25,17 @@ def customer_vectors(bought: Faded, vectors: FloatArray, *, confidence: float) -
     array([[1.25],
            [0.  ]], dtype=float32)
     """
-    found = np.zeros((len(bought.starts) - 1, vectors.shape[1]), dtype=np.float32)
-    _solve(tuple(bought), vectors, np.float32(confidence), found)
-    return found
+    solved = np.zeros((len(bought.starts) - 1, vectors.shape[1]), dtype=np.float32)
+    _solve(tuple(bought), vectors, np.float32(confidence), solved)
+    return solved
 
 
 @compiled
-def _solve(bought: Plain, vectors: FloatArray, confidence: np.float32, found: FloatArray) -> None:
-    """Write into `found` (B, D), which is 0, the solutions of `customer_vectors`."""
+def _solve(bought: Plain, vectors: FloatArray, confidence: np.float32, solved: FloatArray) -> None:
+    """Write into `solved` (B, D), which is 0, the solutions of `customer_vectors`."""
     starts, places, left = bought
     dim = vectors.shape[1]
-    for row in range(len(found)):
+    for row in range(len(solved)):
         start, stop = starts[row], starts[row + 1]
         extra = confidence * left[start:stop]
         own = np.empty((len(extra), dim), dtype=np.float32)
@@ -53,7 +53,7 @@ def _solve(bought: Plain, vectors: FloatArray, confidence: np.float32, found: Fl
             for number in range(len(extra)):
                 _add_times(moved, extra[number] * _product(own[number], step), own[number])
             length = size / _product(step, moved)
-            _add_times(found[row], length, step)
+            _add_times(solved[row], length, step)
             _add_times(rest, -length, moved)
             before, size = size, _product(rest, rest)
             step *= size / before

@@ -1,4 +1,4 @@
-"""Sums of rows of a sparse matrix, weighted by what is left of a customer's purchases."""
+"""Sums of rows of a sparse matrix, weighted by decayed purchases."""
 
 from configs.compiled import Plain, compiled
 from training.data.inputs import FloatArray
@@ -6,9 +6,12 @@ from training.data.inputs import FloatArray
 
 @compiled
 def add_weights(bought: Plain, weights: Plain, popular: FloatArray, scores: FloatArray) -> None:
-    """Add to `scores` (B, C) the weights from what each customer has left, then `popular` (C,)."""
+    """Add to `scores` (B, C) the rows of `weights` (C, C) by decayed purchases, and `popular`.
+
+    `bought` is a `Faded`, and `weights` a csr matrix: both as tuples of arrays.
+    """
     starts, places, left = bought
-    begins, columns, values = weights  # a sparse matrix (C, C), row after row
+    begins, columns, values = weights
     for row in range(len(scores)):
         line = scores[row]
         for number in range(starts[row], starts[row + 1]):

@@ -43,16 +43,16 @@ class RankerOnArrays(NamedTuple):
 
     def scores(self, columns: FloatArray) -> FloatArray:
         """Return the scores (N,) of inputs given as `columns` (F, N)."""
-        found = np.empty(columns.shape[1], dtype=np.float32)
-        for start in range(0, len(found), _COLUMNS):
-            stop = min(start + _COLUMNS, len(found))
+        scores = np.empty(columns.shape[1], dtype=np.float32)
+        for start in range(0, len(scores), _COLUMNS):
+            stop = min(start + _COLUMNS, len(scores))
             varying, weights, bias = standardised(tuple(self[:4]), columns, start, stop)
             hidden = weights.T @ varying
             gelu_(hidden, bias)
             hidden = self.second @ hidden
             gelu_(hidden, self.second_bias)
-            found[start:stop] = self.third @ hidden + self.third_bias
-        return found
+            scores[start:stop] = self.third @ hidden + self.third_bias
+        return scores
 
 
 def _array(tensor: Tensor) -> FloatArray:
