@@ -44,6 +44,15 @@ CUSTOMER_INPUTS: Final = (
     "season_sin_2",
     "season_cos_2",
 )
+# The places of customer inputs by name: compiled code takes them as constants.
+_HAS_ORDERS: Final = CUSTOMER_INPUTS.index("has_orders")
+_LOG_RECENCY: Final = CUSTOMER_INPUTS.index("log_recency_days")
+_LOG_TENURE: Final = CUSTOMER_INPUTS.index("log_tenure_days")
+_LOG_GAP: Final = CUSTOMER_INPUTS.index("log_gap_days")
+_LOG_RECENCY_PER_GAP: Final = CUSTOMER_INPUTS.index("log_recency_per_gap")
+_LOG_ORDER_VALUE: Final = CUSTOMER_INPUTS.index("log_order_value")
+_TREND: Final = CUSTOMER_INPUTS.index("orders_trend")
+_SEASON: Final = CUSTOMER_INPUTS.index("season_sin")  # and the three after it
 PRODUCT_INPUTS: Final = (
     *(f"log_{name}" for name in _SALES),
     "log_age_days",
@@ -68,7 +77,7 @@ def customer_inputs(frame: pd.DataFrame, at: pd.Timestamp) -> FloatArray:
         for name, missing in zip(ACTIVITY_TIMES, _MISSING_DAYS, strict=True)
     ]
     inputs = np.empty((len(frame), len(CUSTOMER_INPUTS)), dtype=np.float32)
-    _tell_activity(counts, np.stack(ages, axis=1), _season(at), inputs)
+    _write_activity(counts, np.stack(ages, axis=1), _season(at), inputs)
     return inputs
 
 
@@ -81,33 +90,32 @@ def customer_inputs_of(row: Row, at: pd.Timestamp) -> FloatArray:
         for name, missing in zip(ACTIVITY_TIMES, _MISSING_DAYS, strict=True)
     ]
     inputs = np.empty((1, len(CUSTOMER_INPUTS)), dtype=np.float32)
-    _tell_activity(counts, np.array([ages]), _season(at), inputs)
+    _write_activity(counts, np.array([ages]), _season(at), inputs)
     return inputs
 
 
 @compiled
-def _tell_activity(counts: Numbers, ages: Numbers, season: Numbers, out: FloatArray) -> None:
+def _write_activity(counts: Numbers, ages: Numbers, season: Numbers, out: FloatArray) -> None:
     """Write CUSTOMER_INPUTS into `out` (B, F).
 
     They come from `counts` (B, ACTIVITY_COUNTS), not negative, and the days `ages` since
     ACTIVITY_TIMES (B, 2).
     """
-    width = counts.shape[1]
     for row in range(len(counts)):
         own, tenure, recency = counts[row], ages[row, 0], ages[row, 1]
         orders, gap = own[_ORDERS], SINGLE_GAP_DAYS
         if orders > 1:
             gap = max((tenure - recency) / (orders - 1), 0.0)
-        for number in range(width):
+        for number in range(counts.shape[1]):
             out[row, number] = np.log1p(own[number])
-        out[row, width] = orders > 0
-        out[row, width + 1] = np.log1p(recency)
-        out[row, width + 2] = np.log1p(tenure)
-        out[row, width + 3] = np.log1p(gap)
-        out[row, width + 4] = np.log1p(recency / max(gap, 1.0))
-        out[row, width + 5] = np.log1p(own[_SPEND] / max(orders, 1.0))
-        out[row, width + 6] = np.log1p(own[_QUARTER]) - np.log1p(own[_YEAR] * 90 / 365)
-        out[row, width + 7 :] = season
+        out[row, _HAS_ORDERS] = orders > 0
+        out[row, _LOG_RECENCY] = np.log1p(recency)
+        out[row, _LOG_TENURE] = np.log1p(tenure)
+        out[row, _LOG_GAP] = np.log1p(gap)
+        out[row, _LOG_RECENCY_PER_GAP] = np.log1p(recency / max(gap, 1.0))
+        out[row, _LOG_ORDER_VALUE] = np.log1p(own[_SPEND] / max(orders, 1.0))
+        out[row, _TREND] = np.log1p(own[_QUARTER]) - np.log1p(own[_YEAR] * 90 / 365)
+        out[row, _SEASON:] = season
 
 
 def _season(at: pd.Timestamp) -> Numbers:

@@ -1,4 +1,4 @@
-"""The networks' elementwise functions on plain arrays, as torch has them to 32-bit rounding."""
+"""Elementwise functions of the networks, equal to torch's to 32-bit rounding."""
 
 from typing import Final
 
@@ -12,15 +12,15 @@ _ROOT_BITS: Final = 0x3F3504F3  # of sqrt(1/2)
 
 @compiled_loosely
 def gelu_(values: FloatArray, bias: FloatArray) -> None:
-    """Make `values` (R, N) x Phi(x) of x = value + bias of its row, `bias` (R,).
+    """Replace `values` (R, N) by x Phi(x), where x is the value plus the `bias` (R,) of its row.
 
-    Phi is the normal distribution's, by Eigen's rational function for erf, which is exact to a few
-    units of the last place: no approximation by tanh.
+    Phi is the normal distribution function. It is computed by Eigen's rational function for erf,
+    which is exact to a few units in the last place, not by the approximation with tanh.
     """
     for row in range(len(values)):
-        line, more = values[row], bias[row]
+        line, shift = values[row], bias[row]
         for place in range(len(line)):
-            x = line[place] + more
+            x = line[place] + shift
             t = x * np.float32(0.7071067811865476)
             t = t if t < np.float32(4) else np.float32(4)
             t = t if t > np.float32(-4) else np.float32(-4)
@@ -40,12 +40,12 @@ def gelu_(values: FloatArray, bias: FloatArray) -> None:
 
 @compiled_loosely
 def compress(values: FloatArray, out: FloatArray) -> None:
-    """Write into `out` (N,) sign(x) log(1 + |x|) of `values` (N,): days and counts have long tails.
+    """Write sign(x) log(1 + |x|) of `values` (N,) into `out` (N,): days and counts have long tails.
 
-    The logarithm is Cephes' polynomial, exact to about a unit of the last place.
+    The logarithm is computed by the polynomial of Cephes, to about a unit in the last place.
     """
     for place in range(len(values)):
-        out[place] = np.float32(1) + abs(values[place])  # what it is rounded by is made good below
+        out[place] = np.float32(1) + abs(values[place])  # the rounding error is corrected below
     bits = out.view(np.int32)
     for place in range(len(values)):
         size = abs(values[place])

@@ -1,9 +1,9 @@
-"""Scores that are products of vectors: of 16 bits a number, or first roughly of 8.
+"""Scores as dot products of vectors whose numbers have 16 bits, or first roughly 8.
 
-For one query the vectors of a catalogue are more memory than a processor's near caches hold:
-reading them is most of what its scoring costs, and drives all else out of these caches. So they are
-kept in numbers of 16 bits; and where they are very many, bytes tell first which products are worth
-these.
+The vectors of a catalogue do not fit a processor's near caches. For one query, reading them is most
+of the cost, and it evicts everything else from these caches. So the vectors are stored with 16 bits
+a number. In a large catalogue all products are first scored roughly, with 8 bits a number, and only
+the best ones exactly.
 """
 
 from collections.abc import Callable
@@ -16,17 +16,17 @@ from configs.compiled import Plain, compiled, compiled_loosely
 from training.data.inputs import FloatArray, IntArray, Queries
 
 ROUGH_FROM: Final = 20_000
-"""The products above which one query is scored roughly first."""
+"""The size of a catalogue above which one query is scored roughly first."""
 _CODE: Final = 127
 _MOST_DIMENSIONS: Final = 512
-"""Of bytes, whose products are added up in 32 bits."""
+"""The most dimensions whose products with 8 bits add up within 32 bits."""
 _FINE_CODE: Final = 32_767
 _Codes = npt.NDArray[np.int8]
 _FineCodes = npt.NDArray[np.int16]
 
 
 QueryVectors = tuple[FloatArray, Callable[[FloatArray], None]]
-"""Vectors (B, D) of queries, and the function that adds to their scores (B, C) what else counts."""
+"""Vectors (B, D) of queries, and the function that adds the other terms to their scores (B, C)."""
 
 
 class RoughScores(NamedTuple):
@@ -34,11 +34,11 @@ class RoughScores(NamedTuple):
 
     scores: FloatArray
     make_exact: Callable[[IntArray], None] | None = None
-    """Makes those of some columns (N,) exact; None where all of them are."""
+    """Makes the scores of some columns (N,) exact; None where all of them are exact."""
 
 
 class DotScorer:
-    """Scores C products by the products of their `rounded` vectors and what it asks of queries."""
+    """Scores C products by the dot products of their `rounded` vectors and those of the queries."""
 
     def __init__(
         self, vectors: FloatArray, query_vectors: Callable[[Queries], QueryVectors]
@@ -53,17 +53,17 @@ class DotScorer:
 
     def __call__(self, queries: Queries) -> FloatArray:
         """Return the scores (B, C), all of them exact."""
-        asking, add = self._query_vectors(queries)
+        vectors, add = self._query_vectors(queries)
         if len(queries) == 1:
             scores = np.empty((1, len(self._vectors.scales)), dtype=np.float32)
-            _dot(asking[0], *self._vectors, scores[0])
+            _dot(vectors[0], *self._vectors, scores[0])
         else:
-            scores = asking @ self._vectors.numbers().T
+            scores = vectors @ self._vectors.numbers().T
         add(scores)
         return scores
 
     def rough(self, queries: Queries) -> RoughScores:
-        """Return scores that may be settled, where that is cheaper than exact ones of all."""
+        """Return rough scores (B, C) where exact ones of all products would cost more."""
         codes, scales = self._codes, self._scales
         if codes is None or len(queries) != 1:
             return RoughScores(self(queries))
@@ -73,11 +73,11 @@ class DotScorer:
         scores = np.empty((1, len(codes)), dtype=np.float32)
         _dot_codes(coded, np.float32(unit), codes, scales, scores[0])
         add(scores)
-        settled = np.zeros(len(codes), dtype=np.bool_)
+        exact_already = np.zeros(len(codes), dtype=np.bool_)
 
         def make_exact(columns: IntArray) -> None:
-            plain = (query, *self._vectors, coded, np.float32(unit), codes, scales)
-            _make_exact(plain, columns, settled, scores[0])
+            arrays = (query, *self._vectors, coded, np.float32(unit), codes, scales)
+            _make_exact(arrays, columns, exact_already, scores[0])
 
         return RoughScores(scores, make_exact)
 
@@ -86,7 +86,7 @@ class _Vectors(NamedTuple):
     """C vectors of D numbers."""
 
     codes: _FineCodes  # (C, D)
-    scales: FloatArray  # (C,) what 1 stands for
+    scales: FloatArray  # (C,) the value of code 1
 
     @classmethod
     def of(cls, vectors: FloatArray) -> Self:
@@ -94,12 +94,12 @@ class _Vectors(NamedTuple):
         return cls(np.rint(vectors / scales[:, None]).astype(np.int16), scales)
 
     def numbers(self) -> FloatArray:
-        """Return them (C, D) in 32 bits."""
+        """Return the vectors (C, D) in 32 bits."""
         return self.codes * self.scales[:, None]
 
 
 def rounded(vectors: FloatArray) -> FloatArray:
-    """Return `vectors` (C, D) as a DotScorer keeps them: in steps of a vector's greatest / 32,767.
+    """Return `vectors` (C, D) as a DotScorer stores them, in steps of each one's greatest / 32,767.
 
     >>> rounded(np.float32([[1, 1e-9]]))
     array([[1., 0.]], dtype=float32)
@@ -109,7 +109,7 @@ def rounded(vectors: FloatArray) -> FloatArray:
 
 @compiled_loosely
 def _dot(query: FloatArray, codes: _FineCodes, scales: FloatArray, scores: FloatArray) -> None:
-    """Write the products of `query` (D,) and `codes` (C, D) times `scales` (C,) into `scores`."""
+    """Write the dot products of `query` (D,) and `codes` (C, D) x `scales` (C,) into `scores`."""
     for place in range(len(codes)):
         scores[place] = _dot_fine(query, codes[place]) * scales[place]
 
@@ -130,7 +130,7 @@ def _dot_codes(
     scales: FloatArray,
     scores: FloatArray,
 ) -> None:
-    """Write the products of `query` (D,) times `unit` and `codes` (C, D) times `scales` (C,)."""
+    """Write the dot products of `query` (D,) x `unit` and `codes` (C, D) x `scales` (C,)."""
     for place in range(len(codes)):
         scores[place] = np.float32(_dot_code(query, codes[place])) * (scales[place] * unit)
 
@@ -145,12 +145,12 @@ def _dot_code(query: npt.NDArray[np.int16], code: _Codes) -> np.int32:
 
 @compiled_loosely
 def _make_exact(
-    plain: Plain, columns: IntArray, settled: npt.NDArray[np.bool_], scores: FloatArray
+    arrays: Plain, columns: IntArray, exact_already: npt.NDArray[np.bool_], scores: FloatArray
 ) -> None:
-    """Replace in `scores` (C,) at `columns` what `_dot_codes` wrote by exact products, once."""
-    query, fine_codes, fine_scales, coded, unit, codes, scales = plain
+    """Replace the rough products in `scores` (C,) at `columns` by exact ones, each once."""
+    query, fine_codes, fine_scales, coded, unit, codes, scales = arrays
     for place in columns:
-        if not settled[place]:
-            settled[place] = True
+        if not exact_already[place]:
+            exact_already[place] = True
             rough = np.float32(_dot_code(coded, codes[place])) * (scales[place] * unit)
             scores[place] += _dot_fine(query, fine_codes[place]) * fine_scales[place] - rough

@@ -1,4 +1,4 @@
-"""Customers' histories product by product: what the scorers and the rankers' inputs go by."""
+"""Customers' purchases, decayed by age and added up by product."""
 
 from typing import NamedTuple
 
@@ -9,17 +9,17 @@ from training.data.inputs import FloatArray, IntArray, Queries
 
 
 class Faded(NamedTuple):
-    """What is left of B customers' purchases: those of one product add up."""
+    """The decayed purchases of B customers, a number for each product."""
 
-    starts: IntArray  # (B + 1,) where each customer's products begin
-    places: IntArray  # (N,) and more: distinct for each customer, the newest purchase first
-    left: FloatArray  # (N,) and more
+    starts: IntArray  # (B + 1,) where the products of each customer begin
+    places: IntArray  # (N,) or longer: distinct for each customer, the newest purchase first
+    left: FloatArray  # (N,) or longer: the sum over the purchases of a product
 
 
 def faded_history(queries: Queries, *, half_life_days: float) -> Faded:
-    """Return each customer's purchases, which count half when `half_life_days` old.
+    """Return the purchases of each customer; one counts half when `half_life_days` old.
 
-    Purchases that are older than the stored history count nothing.
+    Purchases that the stored history does not hold any more do not count.
     """
     starts = np.zeros(len(queries) + 1, dtype=np.int64)
     places = np.empty(queries.history.size, dtype=np.int64)
@@ -30,7 +30,7 @@ def faded_history(queries: Queries, *, half_life_days: float) -> Faded:
 
 
 def add_left(scores: FloatArray, bought: Faded, *, weight: float = 1.0) -> None:
-    """Add to `scores` (B, C) what is left of the purchases, times `weight`."""
+    """Add the decayed purchases, times `weight`, to `scores` (B, C)."""
     _add_left(tuple(bought), np.float32(weight), scores)
 
 
@@ -60,15 +60,15 @@ def _fade(history: IntArray, days: FloatArray, half_life: float, faded: Plain) -
 
 @compiled
 def group(history: IntArray, places: IntArray, groups: IntArray) -> int:
-    """Number the distinct products of `history` (L,) in the order they come; return how many.
+    """Number the distinct products of `history` (L,) by first appearance; return their count.
 
-    Writes them into `places`, and each purchase's number into `groups` (L,), -1 at what is not
-    known.
+    Writes the products into `places`, and the number of each purchase's product into `groups`
+    (L,), -1 where the product is unknown.
     """
     size = 16
     while size < 2 * len(history):
         size *= 2
-    table = np.full(size, -1, dtype=np.int64)  # of numbers, by a hash of the product
+    table = np.full(size, -1, dtype=np.int64)  # a hash table of numbers, by product
     count = 0
     for slot in range(len(history)):
         place = history[slot]

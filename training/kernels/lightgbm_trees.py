@@ -1,7 +1,7 @@
-"""Trees that LightGBM grew, read from its text and evaluated without it, many rows at once.
+"""LightGBM's trees, read from its text and evaluated for many rows at once.
 
-Every node strikes out leaves of all rows at once, instead of each row walking from node to node
-(as QuickScorer does; Lucchese et al., 2015): nothing waits for a branch.
+The rows do not walk from node to node. Instead each node removes, for all rows, the leaves that
+they cannot reach, as in QuickScorer (Lucchese et al., 2015). So no branch is predicted wrongly.
 """
 
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from configs.compiled import Plain, compiled
 from training.data.inputs import FloatArray, IntArray
 
 WORD_LEAVES: Final = 31
-"""Leaves in a word of 32 bits, from its second bit on: no bit is no leaf."""
+"""Leaves in a word of 32 bits. The lowest bit stands for none."""
 _ONES: Final = 2**32 - 1
 _DE_BRUIJN: Final = 0x077CB531
-"""Times a power of 2, modulo 2**32: the five highest bits tell which power."""
-_ROWS: Final = 256  # at a time: their words stay in the nearest cache
+"""A de Bruijn number: the five highest bits of its product with a power of 2 identify the power."""
+_ROWS: Final = 256  # evaluated together: their words fit the nearest cache
 _LANES: Final = 16  # rows that one instruction compares
 
 Words = npt.NDArray[np.uint32]
@@ -27,25 +27,25 @@ Words = npt.NDArray[np.uint32]
 class Forest(NamedTuple):
     """N nodes for W words of leaves; a tree of more than WORD_LEAVES leaves has several words."""
 
-    leaves: Words  # (W,) the leaves that there are
+    leaves: Words  # (W,) the bits of existing leaves
     starts: IntArray  # (W + 1,) where each word's nodes begin, parents before children
-    inputs: Words  # (N,) which input a node asks
-    bounds: FloatArray  # (N,) what is at most this goes left
-    lefts: Words  # (N,) all but the leaves struck out by going left
-    rights: Words  # (N,) or right
-    values: npt.NDArray[np.float64]  # (W, 32) what a leaf adds, by _place
-    width: int  # inputs that a row has, at least
+    inputs: Words  # (N,) the input that a node compares
+    bounds: FloatArray  # (N,) an input that is at most this goes left
+    lefts: Words  # (N,) the leaves that remain when going left
+    rights: Words  # (N,) when going right
+    values: npt.NDArray[np.float64]  # (W, 32) the value of a leaf, at its _place
+    width: int  # the least number of inputs in a row
 
 
 class UnknownTrees(ValueError):
-    """The text is not of trees that this code evaluates; the message says why."""
+    """The text holds trees that this code cannot evaluate; the message says why."""
 
 
 def read_forest(text: str) -> Forest:
     """Return the trees of LightGBM's model `text`.
 
-    Raises UnknownTrees where they split by category, hold a line in a leaf, have a way of their own
-    with 0 or missing values, or are not to be added up.
+    Raises UnknownTrees for splits by category, linear leaves, special treatment of 0 or of missing
+    values, and trees that do not add up.
     """
     head, *trees = (_fields(part) for part in text.partition("end of trees")[0].split("\nTree="))
     if head.get("num_tree_per_iteration") != "1" or "average_output" in head:
@@ -55,11 +55,11 @@ def read_forest(text: str) -> Forest:
         if tree["num_cat"] != "0" or tree.get("is_linear", "0") != "0":
             raise UnknownTrees("a tree splits by category, or holds a line in a leaf")
         added = np.array(tree["leaf_value"].split(), dtype=np.float64)
-        asked = list(_nodes(tree)) if len(added) > 1 else []
+        of_tree = list(_nodes(tree)) if len(added) > 1 else []
         for first in range(0, len(added), WORD_LEAVES):
             some = added[first : first + WORD_LEAVES]
             everything = (1 << len(some)) - 1 << 1
-            for number, bound, left, right in asked:
+            for number, bound, left, right in of_tree:
                 out = [(side >> first << 1) & everything for side in (left, right)]
                 if any(out):
                     nodes.append((number, bound, _ONES ^ out[1], _ONES ^ out[0]))
@@ -81,9 +81,9 @@ def read_forest(text: str) -> Forest:
 
 
 def add_up(forest: Forest, columns: FloatArray) -> npt.NDArray[np.float64]:
-    """Return what the trees add up to (R,) for inputs given as `columns` (F, R), without NaN.
+    """Return the sums (R,) of the trees' values for inputs `columns` (F, R), which hold no NaN.
 
-    It has the bits of LightGBM's `predict(raw_score=True)`. ValueError where inputs are missing.
+    They have the bits of LightGBM's `predict(raw_score=True)`. ValueError where inputs are missing.
     """
     if len(columns) < forest.width:
         raise ValueError(f"inputs = {len(columns)}: these trees ask {forest.width}")
@@ -99,9 +99,10 @@ def _fields(part: str) -> dict[str, str]:
 
 
 def _nodes(tree: dict[str, str]) -> Iterator[tuple[int, float, int, int]]:
-    """Yield each node's input, bound, and the leaves below it on either side, a bit each.
+    """Yield each node's input and bound, and the leaves below its left and right side, as bits.
 
-    A child is named by its number, which is above its parent's, or a leaf by -1 - its number.
+    LightGBM refers to a child by its number, which is above its parent's, and to a leaf by
+    -1 - its number.
     """
     if any(int(kind) & 0b1101 for kind in tree["decision_type"].split()):
         raise UnknownTrees("a tree has a way of its own with 0 or missing values")
@@ -113,13 +114,13 @@ def _nodes(tree: dict[str, str]) -> Iterator[tuple[int, float, int, int]]:
 
     for node in reversed(range(len(lefts))):
         below[node] = leaves(lefts[node]) | leaves(rights[node])
-    asked = zip(tree["split_feature"].split(), tree["threshold"].split(), strict=True)
-    for node, (number, bound) in enumerate(asked):
+    splits = zip(tree["split_feature"].split(), tree["threshold"].split(), strict=True)
+    for node, (number, bound) in enumerate(splits):
         yield int(number), float(bound), leaves(lefts[node]), leaves(rights[node])
 
 
 def _place(bit: int) -> int:
-    """Return where the leaf of a word's `bit` stands in its values.
+    """Return the index in a word's values of the leaf that `bit` stands for.
 
     >>> sorted(_place(bit) for bit in range(1, 32)) == list(range(1, 32))
     True
@@ -128,7 +129,7 @@ def _place(bit: int) -> int:
 
 
 def _rounded_down(bounds: npt.NDArray[np.float64]) -> FloatArray:
-    """Return the greatest 32-bit numbers not above `bounds`, which part 32-bit inputs alike.
+    """Return the greatest 32-bit numbers not above `bounds`: they split 32-bit inputs alike.
 
     >>> float(_rounded_down(np.array([0.1]))[0]) < 0.1 < float(np.float32(0.1))
     True
@@ -144,7 +145,7 @@ def _add_up(forest: Plain, columns: FloatArray, total: npt.NDArray[np.float64]) 
     What many nodes have in common is done first, without branches: they could not be foreseen.
     """
     leaves, starts, inputs, bounds, lefts, rights, added = forest
-    asked = np.empty((len(columns), _ROWS), dtype=np.float32)
+    block = np.empty((len(columns), _ROWS), dtype=np.float32)
     lows = np.empty(len(columns), dtype=np.float32)
     highs = np.empty(len(columns), dtype=np.float32)
     lanes = np.empty((2, _LANES), dtype=np.float32)
@@ -157,7 +158,7 @@ def _add_up(forest: Plain, columns: FloatArray, total: npt.NDArray[np.float64]) 
         rows = min(_ROWS, columns.shape[1] - start)
         padded = (rows + _LANES - 1) // _LANES * _LANES
         for number in range(len(columns)):
-            column = asked[number]
+            column = block[number]
             for row in range(rows):
                 column[row] = columns[number, start + row]
             column[rows:padded] = column[0]
@@ -171,10 +172,10 @@ def _add_up(forest: Plain, columns: FloatArray, total: npt.NDArray[np.float64]) 
                 nodes[kept] = node
                 kept += (everywhere & split[node]) != 0
             left_over[:padded] = everywhere
-            for again in range(kept, kept + 3):  # where fewer than four are left
+            for again in range(kept, kept + 3):  # fill up the last group of four
                 nodes[again] = nodes[max(kept - 1, 0)]
             for first in range(0, kept, 4):
-                _strike_out(left_over[:padded], asked, nodes, first, inputs, bounds, lefts, rights)
+                _strike_out(left_over[:padded], block, nodes, first, inputs, bounds, lefts, rights)
             for row in range(padded):
                 ends[row] = np.uint32(left_over[row] * np.uint32(_DE_BRUIJN)) >> np.uint32(27)
             values, some = added[word], total[start : start + rows]
@@ -184,9 +185,10 @@ def _add_up(forest: Plain, columns: FloatArray, total: npt.NDArray[np.float64]) 
 
 @compiled
 def _part(nodes: Plain, lows: FloatArray, highs: FloatArray, alike: Words, split: Words) -> None:
-    """Tell for each node what it strikes out of all rows `alike` (N,), whose inputs are in a range.
+    """Separate the nodes at which all rows go the same way from those that split them.
 
-    Where the rows go both ways, `split` (N,) has the leaves below the node, else 0.
+    The rows' inputs lie between `lows` and `highs` (F,). `alike` (N,) gets the leaves that a node
+    leaves to all rows. `split` (N,) gets the leaves below a node that splits the rows, else 0.
     """
     inputs, bounds, lefts, rights = nodes
     everything, nothing = np.uint32(_ONES), np.uint32(0)
@@ -200,9 +202,9 @@ def _part(nodes: Plain, lows: FloatArray, highs: FloatArray, alike: Words, split
 
 @compiled
 def _range(column: FloatArray, lanes: FloatArray) -> tuple[np.float32, np.float32]:
-    """Return the least and the greatest of `column`, a multiple of _LANES long.
+    """Return the least and the greatest of `column`, whose length is a multiple of _LANES.
 
-    `lanes` (2, _LANES) are written over.
+    `lanes` (2, _LANES) are overwritten.
     """
     lows, highs = lanes[0], lanes[1]
     lows[:] = column[0]
@@ -222,7 +224,7 @@ def _range(column: FloatArray, lanes: FloatArray) -> tuple[np.float32, np.float3
 @compiled
 def _strike_out(  # noqa: PLR0917  # see below
     left_over: Words,
-    asked: FloatArray,
+    block: FloatArray,
     nodes: IntArray,
     first: int,
     inputs: Words,
@@ -230,9 +232,9 @@ def _strike_out(  # noqa: PLR0917  # see below
     lefts: Words,
     rights: Words,
 ) -> None:
-    """Strike out of `left_over` (R,) what four nodes do, named by `nodes` from the `first` on.
+    """Remove from `left_over` (R,) the leaves that four of `nodes`, from `first` on, exclude.
 
-    As tuples these arrays would take longer to come here than to be worked on.
+    numba unpacks a tuple of arrays at every call; passing the arrays one by one is faster.
     """
     a, b, c, d = nodes[first], nodes[first + 1], nodes[first + 2], nodes[first + 3]
     column_a, bound_a, left_a, right_a = inputs[a], bounds[a], lefts[a], rights[a]
@@ -241,8 +243,8 @@ def _strike_out(  # noqa: PLR0917  # see below
     column_d, bound_d, left_d, right_d = inputs[d], bounds[d], lefts[d], rights[d]
     for row in range(len(left_over)):
         left_over[row] &= (
-            (left_a if asked[column_a, row] <= bound_a else right_a)
-            & (left_b if asked[column_b, row] <= bound_b else right_b)
-            & (left_c if asked[column_c, row] <= bound_c else right_c)
-            & (left_d if asked[column_d, row] <= bound_d else right_d)
+            (left_a if block[column_a, row] <= bound_a else right_a)
+            & (left_b if block[column_b, row] <= bound_b else right_b)
+            & (left_c if block[column_c, row] <= bound_c else right_c)
+            & (left_d if block[column_d, row] <= bound_d else right_d)
         )

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from configs.compiled import compiled
 from training.data.inputs import FloatArray, IntArray
 
-_STRIDE = 64  # scores that are passed over at once where none is good enough
+_STRIDE = 64  # scores that are skipped together where none is good enough
 
 
 def top_k(scores: FloatArray, k: int, *, exclude: npt.NDArray[np.bool_] | None = None) -> IntArray:
@@ -34,28 +34,28 @@ def top_k(scores: FloatArray, k: int, *, exclude: npt.NDArray[np.bool_] | None =
 def _find_best(
     scores: npt.NDArray[np.floating], barred: npt.NDArray[np.bool_], heap: IntArray
 ) -> None:
-    """Write into `heap` (k,) the places of the best finite `scores` (C,), best first.
+    """Write the places of the best finite `scores` (C,) into `heap` (k,), best first.
 
-    The best so far are kept with the worst in front: the lowest, of equals the last.
+    The best so far form a min-heap; of equal scores the later place is worse.
     """
-    k, found = len(heap), 0
+    k, filled = len(heap), 0
     best = np.empty(k, dtype=scores.dtype)
     for start in range(0, len(scores), _STRIDE):
-        some, better = scores[start : start + _STRIDE], found < k
+        some, better = scores[start : start + _STRIDE], filled < k
         for score in some:  # most strides hold nothing good enough
             better |= score > best[0]
         for place in range(start, start + len(some) * better):
             score = scores[place]
             if barred[place] or not np.isfinite(score):
                 continue
-            if found < k:
-                best[found], heap[found] = score, place
-                found += 1
-                _rise(best, heap, found - 1)
+            if filled < k:
+                best[filled], heap[filled] = score, place
+                filled += 1
+                _rise(best, heap, filled - 1)
             elif score > best[0]:
                 best[0], heap[0] = score, place
                 _sink(best, heap, k)
-    for last in range(found - 1, 0, -1):  # the worst of those left goes behind them
+    for last in range(filled - 1, 0, -1):  # move the worst of the rest behind it
         best[0], best[last] = best[last], best[0]
         heap[0], heap[last] = heap[last], heap[0]
         _sink(best, heap, last)
@@ -63,7 +63,7 @@ def _find_best(
 
 @compiled
 def _rise(best: npt.NDArray[np.floating], heap: IntArray, at: int) -> None:
-    """Let what stands at `at` rise before all that is better."""
+    """Move the entry at `at` towards the front, before all better ones."""
     while at:
         parent = (at - 1) // 2
         if not _worse(best, heap, at, parent):
@@ -75,7 +75,7 @@ def _rise(best: npt.NDArray[np.floating], heap: IntArray, at: int) -> None:
 
 @compiled
 def _sink(best: npt.NDArray[np.floating], heap: IntArray, count: int) -> None:
-    """Let what stands in front sink behind all that is worse among the first `count`."""
+    """Move the first entry behind all worse ones among the first `count`."""
     at = 0
     while 2 * at + 1 < count:
         child = 2 * at + 1

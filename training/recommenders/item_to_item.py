@@ -23,7 +23,6 @@ import pydantic
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_array, diags_array, eye_array, vstack
 
-from configs.compiled import Plain, compiled
 from configs.loader import Config
 from features.model_inputs import PRODUCT_INPUTS
 from features.workspace import write_json
@@ -31,6 +30,7 @@ from training.data.inputs import FloatArray, IntArray, Products, Queries
 from training.data.interactions import interactions
 from training.interfaces import Related, Scorer
 from training.kernels.faded_history import faded_history
+from training.kernels.sparse_rows import add_weights
 
 if TYPE_CHECKING:
     from training.data.training_data import TrainingData
@@ -183,7 +183,7 @@ class ItemToItem(ABC, Generic[C]):
         def score(queries: Queries) -> FloatArray:
             left = faded_history(queries, half_life_days=self.config.half_life_days)
             scores = np.zeros((len(queries), width), dtype=np.float32)
-            _add_weights(tuple(left), weights, popular, scores)
+            add_weights(tuple(left), weights, popular, scores)
             return scores
 
         return score
@@ -225,19 +225,6 @@ class ItemToItem(ABC, Generic[C]):
                 (parts["data"], parts["indices"], parts["indptr"]), shape=(count, count)
             ),
         )
-
-
-@compiled
-def _add_weights(bought: Plain, weights: Plain, popular: FloatArray, scores: FloatArray) -> None:
-    """Add to `scores` (B, C) the weights from what each customer has left, then `popular` (C,)."""
-    starts, places, left = bought
-    begins, columns, values = weights  # a sparse matrix (C, C), row after row
-    for row in range(len(scores)):
-        line = scores[row]
-        for number in range(starts[row], starts[row + 1]):
-            for entry in range(begins[places[number]], begins[places[number] + 1]):
-                line[columns[entry]] += left[number] * values[entry]
-        line += popular
 
 
 class CosineConfig(ItemToItemConfig):

@@ -16,8 +16,9 @@ from tests.training.tiny import catalogue, floats, fractions, queries
 from training.data.training_data import TrainingData
 from training.evaluation.recommender_judge import recommender_judge
 from training.kernels.faded_history import Faded
+from training.kernels.least_squares import customer_vectors
 from training.recommenders.baselines import Popularity, PopularityConfig
-from training.recommenders.ials import IALS, IALSConfig, customer_vectors, whitened
+from training.recommenders.ials import IALS, IALSConfig, whitened
 
 CONFIG = IALSConfig(embedding_dim=8, penalty=1)
 

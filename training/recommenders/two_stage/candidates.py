@@ -1,4 +1,4 @@
-"""Candidates: what the sources nominate for a customer, and what a ranker reads of each.
+"""Candidates: the products that sources nominate for a customer, and a ranker's inputs of each.
 
 The history is nominated whole (buy again); every source adds the products that it ranks best among
 those outside the history, so that a list of new products has enough to choose from.
@@ -14,16 +14,12 @@ from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from training.data.inputs import FloatArray, Products, Queries
 from training.data.pairs import Pairs
 from training.interfaces import Recommender, Scorer
+from training.kernels.candidate_inputs import write_product_inputs, write_source_scores
 from training.kernels.dot_products import DotScorer, RoughScores
+from training.kernels.nomination import BoolArray, nominate, top_places
+from training.kernels.pair_inputs import PAIR_INPUTS
 from training.recommenders.baselines import OwnPurchases, Popularity
-from training.recommenders.two_stage.nomination import (
-    BoolArray,
-    nominate,
-    tell_scores,
-    top_places,
-    write_product_inputs,
-)
-from training.recommenders.two_stage.pair_inputs import PAIR_INPUTS, pair_reader
+from training.recommenders.two_stage.pair_inputs import pair_reader
 from training.recommenders.two_stage.rebuy import REBUY_INPUTS, Rebuy
 
 _LIKELY: Final = 4
@@ -44,7 +40,7 @@ class Nominated:
 
 
 def ranker_inputs(sources: Sources) -> list[str]:
-    """Return the names of what a ranker reads of a candidate."""
+    """Return the names of a ranker's inputs."""
     return [
         *(f"{name}_score" for name in sources),
         *(f"{name}_gap" for name in sources),
@@ -62,25 +58,25 @@ def nominator(
     scorers = [model.scorer(products) for model in sources.values()]
     read = pair_reader(products)
     known = np.concatenate([rebuy.inputs(products), products.features], axis=1)
-    says_more = [not _nominates_the_popular(model, sources) for model in sources.values()]
+    adds_candidates = [not _nominates_the_popular(model, sources) for model in sources.values()]
     first, last = 2 * len(sources), 2 * len(sources) + len(PAIR_INPUTS)
 
     def nominated(queries: Queries) -> Nominated:
-        found = [_scored(score, queries) for score in scorers]
-        for one in found:
+        by_source = [_scored(score, queries) for score in scorers]
+        for one in by_source:
             if one.make_exact:
                 count = _LIKELY * per_source + queries.history.shape[1]
                 one.make_exact(top_places(one.scores[0], count))
-        scores = tuple(one.scores for one in found)
-        asked = tuple(own for own, says in zip(scores, says_more, strict=True) if says)
-        rows, columns, new = nominate(asked, queries.history, per_source)
+        scores = tuple(one.scores for one in by_source)
+        distinct = tuple(own for own, adds in zip(scores, adds_candidates, strict=True) if adds)
+        rows, columns, new = nominate(distinct, queries.history, per_source)
         pairs = Pairs(rows=rows, columns=columns)
-        for one in found:
+        for one in by_source:
             if one.make_exact:
                 one.make_exact(columns)
         width = last + known.shape[1] + queries.activity.shape[1]
         inputs = np.empty((width, len(rows)), dtype=np.float32)
-        tell_scores(scores, rows, columns, inputs[:first])
+        write_source_scores(scores, rows, columns, inputs[:first])
         read(queries, pairs, inputs[first:last])
         write_product_inputs(known, queries.activity, rows, columns, inputs[last:])
         return Nominated(pairs=pairs, inputs=inputs.T, new=new, scores=scores[0])

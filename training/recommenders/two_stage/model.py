@@ -19,10 +19,10 @@ from training.data.inputs import FloatArray, Products, Queries
 from training.data.pairs import pairs
 from training.errors import BundleError, NotEnoughData
 from training.interfaces import OnDevice, Recommender, Related, Relates, Scorer
+from training.kernels.nomination import put_above
 from training.lists.ranking import BATCH
 from training.recommenders.two_stage.candidates import Nominated, Sources, nominator, ranker_inputs
 from training.recommenders.two_stage.network_ranker import NetworkConfig, NetworkRanker
-from training.recommenders.two_stage.nomination import put_above
 from training.recommenders.two_stage.ranker import Ranker, RankerExamples
 from training.recommenders.two_stage.rebuy import Rebuy
 from training.recommenders.two_stage.sources import Source, fit_sources, load_source

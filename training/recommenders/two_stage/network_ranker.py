@@ -71,6 +71,10 @@ class RankerNet(nn.Module):
             nn.Linear(half, 1),
         )
 
+    def linear_layers(self) -> list[nn.Linear]:
+        """Return the layers that multiply, first to last."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the scores (N,) of candidates (N, F)."""
         scores: Tensor = self.layers(self.standardise(_compressed(inputs))).squeeze(1)
@@ -87,8 +91,7 @@ class NetworkRanker:
     def __init__(self, config: NetworkConfig, net: RankerNet) -> None:
         self._config = config
         self._net = net.eval()
-        state = net.state_dict().items()
-        self._layers = RankerOnArrays.of({name: tensor.cpu().numpy() for name, tensor in state})
+        self._arrays = RankerOnArrays.of(net.standardise, net.linear_layers())
         self._device: str | None = None
 
     @classmethod
@@ -127,7 +130,7 @@ class NetworkRanker:
     def score(self, inputs: FloatArray) -> FloatArray:
         """Return the scores (N,) of candidates (N, F)."""
         if self._device is None:
-            return self._layers.scores(np.ascontiguousarray(inputs.T))
+            return self._arrays.scores(np.ascontiguousarray(inputs.T))
         with torch.inference_mode():
             found: FloatArray = self._net(torch.from_numpy(inputs).to(self._device)).cpu().numpy()
         return found

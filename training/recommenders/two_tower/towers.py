@@ -115,6 +115,10 @@ class QueryTower(nn.Module):
             nn.Linear(hidden, dim),
         )
 
+    def mix_layers(self) -> list[nn.Linear]:
+        """Return the layers of `mix` that multiply, first to last."""
+        return [layer for layer in self.mix if isinstance(layer, nn.Linear)]
+
     def forward(self, visitors: Visitors, lasting: Tensor) -> Tensor:
         """Return the queries (B, D) over products whose lasting embeddings are (C, D)."""
         weights = _decay(visitors, self.log_rate)  # (B, L, H)

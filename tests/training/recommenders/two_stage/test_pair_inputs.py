@@ -9,7 +9,8 @@ from features.model_inputs import NEVER_DAYS, SINGLE_GAP_DAYS
 from tests.training.tiny import products, queries
 from training.data.inputs import Products, Queries
 from training.data.pairs import Pairs
-from training.recommenders.two_stage.pair_inputs import NO_ORDERS_SINCE, PAIR_INPUTS, pair_reader
+from training.kernels.pair_inputs import NO_ORDERS_SINCE, PAIR_INPUTS
+from training.recommenders.two_stage.pair_inputs import pair_reader
 
 CATALOGUE = products(4, log_price=[0.0, 2.0, 4.0, 1.0])
 

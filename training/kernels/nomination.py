@@ -1,4 +1,4 @@
-"""Which products the sources nominate for each customer, and what is told of them."""
+"""The products that the sources nominate for each customer, and the scores of all others."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from training.data.inputs import FloatArray, IntArray
 
 BoolArray = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.uint32]
-_STRIDE: Final = 64  # keys that are passed over at once where none is good enough
+_STRIDE: Final = 64  # keys that are skipped together where none is good enough
 _NOMINATED: Final = 1
 _OWNED: Final = 2
 
@@ -21,8 +21,9 @@ def nominate(
 ) -> tuple[IntArray, IntArray, BoolArray]:
     """Return the candidates of B customers: rows, columns (N,), and whether each is new (N,).
 
-    They are all products of the `history` (B, L) and, by each source's `scores` (B, C), the `count`
-    with the best finite ones outside of it, the first of equals. Rows ascend, then columns.
+    The candidates are all products of the `history` (B, L), and for each source the `count` other
+    products with its best finite `scores` (B, C); of equal scores the first. Rows ascend, then
+    columns.
     """
     customers, width = scores[0].shape
     most = min(width, history.shape[1] + count * len(scores))
@@ -31,7 +32,7 @@ def nominate(
     new = np.empty(customers * most, dtype=np.bool_)
     marks = np.zeros((width + 7) // 8 * 8, dtype=np.uint8)
     keys = np.empty(width, dtype=np.uint32)
-    found = 0
+    total = 0
     for row in range(customers):
         for source in range(len(scores)):
             _order(scores[source][row], keys)
@@ -47,16 +48,16 @@ def nominate(
             if eights[number]:
                 for place in range(8 * number, 8 * number + 8):
                     if marks[place]:
-                        rows[found], columns[found] = row, place
-                        new[found] = marks[place] == _NOMINATED
-                        found += 1
+                        rows[total], columns[total] = row, place
+                        new[total] = marks[place] == _NOMINATED
+                        total += 1
                 eights[number] = 0
-    return rows[:found], columns[:found], new[:found]
+    return rows[:total], columns[:total], new[:total]
 
 
 @compiled
 def top_places(scores: FloatArray, count: int) -> IntArray:
-    """Return the places of the `count` best finite ones of `scores` (C,), and of some more."""
+    """Return the places of the `count` best finite `scores` (C,), and of a few others."""
     keys = np.empty(len(scores), dtype=np.uint32)
     _order(scores, keys)
     return _reaching(_bound(keys, count), keys)
@@ -64,7 +65,7 @@ def top_places(scores: FloatArray, count: int) -> IntArray:
 
 @compiled
 def _order(scores: FloatArray, keys: Keys) -> None:
-    """Write `keys` (C,) that are ordered as the `scores` (C,) are; 0 where one is not finite."""
+    """Write integers `keys` (C,) in the order of the `scores` (C,); 0 where one is not finite."""
     numbers, bits = keys.view(np.float32), keys.view(np.int32)
     for place in range(len(keys)):
         numbers[place] = scores[place] + np.float32(0)  # -0 is 0
@@ -77,7 +78,7 @@ def _order(scores: FloatArray, keys: Keys) -> None:
 
 @compiled
 def _mark_best(keys: Keys, count: int, marks: npt.NDArray[np.uint8]) -> None:
-    """Mark the places of the `count` best of `keys` (C,) above 0, the first of equals."""
+    """Mark the places of the `count` best `keys` (C,) above 0; of equal keys the first."""
     places = _reaching(_bound(keys, count), keys)
     least, room = np.uint32(0), count
     if len(places) > count:
@@ -94,9 +95,9 @@ def _mark_best(keys: Keys, count: int, marks: npt.NDArray[np.uint8]) -> None:
 
 @compiled
 def _bound(keys: Keys, count: int) -> np.uint32:
-    """Return a number above 0 that the `count` best of `keys` reach, and few others.
+    """Return a number above 0 that the `count` best `keys` reach, and few others.
 
-    It is the `count`-th of the best of lanes, into which the keys are dealt out.
+    The keys are split among lanes; the number is the `count`-th of the lanes' best keys.
     """
     lanes = 64
     while lanes < 4 * count:
@@ -114,82 +115,46 @@ def _bound(keys: Keys, count: int) -> np.uint32:
 
 @compiled
 def _reaching(bound: np.uint32, keys: Keys) -> IntArray:
-    """Return the places of `keys` that reach `bound`, in their order."""
-    places, found = np.empty(len(keys), dtype=np.int64), 0
+    """Return the places of the `keys` that reach `bound`, in ascending order."""
+    places, size = np.empty(len(keys), dtype=np.int64), 0
     for start in range(0, len(keys), _STRIDE):
         some, better = keys[start : start + _STRIDE], 0
         for key in some:
             better |= key >= bound
         if better:
             for lane in range(len(some)):
-                places[found] = start + lane
-                found += some[lane] >= bound
-    return places[:found]
+                places[size] = start + lane
+                size += some[lane] >= bound
+    return places[:size]
 
 
 @compiled
 def _nth(keys: Keys, count: int) -> np.uint32:
-    """Return the greatest bound that `count` of `keys` reach, or a lower one that no more do.
+    """Return the `count`-th best of `keys`, or a lower number that no more keys reach.
 
-    There are as many keys at least; the bound is found bit by bit.
+    There are at least `count` keys. The number is built bit by bit, from the highest.
     """
-    found = np.uint32(0)
+    bound = np.uint32(0)
     for bit in range(31, -1, -1):
-        more = np.uint32(found | np.uint32(1 << bit))
+        more = np.uint32(bound | np.uint32(1 << bit))
         reached = np.int32(0)
         for key in keys:
             reached = np.int32(reached + (key >= more))
         if reached >= count:
-            found = more
+            bound = more
         if reached == count:
             break
-    return found
-
-
-@compiled
-def tell_scores(
-    scores: tuple[FloatArray, ...], rows: IntArray, columns: IntArray, out: FloatArray
-) -> None:
-    """Write into `out` (2 S, N) each source's scores of N candidates, then how far each is below
-    the best of its row's.
-    """
-    for source in range(len(scores)):
-        own, gaps = out[source], out[len(scores) + source]
-        for pair in range(len(rows)):
-            own[pair] = scores[source][rows[pair], columns[pair]]
-        stop = 0
-        while stop < len(rows):
-            start, best = stop, own[stop]
-            while stop < len(rows) and rows[stop] == rows[start]:
-                best = max(best, own[stop])
-                stop += 1
-            for pair in range(start, stop):
-                gaps[pair] = own[pair] - best
-
-
-@compiled
-def write_product_inputs(
-    known: FloatArray, activity: FloatArray, rows: IntArray, columns: IntArray, out: FloatArray
-) -> None:
-    """Write into `out` the inputs `known` (C, K) of N products, then the `activity` (B, F)."""
-    width = known.shape[1]
-    for pair in range(len(columns)):  # row by row: they are far apart in memory
-        place = columns[pair]
-        for number in range(width):
-            out[number, pair] = known[place, number]
-    for number in range(activity.shape[1]):
-        for pair in range(len(rows)):
-            out[width + number, pair] = activity[rows[pair], number]
+    return bound
 
 
 @compiled
 def put_above(
     scores: FloatArray, candidates: tuple[FloatArray, IntArray, IntArray], ranked: FloatArray
 ) -> None:
-    """Make `ranked` (N,) the scores of the candidates in `scores` (B, C), each row's others lower.
+    """Write the candidates' scores `ranked` (N,) into `scores` (B, C), above all other products.
 
     `candidates` are the best score of each row (B,), then rows and columns (N,). The others keep
-    their order, with that best one at 1 below the row's worst candidate.
+    their order; the row's best score becomes 1 less than its worst candidate's.
     """
     best, rows, columns = candidates
     stop = 0

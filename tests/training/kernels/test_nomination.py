@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from training.data.inputs import FloatArray, IntArray
-from training.recommenders.two_stage.nomination import nominate, put_above
+from training.kernels.nomination import nominate, put_above
 
 
 def by_sorting(scores: FloatArray, history: IntArray, count: int) -> npt.NDArray[np.bool_]:
