@@ -8,10 +8,11 @@ from starlette.testclient import TestClient
 
 from features.workspace import Workspace
 from serving.api import openapi
+from serving.api.endpoints import endpoints
 from serving.problems import CODES
 from tests.serving.shop import serving
 
-OPERATIONS: Final = openapi.document()["paths"]
+OPERATIONS: Final = openapi.document(endpoints())["paths"]
 
 
 @pytest.fixture(scope="module")

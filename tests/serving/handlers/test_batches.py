@@ -193,15 +193,15 @@ def test_a_batch_that_is_cancelled_leaves_no_task_and_writes_nothing_more(
             nonlocal seen
             seen += 1
             if seen == 5:
-                batch.cancel()
+                answering.cancel()
             return scored(draft)
 
         monkeypatch.setattr("serving.handlers.recommendations.scored", watched)
         before = asyncio.all_tasks()
         with locked(ws.experiments / DATABASE) as holder:
-            batch = asyncio.create_task(backend.batches.answer(parts, request_id="r"))
+            answering = asyncio.create_task(backend.batches.answer(parts, request_id="r"))
             with pytest.raises(asyncio.CancelledError):
-                await batch
+                await answering
             made = asyncio.all_tasks() - before
             left = [task for task in made if "_result" in repr(task.get_coro())]
             holder.execute("ROLLBACK")
