@@ -25,6 +25,7 @@ from tests.pages import (
 )
 
 RUN_ELSEWHERE = {"serving/README.md"}  # by tests/serving/test_integrators_page.py
+_SAFELY = "set -euo pipefail\ntrap 'kill $(jobs -p) 2> /dev/null || true' EXIT"
 RUN_HERE = [page for page in PAGES if blocks(page, "bash") and page not in RUN_ELSEWHERE]
 
 
@@ -33,7 +34,7 @@ RUN_HERE = [page for page in PAGES if blocks(page, "bash") and page not in RUN_E
 def test_bash_blocks_run_in_order(tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for page in story(RUN_HERE):
-        script = "\n".join(["set -euo pipefail", *blocks(page, "bash")])
+        script = "\n".join([_SAFELY, *blocks(page, "bash")])
         output, start = tmp_path / "output", time.monotonic()
         with output.open("w") as file:
             done = subprocess.run(
