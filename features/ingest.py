@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 from rich.table import Table
 
-from features.logs.events import FIRST_REFUND_LINE, logged, unknown
+from features.logs.events import FIRST_REFUND_LINE, arrivals, unknown
 from features.schema import TABLES, TIMES, BadInput, Origin, RetailDataset, empty, validate
 from features.tables import generation, read_table, remove_leftovers, write_tables
 from features.workspace import Workspace
@@ -111,9 +111,13 @@ def _not_posted(
 ) -> RetailDataset:
     """Return a file's dataset without the orders and events that stand as they were posted."""
     lines, events = before["order_lines"], before["events"]
-    completed = lines[lines["line_number"] < FIRST_REFUND_LINE]
-    orders = _as_posted("order_id", completed, logged(ws, "order_lines"))
-    ids = _as_posted("event_id", events, logged(ws, "events"))
+    lines = lines[lines["line_number"] < FIRST_REFUND_LINE]
+    lines = lines[lines["order_id"].isin(dataset.order_lines["order_id"])]
+    events = events[events["event_id"].isin(dataset.events["event_id"])]
+    if not ws.events_db.exists() or (lines.empty and events.empty):
+        return dataset
+    log = arrivals(ws)
+    orders, ids = _as_posted("order_id", lines, log), _as_posted("event_id", events, log)
     posted = dataset.order_lines["order_id"].isin(orders)
     return replace(
         dataset,

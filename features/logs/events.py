@@ -5,8 +5,8 @@ if and only if R < S, so that the events a stored row lacks are those recorded a
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -179,7 +179,7 @@ class EventLog:
             "FROM events e JOIN lines l ON l.sequence = e.sequence "
             "WHERE e.recorded_us < ? ORDER BY e.order_id, l.line_number"
         )
-        return self._frame("order_lines", query, recorded_before)
+        return self._frame(query, recorded_before)
 
     def events(self, recorded_before: pd.Timestamp | None = None) -> pd.DataFrame:
         """Return the canonical events of every type recorded before the given time."""
@@ -187,14 +187,26 @@ class EventLog:
             "SELECT event_id, type, customer_id, product_id, event_us AS event_timestamp, "
             "recorded_us AS recorded_timestamp FROM events WHERE recorded_us < ? ORDER BY event_id"
         )
-        return self._frame("events", query, recorded_before)
+        return self._frame(query, recorded_before)
 
-    def _frame(self, table: str, query: str, before: pd.Timestamp | None) -> pd.DataFrame:
+    def arrivals(self) -> pd.DataFrame:
+        """Return event_id, order_id and recorded_timestamp of every event, whatever its lines.
+
+        The order_id is null but for the event that completed the order.
+        """
+        query = (
+            "SELECT event_id, CASE type WHEN 'order_completed' THEN order_id END AS order_id, "
+            "recorded_us AS recorded_timestamp FROM events WHERE recorded_us < ?"
+        )
+        return self._frame(query)
+
+    def _frame(self, query: str, before: pd.Timestamp | None = None) -> pd.DataFrame:
         limit = 2**63 - 1 if before is None else microseconds(before)
         with self._reader.reading() as log, closing(log.execute(query, (limit,))) as cursor:
             names = [column[0] for column in cursor.description]
             frame = pd.DataFrame(cursor.fetchall(), columns=names)
-        return frame.astype(empty(table).dtypes)
+        types = {**empty("events").dtypes, **empty("order_lines").dtypes}
+        return frame.astype({name: types[name] for name in names})
 
 
 def all_order_lines(ws: Workspace) -> pd.DataFrame:
@@ -214,9 +226,22 @@ def logged(ws: Workspace, table: str) -> pd.DataFrame:
     """Return the log's part of canonical table `table`: order_lines or events."""
     if not ws.events_db.exists():
         return empty(table)
-    with closing(EventLog(ws.events_db)) as log:
-        log.append([], clock=ws.now)  # waits for who writes
+    with _settled(ws) as log:
         return log.order_lines() if table == "order_lines" else log.events()
+
+
+def arrivals(ws: Workspace) -> pd.DataFrame:
+    """Return when the events of the workspace's log were recorded, as `EventLog.arrivals` does."""
+    with _settled(ws) as log:
+        return log.arrivals()
+
+
+@contextmanager
+def _settled(ws: Workspace) -> Iterator[EventLog]:
+    """Open the workspace's log after those who write to it now are done."""
+    with closing(EventLog(ws.events_db)) as log:
+        log.append([], clock=ws.now)
+        yield log
 
 
 def unknown(lines: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:

@@ -2,9 +2,11 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 
 from features.datasets import online_retail
 from features.ingest import Reconciliation, ingest
+from features.logs.events import EventLog
 from features.schema import BadInput, RetailDataset, empty
 from features.tables import generation, read_table
 from features.workspace import Workspace
@@ -112,6 +115,18 @@ def test_nothing_lies_after_the_clock(tmp_path: Path, two: RetailDataset) -> Non
         "not after the workspace's clock, 2011-01-01T09:59:59+00:00"
     )
     assert generation(early) is None
+
+
+def test_a_file_of_new_orders_needs_no_look_at_the_event_log(
+    tmp_path: Path, two: RetailDataset
+) -> None:
+    ws = shop(tmp_path / "shop")
+    EventLog(ws.events_db).close()
+    ingest(ws, two)
+    with closing(sqlite3.connect(ws.events_db, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # a service that writes, for longer than anybody waits
+        more = ingest(ws, online_retail.load(write(tmp_path / "more.csv", [line(2)])))
+    assert more.kept == {"sale": 1}
 
 
 def test_another_currency_is_refused(tmp_path: Path, two: RetailDataset) -> None:

@@ -10,38 +10,14 @@ import pytest
 from configs.loader import ConfigError, load_config
 from features.datasets import csv
 from features.ingest import ingest
-from features.schema import BadInput, Origin, RetailDataset, validate
-from features.tables import read_table
+from features.schema import BadInput, Origin, validate
 from features.workspace import Workspace
+from tests.features.datasets.csv_shop import HEADER, load, told
 
-SHOP = {
-    "timezone": "Europe/Berlin",
-    "currency": "EUR",
-    "order_lines": {
-        "order_id": "Bon",
-        "customer_id": "Kunde",
-        "product_id": "Artikel",
-        "quantity": "Menge",
-        "unit_price": "Preis",
-        "event_timestamp": "Zeit",
-    },
-}
 LINES = (
     "timezone: UTC\ncurrency: EUR\n"
     "order_lines: {order_id: B, product_id: A, quantity: M, event_timestamp: Z, unit_price: P"
 )
-HEADER = "Bon,Kunde,Artikel,Menge,Preis,Zeit\n"
-
-
-def load(folder: Path, rows: str, *, header: str = HEADER, **mapping: Any) -> RetailDataset:
-    file = folder / "bons.csv"
-    file.write_text(header + rows)
-    lines = SHOP["order_lines"] | mapping.pop("order_lines", {})
-    return csv.load(file, csv.CsvMapping(**SHOP | mapping | {"order_lines": lines}))
-
-
-def told(lines: pd.DataFrame, *columns: str) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in lines[list(columns)].itertuples(index=False)]
 
 
 def test_the_example_of_the_docstring_runs(tmp_path: Path) -> None:
@@ -80,50 +56,6 @@ def test_the_example_of_the_docstring_runs(tmp_path: Path) -> None:
         *("01 09:00", "31 01:00"),
         "01 08:00",  # never sold: known from the file's last moment
     ]
-
-
-SCANS = "1,K,A,1,2.5,2024-03-01\n" * 3 + "1,K,B,2,4,2024-03-01\n" + "1,K,A,1,2.5,2024-03-01\n"
-
-
-def test_a_till_that_scans_each_piece_sells_every_piece(tmp_path: Path) -> None:
-    dataset = load(tmp_path, SCANS)
-    lines = dataset.order_lines
-    assert told(lines, "line_number", "product_id", "quantity") == [
-        *((1, "A", 1), (2, "A", 1), (3, "A", 1)),
-        *((4, "B", 2), (5, "A", 1)),
-    ]
-    assert (lines["quantity"] * lines["unit_price"]).sum() == 4 * 2.5 + 2 * 4
-    assert (dataset.read, dataset.kept, dataset.dropped) == (5, {"sale": 5}, {"exact_duplicate": 0})
-    ws = Workspace.create(tmp_path / "shop", timezone="Europe/Berlin", currency="EUR")
-    assert ingest(ws, dataset).added["order_lines"] == 5
-    again = ingest(ws, load(tmp_path, SCANS))
-    assert (again.kept, again.dropped["already_known"]) == ({}, 5)
-
-
-def test_a_later_export_of_an_order_adds_its_new_lines_or_is_refused(tmp_path: Path) -> None:
-    ws = Workspace.create(tmp_path / "shop", timezone="Europe/Berlin", currency="EUR")
-    ingest(ws, load(tmp_path, SCANS))
-    later = ingest(ws, load(tmp_path, f"{SCANS}1,K,B,2,4,2024-03-01\n"))
-    assert (later.kept, later.dropped["already_known"]) == ({"sale": 1}, 5)
-    other_order = "1,K,B,2,4,2024-03-01\n" + "1,K,A,1,2.5,2024-03-01\n" * 4
-    with pytest.raises(BadInput, match="row 2, column 'Artikel', value 'B': the workspace holds A"):
-        ingest(ws, load(tmp_path, other_order))
-    assert len(read_table(ws, "order_lines")) == 6
-
-
-def test_a_mapped_line_number_tells_a_repeated_row_from_a_second_piece(tmp_path: Path) -> None:
-    rows = "1,K,A,1,2.5,2024-03-01,1\n1,K,A,1,2.5,2024-03-01,2\n1,K,A,1,2.5,2024-03-01,1\n"
-    numbered = {"order_lines": {"line_number": "Pos"}}
-    dataset = load(tmp_path, rows, header=f"{HEADER.strip()},Pos\n", **numbered)
-    assert told(dataset.order_lines, "line_number", "product_id") == [(1, "A"), (2, "A")]
-    assert (dataset.read, dataset.dropped) == (3, {"exact_duplicate": 1})
-
-
-def test_a_row_that_a_file_of_customers_or_products_repeats_is_read_once(tmp_path: Path) -> None:
-    (tmp_path / "kunden.csv").write_text("Kunde,Land\nK,DE\nK,DE\n")
-    customers = {"file": "kunden.csv", "customer_id": "Kunde", "country": "Land"}
-    dataset = load(tmp_path, SCANS, customers=customers)
-    assert told(dataset.customers, "customer_id", "country") == [("K", "DE")]
 
 
 def test_without_line_types_sign_and_price_say_them(tmp_path: Path) -> None:

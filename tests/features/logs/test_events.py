@@ -217,6 +217,16 @@ def test_a_file_leaves_orders_as_they_were_posted(tmp_path: Path) -> None:
         assert (absorb_events(ws), len(all_order_lines(ws))) == (0, 4)
 
 
+def test_a_refund_that_is_posted_makes_no_order_of_a_file_a_posted_one(tmp_path: Path) -> None:
+    """Both are recorded at the same moment."""
+    ws = Workspace.create(tmp_path, clock=f"fixed:{NOON.isoformat()}")
+    ingest(ws, file_of(FIRST))
+    with closing(EventLog(ws.events_db)) as log:
+        log.append([refund("r1", "o1", ("a", 1, 2.0))], clock=ws.now)
+    again = ingest(ws, file_of(FIRST))
+    assert again.dropped == {"already_known": 2}
+
+
 def test_what_is_posted_leaves_orders_as_the_file_told_them(tmp_path: Path) -> None:
     ws = Workspace.create(tmp_path, clock=f"fixed:{(NOON + HOUR).isoformat()}")
     with closing(EventLog(ws.events_db)) as log:

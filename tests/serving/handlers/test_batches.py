@@ -188,20 +188,21 @@ def test_a_batch_that_is_cancelled_leaves_no_task_and_writes_nothing_more(
         backend.models.refresh()
         parts = RecommendationParts(requests=[b'{"customer_id": "anna"}'] * 20)  # type: ignore[list-item]
         seen = 0
+        running: asyncio.Task[Any]
 
         def watched(draft: Draft) -> Draft:
             nonlocal seen
             seen += 1
             if seen == 5:
-                answering.cancel()
+                running.cancel()
             return scored(draft)
 
         monkeypatch.setattr("serving.handlers.recommendations.scored", watched)
         before = asyncio.all_tasks()
         with locked(ws.experiments / DATABASE) as holder:
-            answering = asyncio.create_task(backend.batches.answer(parts, request_id="r"))
+            running = asyncio.create_task(backend.batches.answer(parts, request_id="r"))
             with pytest.raises(asyncio.CancelledError):
-                await answering
+                await running
             made = asyncio.all_tasks() - before
             left = [task for task in made if "_result" in repr(task.get_coro())]
             holder.execute("ROLLBACK")
