@@ -3,7 +3,8 @@
 import pytest
 
 from features import snapshots
-from features.online.client import FeatureClient
+from features.feast_store import register
+from features.offline import OfflineFeatures
 from features.simulator import World, WorldConfig
 from features.tables import write_tables
 from features.workspace import Workspace
@@ -20,8 +21,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
         write_tables(ws, tables)
     for cut in (end - 28 * DAYS, end):
         snapshots.build(ws, as_of=cut)
-    client = FeatureClient(ws)
-    client.apply()
+    register(ws)
+    client = OfflineFeatures(ws)
     return Shop(
         ws=ws,
         client=client,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from features.online.client import FeatureClient
+from features.offline import OfflineFeatures
 from features.workspace import Workspace
 from training.data.training_data import TrainingData
 
@@ -16,7 +16,7 @@ class Shop:
     """A workspace whose snapshots stand, and what was known 28 days before its end and there."""
 
     ws: Workspace
-    client: FeatureClient
+    client: OfflineFeatures
     past: TrainingData
     full: TrainingData
     tables: dict[str, pd.DataFrame]

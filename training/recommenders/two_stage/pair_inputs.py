@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.compiled import Plain, compiled
+from features.customer_features import HISTORY_LENGTH
 from features.model_inputs import NEVER_DAYS, PRODUCT_INPUTS, SINGLE_GAP_DAYS
-from features.schema import HISTORY_LENGTH
 from training.data.content import content_vectors
 from training.data.inputs import FloatArray, IntArray, Products, Queries
 from training.data.pairs import Pairs
