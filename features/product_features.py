@@ -5,7 +5,7 @@
 
 from typing import Final
 
-from features.aggregations import Aggregation, Expression, Measure, names
+from features.aggregations import Aggregation, Expression, Feature, Measure, names
 
 # Guests count in units, not in buyers.
 UNITS: Final = Measure(rows="sold", function="sum", column="units")
@@ -20,7 +20,7 @@ SALES_AGGREGATIONS: Final = (
     Aggregation("units_28d_last_year", UNITS_LAST_YEAR, days=365, until_days=337),
     Aggregation("buyers_28d_last_year", BUYERS_LAST_YEAR, days=365, until_days=337),
 )
-PRODUCT_FEATURES: Final = (
+PRODUCT_FEATURES: Final[tuple[Feature, ...]] = (
     *SALES_AGGREGATIONS,
     Expression("unit_price", "float64"),  # of the last sale before T
     Expression("unit_price_90d", "float64"),  # mean over units; the last price where none was sold

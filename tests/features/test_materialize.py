@@ -28,12 +28,13 @@ def test_online_equals_offline_for_every_customer(offline: OfflineFeatures) -> N
     ids = pq.read_table(snapshots.standing(offline.ws, "customer_activity")[AS_OF])["customer_id"]
     assert len(ids) == 7
     frame = offline.customers(ask(*((customer_id, AS_OF) for customer_id in ids.to_pylist())))
-    for offline in frame.to_dict("records"):
-        online = OnlineStore(offline.ws).online_customer(offline["customer_id"])
+    store = OnlineStore(offline.ws)
+    for expected in frame.to_dict("records"):
+        online = store.online_customer(expected["customer_id"])
         assert online is not None
-        assert online.keys() == offline.keys() - {"customer_id", "event_timestamp"}
+        assert online.keys() == expected.keys() - {"customer_id", "event_timestamp"}
         for name, value in online.items():
-            assert stored(value) == stored(offline[name]), name
+            assert stored(value) == stored(expected[name]), name
 
 
 def test_a_row_is_what_feast_itself_answers(offline: OfflineFeatures) -> None:
@@ -46,9 +47,8 @@ def test_a_row_is_what_feast_itself_answers(offline: OfflineFeatures) -> None:
         )
         .to_dict()
     )
-    assert [OnlineStore(offline.ws)._rows.read(name) for name in ("A", "B", "nobody")] == answer[
-        ONLINE_VALUE
-    ]
+    rows = OnlineStore(offline.ws)._rows
+    assert [rows.read(name) for name in ("A", "B", "nobody")] == answer[ONLINE_VALUE]
     assert answer[ONLINE_VALUE][2] is None
 
 

@@ -233,6 +233,8 @@ def test_catalog_reads_the_title_of_its_time() -> None:
     assert made["product_id"].tolist() == ["p", "p", "q"]
 
 
-@pytest.mark.parametrize("name", ["customer_activity", "customer_history", "product_sales"])
-def test_no_lines_give_no_rows(name: str) -> None:
-    assert rows_at(getattr(transforms, name), lines(), CUT).empty
+@pytest.mark.parametrize(
+    "transform", [transforms.customer_activity, customer_history, transforms.product_sales]
+)
+def test_no_lines_give_no_rows(transform: Any) -> None:
+    assert rows_at(transform, lines(), CUT).empty

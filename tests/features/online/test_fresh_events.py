@@ -87,10 +87,8 @@ def test_a_row_with_fresh_events_equals_a_new_snapshot(tmp_path: Path, seed: int
     for customer_id in ("c0", "c1", "c2"):
         events = log.since(customer_id, microseconds(MIDNIGHT))
         changed += len(events)
-        same(
-            with_fresh_events(rows[customer_id, MIDNIGHT], events, at=MORNING),
-            rows[customer_id, MORNING],
-        )
+        row = with_fresh_events(rows[customer_id, MIDNIGHT], events, at=MORNING)
+        same(row, rows[customer_id, MORNING])
     assert changed == 12
 
 
