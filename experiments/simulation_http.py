@@ -17,8 +17,8 @@ from experiments.readout import analyze_workspace
 from experiments.simulation import ClosedLoop, assigned, single_visits, true_effects
 from experiments.start import bundle_folder
 from features.logs.events import EventLog
-from features.online.client import FeatureClient, online_products
-from features.online.overlay import overlay
+from features.online.fresh_events import with_fresh_events
+from features.online.store import OnlineStore, online_products
 from features.simulator import World
 from features.workspace import Workspace, write_json
 from training.bundle import load_bundle
@@ -47,7 +47,7 @@ class VariantLists:
             name: _recommender(ws, side.model).scorer(self._products)
             for name, side in experiment.variants.items()
         }
-        self._client = FeatureClient(ws)
+        self._store = OnlineStore(ws)
         self._events = EventLog(ws.events_db)
 
     def close(self) -> None:
@@ -75,11 +75,11 @@ class VariantLists:
         }
 
     def _row(self, customer_id: str, at: pd.Timestamp) -> dict[str, Any] | None:
-        row = self._client.online_customer(customer_id)
+        row = self._store.online_customer(customer_id)
         if row is None or row["recent_products"] is None:
             return None
         events = self._events.since(customer_id, row["snapshot_timestamp"])
-        return overlay(row, events, at=at) if events else row
+        return with_fresh_events(row, events, at=at) if events else row
 
 
 def _recommender(ws: Workspace, model: str) -> Recommender:

@@ -8,12 +8,14 @@ from zoneinfo import available_timezones
 import typer
 from rich.console import Console
 from rich.progress import Progress
+from rich.table import Table
 
 from configs.cli import HOME, Home, user_errors
 from configs.loader import ConfigError, load_config
 from features.workspace import Workspace, WorkspaceError
 
 if TYPE_CHECKING:
+    from features.ingest import Reconciliation
     from features.schema import RetailDataset
 
 app = typer.Typer(
@@ -60,7 +62,7 @@ def ingest(
         with ws.lock("workspace"):  # another process may have moved the clock meanwhile
             ws = _shop(home, dataset, clock)
             Workspace.create(home, timezone=ws.timezone, currency=ws.currency, clock=ws.clock)
-    console.print(result)
+    console.print(reconciliation_table(result))
 
 
 @app.command()
@@ -95,7 +97,7 @@ def simulate(
         dataset = simulated.load(world)
         status.update("Checking and writing the tables")
         result = take_in(ws, dataset)
-    console.print(result)
+    console.print(reconciliation_table(result))
 
 
 @app.command()
@@ -103,7 +105,7 @@ def build(*, as_of: AsOf = None, home: Home = HOME) -> None:
     """Make the feature snapshots up to a cut, and the Feast objects that read them."""
     with user_errors(), Progress(console=console) as progress:
         from features import snapshots
-        from features.online.client import FeatureClient
+        from features.feast_store import register
 
         ws = Workspace.open(home)
         task = progress.add_task("Snapshots", total=None)
@@ -113,7 +115,7 @@ def build(*, as_of: AsOf = None, home: Home = HOME) -> None:
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
         progress.update(task, completed=1, total=1)
-        FeatureClient(ws).apply()
+        register(ws)
     console.print(f"{len(times)} snapshots stand, the last at {times[-1].isoformat()}")
 
 
@@ -121,12 +123,31 @@ def build(*, as_of: AsOf = None, home: Home = HOME) -> None:
 def materialize(*, as_of: AsOf = None, home: Home = HOME) -> None:
     """Take in the event log, build, and put the cut's features where serving reads them."""
     with user_errors(), console.status("Bringing features to the online store"):
-        from features.online.client import FeatureClient
+        from features.materialize import materialize as put_online
 
         ws = Workspace.open(home)
         cut = ws.cut(as_of)
-        FeatureClient(ws).materialize(cut)
+        put_online(ws, cut)
     console.print(f"Serving reads the features as of {cut.isoformat()}")
+
+
+def reconciliation_table(result: "Reconciliation") -> Table:
+    """Return every row read under what became of it: the parts add up to the first line."""
+    table = Table(title=f"Reconciliation: {result.source}", title_justify="left")
+    table.add_column("order lines")
+    table.add_column("rows", justify="right")
+    table.add_row("read", f"{result.read:,}", end_section=True)
+    for kind, rows in result.kept.items():
+        table.add_row(f"kept: {kind}", f"{rows:,}")
+    for reason, rows in result.dropped.items():
+        table.add_row(f"dropped: {reason}", f"{rows:,}")
+    parts = sum(result.kept.values()) + sum(result.dropped.values())
+    table.add_row("kept + dropped", f"{parts:,}", end_section=True)
+    for fault, rows in result.warnings.items():
+        table.add_row(f"mended: {fault}", f"{rows:,}")
+    for name, rows in result.tables.items():
+        table.add_row(f"{name} that stand (new)", f"{rows:,} ({result.added[name]:,})")
+    return table
 
 
 def _shop(home: Path, dataset: "RetailDataset", clock: str | None) -> Workspace:

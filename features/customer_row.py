@@ -11,7 +11,13 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, HISTORY_LISTS, RETURN_LISTS
+from features.customer_features import (
+    ACTIVITY_COUNTS,
+    ACTIVITY_TIMES,
+    HISTORY_LISTS,
+    RETURN_LISTS,
+)
+from features.source_digest import source_digest
 
 Row = Mapping[str, Any]
 """Feature name -> value at a snapshot, whose time is `snapshot_timestamp`.
@@ -22,17 +28,17 @@ for empty)."""
 ONLINE_VIEW: Final = "customer_online"
 ONLINE_VALUE: Final = "packed"
 """The Feast view that serving reads, and its one feature."""
-LAYOUT: Final = "1"
-"""How rows are laid out in that value."""
+ROW_CODE: Final = f"{source_digest('features.customer_row')}/{source_digest('features.views')}"
+"""The digests of the code that lays rows out in that value, and of the code that computes them."""
 _TIMES: Final = ("snapshot_timestamp", *ACTIVITY_TIMES)
 
 
 class OtherCode(ValueError):
-    """The value was written by code that lays rows out in another way."""
+    """The value was written by code that computes rows, or lays them out, in another way."""
 
 
 class _Packed(msgspec.Struct, array_like=True):
-    layout: str
+    code: str
     times: list[int | None]  # _TIMES
     counts: list[float | None]  # ACTIVITY_COUNTS
     recent: tuple[list[str], bytes, bytes]  # HISTORY_LISTS: times as int64, values as float64
@@ -43,11 +49,8 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(_Packed)
 
 
-def pack(rows: pd.DataFrame, *, code: str) -> list[bytes]:
-    """Return a value for each of `rows`, the customer features of a snapshot as stored.
-
-    `code` names what computed them: `unpack` wants the same.
-    """
+def pack(rows: pd.DataFrame) -> list[bytes]:
+    """Return a value for each of `rows`, the customer features of a snapshot as stored."""
     columns = {str(name): _known(column) for name, column in rows.items()}
     packed = []
     for row in (
@@ -58,7 +61,7 @@ def pack(rows: pd.DataFrame, *, code: str) -> list[bytes]:
         packed.append(
             _ENCODER.encode(
                 _Packed(
-                    layout=f"{LAYOUT}/{code}",
+                    code=ROW_CODE,
                     times=[None if row[name] is None else int(row[name]) for name in _TIMES],
                     counts=[
                         None if row[name] is None else float(row[name]) for name in ACTIVITY_COUNTS
@@ -71,14 +74,14 @@ def pack(rows: pd.DataFrame, *, code: str) -> list[bytes]:
     return packed
 
 
-def unpack(value: bytes, *, code: str) -> dict[str, Any]:
+def unpack(value: bytes) -> dict[str, Any]:
     """Return the Row of a value of `pack`. Raises OtherCode."""
     try:
         packed = _DECODER.decode(value)
     except msgspec.MsgspecError as error:
         raise OtherCode(f"{error}") from error
-    if packed.layout != f"{LAYOUT}/{code}":
-        raise OtherCode(f"{packed.layout}, not {LAYOUT}/{code}")
+    if packed.code != ROW_CODE:
+        raise OtherCode(f"{packed.code}, not {ROW_CODE}")
     row: dict[str, Any] = dict(zip(_TIMES, packed.times, strict=True))
     row.update(zip(ACTIVITY_COUNTS, packed.counts, strict=True))
     products, times, values = packed.recent

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from rich.table import Table
 
 from features.logs.events import FIRST_REFUND_LINE, arrivals, unknown
 from features.schema import TABLES, TIMES, BadInput, Origin, RetailDataset, empty, validate
@@ -35,24 +34,6 @@ class Reconciliation:
 
     def __post_init__(self) -> None:
         _check_sum(self.source, self.read, self.kept, self.dropped)
-
-    def __rich__(self) -> Table:
-        """Show every row read under what became of it: the parts add up to the first line."""
-        table = Table(title=f"Reconciliation: {self.source}", title_justify="left")
-        table.add_column("order lines")
-        table.add_column("rows", justify="right")
-        table.add_row("read", f"{self.read:,}", end_section=True)
-        for kind, rows in self.kept.items():
-            table.add_row(f"kept: {kind}", f"{rows:,}")
-        for reason, rows in self.dropped.items():
-            table.add_row(f"dropped: {reason}", f"{rows:,}")
-        parts = sum(self.kept.values()) + sum(self.dropped.values())
-        table.add_row("kept + dropped", f"{parts:,}", end_section=True)
-        for fault, rows in self.warnings.items():
-            table.add_row(f"mended: {fault}", f"{rows:,}")
-        for name, rows in self.tables.items():
-            table.add_row(f"{name} that stand (new)", f"{rows:,} ({self.added[name]:,})")
-        return table
 
 
 def ingest(ws: Workspace, dataset: RetailDataset, *, from_log: bool = False) -> Reconciliation:

@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from configs.compiled import compiled
+from features.customer_features import ACTIVITY_COUNTS, CUSTOMER_FEATURES
 from features.customer_row import Row
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS
+from features.product_features import SALES_AGGREGATIONS
 from features.times import DAY_US
 
 FloatArray = npt.NDArray[np.float32]
@@ -24,14 +25,17 @@ NEVER_DAYS: Final = 3650.0
 SINGLE_GAP_DAYS: Final = 365.0
 """The days between orders of a customer with fewer than two."""
 
-_MISSING_DAYS: Final = (0.0, NEVER_DAYS)  # the age of ACTIVITY_TIMES, first and last order
+# Timestamp -> its age, in days, where it is null.
+_AGES: Final = {"first_order_timestamp": 0.0, "last_order_timestamp": NEVER_DAYS}
+_LOGGED: Final = tuple(f.name for f in CUSTOMER_FEATURES if f.measure.transform == "log1p")
+_PLACES: Final = tuple(ACTIVITY_COUNTS.index(name) for name in _LOGGED)
 _ORDERS, _SPEND, _QUARTER, _YEAR = (
     ACTIVITY_COUNTS.index(name)
     for name in ("orders_total", "spend_total", "orders_90d", "orders_365d")
 )
-_SALES: Final = tuple(name for name in SALES_COUNTS if name.startswith(("units_", "buyers_")))
+_SALES: Final = tuple(f.name for f in SALES_AGGREGATIONS if f.measure.transform == "log1p")
 CUSTOMER_INPUTS: Final = (
-    *(f"log_{name}" for name in ACTIVITY_COUNTS),
+    *(f"log_{name}" for name in _LOGGED),
     "has_orders",
     "log_recency_days",
     "log_tenure_days",
@@ -72,10 +76,7 @@ def customer_inputs(frame: pd.DataFrame, at: pd.Timestamp) -> FloatArray:
     A customer that is not known has an all-null row: counts 0, recency NEVER_DAYS. Without NaN.
     """
     counts = np.stack([_count(frame, name) for name in ACTIVITY_COUNTS], axis=1)
-    ages = [
-        _age_days(frame, name, at, missing=missing)
-        for name, missing in zip(ACTIVITY_TIMES, _MISSING_DAYS, strict=True)
-    ]
+    ages = [_age_days(frame, name, at, missing=missing) for name, missing in _AGES.items()]
     inputs = np.empty((len(frame), len(CUSTOMER_INPUTS)), dtype=np.float32)
     _write_activity(counts, np.stack(ages, axis=1), _season(at), inputs)
     return inputs
@@ -87,7 +88,7 @@ def customer_inputs_of(row: Row, at: pd.Timestamp) -> FloatArray:
     now = at.value // 1000
     ages = [
         missing if (time := row.get(name)) is None else max((now - time) / DAY_US, 0.0)
-        for name, missing in zip(ACTIVITY_TIMES, _MISSING_DAYS, strict=True)
+        for name, missing in _AGES.items()
     ]
     inputs = np.empty((1, len(CUSTOMER_INPUTS)), dtype=np.float32)
     _write_activity(counts, np.array([ages]), _season(at), inputs)
@@ -98,16 +99,16 @@ def customer_inputs_of(row: Row, at: pd.Timestamp) -> FloatArray:
 def _write_activity(counts: Numbers, ages: Numbers, season: Numbers, out: FloatArray) -> None:
     """Write CUSTOMER_INPUTS into `out` (B, F).
 
-    They come from `counts` (B, ACTIVITY_COUNTS), not negative, and the days `ages` since
-    ACTIVITY_TIMES (B, 2).
+    They come from `counts` (B, ACTIVITY_COUNTS), not negative, and the days since the first and
+    the last order, `ages` (B, 2).
     """
     for row in range(len(counts)):
         own, tenure, recency = counts[row], ages[row, 0], ages[row, 1]
         orders, gap = own[_ORDERS], SINGLE_GAP_DAYS
         if orders > 1:
             gap = max((tenure - recency) / (orders - 1), 0.0)
-        for number in range(counts.shape[1]):
-            out[row, number] = np.log1p(own[number])
+        for number in range(len(_PLACES)):
+            out[row, number] = np.log1p(own[_PLACES[number]])
         out[row, _HAS_ORDERS] = orders > 0
         out[row, _LOG_RECENCY] = np.log1p(recency)
         out[row, _LOG_TENURE] = np.log1p(tenure)

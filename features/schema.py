@@ -100,37 +100,6 @@ TIMES: Final = {
     "events": ("event_timestamp", "recorded_timestamp"),
 }
 
-# Features, as stored: measures over [T - window, T) and timestamps; ages are derived later.
-ACTIVITY_COUNTS: Final = (
-    "orders_30d",
-    "orders_90d",
-    "orders_365d",
-    "orders_total",
-    "orders_90d_last_year",  # in [T - 365 d, T - 275 d): what the season ahead brought last year
-    "spend_30d",
-    "spend_90d",
-    "spend_365d",
-    "spend_total",
-    "units_365d",
-    "products_365d",  # distinct
-    "returns_365d",  # return lines
-)
-ACTIVITY_TIMES: Final = ("first_order_timestamp", "last_order_timestamp")
-HISTORY_LENGTH: Final = 400  # purchases (customer, order, product), newest first
-HISTORY_LISTS: Final = ("recent_products", "recent_timestamps", "recent_values")
-RETURN_LISTS: Final = ("returned_products", "returned_timestamps")
-RETURN_DAYS: Final = 365
-SALES_COUNTS: Final = (
-    *(f"units_{days}d" for days in (3, 7, 28, 90)),
-    *(f"buyers_{days}d" for days in (3, 7, 28, 90)),
-    "units_28d_last_year",  # in [T - 365 d, T - 337 d)
-    "buyers_28d_last_year",
-    "unit_price",  # of the last sale before T
-    "unit_price_90d",  # mean over units of 90 days; the last price where nothing was sold
-    "return_rate_365d",
-)
-SALES_TIMES: Final = ("first_sale_timestamp", "last_sale_timestamp")
-
 
 def empty(table: str) -> pd.DataFrame:
     """Return canonical table `table` without rows, its columns typed."""

@@ -7,7 +7,7 @@ reused, otherwise it is made again.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,24 +16,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from ibis.expr.types import Table
 
 from configs.durable import replacing
-from features import transforms
 from features.schema import TABLES, TIMES
+from features.source_digest import source_digest
 from features.tables import read_table, table_paths
+from features.views import READ, VIEWS, compute
 from features.workspace import Workspace, WorkspaceError
 
-CODE_VERSION: Final = "3"
-"""To be raised whenever a transform changes what it computes: every snapshot is then made again."""
-VIEWS: Final = {
-    "customer_activity": "customer_id",
-    "customer_history": "customer_id",
-    "product_sales": "product_id",
-    "product_catalog": "product_id",
-}
-"""The name of each view and of the id of its rows."""
-_READ: Final = ("order_lines", "customers", "products")
+CODE_VERSION: Final = source_digest("features.views")
+"""The digest of all code that decides what a snapshot holds: those of other code are made again."""
 _CUTS_AT_ONCE: Final = 53
 _LINES_AT_ONCE: Final = 15_000_000  # lines times cuts: bounds the memory of one expression
 
@@ -128,7 +120,7 @@ def build(
         at_once = min(max(_LINES_AT_ONCE // max(lines, 1), 1), _CUTS_AT_ONCE)
         for view, cuts in missing.items():
             for start in range(0, len(cuts), at_once):
-                for time, rows in _compute(paths, view, cuts[start : start + at_once]):
+                for time, rows in compute(_connect(), paths, view, cuts[start : start + at_once]):
                     origin = {"digest": digests[time], "code": CODE_VERSION}
                     path = ws.snapshots / view / f"{stamp(time)}.parquet"
                     write_parquet(path, rows.replace_schema_metadata(origin))
@@ -136,41 +128,6 @@ def build(
                     if progress is not None:
                         progress(done, total)
         return times
-
-
-def _compute(
-    paths: Paths, view: str, times: Sequence[pd.Timestamp]
-) -> Iterator[tuple[pd.Timestamp, pa.Table]]:
-    """Yield each time with the rows of `view`, sorted by id, times of features in microseconds."""
-    con = _connect()
-    tables = {name: con.read_parquet(paths[name]) for name in _READ}
-    cuts = ibis.memtable(pa.table({"cut": pa.array(times, pa.timestamp("us", tz="UTC"))}))
-    rows = _rows(view, tables, cuts)
-    stored = {
-        name: transforms.microseconds(rows[name])
-        for name, kind in rows.schema().items()
-        if kind.is_timestamp() and name not in ("event_timestamp", "created_timestamp")
-    }
-    rows = rows.mutate(**stored).order_by("event_timestamp", VIEWS[view])
-    table = con.to_pyarrow(rows)
-    stamps = table["event_timestamp"].to_numpy()
-    for time in times:
-        moment = time.tz_localize(None).to_datetime64()
-        start, end = (int(np.searchsorted(stamps, moment, side)) for side in ("left", "right"))
-        yield time, table.slice(start, end - start)
-
-
-def _rows(view: str, tables: dict[str, Table], cuts: Table) -> Table:
-    lines = tables["order_lines"]
-    if view == "customer_activity":
-        rows = transforms.customer_activity(lines, cuts, customers=tables["customers"])
-        return rows.mutate(snapshot_timestamp=rows.event_timestamp)
-    if view == "product_catalog":
-        return transforms.product_catalog(tables["products"], cuts)
-    return {
-        "customer_history": transforms.customer_history,
-        "product_sales": transforms.product_sales,
-    }[view](lines, cuts)
 
 
 def _digests(paths: Paths, times: Sequence[pd.Timestamp]) -> dict[pd.Timestamp, str]:
@@ -183,7 +140,7 @@ def _digests(paths: Paths, times: Sequence[pd.Timestamp]) -> dict[pd.Timestamp, 
     con: Any = _connect().con  # DuckDB itself: Ibis cannot spell MD5 as a number
     con.register("cuts", cuts)
     parts: dict[pd.Timestamp, dict[str, list[str]]] = {time: {} for time in times}
-    for name in _READ:
+    for name in READ:
         columns = ", ".join(f"{column} := {column}" for column in TABLES[name].columns)
         known = f"greatest({', '.join(TIMES[name])})"
         found = con.execute(

@@ -165,12 +165,12 @@ class Workspace:
 
     @property
     def feast(self) -> Path:
-        """Feast registry and online store (features.online.client)."""
+        """Feast registry (features.feast_store) and online store (features.materialize)."""
         return self.home / "feast"
 
     @property
     def online(self) -> Path:
-        """What materialize made for serving: `current.json` (features.online.client)."""
+        """What materialize made for serving: `current.json` (features.materialize)."""
         return self.home / "online"
 
     @property

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from features import snapshots
-from features.online.client import FeatureClient
+from features.offline import OfflineFeatures
 from features.simulator import World, WorldConfig
 from tests.contracts import RUN
 from tests.features.shop import customers, line, lines, products, workspace
@@ -115,7 +115,7 @@ def train(home: Path, tables: Tables, *, built: pd.Timestamp) -> Trained:
         model: fit(ws, model, as_of=T, config=CONFIGS[model], device="cpu").version
         for model in ("two_tower", "churn")
     }
-    data = TrainingData(ws, FeatureClient(ws), as_of=T)
+    data = TrainingData(ws, OfflineFeatures(ws), as_of=T)
     files, scores = {}, {}
     for model in MODELS:
         if model in versions:

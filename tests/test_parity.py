@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.online.client import FeatureClient, online_products
+from features.materialize import materialize
+from features.offline import OfflineFeatures
+from features.online.store import OnlineStore, online_products
 from features.simulator import World, WorldConfig
 from features.tables import write_tables
 from features.times import microseconds
@@ -91,12 +93,12 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     for model, config in (recommender, ("churn", CHURN)):
         fit(ws, model, as_of=as_of, config=config, device="cpu")
         versions.promote(ws, model)
-    client = FeatureClient(ws)
-    client.materialize(as_of)
-    data = TrainingData(ws, client, as_of=as_of)
+    materialize(ws, as_of)
+    offline = OfflineFeatures(ws)
+    data = TrainingData(ws, offline, as_of=as_of)
     buyers = sorted(data.purchases(data.start, as_of)["customer_id"].unique())[:CUSTOMERS]
-    rows = client.customers(pd.DataFrame({"customer_id": buyers, "event_timestamp": as_of}))
-    products = encode_products(client.products(as_of), as_of)
+    rows = offline.customers(pd.DataFrame({"customer_id": buyers, "event_timestamp": as_of}))
+    products = encode_products(offline.products(as_of), as_of)
     return Shop(
         ws=ws,
         as_of=as_of,
@@ -138,8 +140,8 @@ def asked(http: httpx.Client, path: str, **request: Any) -> dict[str, Any]:
 
 def test_the_stored_features_are_the_trained_ones(shop: Shop) -> None:
     assert len(shop.rows) == CUSTOMERS
-    client, customer_ids = FeatureClient(shop.ws), shop.rows["customer_id"].tolist()
-    rows = [client.online_customer(customer_id) for customer_id in customer_ids]
+    store, customer_ids = OnlineStore(shop.ws), shop.rows["customer_id"].tolist()
+    rows = [store.online_customer(customer_id) for customer_id in customer_ids]
     found = [row for row in rows if row is not None]
     assert {row["snapshot_timestamp"] for row in found} == {microseconds(shop.as_of)}
     for row, (_, offline) in zip(found, shop.rows.iterrows(), strict=True):
@@ -153,7 +155,7 @@ def test_the_stored_features_are_the_trained_ones(shop: Shop) -> None:
     as_of, products = online_products(shop.ws)
     assert as_of == shop.as_of
     pd.testing.assert_frame_equal(
-        products, FeatureClient(shop.ws).products(as_of), check_exact=True, check_dtype=False
+        products, OfflineFeatures(shop.ws).products(as_of), check_exact=True, check_dtype=False
     )
 
 

@@ -1,5 +1,6 @@
 """The Feast objects of a workspace: entities, views over its snapshots, a service a model."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -7,19 +8,23 @@ from typing import Any, Final
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
 from feast.types import Array, Bytes, FeastType, Float64, Int64, String
 
+from features.aggregations import Dtype, Expression, Feature
+from features.customer_features import CUSTOMER_FEATURES, HISTORY_FEATURES
 from features.customer_row import ONLINE_VALUE, ONLINE_VIEW
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS, SALES_TIMES
+from features.product_features import CATALOG_FEATURES, PRODUCT_FEATURES
 
 TTL: Final = timedelta(days=8)
 """Snapshots are weekly: an older row has missed one."""
-_HISTORY: Final = {
-    "recent_products": Array(String),
-    "recent_timestamps": Array(Int64),
-    "recent_values": Array(Float64),
-    "returned_products": Array(String),
-    "returned_timestamps": Array(Int64),
+_TYPES: Final[dict[Dtype, FeastType]] = {
+    "int64": Int64,
+    "float64": Float64,
+    "timestamp": Int64,
+    "text": String,
+    "texts": Array(String),
+    "timestamps": Array(Int64),
+    "floats": Array(Float64),
 }
-_WHOLE: Final = ("orders_", "products_", "returns_", "buyers_")
+_SNAPSHOT: Final = Expression("snapshot_timestamp", "timestamp")
 
 
 def build(home: Path) -> list[Any]:
@@ -49,20 +54,12 @@ def build(home: Path) -> list[Any]:
             online=online,
         )
 
-    times = dict.fromkeys(("snapshot_timestamp", *ACTIVITY_TIMES), Int64)
-    customer_activity = view("customer_activity", customer, _numbers(ACTIVITY_COUNTS) | times)
-    customer_history = view("customer_history", customer, _HISTORY)
+    activity = _types(CUSTOMER_FEATURES) | _types([_SNAPSHOT])
+    customer_activity = view("customer_activity", customer, activity)
+    customer_history = view("customer_history", customer, _types(HISTORY_FEATURES))
     customer_online = view(ONLINE_VIEW, customer, {ONLINE_VALUE: Bytes}, online=True)
-    product_sales = view(
-        "product_sales",
-        product,
-        _numbers(SALES_COUNTS) | dict.fromkeys(SALES_TIMES, Int64),
-    )
-    product_catalog = view(
-        "product_catalog",
-        product,
-        dict.fromkeys(("title", "category", "parent_product_id"), String),
-    )
+    product_sales = view("product_sales", product, _types(PRODUCT_FEATURES))
+    product_catalog = view("product_catalog", product, _types(CATALOG_FEATURES))
     customer_views = [customer_activity, customer_history]
     product_views = [product_sales, product_catalog]
     return [
@@ -76,5 +73,5 @@ def build(home: Path) -> list[Any]:
     ]
 
 
-def _numbers(names: tuple[str, ...]) -> dict[str, FeastType]:
-    return {name: Int64 if name.startswith(_WHOLE) else Float64 for name in names}
+def _types(features: Iterable[Feature]) -> dict[str, FeastType]:
+    return {feature.name: _TYPES[feature.dtype] for feature in features}

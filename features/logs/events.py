@@ -1,4 +1,4 @@
-"""The event log, the one truth of what was posted, and the overlay of fresh events on a snapshot.
+"""The event log, the one truth of what was posted, from which snapshots are brought up to date.
 
 An event posted at R is recorded at R, and never later than it happened: a snapshot at S holds it
 if and only if R < S, so that the events a stored row lacks are those recorded at or after S.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from features.logs.product_changes import ProductChange, ProductChanges
-from features.online.client import online_products
+from features.online.store import online_products
 from features.workspace import Workspace
 
 BATCH_SIZE: Final = 5_000

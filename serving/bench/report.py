@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from features.customer_row import ONLINE_VIEW
-from features.online.client import online_products
+from features.online.store import online_products
 from features.workspace import Workspace
 from serving.bench.filled import fill
 from serving.bench.load import BenchError, Measured, measure, server, typical

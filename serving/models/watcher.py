@@ -21,10 +21,10 @@ import msgspec
 
 from experiments.lifecycle import running
 from features.logs.product_changes import ProductChanges, ProductState
+from features.online.store import OnlineStore, online_products
 from features.workspace import Workspace, write_json
 from serving.models.versions import Versions
 from serving.state.catalogue import Catalogue, catalogue_of, reflects, with_prices_and_stock
-from serving.state.customers import OnlineStore
 from serving.state.served import Served
 from serving.telemetry import metrics
 from training.families import predictions
@@ -198,19 +198,15 @@ class ModelWatcher:
     def _catalogue(self) -> Catalogue | None:
         if not (self._ws.online / "current.json").exists():
             return None
-        from features.online.client import online_products
-
         as_of, rows = online_products(self._ws)
         return catalogue_of(rows, as_of, told=self._told, standing=self.served.catalogue)
 
     def _store(self) -> OnlineStore | None:
         if self._stores is None or not (self._stores.online / "current.json").exists():
             return None
-        from features.online.client import FeatureClient
-
         stores, client = self._stores, self.served.store
         if client is None:
-            client = self._load_or_keep(stores.feast, lambda: FeatureClient(stores), None)
+            client = self._load_or_keep(stores.feast, lambda: OnlineStore(stores), None)
         try:
             if client is not None:  # the first read imports every store Feast knows
                 client.online_customer("warm-up")

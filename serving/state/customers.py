@@ -3,14 +3,15 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final
 
 import pandas as pd
 
+from features.customer_features import RETURN_LISTS
 from features.customer_row import Row
 from features.logs.events import Event, EventLog
-from features.online.overlay import overlay
-from features.schema import RETURN_LISTS
+from features.online.fresh_events import with_fresh_events
+from features.online.store import OnlineStore
 from features.times import DAY_US, microseconds
 from serving.schemas.base import FallbackReason
 
@@ -18,18 +19,6 @@ STALE_US: Final = 8 * DAY_US
 """Age in microseconds from which a stored row is stale: snapshots are weekly."""
 SESSION_US: Final = 30 * 60_000_000
 """Products looked at within so many microseconds belong to the current visit."""
-
-
-class OnlineStore(Protocol):
-    """Source of the stored rows (`features.online.client.FeatureClient`)."""
-
-    def online_customer(self, customer_id: str) -> dict[str, Any] | None:
-        """Return the stored row (features.customer_row); None for an unknown customer."""
-        ...
-
-    def online_ids(self, count: int) -> list[str]:
-        """Return at most `count` ids, spread over all stored customers."""
-        ...
 
 
 class StoreUnavailable(RuntimeError):
@@ -92,7 +81,7 @@ def read_customer(
         return None
     orders = [event for event in events if event.product_id is None]
     return Customer(
-        row=overlay(row or {}, orders, at=at) if orders else row or {},
+        row=with_fresh_events(row or {}, orders, at=at) if orders else row or {},
         stored_us=stored,
         complete=True,
         looked_at=_looked_at(events, microseconds(at) - SESSION_US) if events else (),

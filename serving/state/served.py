@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from experiments.definition import Experiment
+from features.online.store import OnlineStore
 from serving.state.catalogue import Catalogue
-from serving.state.customers import OnlineStore
 from training.bundle import Bundle
 from training.data.inputs import Products
 from training.interfaces import Predictor, Related, Scorer

@@ -13,7 +13,7 @@ from experiments.start import start
 from features.datasets import simulated
 from features.ingest import ingest
 from features.logs.events import all_order_lines
-from features.online.client import FeatureClient
+from features.materialize import materialize
 from features.simulator import World, WorldConfig
 from features.workspace import Workspace
 from tests.experiments.spring import exposure
@@ -55,7 +55,7 @@ def ws(world: World, tmp_path: Path) -> Workspace:
     world.save(made)
     made.advance(world.end)
     ingest(made, simulated.load(world))
-    FeatureClient(made).materialize(world.end)
+    materialize(made, world.end)
     put_bundle(made, "recommender", "1", OwnPurchases(OwnPurchasesConfig()))
     put_bundle(made, "recommender", "2", Popularity(PopularityConfig()))
     put_champions(made, recommender="1")

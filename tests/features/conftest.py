@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.online.client import FeatureClient
+from features.materialize import materialize
+from features.offline import OfflineFeatures
 from features.workspace import Workspace
 from tests.features.random_shop import random_lines
 from tests.features.shop import AS_OF, customers, line, lines, products, workspace
@@ -28,17 +29,17 @@ def shop(home: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def client(tmp_path_factory: pytest.TempPathFactory) -> FeatureClient:
+def offline(tmp_path_factory: pytest.TempPathFactory) -> OfflineFeatures:
     """A shop materialized at AS_OF; tests only read it."""
-    made = FeatureClient(shop(tmp_path_factory.mktemp("shop")))
-    made.materialize(AS_OF)
-    return made
+    ws = shop(tmp_path_factory.mktemp("shop"))
+    materialize(ws, AS_OF)
+    return OfflineFeatures(ws)
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> FeatureClient:
+def own(tmp_path: Path) -> Workspace:
     """A small shop of the test's own, two lines, materialized at AS_OF."""
     table = lines(line("o1", "A", "p", "2011-03-01"), line("o2", "B", "p", "2011-03-02"))
-    made = FeatureClient(workspace(tmp_path / "own", table))
-    made.materialize(AS_OF)
-    return made
+    ws = workspace(tmp_path / "own", table)
+    materialize(ws, AS_OF)
+    return ws

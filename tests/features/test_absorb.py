@@ -9,7 +9,7 @@ import pytest
 from features.absorb import absorb_events, absorb_products
 from features.logs.events import Event, EventLog, Item
 from features.logs.product_changes import ProductChange, ProductChanges
-from features.online.client import FeatureClient
+from features.materialize import materialize
 from features.snapshots import known_order_lines
 from features.tables import read_table
 from features.workspace import Workspace
@@ -57,7 +57,7 @@ def test_a_clock_set_back_keeps_no_order_of_the_log_out(home: Path) -> None:
 
 def test_a_clock_set_back_keeps_no_materialize_from_its_cut(home: Path) -> None:
     ws = shop(home, NOON + HOUR / 2)
-    FeatureClient(ws).materialize(ws.now())
+    materialize(ws, ws.now())
     assert known_order_lines(ws, ws.now())["order_id"].tolist() == ["o1"]
 
 

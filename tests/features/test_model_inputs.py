@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.customer_features import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS, customer_inputs, product_inputs
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS, SALES_TIMES
+from features.product_features import SALES_COUNTS, SALES_TIMES
 from tests.features.shop import time
 
 AT = time("2011-01-01")

@@ -9,13 +9,16 @@ import pytest
 from ibis.expr.types import Table
 
 from features import snapshots, transforms
-from features.online.client import FeatureClient
+from features.customer_history import customer_history
+from features.feast_store import register
+from features.offline import OfflineFeatures
+from features.views import VIEWS
 from tests.features.random_shop import random_lines
 from tests.features.shop import customers, line, lines, products, time, workspace
 
 CUT = time("2011-03-07")
 Transform = Callable[[Table, Table], Table]
-Clients = tuple[FeatureClient, FeatureClient]
+Clients = tuple[OfflineFeatures, OfflineFeatures]
 
 PLANTED = (
     line("x1", "A", "p0", "2011-03-07", quantity=99, price=9),  # exactly at the cut
@@ -51,7 +54,7 @@ def table() -> pd.DataFrame:
 
 @pytest.mark.parametrize(
     "transform",
-    [transforms.customer_activity, transforms.customer_history, transforms.product_sales],
+    [transforms.customer_activity, customer_history, transforms.product_sales],
 )
 def test_transforms_need_only_what_was_known(transform: Transform, table: pd.DataFrame) -> None:
     assert len(known(table, CUT)) < len(table)
@@ -97,9 +100,8 @@ def clients(table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Cl
             home, rows, customers=customers(*people[some]), products=products(*titles[some])
         )
         snapshots.build(ws, as_of=time("2011-07-01") if name == "all" else CUT)
-        client = FeatureClient(ws)
-        client.apply()
-        made.append(client)
+        register(ws)
+        made.append(OfflineFeatures(ws))
     return made[0], made[1]
 
 
@@ -118,7 +120,7 @@ def test_frames_and_snapshots_keep_every_bit(clients: Clients) -> None:
         pd.testing.assert_frame_equal(past.products(at), everything.products(at), check_exact=True)
     assert everything.products(CUT).set_index("product_id").loc["p0", "title"] == "Old"
     assert not everything.products(CUT)["product_id"].isin(["p98", "p99"]).any()
-    for view in snapshots.VIEWS:
+    for view in VIEWS:
         files = [snapshots.standing(client.ws, view) for client in clients]
         assert all(files[0][at].read_bytes() == files[1][at].read_bytes() for at in times)
 

@@ -9,6 +9,7 @@ import pytest
 
 from features import snapshots
 from features.tables import read_table, write_tables
+from features.views import VIEWS
 from features.workspace import Workspace, WorkspaceError
 from tests.features.random_shop import random_lines
 from tests.features.shop import customers, line, lines, products, time, workspace
@@ -90,10 +91,10 @@ def test_build_writes_every_view_at_every_time(ws: Workspace) -> None:
     assert calls == [(done, 12) for done in range(1, 13)]
     assert sorted(files(ws)) == sorted(
         f"{view}/{name}.parquet"
-        for view in snapshots.VIEWS
+        for view in VIEWS
         for name in ("20110307T000000Z", "20110314T000000Z", "20110316T000000Z")
     )
-    for view in snapshots.VIEWS:
+    for view in VIEWS:
         assert list(snapshots.standing(ws, view)) == times
     activity = pq.read_table(snapshots.standing(ws, "customer_activity")[AS_OF]).to_pandas()
     assert activity["customer_id"].tolist() == ["A", "B"]

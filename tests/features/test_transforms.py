@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from features import transforms
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, HISTORY_LENGTH, SALES_COUNTS
+from features.customer_features import ACTIVITY_COUNTS, ACTIVITY_TIMES, HISTORY_LENGTH
+from features.customer_history import customer_history
+from features.product_features import SALES_COUNTS
 from tests.features.rows import CUT, rows_at
 from tests.features.shop import customers, line, lines, products, time
 
@@ -86,7 +88,7 @@ def test_a_line_counts_once_it_is_recorded_and_at_its_own_time() -> None:
     assert made["orders_total"].tolist() == [1, 2]
     assert made["orders_30d"].tolist() == [0, 0]
     assert made["last_order_timestamp"].tolist() == [time("2011-05-01"), time("2011-05-20")]
-    history = rows_at(transforms.customer_history, table, CUT, "2011-07-02")
+    history = rows_at(customer_history, table, CUT, "2011-07-02")
     assert history["recent_products"].map(len).tolist() == [1, 2]
 
 
@@ -103,7 +105,7 @@ def test_a_customer_without_orders_has_zeros_and_no_times() -> None:
 def test_guests_are_no_customers() -> None:
     table = lines(line("o1", None, "p", "2011-06-01"))
     assert rows_at(transforms.customer_activity, table, CUT).empty
-    assert rows_at(transforms.customer_history, table, CUT).empty
+    assert rows_at(customer_history, table, CUT).empty
 
 
 def test_a_customer_is_known_from_its_first_row_on() -> None:
@@ -120,7 +122,7 @@ def test_a_customer_is_known_from_its_first_row_on() -> None:
 
 def test_history_by_hand() -> None:
     made = one(
-        transforms.customer_history,
+        customer_history,
         line("o1", "A", "q", "2011-06-20"),
         line("o1", "A", "p", "2011-06-20", number=2),
         line("o1", "A", "p", "2011-06-20", number=3, quantity=2, price=1.5),  # the same purchase
@@ -142,7 +144,7 @@ def test_returns_by_hand() -> None:
         return line(order, "A", product, day, kind="return", quantity=-1)
 
     made = one(
-        transforms.customer_history,
+        customer_history,
         line("o1", "A", "q", "2010-06-20"),
         back("o2", "p", "2011-05-01"),
         back("o3", "p", "2011-05-03"),  # the last one counts
@@ -164,7 +166,7 @@ def test_history_keeps_the_newest() -> None:
     table = [line(f"o{i}", "A", f"p{i}", day) for i, day in enumerate(days)]
     # the newest but one was recorded late: until then an older one has its place
     table[count - 2]["recorded_timestamp"] = time("2011-07-01")
-    made = rows_at(transforms.customer_history, lines(*table), CUT, "2011-07-02")
+    made = rows_at(customer_history, lines(*table), CUT, "2011-07-02")
     before, after = made["recent_products"]
     assert list(before) == [f"p{i}" for i in (count - 1, *range(count - 3, 18, -1))]
     assert list(after) == [f"p{i}" for i in range(count - 1, 19, -1)]
@@ -231,6 +233,8 @@ def test_catalog_reads_the_title_of_its_time() -> None:
     assert made["product_id"].tolist() == ["p", "p", "q"]
 
 
-@pytest.mark.parametrize("name", ["customer_activity", "customer_history", "product_sales"])
-def test_no_lines_give_no_rows(name: str) -> None:
-    assert rows_at(getattr(transforms, name), lines(), CUT).empty
+@pytest.mark.parametrize(
+    "transform", [transforms.customer_activity, customer_history, transforms.product_sales]
+)
+def test_no_lines_give_no_rows(transform: Any) -> None:
+    assert rows_at(transform, lines(), CUT).empty

@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from features import transforms
-from features.schema import HISTORY_LENGTH, RETURN_DAYS, SALES_TIMES
+from features.customer_features import HISTORY_LENGTH, RETURN_DAYS
+from features.customer_history import customer_history
+from features.product_features import SALES_TIMES
 from tests.features.random_shop import random_lines
 from tests.features.rows import CUT, rows_at
 from tests.features.shop import time
@@ -15,8 +17,7 @@ from tests.features.shop import time
 def test_the_order_of_lines_changes_no_bit() -> None:
     table = random_lines(seed=1)
     shuffled = table.sample(frac=1, random_state=0, ignore_index=True)
-    for name in ("customer_activity", "customer_history", "product_sales"):
-        transform = getattr(transforms, name)
+    for transform in (transforms.customer_activity, customer_history, transforms.product_sales):
         pd.testing.assert_frame_equal(
             rows_at(transform, table, CUT), rows_at(transform, shuffled, CUT), check_exact=True
         )
@@ -26,7 +27,7 @@ def test_against_a_reference_that_reads_line_by_line() -> None:
     table = random_lines(seed=7, count=4000)
     cuts = ("2010-06-01", "2010-12-13", "2011-06-06", "2011-07-25")
     activity = rows_at(transforms.customer_activity, table, *cuts)
-    history = rows_at(transforms.customer_history, table, *cuts)
+    history = rows_at(customer_history, table, *cuts)
     sales = rows_at(transforms.product_sales, table, *cuts)
     assert history["recent_products"].map(len).max() == HISTORY_LENGTH
     for at in map(time, cuts):

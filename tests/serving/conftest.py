@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from features.ingest import ingest
-from features.online.client import FeatureClient
+from features.materialize import materialize
 from features.schema import RetailDataset
 from features.workspace import Workspace
 from tests.serving import real_shop
@@ -38,9 +38,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ingest(
         ws, RetailDataset(source="test", order_lines=lines, read=len(lines), kept=kept, dropped={})
     )
-    client = FeatureClient(ws)
-    client.apply()
-    client.materialize(NOW)
+    materialize(ws, NOW)
     put_bundle(ws, "recommender", "1", OwnPurchases(OWN_PURCHASES))
     put_bundle(ws, "recommender", "2", Popularity(PopularityConfig()))
     put_bundle(ws, "churn", "1", churn_model())

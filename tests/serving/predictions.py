@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from features.online.client import FeatureClient, online_products
+from features.offline import OfflineFeatures
+from features.online.store import online_products
 from features.workspace import Workspace
 from tests.serving.shop import NOW
 from training.data.inputs import Queries, encode_products, encode_queries
@@ -17,4 +18,4 @@ def offline(ws: Workspace) -> tuple[Queries, Any]:
     assert as_of == NOW
     catalogue = encode_products(frame, as_of)
     entities = pd.DataFrame({"customer_id": CUSTOMERS, "event_timestamp": NOW})
-    return encode_queries(FeatureClient(ws).customers(entities), catalogue, NOW), catalogue
+    return encode_queries(OfflineFeatures(ws).customers(entities), catalogue, NOW), catalogue

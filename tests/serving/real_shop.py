@@ -4,7 +4,8 @@ from pathlib import Path
 
 from features.datasets import simulated
 from features.ingest import ingest
-from features.online.client import FeatureClient, online_products
+from features.materialize import materialize
+from features.online.store import online_products
 from features.simulator import World, WorldConfig
 from features.tables import read_table
 from features.workspace import Workspace
@@ -33,7 +34,7 @@ def make(home: Path) -> Workspace:
     fit(ws, "churn", as_of=ws.now(), config=churn)
     versions.promote(ws, "recommender", TOWERS[0])
     versions.promote(ws, "churn", "1")
-    FeatureClient(ws).materialize(ws.now())
+    materialize(ws, ws.now())
     return ws
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, empty
+from features.customer_features import ACTIVITY_COUNTS, ACTIVITY_TIMES
+from features.schema import empty
 from features.workspace import Workspace, write_json
 from serving.api.app import create_app
 from serving.backend import Backend, Settings

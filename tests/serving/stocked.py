@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from features.ingest import ingest
-from features.online.client import FeatureClient
+from features.materialize import materialize
 from features.schema import RetailDataset, empty
 from features.workspace import Workspace
 from tests.serving.shop import DAY, NOW, OWN_PURCHASES, order_lines, put_bundle, put_champions
@@ -54,9 +54,7 @@ def stock(home: Path) -> Path:
         dropped={},
     )
     ingest(ws, dataset)
-    client = FeatureClient(ws)
-    client.apply()
-    client.materialize(NOW)
+    materialize(ws, NOW)
     put_bundle(ws, "recommender", "1", OwnPurchases(OWN_PURCHASES))
     put_bundle(ws, "recommender", "2", cosine("mug", "茶/1"))
     put_champions(ws, recommender="1")

@@ -12,7 +12,7 @@ from typing import Final, get_args
 
 import pytest
 
-from features.online.client import FeatureClient
+from features.materialize import materialize
 from features.simulator import World, WorldConfig
 from features.tables import write_tables
 from features.workspace import Workspace
@@ -76,9 +76,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     ws = Workspace.create(folder / "shop", clock=f"fixed:{end.isoformat()}")
     with ws.lock("tables"):
         write_tables(ws, tables)
-    client = FeatureClient(ws)
-    client.apply()
-    client.materialize(end)
+    materialize(ws, end)
     put_bundle(ws, "recommender", "1", OwnPurchases(OWN_PURCHASES))
     put_bundle(ws, "churn", "1", churn_model())
     put_champions(ws, recommender="1", churn="1")

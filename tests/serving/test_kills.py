@@ -18,9 +18,8 @@ from typing import Final
 import pandas as pd
 import pytest
 
-from features import snapshots
 from features.customer_row import ONLINE_VALUE, unpack
-from features.online.client import FeatureClient
+from features.materialize import materialize as put_online
 from features.workspace import Workspace
 from tests.serving.ledger import Ledger, check_absorbed, check_kept, check_whole
 from tests.serving.metrics import number
@@ -36,7 +35,7 @@ PRELOADED: Final = [
     "feast",
     "features.logs.events",
     "features.logs.product_changes",
-    "features.online.client",
+    "features.materialize",
 ]
 
 
@@ -92,7 +91,7 @@ def test_what_was_acknowledged_survives_kills_at_any_moment(
 def materialize(home: Path) -> None:
     """What `python -m features materialize` does, once it is imported."""
     ws = Workspace.open(home)
-    FeatureClient(ws).materialize(ws.now())
+    put_online(ws, ws.now())
 
 
 def stored_times(ws: Workspace) -> set[int]:
@@ -106,7 +105,7 @@ def stored_times(ws: Workspace) -> set[int]:
     from feast.protos.feast.types.Value_pb2 import Value
 
     packed = [Value.FromString(value).bytes_val for (value,) in values]
-    return {unpack(row, code=snapshots.CODE_VERSION)["snapshot_timestamp"] for row in packed}
+    return {unpack(row)["snapshot_timestamp"] for row in packed}
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from features.online.client import FeatureClient
+from features.materialize import materialize
 from features.workspace import Workspace, write_json
 from serving.models.watcher import ANSWERED
 from tests.serving.faults import FAILED, GARBAGE
@@ -198,7 +198,7 @@ def test_a_broken_champion_is_refused_and_the_one_that_stood_goes_on(ws: Workspa
         until(lambda: value(scrape(client), FAILED) > failed)
         assert version(client) == "1"
         assert up(client)["champion"] == 1
-        FeatureClient(ws).materialize(NOW)  # the one that goes on is bound to new products too
+        materialize(ws, NOW)  # the one that goes on is bound to new products too
         assert version(client) == "1"
         file.write_bytes(whole)
         until(lambda: version(client) == "9")
@@ -247,8 +247,7 @@ def test_before_the_first_materialize_there_is_no_list_and_then_there_is(ws: Wor
         assert (answer["items"], answer["fallback_reason"]) == ([], "model_unavailable")
         until(lambda: up(client)["online_store"] == up(client)["champion"] == 0)
         assert value(scrape(client), "regulars_catalogue_products") == 0
-        store = FeatureClient(ws)
-        store.materialize(NOW)
+        materialize(ws, NOW)
         until(lambda: value(scrape(client), "regulars_catalogue_products") == 5)
         assert version(client) == "1"
         until(lambda: set(up(client).values()) == {1.0})
@@ -266,6 +265,6 @@ def test_stale_features_are_told_until_the_next_materialize(ws: Workspace) -> No
         assert answer["fallback_reason"] == "stale_features"
         age = "regulars_feature_age_seconds"
         until(lambda: value(scrape(client), age, of="customers") == 9 * 86_400)
-        FeatureClient(ws).materialize(ws.now())
+        materialize(ws, ws.now())
         until(lambda: value(scrape(client), age, of="customers") == 0)
         assert version(client) == "1"

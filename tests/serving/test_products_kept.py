@@ -16,7 +16,8 @@ from starlette.testclient import TestClient
 
 from features.ingest import ingest
 from features.logs.product_changes import ProductChange, ProductChanges
-from features.online.client import FeatureClient
+from features.materialize import materialize
+from features.offline import OfflineFeatures
 from features.schema import RetailDataset, empty
 from features.workspace import Workspace
 from serving.backend import Backend, Settings
@@ -59,15 +60,14 @@ def test_changes_survive_materialize(ws: Workspace) -> None:
             clock = replace(ws, clock=f"fixed:{at.isoformat()}").now
             log.record(changes, clock=clock)
     later = replace(ws, clock=f"fixed:{(NOW + 4 * DAY).isoformat()}")
-    client = FeatureClient(later)
-    client.materialize(NOW + 2 * DAY)
-    rows = client.products(NOW + 2 * DAY).set_index("product_id")
+    materialize(later, NOW + 2 * DAY)
+    rows = OfflineFeatures(later).products(NOW + 2 * DAY).set_index("product_id")
     assert rows.loc["cup", "title"] == "BOWL"
     assert rows.loc["pot", "title"] == "OLD"
     assert "new" in rows.index
     assert "late" not in rows.index
     for days in (2, 4):
-        client.materialize(NOW + days * DAY)
+        materialize(later, NOW + days * DAY)
         with serving(REGULARS_HOME=str(ws.home)) as api:
             catalogue = api.app.state.backend.models.served.catalogue  # type: ignore[attr-defined]
             assert catalogue.as_of == NOW + days * DAY
@@ -93,7 +93,7 @@ def test_a_file_told_later_replaces_what_was_said(ws: Workspace) -> None:
     lines = empty("order_lines")
     told = {"source": "f", "order_lines": lines, "read": 0, "kept": {}, "dropped": {}}
     ingest(later, RetailDataset(products=filed, **told))  # type: ignore[arg-type]
-    FeatureClient(later).materialize(NOW + 3 * DAY)
+    materialize(later, NOW + 3 * DAY)
     with serving(REGULARS_HOME=str(ws.home)) as client:
         listed = ask(client, strategy="trending", filter={"categories": ["filed"]})
         assert products(listed) == ["pot"]
@@ -105,7 +105,7 @@ def test_materialize_while_serving_keeps_what_was_said(ws: Workspace, client: Te
     )
     soon(client, "cup", "mug", "pot", "new", "茶/1", strategy="trending")
     later = replace(ws, clock=f"fixed:{(NOW + DAY).isoformat()}")
-    FeatureClient(later).materialize(NOW + DAY)
+    materialize(later, NOW + DAY)
     models = client.app.state.backend.models  # type: ignore[attr-defined]
     until(lambda: models.served.catalogue.as_of == NOW + DAY)
     assert products(ask(client, strategy="trending")) == ["cup", "mug", "pot", "new", "茶/1"]

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from features.online.client import FeatureClient
+from features.materialize import materialize
+from features.offline import OfflineFeatures
 from features.simulator import World, WorldConfig
 from features.tables import write_tables
 from features.workspace import Workspace
@@ -29,9 +30,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ws = Workspace.create(tmp_path_factory.mktemp("shop"), clock=f"fixed:{end.isoformat()}")
     with ws.lock("tables"):
         write_tables(ws, tables)
-    client = FeatureClient(ws)
-    client.materialize(end)
-    data = TrainingData(ws, client, as_of=end)
+    materialize(ws, end)
+    data = TrainingData(ws, OfflineFeatures(ws), as_of=end)
     put_bundle(ws, "recommender", "1", TwoStage.fit(data, config=TWO_STAGE, seed=1, run=Run()))
     put_bundle(ws, "churn", "1", churn_model())
     put_champions(ws, recommender="1", churn="1")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from features import snapshots
-from features.online.client import FeatureClient
+from features.feast_store import register
+from features.offline import OfflineFeatures
 from features.simulator import World, WorldConfig
 from features.tables import write_tables
 from features.workspace import Workspace
@@ -20,7 +21,7 @@ class Shop:
     """A workspace whose snapshots stand, and what was known 28 days before its end and there."""
 
     ws: Workspace
-    client: FeatureClient
+    client: OfflineFeatures
     past: TrainingData
     full: TrainingData
     tables: dict[str, pd.DataFrame]
@@ -35,8 +36,8 @@ def make_shop(home: Path, config: WorldConfig) -> Shop:
         write_tables(ws, tables)
     for cut in (end - 28 * DAYS, end):
         snapshots.build(ws, as_of=cut)
-    client = FeatureClient(ws)
-    client.apply()
+    register(ws)
+    client = OfflineFeatures(ws)
     return Shop(
         ws=ws,
         client=client,

@@ -7,6 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from features.materialize import materialize
 from features.simulator import WorldConfig
 from tests.contracts import RUN, PredictorContract
 from tests.serving.metrics import scrape, value
@@ -94,7 +95,7 @@ def test_a_new_family_is_fitted_measured_promoted_scored_and_served(
     assert scores["customer_id"].tolist() == own_shop.full.customers(as_of).tolist()
     assert scores["expected_orders"].tolist() == pytest.approx([model.mean] * len(scores))
 
-    own_shop.client.materialize(as_of)
+    materialize(ws, as_of)
     with serving(REGULARS_HOME=str(ws.home)) as client:
         someone = str(scores["customer_id"][0])
         body = {"customer_ids": [someone, "nobody"]}

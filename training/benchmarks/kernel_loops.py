@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
+from features.customer_features import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from features.model_inputs import PRODUCT_INPUTS, customer_inputs_of
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from features.times import DAY_US
 from training.benchmarks import kernels_by_library as library
 from training.benchmarks.typical_answer import PER_SOURCE, TypicalAnswer

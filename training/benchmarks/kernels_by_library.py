@@ -12,9 +12,9 @@ import pandas as pd
 import torch
 from scipy.sparse import csr_array
 
+from features.customer_features import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from features.customer_row import Row
 from features.model_inputs import NEVER_DAYS, SINGLE_GAP_DAYS
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from features.times import DAY_US
 from training.data.inputs import FloatArray, IntArray, Queries
 from training.kernels.faded_history import Faded

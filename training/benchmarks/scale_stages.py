@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 
 from features import snapshots
 from features.datasets import simulated
+from features.feast_store import register
 from features.ingest import ingest
-from features.online.client import FeatureClient
+from features.offline import OfflineFeatures
 from features.simulator import World, WorldConfig
+from features.views import VIEWS
 from features.workspace import Workspace
 from training import score
 from training.benchmarks.scale_costs import DAYS, Cost, shape
@@ -65,8 +67,8 @@ def _simulate(home: Path, config: WorldConfig, lap: Lap) -> None:
 
 def _build(ws: Workspace, lap: Lap) -> None:
     snapshots.build(ws, as_of=ws.now())
-    FeatureClient(ws).apply()
-    files = [file for view in snapshots.VIEWS for file in snapshots.standing(ws, view).values()]
+    register(ws)
+    files = [file for view in VIEWS for file in snapshots.standing(ws, view).values()]
     lap("build", sum(pq.read_metadata(file).num_rows for file in files))
 
 
@@ -89,7 +91,7 @@ def _score(ws: Workspace, lap: Lap) -> None:
 
 
 def _data(ws: Workspace) -> TrainingData:
-    return TrainingData(ws, FeatureClient(ws), as_of=ws.now())
+    return TrainingData(ws, OfflineFeatures(ws), as_of=ws.now())
 
 
 def _peak_mb() -> float:

@@ -14,7 +14,8 @@ import pandas as pd
 
 from configs.loader import Config
 from features import snapshots
-from features.online.client import FeatureClient
+from features.feast_store import register
+from features.offline import OfflineFeatures
 from features.simulator import World
 from features.simulator.truth import demand, season, utilities
 from features.workspace import Workspace
@@ -114,8 +115,8 @@ def known_answers(
         spec(name, registered="recommender")
     world = World.open(ws)
     snapshots.build(ws, as_of=as_of, progress=progress.on_build)
-    client = FeatureClient(ws)
-    client.apply()
+    register(ws)
+    client = OfflineFeatures(ws)
     found = {}
     with ws.lock("training"):
         both = moments(world, TrainingData(ws, client, as_of=as_of), seed=seed)

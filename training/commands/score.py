@@ -110,7 +110,7 @@ def _fitted(
     settings: dict[str, Any] | None = None,
 ) -> "tuple[Bundle, TrainingData]":
     """Return `model` fitted on what was known before `as_of`, and those data."""
-    from features.online.client import FeatureClient
+    from features.offline import OfflineFeatures
     from features.workspace import Workspace
     from training.bundle import load_bundle
     from training.commands.display import show
@@ -134,7 +134,7 @@ def _fitted(
             on_build=display.on_build,
         )
     bundle = load_bundle(result.version.bundle)
-    return bundle, TrainingData(ws, FeatureClient(ws), as_of=cut)
+    return bundle, TrainingData(ws, OfflineFeatures(ws), as_of=cut)
 
 
 def _write(frame: "pd.DataFrame", output: Path) -> None:

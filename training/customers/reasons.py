@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.customer_features import ACTIVITY_COUNTS, ACTIVITY_TIMES, CUSTOMER_FEATURES
 from features.model_inputs import customer_inputs
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from features.times import microseconds
 from training.customers.churn_labels import ACTIVE_DAYS
 from training.data.inputs import FloatArray, Queries
@@ -25,16 +25,39 @@ from training.interfaces import Predictor
 if TYPE_CHECKING:
     from training.data.training_data import TrainingData
 
-FEATURES: Final[Mapping[str, tuple[str, ...]]] = {
-    "days_since_last_order": ("last_order_timestamp",),
-    "days_since_first_order": ("first_order_timestamp",),
-    "orders_365d": ("orders_365d", "orders_30d", "orders_90d", "orders_total"),
-    "orders_90d_last_year": ("orders_90d_last_year",),
-    "spend_365d": ("spend_365d", "spend_30d", "spend_90d", "spend_total"),
-    "products_365d": ("products_365d", "units_365d"),
-    "returns_365d": ("returns_365d",),
+_LEADERS: Final = {
+    "days_since_last_order": "last_order_timestamp",
+    "days_since_first_order": "first_order_timestamp",
+    "orders_365d": "orders_365d",
+    "orders_90d_last_year": "orders_90d_last_year",
+    "spend_365d": "spend_365d",
+    "products_365d": "products_365d",
+    "returns_365d": "returns_365d",
 }
-"""What is told, and the stored features that move with it: the same in other windows. What models
+"""What is shown, and the stored feature whose value is shown: the leader of its group."""
+
+
+def _features() -> dict[str, tuple[str, ...]]:
+    """Return what is shown and the stored features that move with it, the leader first.
+
+    A group of features without a leader above is shown under the name of its first feature.
+    """
+    groups: dict[str, list[str]] = {}
+    for feature in CUSTOMER_FEATURES:
+        groups.setdefault(feature.group, []).append(feature.name)
+    by_leader = {
+        next((name for name in names if name in _LEADERS.values()), names[0]): names
+        for names in groups.values()
+    }
+    shown = _LEADERS | {name: name for name in by_leader if name not in _LEADERS.values()}
+    return {
+        name: (leader, *(other for other in by_leader[leader] if other != leader))
+        for name, leader in shown.items()
+    }
+
+
+FEATURES: Final[Mapping[str, tuple[str, ...]]] = _features()
+"""What is shown, and the stored features that move with it: the same in other windows. What models
 derive from several (days between orders, value of an order) follows them."""
 SHOWN: Final = 5
 """Reasons a customer gets at most."""

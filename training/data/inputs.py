@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.customer_features import HISTORY_LISTS
 from features.customer_row import Row
 from features.model_inputs import (
     CUSTOMER_INPUTS,
@@ -20,7 +21,6 @@ from features.model_inputs import (
     customer_inputs_of,
     product_inputs,
 )
-from features.schema import HISTORY_LISTS
 from features.times import DAY_US
 
 FloatArray = npt.NDArray[np.float32]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from features import snapshots
 from features.model_inputs import customer_inputs
-from features.online.client import FeatureClient
+from features.offline import OfflineFeatures
 from features.workspace import Workspace
 from training.data.inputs import FloatArray, Products, Queries, encode_products, encode_queries
 
@@ -23,7 +23,7 @@ class TrainingData:
     period; a time or a period that reaches past `as_of` is refused with ValueError.
     """
 
-    def __init__(self, ws: Workspace, client: FeatureClient, *, as_of: pd.Timestamp) -> None:
+    def __init__(self, ws: Workspace, client: OfflineFeatures, *, as_of: pd.Timestamp) -> None:
         self.as_of = as_of.as_unit("us")
         self._ws = ws
         self._client = client

@@ -11,8 +11,9 @@ import pandas as pd
 
 from configs.code import git_commit
 from configs.loader import Config
+from features.feast_store import register
 from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
-from features.online.client import FeatureClient
+from features.offline import OfflineFeatures
 from features.snapshots import CODE_VERSION
 from features.workspace import Workspace
 from training.data.training_data import TrainingData
@@ -29,7 +30,7 @@ class Job:
     """What is to be trained, and on what: two jobs of one `key` give bit-equal weights."""
 
     ws: Workspace
-    client: FeatureClient
+    client: OfflineFeatures
     model: str
     config: Config
     seed: int
@@ -83,8 +84,8 @@ def prepare(
     cut = as_of - pd.Timedelta(days=window_days(model, config))
     for time in (cut, as_of):
         snapshots.build(ws, as_of=time, progress=on_build)
-    client = FeatureClient(ws)
-    client.apply()
+    register(ws)
+    client = OfflineFeatures(ws)
     return Job(
         ws=ws,
         client=client,

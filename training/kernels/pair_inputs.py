@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.compiled import Plain, compiled
+from features.customer_features import HISTORY_LENGTH
 from features.model_inputs import NEVER_DAYS, SINGLE_GAP_DAYS
-from features.schema import HISTORY_LENGTH
 from training.data.inputs import FloatArray, IntArray
 from training.kernels.faded_history import group
 

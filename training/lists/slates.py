@@ -14,7 +14,7 @@ import pydantic
 from scipy.sparse import csr_array
 
 from configs.loader import Config
-from features.schema import RETURN_DAYS
+from features.customer_features import RETURN_DAYS
 from training.data.content import category_numbers, content_vectors, likeness
 from training.data.inputs import FloatArray, IntArray, Products, Queries
 from training.kernels.top_k import top_k

@@ -1,7 +1,7 @@
 """The model that `mlflow.pyfunc.load_model` gives to anyone, written as code beside its bundle.
 
 `predict` takes customer feature rows: one row a customer, with the columns that
-`features.online.client.FeatureClient.customers` returns (`customer_id` and the stored features of
+`features.offline.OfflineFeatures.customers` returns (`customer_id` and the stored features of
 `customer_activity` and `customer_history`), as of the version's data cut.
 
 - a `recommender` returns `customer_id`, `rank` (from 1), `product_id`, `score`: the `k` best

@@ -15,8 +15,10 @@ import pytest
 
 from features import snapshots
 from features.absorb import absorb_products
+from features.feast_store import register
 from features.logs.product_changes import ProductChange, ProductChanges, ProductState, Text
-from features.online.client import FeatureClient
+from features.materialize import materialize
+from features.offline import OfflineFeatures
 from features.tables import read_table
 from features.times import microseconds
 from features.workspace import Workspace
@@ -261,8 +263,8 @@ def test_a_snapshot_knows_what_was_said_before_it_alone(ws: Workspace) -> None:
     tell(ws, "tea", 5, title="Black tea")
     absorb_products(ws)
     snapshots.build(ws, as_of=DAYS[7])
-    client = FeatureClient(ws)
-    client.apply()
+    register(ws)
+    client = OfflineFeatures(ws)
     for day, title, mug in ((3, "Tea", False), (4, "Green tea", True), (5, "Green tea", True)):
         snapshots.build(ws, as_of=DAYS[day - 1])
         rows = client.products(DAYS[day - 1]).set_index("product_id")
@@ -272,12 +274,11 @@ def test_a_snapshot_knows_what_was_said_before_it_alone(ws: Workspace) -> None:
 
 
 def test_materialize_takes_in_what_was_said(ws: Workspace) -> None:
-    client = FeatureClient(ws)
-    client.materialize(DAYS[3])
+    materialize(ws, DAYS[3])
     before = snapshots.standing(ws, "product_catalog")[DAYS[3]].read_bytes()
     tell(ws, "tea", 5, title="Green tea")
-    client.materialize(DAYS[7])
-    rows = client.products(DAYS[7]).set_index("product_id")
+    materialize(ws, DAYS[7])
+    rows = OfflineFeatures(ws).products(DAYS[7]).set_index("product_id")
     assert rows.loc["tea", "title"] == "Green tea"
     snapshots.build(ws, as_of=DAYS[3])
     assert snapshots.standing(ws, "product_catalog")[DAYS[3]].read_bytes() == before

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from features.online.client import online_products
+from features.online.store import online_products
 from features.workspace import Workspace
 from serving.backend import Backend, Settings
 from serving.bench.filled import fill

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
-from features.online.client import FeatureClient
+from features.offline import OfflineFeatures
 from features.workspace import Workspace, write_json
 from serving.backend import Backend, Settings
 from serving.schemas.predictions import ChurnRequest
@@ -32,7 +32,7 @@ def explained(client: TestClient, *customer_ids: str) -> dict[str, Any]:
 def test_reasons_are_those_computed_offline(ws: Workspace, client: TestClient) -> None:
     queries, catalogue = offline(ws)
     entities = pd.DataFrame({"customer_id": CUSTOMERS, "event_timestamp": NOW})
-    rows = FeatureClient(ws).customers(entities)
+    rows = OfflineFeatures(ws).customers(entities)
     told = explain(churn_model(), rows, queries, at=NOW, typical=TYPICAL)
     found = explained(client, *CUSTOMERS)
     for prediction, reasons in zip(found["predictions"], told, strict=True):
@@ -100,7 +100,7 @@ def test_a_version_without_a_typical_customer_gives_no_reasons(ws: Workspace) ->
 def test_others_get_their_turn_while_a_thousand_are_explained(ws: Workspace) -> None:
     queries, _ = offline(ws)
     entities = pd.DataFrame({"customer_id": CUSTOMERS * 250, "event_timestamp": NOW})
-    rows, many = FeatureClient(ws).customers(entities), queries[np.arange(1000) % 4]
+    rows, many = OfflineFeatures(ws).customers(entities), queries[np.arange(1000) % 4]
     started = time.perf_counter()
     explain(churn_model(), rows, many, at=NOW, typical=TYPICAL)
     alone = time.perf_counter() - started

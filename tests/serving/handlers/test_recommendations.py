@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from experiments.assignment import assign
 from experiments.exposures import DATABASE, read
 from experiments.lifecycle import kill
-from features.online.client import FeatureClient
+from features.materialize import materialize
 from features.workspace import Workspace
 from tests.serving.requests import ask, products, save_clock, start_experiment
 from tests.serving.shop import DAY, NOW, put_champions, serving, until
@@ -111,7 +111,7 @@ def test_events_are_absorbed_by_materialize_and_counted_once(
     before = ask(client, customer_id="anna", k=5)
     later = replace(ws, clock="fixed:2024-03-01T06:00:00Z")
     as_of = later.now()
-    FeatureClient(later).materialize(as_of)
+    materialize(later, as_of)
     state = client.app.state.backend.models  # type: ignore[attr-defined]
     until(lambda: state.served.catalogue.as_of == as_of)
     after = ask(client, customer_id="anna", k=5)

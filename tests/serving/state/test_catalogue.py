@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from features.logs.product_changes import ProductState, Text
-from features.online.client import online_products
+from features.online.store import online_products
 from features.times import microseconds
 from features.workspace import Workspace
 from serving.state.catalogue import Catalogue, catalogue_of, reflects, with_prices_and_stock

@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 from features import snapshots
 from features.datasets import simulated
+from features.feast_store import register
 from features.ingest import ingest
-from features.online.client import FeatureClient
+from features.offline import OfflineFeatures
 from features.simulator import World, WorldConfig
 from features.simulator.truth import demand, season, utilities
 from features.simulator.words import CATEGORIES
@@ -235,8 +236,8 @@ def ws(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def data(ws: Workspace) -> TrainingData:
-    client = FeatureClient(ws)
-    client.apply()
+    register(ws)
+    client = OfflineFeatures(ws)
     return TrainingData(ws, client, as_of=ws.now())
 
 

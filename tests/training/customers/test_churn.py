@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.online.client import FeatureClient
+from features.offline import OfflineFeatures
 from tests.contracts import RUN, PredictorContract
 from tests.features.shop import line, lines, time, workspace
 from tests.training.shop import DAYS, Shop
@@ -112,7 +112,7 @@ def test_an_order_counts_before_a_time_if_it_was_recorded_by_then(tmp_path: Path
             line("4", "ann", "p1", "2011-02-03", recorded="2011-02-20"),
         ),
     )
-    data = TrainingData(ws, FeatureClient(ws), as_of=time("2011-03-01"))
+    data = TrainingData(ws, OfflineFeatures(ws), as_of=time("2011-03-01"))
     orders = ChurnLabels(data)
     for at, known in (("2011-02-01", ["ann", "cid"]), ("2011-02-03", ["ann", "bob", "cid"])):
         assert orders.active(time(at)).tolist() == known
@@ -123,7 +123,7 @@ def test_an_order_counts_before_a_time_if_it_was_recorded_by_then(tmp_path: Path
 def test_a_horizon_in_which_all_did_the_same_measures_nothing(tmp_path: Path) -> None:
     rows = [line("1", "ann", "p1", "2011-01-10"), line("2", "ann", "p1", "2011-02-20")]
     ws = workspace(tmp_path, lines(*rows))
-    data = TrainingData(ws, FeatureClient(ws), as_of=time("2011-05-01"))
+    data = TrainingData(ws, OfflineFeatures(ws), as_of=time("2011-05-01"))
     for at, said in (
         ("2011-01-01", "of the 0 customers"),
         ("2011-02-10", "of the 1 customers at 2011-02-10 00:00:00.*, 0 stayed away for 28 days"),

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from configs.loader import Config
+from features.customer_features import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from features.customer_row import activity_frame
 from features.model_inputs import CUSTOMER_INPUTS, customer_inputs
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from tests.contracts import RUN
 from tests.training.shop import Shop
 from training.customers.baselines import Recency, RecencyConfig

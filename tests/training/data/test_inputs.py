@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from features.customer_features import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
-from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS, SALES_TIMES
+from features.product_features import SALES_COUNTS, SALES_TIMES
 from training.data.inputs import encode_products, encode_queries
 
 AT = pd.Timestamp("2011-03-01", tz="UTC").as_unit("us")

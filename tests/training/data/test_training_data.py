@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from features import snapshots
-from features.online.client import FeatureClient
+from features.feast_store import register
+from features.offline import OfflineFeatures
 from tests.contracts import RUN
 from tests.features.shop import line, lines, time, workspace
 from tests.features.shop import products as titles
@@ -42,8 +43,8 @@ def _data(home: Path, rows: list[dict[str, object]]) -> TrainingData:
         known += [("p1", "2011-02-02", "Not yet"), ("p9", "2011-02-03", "Nor this")]
     ws = workspace(home, lines(*rows), products=titles(*known))
     snapshots.build(ws, as_of=CUT)
-    client = FeatureClient(ws)
-    client.apply()
+    register(ws)
+    client = OfflineFeatures(ws)
     return TrainingData(ws, client, as_of=CUT)
 
 

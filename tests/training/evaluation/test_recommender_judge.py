@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from features import snapshots
-from features.online.client import FeatureClient
+from features.feast_store import register
+from features.offline import OfflineFeatures
 from tests.features.shop import line, lines, time, workspace
 from tests.training.shop import Shop
 from training.data.pairs import Pairs, pairs
@@ -48,8 +49,8 @@ def _data(home: Path, rows: list[dict[str, object]]) -> TrainingData:
     end = time("2011-03-01")
     for cut in (AT, end):
         snapshots.build(ws, as_of=cut)
-    client = FeatureClient(ws)
-    client.apply()
+    register(ws)
+    client = OfflineFeatures(ws)
     return TrainingData(ws, client, as_of=end)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from features import snapshots
-from features.online.client import FeatureClient
+from features.feast_store import register
+from features.offline import OfflineFeatures
 from tests.features.shop import line, lines, products, time, workspace
 from tests.training.shop import Shop
 from training.data.training_data import TrainingData
@@ -53,8 +54,8 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Window:
     ws = workspace(tmp_path_factory.mktemp("shop"), lines(*ROWS), products=TITLES)
     for cut in (AT, time("2011-03-01")):
         snapshots.build(ws, as_of=cut)
-    client = FeatureClient(ws)
-    client.apply()
+    register(ws)
+    client = OfflineFeatures(ws)
     return window_of(TrainingData(ws, client, as_of=time("2011-03-01")), at=AT, days=28)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from features.online.client import FeatureClient
+from features.offline import OfflineFeatures
 from tests.contracts import RUN, RecommenderContract
 from tests.features.shop import line, lines, workspace
 from tests.features.shop import time as moment
@@ -95,7 +95,7 @@ def test_scoring_needs_no_solver(
 def test_a_product_that_was_not_learned_scores_by_popularity_and_repeats(tmp_path: Path) -> None:
     """In a shop of one product, beside which two others appear."""
     ws = workspace(tmp_path, lines(line("1", "ann", "p1", "2011-01-10")))
-    data = TrainingData(ws, FeatureClient(ws), as_of=moment("2011-01-31"))
+    data = TrainingData(ws, OfflineFeatures(ws), as_of=moment("2011-01-31"))
     config = IALSConfig(embedding_dim=2, repeat_weight=3, popularity_weight=1)
     model = IALS.fit(data, config=config, seed=0, run=RUN)
     scores = model.scorer(catalogue(7, 3, 1))(queries([(2, 200)]))

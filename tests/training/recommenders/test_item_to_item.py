@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from features.online.client import FeatureClient
+from features.offline import OfflineFeatures
 from tests.contracts import RUN, RecommenderContract
 from tests.features.shop import line, lines, workspace
 from tests.features.shop import time as moment
@@ -124,7 +124,7 @@ def test_learned_are_distinct_pairs_by_their_newest_purchase(tmp_path: Path) -> 
         line("7", "bob", "p1", "2011-01-31"),
     ]
     ws = workspace(tmp_path, lines(*rows))
-    data = TrainingData(ws, FeatureClient(ws), as_of=moment("2011-01-31"))
+    data = TrainingData(ws, OfflineFeatures(ws), as_of=moment("2011-01-31"))
     found = interactions(data)
     assert found.product_ids == ["p1", "p2"]
     np.testing.assert_array_equal(found.matrix.toarray(), fractions("1 1", "0 1"))
@@ -140,7 +140,7 @@ def test_a_shop_that_says_nothing_leaves_repeats_and_popularity(
     """One product only, or nobody who bought two."""
     rows = [line(str(n), f"c{n}", product, "2011-01-10") for n, product in enumerate(bought)]
     ws = workspace(tmp_path, lines(*rows))
-    data = TrainingData(ws, FeatureClient(ws), as_of=moment("2011-01-31"))
+    data = TrainingData(ws, OfflineFeatures(ws), as_of=moment("2011-01-31"))
     settings = config(repeat_weight=3, popularity_weight=1, half_life_days=10)
     fitted = model.fit(data, config=settings, seed=0, run=RUN)
     scores = fitted.scorer(catalogue(7, 3, 1))(queries([(1, 10)]))
@@ -149,7 +149,7 @@ def test_a_shop_that_says_nothing_leaves_repeats_and_popularity(
 
 def test_a_shop_of_guests_is_refused(tmp_path: Path) -> None:
     ws = workspace(tmp_path, lines(line("1", None, "p1", "2011-01-10")))
-    data = TrainingData(ws, FeatureClient(ws), as_of=moment("2011-01-31"))
+    data = TrainingData(ws, OfflineFeatures(ws), as_of=moment("2011-01-31"))
     with pytest.raises(NotEnoughData, match="no known customer bought anything before 2011-01-31"):
         Cosine.fit(data, config=CosineConfig(), seed=0, run=RUN)
 

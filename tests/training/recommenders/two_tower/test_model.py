@@ -167,7 +167,7 @@ _TRAIN = """
 import sys
 from pathlib import Path
 import pandas as pd
-from features.online.client import FeatureClient
+from features.offline import OfflineFeatures
 from features.workspace import Workspace
 from training.data.training_data import TrainingData
 from training.run import Run
@@ -175,7 +175,7 @@ from training.recommenders.two_tower.model import TwoTower, TwoTowerConfig
 
 home, as_of, config, checkpoints, output = sys.argv[1:]
 ws = Workspace.open(Path(home))
-data = TrainingData(ws, FeatureClient(ws), as_of=pd.Timestamp(as_of))
+data = TrainingData(ws, OfflineFeatures(ws), as_of=pd.Timestamp(as_of))
 run = Run(
     device="cpu",
     checkpoints=Path(checkpoints) if checkpoints else None,

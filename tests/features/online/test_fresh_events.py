@@ -1,4 +1,4 @@
-"""The overlay equals a new snapshot as long as nothing leaves a window in between."""
+"""A row with fresh events equals a new snapshot as long as nothing leaves a window in between."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -10,17 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.customer_features import CUSTOMER_FEATURES, HISTORY_FEATURES, HISTORY_LENGTH
+from features.customer_history import customer_history
 from features.logs.events import Event, EventLog, Item
-from features.online.overlay import overlay
-from features.schema import (
-    ACTIVITY_COUNTS,
-    ACTIVITY_TIMES,
-    HISTORY_LENGTH,
-    HISTORY_LISTS,
-    RETURN_LISTS,
-)
+from features.online.fresh_events import with_fresh_events
 from features.times import microseconds
-from features.transforms import customer_activity, customer_history
+from features.transforms import customer_activity
 from tests.features.shop import stored
 
 MIDNIGHT = pd.Timestamp("2024-03-01T00:00:00Z").as_unit("us")
@@ -46,14 +41,15 @@ def clock(time: pd.Timestamp) -> Callable[[], pd.Timestamp]:
 
 
 def same(found: dict[str, Any], expected: dict[str, Any]) -> None:
-    for name in ACTIVITY_COUNTS:
-        assert found[name] == pytest.approx(expected[name], abs=1e-6), name
-    for name in ACTIVITY_TIMES:
-        assert found[name] == expected[name], name
-    for name in HISTORY_LISTS:
-        assert list(found[name]) == list(expected[name]), name
-    for name in RETURN_LISTS:
-        assert list(found[name]) == list(expected[name] or []), name
+    """Check every feature that is declared, whatever its name."""
+    for feature in (*CUSTOMER_FEATURES, *HISTORY_FEATURES):
+        one, other = (row[feature.name] for row in (found, expected))
+        if feature.dtype in ("int64", "float64"):
+            assert one == pytest.approx(other, abs=1e-6), feature.name
+        elif feature.dtype == "timestamp":
+            assert one == other, feature.name
+        else:
+            assert list(one) == list(other or []), feature.name
 
 
 def shopping(rng: np.random.Generator, number: int, time: pd.Timestamp) -> Event:
@@ -73,7 +69,7 @@ def shopping(rng: np.random.Generator, number: int, time: pd.Timestamp) -> Event
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_overlay_equals_a_new_snapshot(tmp_path: Path, seed: int) -> None:
+def test_a_row_with_fresh_events_equals_a_new_snapshot(tmp_path: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     log = EventLog(tmp_path / "events.db")
     noons = [MIDNIGHT - DAY / 2 - int(days) * DAY for days in rng.integers(0, 700, 60)]
@@ -91,7 +87,8 @@ def test_overlay_equals_a_new_snapshot(tmp_path: Path, seed: int) -> None:
     for customer_id in ("c0", "c1", "c2"):
         events = log.since(customer_id, microseconds(MIDNIGHT))
         changed += len(events)
-        same(overlay(rows[customer_id, MIDNIGHT], events, at=MORNING), rows[customer_id, MORNING])
+        row = with_fresh_events(rows[customer_id, MIDNIGHT], events, at=MORNING)
+        same(row, rows[customer_id, MORNING])
     assert changed == 12
 
 
@@ -107,7 +104,7 @@ def test_a_new_customer_is_made_of_its_events(tmp_path: Path) -> None:
         items=(item,),
     )
     log.append([event], clock=clock(MIDNIGHT))
-    row = overlay({}, log.since("new", microseconds(MIDNIGHT)), at=MORNING)
+    row = with_fresh_events({}, log.since("new", microseconds(MIDNIGHT)), at=MORNING)
     same(row, features(log.order_lines(), [MORNING])["new", MORNING])
     assert (row["orders_30d"], row["spend_total"], row["units_365d"]) == (1, 3.0, 2)
 
@@ -125,7 +122,7 @@ def test_history_keeps_the_newest(tmp_path: Path) -> None:
         )
         log.append([event], clock=clock(event.event_timestamp))
     rows = features(log.order_lines(), [MIDNIGHT, MORNING])
-    row = overlay(rows["c", MIDNIGHT], log.since("c", microseconds(MIDNIGHT)), at=MORNING)
+    row = with_fresh_events(rows["c", MIDNIGHT], log.since("c", microseconds(MIDNIGHT)), at=MORNING)
     assert len(row["recent_products"]) == HISTORY_LENGTH
     assert row["recent_products"][0] == f"p{HISTORY_LENGTH + 19}"
     same(row, rows["c", MORNING])
@@ -145,5 +142,5 @@ def test_views_change_nothing() -> None:
         "recent_timestamps": [1],
         "recent_values": [2.5],
     }
-    row = overlay(row, [view], at=MORNING)
+    row = with_fresh_events(row, [view], at=MORNING)
     assert (row["orders_total"], row["recent_products"]) == (3.0, ["a"])

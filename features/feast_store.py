@@ -1,0 +1,56 @@
+"""The Feast store of a workspace: opened, and its objects registered."""
+
+import atexit
+import sys
+import warnings
+from typing import Any, Final
+
+from features.workspace import Workspace, write_json
+
+PROJECT: Final = "regulars"
+ONLINE_DB: Final = "online.db"
+"""The file of Feast's online store, in `ws.feast`."""
+
+
+def open_store(ws: Workspace) -> Any:
+    """Return Feast's FeatureStore for `ws`."""
+    from feast import FeatureStore, RepoConfig
+
+    # Importing Feast shows every deprecation; this one is between Ibis 12 and DuckDB 2.
+    warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning, "ibis")
+    return FeatureStore(config=RepoConfig(repo_path=ws.feast, **_settings(ws)))
+
+
+def register(ws: Workspace) -> None:
+    """Register the Feast objects, and write the settings that Feast's own CLI and UI read."""
+    from features.feature_repo.definitions import build
+
+    with ws.lock("feast"):
+        ws.feast.mkdir(parents=True, exist_ok=True)
+        open_store(ws).apply(build(ws.home))
+        write_json(ws.feast / "feature_store.yaml", _settings(ws))  # JSON is YAML
+
+
+def _settings(ws: Workspace) -> dict[str, Any]:
+    """Return Feast's settings, with absolute paths: the DuckDB store joins none to the repo's."""
+    return {
+        "project": PROJECT,
+        "provider": "local",
+        "registry": {
+            "registry_store_type": "features.online.feast_registry.DurableRegistryStore",
+            "path": str(ws.feast / "registry.db"),
+            "cache_ttl_seconds": 0,  # never read again: `apply` renews it in its own process
+        },
+        "offline_store": {"type": "duckdb"},
+        "online_store": {"type": "sqlite", "path": str(ws.feast / ONLINE_DB)},
+        "entity_key_serialization_version": 3,
+    }
+
+
+@atexit.register
+def _close() -> None:
+    """Close the connection that Feast keeps open in Ibis: at exit DuckDB reports it as leaked."""
+    ibis: Any = sys.modules.get("ibis")
+    if ibis is not None and ibis.options.default_backend is not None:
+        ibis.options.default_backend.disconnect()
+        ibis.options.default_backend = None

@@ -1,0 +1,74 @@
+"""Materialize: bring the features of one cut to where serving reads them. One writer."""
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features import snapshots
+from features.absorb import absorb_events, absorb_products
+from features.customer_row import ONLINE_VALUE, ONLINE_VIEW, ROW_CODE, pack
+from features.feast_store import ONLINE_DB, open_store, register
+from features.offline import OfflineFeatures, nullable
+from features.online.store import current_cut
+from features.workspace import Workspace, WorkspaceError, write_json
+
+_CUSTOMER_VIEWS: Final = ("customer_activity", "customer_history")
+
+
+def materialize(ws: Workspace, as_of: pd.Timestamp) -> None:
+    """Put the customers and products as of `as_of` (UTC) where serving reads them.
+
+    Takes in the event log and the product changes, and builds the snapshots first. The same cut
+    of the same rows changes nothing; a cut before the one that stands, or after `ws.now()`,
+    raises WorkspaceError.
+    """
+    if as_of > ws.now():
+        raise WorkspaceError(f"as_of = {as_of}: the workspace's clock stands at {ws.now()}")
+    absorb_events(ws)
+    absorb_products(ws)
+    snapshots.build(ws, as_of=as_of)
+    register(ws)
+    with ws.lock("online"):
+        files = {view: snapshots.standing(ws, view)[as_of] for view in _CUSTOMER_VIEWS}
+        digest = snapshots.built_from(files[_CUSTOMER_VIEWS[0]])
+        made = {"as_of": as_of.isoformat(), "digest": digest, "code": ROW_CODE}
+        current = current_cut(ws)
+        if current is not None:
+            stands = pd.Timestamp(current["as_of"])
+            if stands > as_of:
+                raise WorkspaceError(
+                    f"as_of = {as_of}: the online store stands at {stands} already, and the "
+                    f"newest wins; remove {ws.online} and {ws.feast} to begin again"
+                )
+            if current == {**made, "products": current["products"]}:
+                return
+        _write_customers(ws, files)
+        name = f"products-{snapshots.stamp(as_of)}-{digest[:8]}.parquet"
+        table = pa.Table.from_pandas(OfflineFeatures(ws).products(as_of), preserve_index=False)
+        snapshots.write_parquet(ws.online / name, table)
+        write_json(ws.online / "current.json", {**made, "products": name})
+        kept = {name, current["products"] if current else name}
+        for path in ws.online.glob("products-*.parquet"):
+            if path.name not in kept:
+                path.unlink()
+
+
+def _write_customers(ws: Workspace, files: Mapping[str, Path]) -> None:
+    """Write the customers of both views' snapshot `files`, packed, in one transaction."""
+    activity, history = (
+        pq.read_table(files[view]).to_pandas(types_mapper=nullable) for view in _CUSTOMER_VIEWS
+    )
+    keys = ["customer_id", "event_timestamp", "created_timestamp"]
+    rows = activity.merge(history.drop(columns=keys[1:]), on="customer_id", how="left")
+    packed = rows[keys].assign(**{ONLINE_VALUE: pack(rows)})
+    table = pa.Table.from_pandas(packed, preserve_index=False)
+    snapshots.write_parquet(ws.online / f"{ONLINE_VIEW}.parquet", table)
+    with closing(sqlite3.connect(ws.feast / ONLINE_DB)) as database:
+        database.execute("PRAGMA journal_mode = WAL")  # readers do not wait for this transaction
+    open_store(ws).write_to_online_store(ONLINE_VIEW, df=packed)

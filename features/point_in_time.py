@@ -1,0 +1,109 @@
+"""Rows as they are known at a cut: the ground of all Ibis expressions of features.
+
+A cut is a time T (`cuts` has one column, `cut`). A row is known at T when it happened and was
+recorded before T; windows are [T - days, T). Amounts are added as exact decimals: a value depends
+on the rows known at T, not on their order.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import ibis
+from ibis import _
+from ibis.expr.types import Column, Table
+
+from features.aggregations import Aggregation
+from features.times import DAY_US
+
+_EPOCH: Final = ibis.timestamp("1970-01-01", timezone="UTC")
+_FOREVER: Final = 2**62
+
+
+def microseconds(time: Any) -> Any:
+    """Return a time as the microseconds since 1970 (an integer)."""
+    return time.delta(_EPOCH, unit="microsecond")
+
+
+def knowable(order_lines: Table) -> Table:
+    """Add when a line happened and was known (microseconds), and what it brought (decimals)."""
+    return order_lines.mutate(
+        happened=microseconds(_.event_timestamp),
+        known=microseconds(ibis.greatest(_.event_timestamp, _.recorded_timestamp)),
+        positive=_.quantity * _.unit_price > 0,
+        value=(_.quantity * _.unit_price).cast("decimal(38, 6)"),
+        units=_.quantity.cast("decimal(38, 6)"),
+    )
+
+
+def sold(order_lines: Table) -> Table:
+    """Return the positive sale lines of products, `knowable`."""
+    lines = knowable(order_lines)
+    return lines.filter(lines.line_type == "sale", lines.product_id.notnull(), lines.positive)
+
+
+def latest(
+    rows: Table,
+    by: Sequence[str],
+    *,
+    ties: Sequence[str] = ("order_id", "line_number"),
+    oldest: bool = False,
+) -> Table:
+    """Add `replaced`: when a later (with `oldest`: earlier) row of the same `by` was first known.
+
+    At every cut then exactly one row of each `by` is known and not replaced: the latest known.
+    """
+    order = [ibis.desc(name) if oldest else ibis.asc(name) for name in ("event_timestamp", *ties)]
+    later = ibis.window(group_by=list(by), order_by=order, rows=(1, None))
+    return rows.mutate(replaced=_.known.min().over(later))
+
+
+def seen(rows: Table, cuts: Table, *, days: int | None = None, until_days: int = 0) -> Table:
+    """Return `rows` once for each cut T that sees them, in [T - days, T - until_days)."""
+    starts, ends = [_.known], [_FOREVER]
+    if "replaced" in rows.columns:
+        ends.append(_.replaced)
+    if days is not None:
+        starts.append(_.happened + until_days * DAY_US)
+        ends.append(_.happened + days * DAY_US)
+    rows = rows.mutate(starts=ibis.greatest(*starts), ends=ibis.least(*ends))
+    cuts = cuts.mutate(time=microseconds(_.cut))
+    return rows.join(cuts, [rows.starts < cuts.time, rows.ends >= cuts.time]).drop("starts", "ends")
+
+
+def aggregated(
+    features: Sequence[Aggregation], rows: Mapping[str, Table], cuts: Table, *, key: Sequence[str]
+) -> list[Table]:
+    """Return `features` by `key`, one table for each kind of `rows` that they are aggregated of.
+
+    Rows are read over the longest window of their features, and no further.
+    """
+    tables = []
+    for name in dict.fromkeys(feature.measure.rows for feature in features):
+        own = [feature for feature in features if feature.measure.rows == name]
+        windows = [feature.days for feature in own if feature.days is not None]
+        days = max(windows) if len(windows) == len(own) else None
+        there = seen(rows[name], cuts, days=days, until_days=min(f.until_days for f in own))
+        aggregates = {feature.name: feature.expression(there) for feature in own}
+        tables.append(there.group_by(list(key)).agg(**aggregates))
+    return tables
+
+
+def joined(first: Table, *others: Table) -> Table:
+    """Join `others` to the rows of `first`; a number that is missing is 0, decimals are floats."""
+    key = first.columns[:2]
+    table = first
+    for other in others:
+        table = table.left_join(other, key, rname="{name}_right")
+        table = table.drop(*(name for name in table.columns if name.endswith("_right")))
+    numbers = {n: _number(table[n]) for n, t in table.schema().items() if t.is_numeric()}
+    return stamped(table.mutate(**numbers))
+
+
+def stamped(rows: Table) -> Table:
+    """Name the cut as Feast reads it: what was computed for T happened and was known at T."""
+    return rows.rename(event_timestamp="cut").mutate(created_timestamp=_.event_timestamp)
+
+
+def _number(column: Column) -> Column:
+    filled = column.fill_null(0)
+    return filled.cast("float64") if column.type().is_decimal() else filled

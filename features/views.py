@@ -1,0 +1,59 @@
+"""The views of a snapshot, and their rows at given times: the code that CODE_VERSION follows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import ibis
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from ibis.expr.types import Table
+
+from features.customer_history import customer_history
+from features.point_in_time import microseconds
+from features.transforms import customer_activity, product_catalog, product_sales
+
+VIEWS: Final = {
+    "customer_activity": "customer_id",
+    "customer_history": "customer_id",
+    "product_sales": "product_id",
+    "product_catalog": "product_id",
+}
+"""The name of each view and of the id of its rows."""
+READ: Final = ("order_lines", "customers", "products")
+"""The canonical tables that views are computed of."""
+
+
+def compute(
+    con: Any, paths: Mapping[str, Path], view: str, times: Sequence[pd.Timestamp]
+) -> Iterator[tuple[pd.Timestamp, pa.Table]]:
+    """Yield each time with the rows of `view`, sorted by id, times of features in microseconds.
+
+    `con` is an Ibis connection to DuckDB, `paths` holds the Parquet file of each table in READ.
+    """
+    tables = {name: con.read_parquet(paths[name]) for name in READ}
+    cuts = ibis.memtable(pa.table({"cut": pa.array(times, pa.timestamp("us", tz="UTC"))}))
+    rows = _rows(view, tables, cuts)
+    stored = {
+        name: microseconds(rows[name])
+        for name, kind in rows.schema().items()
+        if kind.is_timestamp() and name not in ("event_timestamp", "created_timestamp")
+    }
+    rows = rows.mutate(**stored).order_by("event_timestamp", VIEWS[view])
+    table = con.to_pyarrow(rows)
+    stamps = table["event_timestamp"].to_numpy()
+    for time in times:
+        moment = time.tz_localize(None).to_datetime64()
+        start, end = (int(np.searchsorted(stamps, moment, side)) for side in ("left", "right"))
+        yield time, table.slice(start, end - start)
+
+
+def _rows(view: str, tables: Mapping[str, Table], cuts: Table) -> Table:
+    lines = tables["order_lines"]
+    if view == "customer_activity":
+        rows = customer_activity(lines, cuts, customers=tables["customers"])
+        return rows.mutate(snapshot_timestamp=rows.event_timestamp)
+    if view == "product_catalog":
+        return product_catalog(tables["products"], cuts)
+    return {"customer_history": customer_history, "product_sales": product_sales}[view](lines, cuts)
