@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar, cast
 
 import numba
 
-from configs.code import code_digest
+from configs.code import source_digest
 
 F = TypeVar("F", bound=Callable[..., Any])
 Plain = tuple[Any, ...]
@@ -40,4 +40,4 @@ def _compiled(function: F, **options: Any) -> F:
 
 
 _PARENT: Final = os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__"
-numba.config.CACHE_DIR = str(Path(_PARENT) / f"compiled-{code_digest()}")
+numba.config.CACHE_DIR = str(Path(_PARENT) / f"compiled-{source_digest()}")

@@ -1,27 +1,18 @@
-"""One piece of work: which model to train, on which data, with which config and seed."""
+"""One piece of work: which model to train, on which data, with which config, seed and code."""
 
-import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import pandas as pd
 
-from configs.code import git_commit
+from configs.code import code_digest, digest_of, git_commit
 from configs.loader import Config
-from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from features.online.client import FeatureClient
-from features.snapshots import CODE_VERSION
 from features.workspace import Workspace
 from training.data.training_data import TrainingData
 from training.evaluation.last_window import window_days
 from training.models import config_class
-
-Code = tuple[str, tuple[str, ...], tuple[str, ...]]
-CODE: Final[Code] = (CODE_VERSION, CUSTOMER_INPUTS, PRODUCT_INPUTS)
-"""What the features are by this code: the snapshots' version, and what models read of them."""
+from training.run import SILENT, Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +29,19 @@ class Job:
     """What was known before the last window."""
     full: TrainingData
     data_digest: str
-    code: Code = CODE
+    code: str = field(default_factory=code_digest)
+    """The digest of the code that makes the model."""
+
+    @property
+    def work(self) -> str:
+        """The digest of model, data, config and seed: the same for every code."""
+        config = self.config.model_dump(mode="json")
+        return digest_of(self.model, config, self.seed, self.as_of.isoformat(), self.data_digest)
 
     @property
     def key(self) -> str:
-        """The name of this work: a digest of model, data, config, seed and the features' code."""
-        asked = [self.model, self.config.model_dump(mode="json"), self.seed, self.code]
-        text = json.dumps([*asked, self.as_of.isoformat(), self.data_digest], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """The name of this work as this code does it: `work`, then the digest of the code."""
+        return f"{self.work}-{self.code}"
 
     @property
     def tags(self) -> dict[str, str]:
@@ -71,7 +67,7 @@ def prepare(
     as_of: pd.Timestamp,
     config: Config | None = None,
     seed: int = 0,
-    on_build: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> Job:
     """Build the features up to `as_of` (UTC) and return what is to be trained on them.
 
@@ -82,7 +78,7 @@ def prepare(
     config = config_class(model)() if config is None else config
     cut = as_of - pd.Timedelta(days=window_days(config))
     for time in (cut, as_of):
-        snapshots.build(ws, as_of=time, progress=on_build)
+        snapshots.build(ws, as_of=time, progress=progress.on_build)
     client = FeatureClient(ws)
     client.apply()
     return Job(

@@ -105,6 +105,14 @@ def find_finished(tracking: Tracking, *, key: str) -> Version | None:
     return None
 
 
+def find_of_other_code(tracking: Tracking, *, key: str) -> Version | None:
+    """Return the newest version of the same model, data, config and seed that other code made."""
+    for run_id in tracking.runs_of_other_code(key=key):
+        for entry in tracking.client.search_model_versions(f"run_id = '{run_id}'"):
+            return _version(tracking.ws, entry)
+    return None
+
+
 def find(ws: Workspace, name: str, version: str | None = None) -> Version:
     """Return version `version` of `name`: a number, `champion`, or None for the newest.
 
