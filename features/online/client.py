@@ -35,7 +35,8 @@ PROJECT: Final = "regulars"
 _TIMES: Final = ("snapshot_timestamp", *ACTIVITY_TIMES, *SALES_TIMES)
 _NUMBERS: Final = (*ACTIVITY_COUNTS, *SALES_COUNTS)
 _ONLINE_DB: Final = "online.db"
-_CUSTOMER_VIEWS: Final = ("customer_activity", "customer_history")
+CUSTOMER_VIEWS: Final = ("customer_activity", "customer_history")
+PRODUCT_VIEWS: Final = ("product_sales", "product_catalog")
 _ROW: Final = "entity_row"
 
 
@@ -73,7 +74,7 @@ class FeatureClient:
         """
         if entities["customer_id"].isna().any():
             raise ValueError("entities: a customer_id is null; every row needs one")
-        refs = self._refs(service, _CUSTOMER_VIEWS)
+        refs = self._refs(service, CUSTOMER_VIEWS)
         return self._historical(entities[["customer_id", "event_timestamp"]], refs)
 
     def products(self, at: pd.Timestamp) -> pd.DataFrame:
@@ -82,13 +83,12 @@ class FeatureClient:
         The latest snapshot at or before `at` (UTC) is read, named by `snapshot_timestamp`: from
         its files, since a whole view at its own time leaves Feast nothing to join.
         """
-        views = ("product_sales", "product_catalog")
-        found = self._snapshot_of(pd.Series([at]), views[0]).iloc[0]
+        found = self._snapshot_of(pd.Series([at]), PRODUCT_VIEWS[0]).iloc[0]
         sales, catalog = (
             pq.read_table(snapshots.standing(self.ws, view)[found])
             .to_pandas(types_mapper=_nullable)
             .drop(columns=["event_timestamp", "created_timestamp"])
-            for view in views
+            for view in PRODUCT_VIEWS
         )
         rows = sales.merge(catalog, on="product_id", how="outer").sort_values("product_id")
         return _typed(rows.reset_index(drop=True)).assign(
@@ -110,8 +110,8 @@ class FeatureClient:
         snapshots.build(ws, as_of=as_of)
         self.apply()
         with ws.lock("online"):
-            files = {view: snapshots.standing(ws, view)[as_of] for view in _CUSTOMER_VIEWS}
-            digest = snapshots.built_from(files[_CUSTOMER_VIEWS[0]])
+            files = {view: snapshots.standing(ws, view)[as_of] for view in CUSTOMER_VIEWS}
+            digest = snapshots.built_from(files[CUSTOMER_VIEWS[0]])
             code = f"{snapshots.CODE_VERSION}, rows {LAYOUT}"
             made = {"as_of": as_of.isoformat(), "digest": digest, "code": code}
             current = _current(ws)
@@ -137,7 +137,7 @@ class FeatureClient:
     def _put_online(self, files: Mapping[str, Path]) -> None:
         """Write the customers of both views' snapshot `files`, packed, in one transaction."""
         activity, history = (
-            pq.read_table(files[view]).to_pandas(types_mapper=_nullable) for view in _CUSTOMER_VIEWS
+            pq.read_table(files[view]).to_pandas(types_mapper=_nullable) for view in CUSTOMER_VIEWS
         )
         keys = ["customer_id", "event_timestamp", "created_timestamp"]
         rows = activity.merge(history.drop(columns=keys[1:]), on="customer_id", how="left")

@@ -8,6 +8,7 @@ import pandas as pd
 from configs.code import code_digest, digest_of, git_commit
 from configs.loader import Config
 from features.online.client import FeatureClient
+from features.tables import PinnedTables
 from features.workspace import Workspace
 from training.data.training_data import TrainingData
 from training.evaluation.last_window import window_days
@@ -71,16 +72,19 @@ def prepare(
 ) -> Job:
     """Build the features up to `as_of` (UTC) and return what is to be trained on them.
 
-    `config` is by default the model's own.
+    All of it is of the tables that stand now, whatever is ingested while it is trained. `config` is
+    by default the model's own.
     """
     from features import snapshots
 
     config = config_class(model)() if config is None else config
+    tables = PinnedTables(ws)
     cut = as_of - pd.Timedelta(days=window_days(config))
     for time in (cut, as_of):
-        snapshots.build(ws, as_of=time, progress=progress.on_build)
+        snapshots.build(ws, as_of=time, progress=progress.on_build, paths=tables.paths)
     client = FeatureClient(ws)
     client.apply()
+    full = TrainingData(ws, client, as_of=as_of, tables=tables)
     return Job(
         ws=ws,
         client=client,
@@ -88,7 +92,7 @@ def prepare(
         config=config,
         seed=seed,
         as_of=as_of,
-        past=TrainingData(ws, client, as_of=cut),
-        full=TrainingData(ws, client, as_of=as_of),
-        data_digest=snapshots.cut_digest(ws, as_of),
+        past=full.before(cut),
+        full=full,
+        data_digest=full.digest,
     )
