@@ -1,10 +1,13 @@
 """Times as stored: microseconds since 1970, UTC."""
 
+from datetime import timedelta
 from typing import Final
 
 import pandas as pd
 
 EPOCH: Final = pd.Timestamp(0, tz="UTC").as_unit("us")
+STALE_AFTER: Final = timedelta(days=8)
+"""The age beyond which features are stale: snapshots are a week apart, and may be a day late."""
 
 
 def microseconds(time: pd.Timestamp) -> int:

@@ -16,10 +16,10 @@ import pandas as pd
 
 from configs.loader import Config, ConfigError
 from features.workspace import Workspace
+from training.data.windows import WINDOW_DAYS
 from training.evaluation.intervals import Estimate, Sample, compare
 from training.evaluation.job import Job, prepare
 from training.evaluation.kept_lists import read_lists, write_lists
-from training.evaluation.last_window import WINDOW_DAYS
 from training.evaluation.recommender_judge import K, Lists
 from training.evaluation.segments import EVERYONE, SegmentList, Window, window_of
 from training.models import UnknownModel, recommender_class

@@ -12,10 +12,10 @@ import pandas as pd
 from configs.code import digest_of, git_commit
 from configs.loader import Config
 from features.workspace import Workspace
+from training.data.windows import WINDOW_DAYS
 from training.evaluation.intervals import Comparison, Sample, compare
 from training.evaluation.job import Job, prepare
 from training.evaluation.kept_lists import kept_lists
-from training.evaluation.last_window import WINDOW_DAYS
 from training.evaluation.results import Baselines, Evaluation, EvaluationWindow
 from training.evaluation.segments import SegmentList, window_of
 from training.models import MODELS, config_class, spec

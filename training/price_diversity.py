@@ -17,10 +17,10 @@ from features.workspace import Workspace
 from training.data.content import content_vectors, likeness
 from training.data.inputs import IntArray
 from training.data.pairs import Pairs
+from training.data.windows import WINDOW_DAYS
 from training.evaluation import ranking_metrics
 from training.evaluation.job import Job, prepare
 from training.evaluation.kept_lists import kept_lists
-from training.evaluation.last_window import WINDOW_DAYS
 from training.evaluation.recommender_judge import LISTS, K, RecommenderJudge
 from training.evaluation.results import LEVELS, DiversityCost
 from training.evaluation.segments import window_of

@@ -1,6 +1,5 @@
 """The Feast objects of a workspace: entities, views over its snapshots, a service a model."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,8 +8,8 @@ from feast.types import Array, Bytes, FeastType, Float64, Int64, String
 
 from features.customer_row import ONLINE_VALUE, ONLINE_VIEW
 from features.schema import ACTIVITY_COUNTS, ACTIVITY_TIMES, SALES_COUNTS, SALES_TIMES
+from features.times import STALE_AFTER
 
-TTL: Final = timedelta(days=8)
 """Snapshots are weekly: an older row has missed one."""
 _HISTORY: Final = {
     "recent_products": Array(String),
@@ -37,7 +36,7 @@ def build(home: Path) -> list[Any]:
         return FeatureView(
             name=name,
             entities=[entity],
-            ttl=TTL,
+            ttl=STALE_AFTER,
             schema=[Field(name=entity.join_key, dtype=String)]
             + [Field(name=feature, dtype=kind) for feature, kind in types.items()],
             source=FileSource(

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, Protocol
 
 import pandas as pd
@@ -11,10 +12,10 @@ from features.customer_row import Row
 from features.logs.events import Event, EventLog
 from features.online.overlay import overlay
 from features.schema import RETURN_LISTS
-from features.times import DAY_US, microseconds
+from features.times import STALE_AFTER, microseconds
 from serving.schemas.base import FallbackReason
 
-STALE_US: Final = 8 * DAY_US
+_STALE_US: Final = STALE_AFTER // timedelta(microseconds=1)
 """Snapshots are weekly: a stored row that is older, in microseconds, has missed one."""
 SESSION_US: Final = 30 * 60_000_000
 """What was looked at within so many microseconds belongs to the visit of now."""
@@ -119,5 +120,5 @@ def staleness(customer: Customer, now: pd.Timestamp) -> FallbackReason | None:
     if not customer.complete:
         return "store_unavailable"
     stored = customer.stored_us
-    stale = stored is not None and microseconds(now) - stored > STALE_US
+    stale = stored is not None and microseconds(now) - stored > _STALE_US
     return "stale_features" if stale else None

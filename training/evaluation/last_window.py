@@ -15,11 +15,11 @@ import pandas as pd
 from configs.loader import Config
 from features.workspace import write_json
 from training.data.training_data import TrainingData
+from training.data.windows import WINDOW_DAYS
 from training.errors import TooManyProducts
 from training.models import ModelSpec, config_class, model_class, spec
 from training.run import Run
 
-WINDOW_DAYS: Final = 28
 PATIENCE: Final = 2
 """Epochs without a better score after which a training stops."""
 OBJECTIVE: Final = {"recommender": "mean_ndcg_at_10", "churn": "auc"}
