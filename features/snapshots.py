@@ -21,7 +21,7 @@ from ibis.expr.types import Table
 from configs.durable import replacing
 from features import transforms
 from features.schema import TABLES, TIMES
-from features.tables import read_file, table_paths
+from features.tables import known_before, read_file, table_paths
 from features.workspace import Workspace, WorkspaceError
 
 CODE_VERSION: Final = "3"
@@ -85,8 +85,7 @@ def known_order_lines(
     `paths` are by default those of the tables that stand.
     """
     lines = read_file((paths or table_paths(ws))["order_lines"])
-    known = (lines["event_timestamp"] < as_of) & (lines["recorded_timestamp"] < as_of)
-    return lines[known].reset_index(drop=True)
+    return known_before(lines, as_of).reset_index(drop=True)
 
 
 def standing(ws: Workspace, view: str) -> dict[pd.Timestamp, Path]:

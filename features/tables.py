@@ -97,6 +97,12 @@ def read_file(path: Path) -> pd.DataFrame:
     return frame
 
 
+def known_before(rows: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+    """Return the canonical `rows` that happened and were recorded before `at` (UTC)."""
+    times = rows[["event_timestamp", "recorded_timestamp"]]
+    return rows[(times < at).all(axis=1)]
+
+
 def write_tables(ws: Workspace, tables: dict[str, pd.DataFrame]) -> str:
     """Replace all canonical tables in one step and return the new generation's digest.
 
