@@ -9,6 +9,7 @@ import numpy.typing as npt
 from configs.compiled import Plain, compiled
 from training.data.inputs import FloatArray
 from training.kernels.activations import compress, gelu_
+from training.networks.standardise import LIMIT
 
 _COLUMNS: Final = 1024  # at a time: what is between two layers stays in a near cache
 
@@ -75,8 +76,8 @@ def _standardised(
         compress(column[:width], found)
         for place in range(width):
             z = (found[place] - mean[number]) / scale[number]
-            z = z if z < np.float32(5) else np.float32(5)
-            found[place] = z if z > np.float32(-5) else np.float32(-5)
+            z = z if z < np.float32(LIMIT) else np.float32(LIMIT)
+            found[place] = z if z > np.float32(-LIMIT) else np.float32(-LIMIT)
         if others:
             for place in range(len(bias)):
                 weights[count, place] = first[number, place]

@@ -12,6 +12,7 @@ from training.data.inputs import FloatArray, IntArray, Queries
 from training.kernels.activations import gelu_
 from training.kernels.dot_products import DotScorer, QueryVectors
 from training.kernels.faded_history import group
+from training.networks.standardise import LIMIT
 from training.recommenders.two_tower.towers import Candidates, TwoTowerNet
 
 
@@ -104,7 +105,7 @@ def _read(
             line[heads * dim + head] = np.log1p(total)
         for number in range(len(mean)):
             z = (activity[row, number] - mean[number]) / scale[number]
-            z = min(max(z, np.float32(-5)), np.float32(5))
+            z = min(max(z, np.float32(-LIMIT)), np.float32(LIMIT))
             line[heads * dim + heads + number] = z
     return known, direct
 
