@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.compiled import Plain, compiled
-from features.model_inputs import NEVER_DAYS, PRODUCT_INPUTS, SINGLE_GAP_DAYS
+from features.model_inputs import NEVER_DAYS, SINGLE_GAP_DAYS
 from features.schema import HISTORY_LENGTH
 from training.data.content import content_vectors
 from training.data.inputs import FloatArray, IntArray, Products, Queries
@@ -47,7 +47,6 @@ PAIR_INPUTS: Final = (
     "history_days",  # since the oldest purchase
 )
 _OF_PRICE: Final = PAIR_INPUTS.index("price_to_usual")  # and what is alike after it
-_LOG_PRICE: Final = PRODUCT_INPUTS.index("log_price")
 _ALIKE_DAYS: Final = 60.0
 _VALUE_DAYS: Final = 60.0
 
@@ -76,7 +75,7 @@ def pair_reader(products: Products) -> PairReader:
     What was never bought is NEVER_DAYS old; who bought a product once has no rhythm for it, and
     SINGLE_GAP_DAYS between purchases. Products are alike by title and category.
     """
-    price = products.features[:, _LOG_PRICE].astype(np.float64)
+    price = products.input("log_price").astype(np.float64)
     mean_price = float(price.mean()) if len(price) else 0.0
     vectors = content_vectors(products)
     content = (vectors.indptr, vectors.indices, vectors.data)
