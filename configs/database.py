@@ -1,12 +1,13 @@
 """A SQLite file that threads and processes share, and that may fail and come back."""
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+from configs.durable import identity
 
 _PRAGMAS: Final = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 
@@ -97,12 +98,11 @@ class Database:
 
     def _found(self) -> tuple[int, int] | None:
         try:
-            found = os.stat(self.path)  # noqa: PTH116  # twice as fast, at every use
+            return identity(self.path)
         except FileNotFoundError:
             return None
         except OSError as error:  # of another disk's failure, or a folder that is none
             raise sqlite3.OperationalError(f"{self.path.name}: {error}") from error
-        return found.st_dev, found.st_ino
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from configs.durable import content_stamp
 from serving.access import keys
 from serving.access.keys import Key, KeysError, Scope
 from serving.access.limits import Bucket
@@ -160,7 +161,6 @@ def _unauthorized(detail: str) -> Problem:
 def _stamp(path: Path) -> object:
     """Return what tells one content of the file from the next: it is replaced, never changed."""
     try:
-        found = path.stat()
+        return content_stamp(path)
     except OSError as error:
         return error.errno
-    return found.st_mtime_ns, found.st_ino, found.st_size
