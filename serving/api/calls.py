@@ -176,7 +176,7 @@ def _log(
         "code": told.code,
     }
     if isinstance(told.answer, Answer):
-        fields["model_version"] = metrics.made_by(told.answer)
+        fields["model_version"] = told.answer.model.label
         fields["fallback_reason"] = told.answer.fallback_reason
     said = {name: value for name, value in fields.items() if value is not None}
     logs.REQUESTS.log(level, "request", extra={"fields": said})

@@ -125,7 +125,7 @@ class Tally:
             self._answered(answer, answer.fallback_reason or "none", 1)
 
     def _answered(self, answer: Answer, reason: str, count: int) -> None:
-        key = made_by(answer), variant(answer), reason
+        key = answer.model.label, variant(answer), reason
         found = self._answers.get(key)
         if found is None:
             found = self._answers[key] = ANSWERS.labels(self._endpoint, *key)
@@ -135,12 +135,6 @@ class Tally:
 _EVENTS: Final = {
     result: EVENTS.labels(result) for result in ("accepted", "duplicates", "rejected")
 }
-
-
-def made_by(answer: Answer) -> str:
-    """Return who made `answer`: `recommender@3`, or the name of a fallback."""
-    model = answer.model
-    return f"{model.name}@{model.version}" if model.version else model.name
 
 
 def variant(answer: Answer) -> str:
