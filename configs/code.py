@@ -1,7 +1,10 @@
 """Identity of the running code, so that files made by other code are not reused."""
 
+import ast
 import hashlib
+import json
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -10,16 +13,55 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 """The folder of the packages: the repository, or a copy."""
 PACKAGES: Final = ("configs", "features", "training")
 """The code that fits a version. A version contains it, to load where only REQUIREMENTS exist."""
+OUTSIDE_MODELS: Final = (
+    "features/datasets",
+    "features/simulator",
+    "training/benchmarks",
+    "training/commands",
+    "training/reports",
+)
+"""Folders whose code no model depends on: what the first two write is in the data's digest, the
+others train nothing or only show figures."""
 
 
 @cache
 def code_digest() -> str:
-    """Return the digest of the code with which this process trains and answers."""
+    """Return the digest of the code that makes models, as this process runs it."""
+    return digest_models_code(ROOT)
+
+
+@cache
+def source_digest() -> str:
+    """Return the digest of every byte of the sources: quicker, for what must follow any change."""
     digest = hashlib.sha256()
-    for package in PACKAGES:
-        for file in sorted((ROOT / package).rglob("*.py")):
-            digest.update(file.read_bytes())
+    for file in _sources(ROOT):
+        digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def digest_models_code(root: Path) -> str:
+    """Return the digest of the code in `root` that models are made by.
+
+    It covers PACKAGES without OUTSIDE_MODELS and without the command lines (`__main__.py`). What
+    only words it does not change it: comments, docstrings, layout. Another Python version may.
+    """
+    digest = hashlib.sha256()
+    outside = tuple(root / folder for folder in OUTSIDE_MODELS)
+    for file in _sources(root):
+        if file.name == "__main__.py" or any(file.is_relative_to(folder) for folder in outside):
+            continue
+        tree = _WithoutTexts().visit(ast.parse(file.read_bytes()))
+        digest.update(f"{file.relative_to(root)}\n{ast.dump(tree)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def digest_of(*parts: object) -> str:
+    """Return the digest of `parts`, values that JSON can hold.
+
+    >>> digest_of({"a": 1, "b": [2]}) == digest_of({"b": (2,), "a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def git_commit() -> str:
@@ -30,3 +72,16 @@ def git_commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()
+
+
+class _WithoutTexts(ast.NodeTransformer):
+    """Removes the statements that are only a string: docstrings, and those behind a constant."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if text else node
+
+
+def _sources(root: Path) -> Iterator[Path]:
+    for package in PACKAGES:
+        yield from sorted((root / package).rglob("*.py"))

@@ -1,12 +1,13 @@
 """A SQLite file shared by threads and processes, which recovers after failures."""
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+from configs.durable import identity
 
 _PRAGMAS: Final = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 
@@ -97,12 +98,11 @@ class Database:
 
     def _file_id(self) -> tuple[int, int] | None:
         try:
-            status = os.stat(self.path)  # noqa: PTH116  # twice as fast, at every use
+            return identity(self.path)
         except FileNotFoundError:
             return None
         except OSError as error:  # a disk failure, or a path that is not a folder
             raise sqlite3.OperationalError(f"{self.path.name}: {error}") from error
-        return status.st_dev, status.st_ino
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -63,6 +63,18 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
+def identity(path: Path) -> tuple[int, int]:
+    """Return which file `path` is: another one after it was replaced. Raises OSError."""
+    found = os.stat(path)  # noqa: PTH116  # twice as fast as Path.stat, at every request
+    return found.st_dev, found.st_ino
+
+
+def content_stamp(path: Path) -> tuple[int, ...]:
+    """Return what differs after `path` was replaced, or written to. Raises OSError."""
+    found = os.stat(path)  # noqa: PTH116  # as above
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def sync(path: Path) -> None:
     """Sync a file, or the names in a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)

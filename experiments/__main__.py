@@ -209,9 +209,10 @@ def decide(
     """Put a decision on record, with the analysis it rests on."""
     with user_errors():
         from experiments.readout import decide
+        from training.bundle import VersionName
 
         decision = decide(_open(home), key, variant=variant, reason=reason)
-        version = decision["model"].partition("@")[2]
+        version = VersionName.parse(decision["model"]).version
         print(f"{key}: {variant} ({decision['model']}), because {reason}")
         print(f"to make it so: python -m training promote recommender --version {version}")
 

@@ -6,6 +6,7 @@ from typing import Final
 import pandas as pd
 
 from experiments.definition import Experiment
+from features.tables import known_before
 
 METRICS: Final = ("conversion", "revenue")
 COVARIATE: Final = "spend_before"
@@ -55,17 +56,11 @@ def outcomes(
     over = first["first_exposure"] + pd.Timedelta(days=experiment.window_days) <= as_of
     units = first[over & ~crossed]
     return Outcomes(
-        units=_measured(experiment, units, known(order_lines, as_of)).reset_index(),
+        units=_measured(experiment, units, known_before(order_lines, as_of)).reset_index(),
         exposed={name: int(counts.get(name, 0)) for name in sorted(experiment.variants)},
         waiting=int((~over & ~crossed).sum()),
         crossed=int(crossed.sum()),
     )
-
-
-def known(order_lines: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Return the canonical `order_lines` that happened and were recorded before `as_of` (UTC)."""
-    times = order_lines[["event_timestamp", "recorded_timestamp"]]
-    return order_lines[(times < as_of).all(axis=1)]
 
 
 def _measured(

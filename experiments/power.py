@@ -7,8 +7,9 @@ import pandas as pd
 import scipy.stats
 
 from experiments.definition import Experiment, ExperimentError
-from experiments.outcomes import COVARIATE, METRICS, known, outcomes
+from experiments.outcomes import COVARIATE, METRICS, outcomes
 from experiments.statistics import cuped
+from features.tables import known_before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ def plan(
     bought, or what came back was worth more than what was sold.
     """
     start = as_of - pd.Timedelta(days=experiment.window_days)
-    order_lines = known(order_lines, as_of)
+    order_lines = known_before(order_lines, as_of)
     times = order_lines["event_timestamp"]
     recent = order_lines[(times < start) & (times >= start - pd.Timedelta(days=365))]
     pretended = pd.DataFrame({"unit_id": recent["customer_id"].dropna().unique().astype(object)})

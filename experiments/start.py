@@ -6,6 +6,7 @@ from typing import Final
 from experiments.definition import Experiment, ExperimentError
 from experiments.lifecycle import Change, State, running_as_defined, save
 from features.workspace import Workspace
+from training.bundle import CURRENT, VersionName, read_champions
 
 CHAMPION: Final = "champion"
 
@@ -18,7 +19,7 @@ def _pinned(ws: Workspace, experiment: Experiment) -> Experiment:
         if not bundle_folder(ws, model).exists():
             from training.registry import versions
 
-            versions.export(ws, *model.split("@"))
+            versions.export(ws, *VersionName.parse(model))
         variants[name] = variant.model_copy(update={"model": model})
     return experiment.model_copy(update={"variants": variants})
 
@@ -37,18 +38,18 @@ def resolve(ws: Workspace, model: str) -> str:
     if model != CHAMPION:
         if model != "recommender" and spec(model).registered != "recommender":
             raise ExperimentError(f"model {model!r} is no recommender: no lists to compare")
-        return f"recommender@{versions.find(ws, model).version}"
-    current = versions.read_current(ws)
+        return str(VersionName("recommender", versions.find(ws, model).version))
+    current = read_champions(ws.bundles / CURRENT)
     if "recommender" not in current:
         raise ExperimentError(
             "there is no champion: run `python -m training promote recommender` first"
         )
-    return current["recommender"].replace("/", "@")
+    return str(current["recommender"])
 
 
 def bundle_folder(ws: Workspace, model: str) -> Path:
     """Return where the bundle of `model` (`recommender@3`) lies."""
-    return ws.bundles / model.replace("@", "/")
+    return ws.bundles / VersionName.parse(model).folder
 
 
 def start(ws: Workspace, experiment: Experiment) -> State:

@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Final
 
 import pandas as pd
 import pyarrow as pa
@@ -16,9 +15,8 @@ from features.customer_row import ONLINE_VALUE, ONLINE_VIEW, ROW_CODE, pack
 from features.feast_store import ONLINE_DB, open_store, register
 from features.offline import OfflineFeatures, nullable
 from features.online.store import current_cut
+from features.views import CUSTOMER_VIEWS
 from features.workspace import Workspace, WorkspaceError, write_json
-
-_CUSTOMER_VIEWS: Final = ("customer_activity", "customer_history")
 
 
 def materialize(ws: Workspace, as_of: pd.Timestamp) -> None:
@@ -35,8 +33,8 @@ def materialize(ws: Workspace, as_of: pd.Timestamp) -> None:
     snapshots.build(ws, as_of=as_of)
     register(ws)
     with ws.lock("online"):
-        files = {view: snapshots.standing(ws, view)[as_of] for view in _CUSTOMER_VIEWS}
-        digest = snapshots.built_from(files[_CUSTOMER_VIEWS[0]])
+        files = {view: snapshots.standing(ws, view)[as_of] for view in CUSTOMER_VIEWS}
+        digest = snapshots.built_from(files[CUSTOMER_VIEWS[0]])
         made = {"as_of": as_of.isoformat(), "digest": digest, "code": ROW_CODE}
         current = current_cut(ws)
         if current is not None:
@@ -62,7 +60,7 @@ def materialize(ws: Workspace, as_of: pd.Timestamp) -> None:
 def _write_customers(ws: Workspace, files: Mapping[str, Path]) -> None:
     """Write the customers of both views' snapshot `files`, packed, in one transaction."""
     activity, history = (
-        pq.read_table(files[view]).to_pandas(types_mapper=nullable) for view in _CUSTOMER_VIEWS
+        pq.read_table(files[view]).to_pandas(types_mapper=nullable) for view in CUSTOMER_VIEWS
     )
     keys = ["customer_id", "event_timestamp", "created_timestamp"]
     rows = activity.merge(history.drop(columns=keys[1:]), on="customer_id", how="left")

@@ -16,11 +16,11 @@ from features import snapshots
 from features.customer_features import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from features.feast_store import open_store
 from features.product_features import SALES_COUNTS, SALES_TIMES
+from features.views import CUSTOMER_VIEWS, PRODUCT_VIEWS
 from features.workspace import Workspace
 
 _TIMES: Final = ("snapshot_timestamp", *ACTIVITY_TIMES, *SALES_TIMES)
 _NUMBERS: Final = (*ACTIVITY_COUNTS, *SALES_COUNTS)
-_CUSTOMER_VIEWS: Final = ("customer_activity", "customer_history")
 _ROW: Final = "entity_row"
 
 
@@ -43,7 +43,7 @@ class OfflineFeatures:
         """
         if entities["customer_id"].isna().any():
             raise ValueError("entities: a customer_id is null; every row needs one")
-        refs = self._refs(service, _CUSTOMER_VIEWS)
+        refs = self._refs(service, CUSTOMER_VIEWS)
         return self._historical(entities[["customer_id", "event_timestamp"]], refs)
 
     def products(self, at: pd.Timestamp) -> pd.DataFrame:
@@ -52,13 +52,12 @@ class OfflineFeatures:
         The latest snapshot at or before `at` (UTC) is read, named by `snapshot_timestamp`: from
         its files, since a whole view at its own time leaves Feast nothing to join.
         """
-        views = ("product_sales", "product_catalog")
-        snapshot = self._snapshots(pd.Series([at]), views[0]).iloc[0]
+        snapshot = self._snapshots(pd.Series([at]), PRODUCT_VIEWS[0]).iloc[0]
         sales, catalog = (
             pq.read_table(snapshots.standing(self.ws, view)[snapshot])
             .to_pandas(types_mapper=nullable)
             .drop(columns=["event_timestamp", "created_timestamp"])
-            for view in views
+            for view in PRODUCT_VIEWS
         )
         rows = sales.merge(catalog, on="product_id", how="outer").sort_values("product_id")
         return _typed(rows.reset_index(drop=True)).assign(

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from configs.durable import replacing
 from features.schema import TABLES, TIMES
 from features.source_digest import source_digest
-from features.tables import read_table, table_paths
+from features.tables import known_before, read_file, table_paths
 from features.views import READ, VIEWS, compute
 from features.workspace import Workspace, WorkspaceError
 
@@ -35,13 +35,15 @@ Progress = Callable[[int, int], None]
 """Called with the number of files that stand and of all files."""
 
 
-def snapshot_times(ws: Workspace, *, as_of: pd.Timestamp) -> list[pd.Timestamp]:
+def snapshot_times(
+    ws: Workspace, *, as_of: pd.Timestamp, paths: Paths | None = None
+) -> list[pd.Timestamp]:
     """Return the times (UTC) of the snapshots up to `as_of`: every Monday 00:00 local, and `as_of`.
 
     The first one is the first Monday at which a line was known. Raises WorkspaceError where no
-    line was known before `as_of`.
+    line was known before `as_of`. `paths` are by default those of the tables that stand.
     """
-    return _times(table_paths(ws), ws.timezone, as_of)
+    return _times(paths or table_paths(ws), ws.timezone, as_of)
 
 
 def _times(paths: Paths, timezone: str, as_of: pd.Timestamp) -> list[pd.Timestamp]:
@@ -64,14 +66,18 @@ def _times(paths: Paths, timezone: str, as_of: pd.Timestamp) -> list[pd.Timestam
 
 def cut_digest(ws: Workspace, as_of: pd.Timestamp) -> str:
     """Return the digest of every canonical row known before `as_of`, whatever their order."""
-    return _digests(table_paths(ws), [as_of])[as_of]
+    return cut_digests(table_paths(ws), [as_of])[as_of]
 
 
-def known_order_lines(ws: Workspace, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Return the canonical order lines that happened and were recorded before `as_of`."""
-    lines = read_table(ws, "order_lines")
-    known = (lines["event_timestamp"] < as_of) & (lines["recorded_timestamp"] < as_of)
-    return lines[known].reset_index(drop=True)
+def known_order_lines(
+    ws: Workspace, as_of: pd.Timestamp, *, paths: Paths | None = None
+) -> pd.DataFrame:
+    """Return the canonical order lines that happened and were recorded before `as_of`.
+
+    `paths` are by default those of the tables that stand.
+    """
+    lines = read_file((paths or table_paths(ws))["order_lines"])
+    return known_before(lines, as_of).reset_index(drop=True)
 
 
 def standing(ws: Workspace, view: str) -> dict[pd.Timestamp, Path]:
@@ -85,27 +91,40 @@ def stamp(time: pd.Timestamp) -> str:
     return time.strftime("%Y%m%dT%H%M%S.%fZ" if time.microsecond else "%Y%m%dT%H%M%SZ")
 
 
+def path_of(ws: Workspace, view: str, time: pd.Timestamp) -> Path:
+    """Return the file of `view` at `time` (UTC)."""
+    return ws.snapshots / view / f"{stamp(time)}.parquet"
+
+
 def built_from(path: Path) -> str:
-    """Return the digest of the rows that the file was made of; empty if other code made it."""
+    """Return the digest of the rows that the file was made of; empty if other code made it.
+
+    Raises FileNotFoundError.
+    """
     metadata = pq.read_schema(path).metadata or {}
     current = metadata.get(b"code") == CODE_VERSION.encode()
     return metadata[b"digest"].decode() if current else ""
 
 
 def build(
-    ws: Workspace, *, as_of: pd.Timestamp, progress: Progress | None = None
+    ws: Workspace,
+    *,
+    as_of: pd.Timestamp,
+    progress: Progress | None = None,
+    paths: Paths | None = None,
 ) -> list[pd.Timestamp]:
     """Make every snapshot up to `as_of` (UTC) that is missing or out of date; return their times.
 
     A snapshot of any other time that is out of date is removed, so that nothing stale is read.
+    `paths` are by default those of the tables that stand.
     """
     with ws.lock("snapshots"):
         for path in ws.snapshots.glob("*/.*"):  # what a killed build left
             path.unlink()
-        paths = table_paths(ws)  # one generation, whatever is ingested meanwhile
+        paths = paths or table_paths(ws)  # one generation, whatever is ingested meanwhile
         times = _times(paths, ws.timezone, as_of)
         found = {view: standing(ws, view) for view in VIEWS}
-        digests = _digests(
+        digests = cut_digests(
             paths, sorted({*times, *(time for files in found.values() for time in files)})
         )
         missing = {}
@@ -122,15 +141,14 @@ def build(
             for start in range(0, len(cuts), at_once):
                 for time, rows in compute(_connect(), paths, view, cuts[start : start + at_once]):
                     origin = {"digest": digests[time], "code": CODE_VERSION}
-                    path = ws.snapshots / view / f"{stamp(time)}.parquet"
-                    write_parquet(path, rows.replace_schema_metadata(origin))
+                    write_parquet(path_of(ws, view, time), rows.replace_schema_metadata(origin))
                     done += 1
                     if progress is not None:
                         progress(done, total)
         return times
 
 
-def _digests(paths: Paths, times: Sequence[pd.Timestamp]) -> dict[pd.Timestamp, str]:
+def cut_digests(paths: Paths, times: Sequence[pd.Timestamp]) -> dict[pd.Timestamp, str]:
     """Return for each of the sorted `times` the digest of the rows known before it.
 
     Each row becomes a number (MD5 of its columns as JSON); a digest is made of their sums and

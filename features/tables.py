@@ -4,10 +4,13 @@
 and the one before it, which is kept for those who still read it.
 """
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +49,35 @@ def table_paths(ws: Workspace) -> dict[str, Path]:
     return {name: ws.tables / digest / f"{name}.parquet" for name in TABLES}
 
 
+class PinnedTables:
+    """The generation of the canonical tables that stood when this object was made.
+
+    Its files stay on the disk, whatever is ingested meanwhile, as long as this object lives.
+    Raises WorkspaceError if nothing was ingested.
+    """
+
+    def __init__(self, ws: Workspace) -> None:
+        held = None
+        while held is None:  # None: two newer generations came in between
+            paths = table_paths(ws)
+            held = _hold(paths["order_lines"].parent)
+        self.paths: Final = paths
+        weakref.finalize(self, os.close, held)
+
+
+def _hold(folder: Path) -> int | None:
+    """Return the open file that keeps `folder` from `remove_leftovers`; None if it is gone."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    if folder.exists():
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
 def table_path(ws: Workspace, name: str) -> Path:
     """Return the Parquet file of canonical table `name`. WorkspaceError if nothing was ingested."""
     if name not in TABLES:
@@ -55,9 +87,20 @@ def table_path(ws: Workspace, name: str) -> Path:
 
 def read_table(ws: Workspace, name: str) -> pd.DataFrame:
     """Return canonical table `name`, sorted by its key. WorkspaceError if nothing was ingested."""
-    table = pq.read_table(table_path(ws, name))
+    return read_file(table_path(ws, name))
+
+
+def read_file(path: Path) -> pd.DataFrame:
+    """Return the canonical table in the Parquet file `path`."""
+    table = pq.read_table(path)
     frame: pd.DataFrame = table.to_pandas(types_mapper=_TEXT_DTYPES.get)
     return frame
+
+
+def known_before(rows: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+    """Return the canonical `rows` that happened and were recorded before `at` (UTC)."""
+    times = rows[["event_timestamp", "recorded_timestamp"]]
+    return rows[(times < at).all(axis=1)]
 
 
 def write_tables(ws: Workspace, tables: dict[str, pd.DataFrame]) -> str:
@@ -93,11 +136,25 @@ def write_tables(ws: Workspace, tables: dict[str, pd.DataFrame]) -> str:
 
 
 def remove_leftovers(ws: Workspace) -> None:
-    """Remove generations before the previous one, and what a kill left; hold `lock("tables")`."""
+    """Remove what a kill left, and generations before the previous one that are not pinned.
+
+    The caller holds `lock("tables")`.
+    """
     kept = {"current.json", *_current(ws).values()}
     for entry in ws.tables.iterdir():
         if entry.name not in kept:
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            _remove_unpinned(entry) if entry.is_dir() else entry.unlink()
+
+
+def _remove_unpinned(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder)
+    except BlockingIOError:  # a PinnedTables holds it
+        pass
+    finally:
+        os.close(descriptor)
 
 
 def _current(ws: Workspace) -> dict[str, str | None]:

@@ -1,12 +1,15 @@
 """Times as stored (microseconds since 1970, UTC), and as people write them."""
 
 import datetime
+from datetime import timedelta
 from typing import Annotated, Final
 
 import msgspec
 import pandas as pd
 
 EPOCH: Final = pd.Timestamp(0, tz="UTC").as_unit("us")
+STALE_AFTER: Final = timedelta(days=8)
+"""The age beyond which features are stale: snapshots are a week apart, and may be a day late."""
 
 
 def microseconds(time: pd.Timestamp) -> int:

@@ -21,6 +21,8 @@ VIEWS: Final = {
     "product_catalog": "product_id",
 }
 """The name of each view and of the id of its rows."""
+CUSTOMER_VIEWS: Final = ("customer_activity", "customer_history")
+PRODUCT_VIEWS: Final = ("product_sales", "product_catalog")
 READ: Final = ("order_lines", "customers", "products")
 """The canonical tables that views are computed of."""
 

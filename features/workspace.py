@@ -1,7 +1,6 @@
 """The workspace: one directory per shop that holds everything that is made, and its clock."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
-from configs.durable import locked, replacing
+from configs.durable import content_stamp, locked, replacing
 from configs.errors import UserError
 from features.times import read_day, read_time
 
@@ -229,11 +228,10 @@ def _fixed(clock: str) -> pd.Timestamp:
 
 
 def _simulated(file: Path) -> pd.Timestamp:
-    found = os.stat(file)  # noqa: PTH116  # twice as fast, at every request
-    return _read_clock(file, found.st_mtime_ns, found.st_ino)
+    return _read_clock(file, content_stamp(file))
 
 
 @lru_cache(maxsize=8)
-def _read_clock(file: Path, *_: int) -> pd.Timestamp:
+def _read_clock(file: Path, _: tuple[int, ...]) -> pd.Timestamp:
     """Return what `file` says, read once for each of its contents: it is replaced as a whole."""
     return pd.Timestamp(json.loads(file.read_text())["now"]).as_unit("us")

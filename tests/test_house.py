@@ -1,6 +1,7 @@
 """The house as its plan says: few files at the top, short ones, tests that mirror the code."""
 
 import ast
+import re
 from pathlib import Path
 from statistics import median
 
@@ -43,3 +44,16 @@ def test_tests_mirror_the_code() -> None:
     for file in TESTS:
         folder = file.parent.relative_to(ROOT / "tests")
         assert (ROOT / folder).is_dir(), f"{file.relative_to(ROOT)}: there is no folder {folder}"
+
+
+@pytest.mark.parametrize(
+    ("number", "home"),
+    [
+        (r"days=28\b|WINDOW_DAYS: Final = ", "training/data/windows.py"),
+        (r"days=8\b|\b8 \* DAY_US", "features/times.py"),
+    ],
+)
+def test_a_number_has_one_home(number: str, home: str) -> None:
+    """The days of a recommender's window, and those after which features are stale."""
+    homes = [str(file.relative_to(ROOT)) for file in CODE if re.search(number, file.read_text())]
+    assert homes == [home]

@@ -1,6 +1,6 @@
 """`python -m training`: models from a shop's features.
 
-A training is named by its model, data cut, config and seed: asked for again, the version that
+A training is named by its model, data cut, config, seed and code: asked for again, the version that
 stands is taken; cut off, the same command goes on. Everything is logged to the workspace's MLflow.
 """
 
@@ -52,15 +52,12 @@ def fit(
             config=work.config,
             seed=seed,
             device=device,
-            report=work.display.on_epoch,
-            on_build=work.display.on_build,
+            progress=work.progress,
         )
-    from training.commands.display import console
+    from training.commands.display import console, show_outcome
 
     console.print(_table(result.version))
-    done = "stood already" if result.reused else "registered"
-    version = f"{result.version.name} version {result.version.version}"
-    console.print(f"{version} ({model}) {done}.")
+    show_outcome(result)
     console.print(
         f"Next: python -m training promote {result.version.name} --version {result.version.version}"
     )
@@ -93,8 +90,7 @@ def tune(
             config=work.config,
             seed=seed,
             device=device,
-            report=work.display.on_trial,
-            on_build=work.display.on_build,
+            progress=work.progress,
         )
     from training.commands.display import console
 

@@ -3,32 +3,30 @@
 Every variant learns from what was known before a window and ranks it after its last epoch: no
 number of epochs is chosen there. Each is trained with several seeds, whose figures are averaged; an
 interval says how sure the mean is of the customers. The lists are kept in the workspace's
-checkpoints under the key of the work and the digest of the code, so that what was cut off goes on.
+checkpoints under the key of the job, so that what was cut off goes on.
 """
 
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, get_args
 
-import numpy as np
 import pandas as pd
 
-from configs.code import code_digest
-from configs.durable import replacing
 from configs.loader import Config, ConfigError
 from features.workspace import Workspace
+from training.data.windows import WINDOW_DAYS
 from training.evaluation.intervals import Estimate, Sample, compare
 from training.evaluation.job import Job, prepare
-from training.evaluation.last_window import Metrics
+from training.evaluation.kept_lists import read_lists, write_lists
 from training.evaluation.recommender_judge import K, Lists
 from training.evaluation.segments import EVERYONE, SegmentList, Window, window_of
-from training.families import WINDOW_DAYS
-from training.models import UnknownModel, model_class
+from training.models import UnknownModel, recommender_class
 from training.recommenders.two_tower import towers
-from training.registry.tracking import Tracking
+from training.registry.tracking import Tracking, tracked
 from training.reports.text_table import TextTable
-from training.run import Device, Progress, Run
+from training.run import SILENT, Device, Progress, Run
 
 FILE: Final = "ablation.csv"
 NDCG: Final = f"ndcg_at_{K}"
@@ -69,7 +67,7 @@ def ablate(
     seeds: int = 3,
     parts: Sequence[str] | None = None,
     device: Device = "auto",
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> Ablation:
     """Measure `model` and its variants on the last window of 28 days before `as_of` (UTC).
 
@@ -78,37 +76,32 @@ def ablate(
     WorkspaceError where the window has nothing to learn from or to measure.
     """
     variants = {WHOLE: {}, **_known(model, parts)}
-    told = progress or Progress()
-    job = prepare(ws, model, as_of=as_of, config=config, on_build=told.on_build)
+    job = prepare(ws, model, as_of=as_of, config=config, progress=progress)
     works = [
         (name, replace(job, config=_changed(job.config, settings), seed=seed))
         for seed in range(seeds)
         for name, settings in variants.items()
     ]
-    with ws.lock("training"):
-        tracking = Tracking(ws)
-        tracking.fail_stale()
-        tags = {"kind": "ablation", **job.tags, "seed": f"0 to {seeds - 1}"}
-        run_id = tracking.start(key=None, name=f"ablate {model}", tags=tags)
-        with tracking.ending(run_id):
-            window = window_of(job.full, at=job.past.as_of, days=WINDOW_DAYS)
-            samples: dict[SegmentList, list[dict[str, Sample]]] = {}
-            for done, (name, work) in enumerate(works, start=1):
-                lists = _answer(work, window, name, device=device, told=told)
-                for part, sample in window.samples(lists).items():
-                    by_seed = samples.setdefault(part, [{} for _ in range(seeds)])
-                    by_seed[work.seed][name] = sample
-                told.on_model(done, len(works))
-            found = Ablation(
-                model=model,
-                config=job.config,
-                seeds=seeds,
-                as_of=as_of,
-                timezone=ws.timezone,
-                figures=_figures(samples),
-                run_id=run_id,
-            )
-            _log(tracking, found)
+    tags = {"kind": "ablation", **job.tags, "seed": f"0 to {seeds - 1}"}
+    with tracked(ws, key=None, name=f"ablate {model}", tags=tags) as (tracking, run_id):
+        window = window_of(job.full, at=job.past.as_of, days=WINDOW_DAYS)
+        samples: dict[SegmentList, list[dict[str, Sample]]] = {}
+        for done, (name, work) in enumerate(works, start=1):
+            lists = _answer(work, window, name, device=device, progress=progress)
+            for part, sample in window.samples(lists).items():
+                by_seed = samples.setdefault(part, [{} for _ in range(seeds)])
+                by_seed[work.seed][name] = sample
+            progress.on_model(done, len(works))
+        found = Ablation(
+            model=model,
+            config=job.config,
+            seeds=seeds,
+            as_of=as_of,
+            timezone=ws.timezone,
+            figures=_figures(samples),
+            run_id=run_id,
+        )
+        _log(tracking, found)
     return found
 
 
@@ -176,22 +169,19 @@ def _changed(config: Config, settings: dict[str, Any]) -> Config:
     return config.model_copy(update=added)
 
 
-def _answer(job: Job, window: Window, name: str, *, device: Device, told: Progress) -> Lists:
+def _answer(job: Job, window: Window, name: str, *, device: Device, progress: Progress) -> Lists:
     """Return the lists in `window` of the job's model, as it was after its last epoch."""
-    folder = job.ws.checkpoints / "ablate" / f"{job.key}-{code_digest()}"
-    kept, training = folder / "lists.npz", folder / "training"
-
-    def on_epoch(epoch: int, metrics: Metrics) -> None:
-        told.on_epoch(f"without {name}", epoch, metrics)
-
-    if not kept.exists():
+    folder = job.ws.checkpoints / "ablate" / job.key
+    file, training = folder / "lists.npz", folder / "training"
+    if not file.exists():
+        on_epoch = partial(progress.on_epoch, f"without {name}")
         run = Run(on_epoch=on_epoch, checkpoints=training, device=device)
-        model = model_class(job.model).fit(job.past, config=job.config, seed=job.seed, run=run)
-        with replacing(kept) as file:
-            np.savez_compressed(file, **window.lists(model))  # type: ignore[arg-type]
+        model = recommender_class(job.model).fit(
+            job.past, config=job.config, seed=job.seed, run=run
+        )
+        write_lists(file, window.lists(model))
         shutil.rmtree(training)
-    with np.load(kept) as lists:
-        return dict(lists)
+    return read_lists(file)
 
 
 def _log(tracking: Tracking, found: Ablation) -> None:

@@ -3,11 +3,12 @@
 Reading one needs neither MLflow nor Lightning, and nothing in it is a pickle.
 """
 
+import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple, Self
 
 import pydantic
 
@@ -20,6 +21,8 @@ from training.interfaces import OnDevice, Predictor, Recommender
 from training.models import model_class
 
 FILE: Final = "bundle.json"
+CURRENT: Final = "current.json"
+"""In the folder of all bundles: which of them serves each model."""
 
 
 class Manifest(Config):
@@ -70,6 +73,45 @@ class Bundle:
     def version(self) -> str | None:
         """The registered version."""
         return self.manifest.version
+
+
+class VersionName(NamedTuple):
+    """A registered version as people and answers name it: `recommender@3`."""
+
+    name: str
+    version: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the parts of `recommender@3`, or of its folder, `recommender/3`.
+
+        >>> VersionName.parse("recommender@3").folder
+        'recommender/3'
+        """
+        name, version = text.replace("/", "@").split("@", 1)
+        return cls(name, version)
+
+    @property
+    def folder(self) -> str:
+        """The folder of its bundle among the workspace's bundles, as `current.json` names it."""
+        return f"{self.name}/{self.version}"
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+def read_champions(file: Path) -> dict[str, VersionName]:
+    """Return the versions that `file` (CURRENT) names by model; none where it is not there."""
+    try:
+        named: dict[str, str] = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    return {name: VersionName.parse(folder) for name, folder in named.items()}
+
+
+def write_champions(file: Path, champions: Mapping[str, VersionName]) -> None:
+    """Replace what `file` names in one step: {"churn": "churn/3", ...}."""
+    write_json(file, {name: one.folder for name, one in champions.items()})
 
 
 def write_bundle(folder: Path, model: Recommender | Predictor, manifest: Manifest) -> None:

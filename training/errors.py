@@ -11,5 +11,9 @@ class TooManyProducts(UserError, ValueError):
     """The catalogue is larger than a matrix of all pairs may be; the message names its size."""
 
 
+class DataChanged(UserError, RuntimeError):
+    """The features were made of other rows while they were read; the message says what to do."""
+
+
 class NotEnoughData(UserError, ValueError):
     """There is nothing to learn from; the message says what is missing."""

@@ -4,26 +4,24 @@ Every model learns from what was known before a window and answers in it; where 
 their number is chosen there too.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from configs.code import code_digest, git_commit
+from configs.code import digest_of, git_commit
 from configs.loader import Config
 from features.workspace import Workspace
+from training.data.windows import WINDOW_DAYS
 from training.evaluation.intervals import Comparison, Sample, compare
 from training.evaluation.job import Job, prepare
 from training.evaluation.kept_lists import kept_lists
 from training.evaluation.results import Baselines, Evaluation, EvaluationWindow
 from training.evaluation.segments import SegmentList, window_of
-from training.families import WINDOW_DAYS
 from training.models import MODELS, config_class, spec
-from training.registry.tracking import Tracking
+from training.registry.tracking import tracked
 from training.reports.evaluation_report import log_report
-from training.run import Device, Progress
+from training.run import SILENT, Device, Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +42,7 @@ def evaluate(
     device: Device = "auto",
     windows: int = 1,
     baselines: Baselines = "default",
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> Evaluation:
     """Measure recommender `model` on the last `windows` windows of 28 days before `as_of` (UTC).
 
@@ -52,43 +50,37 @@ def evaluate(
     one MLflow run. Raises UnknownModel for what is no recommender, NotEnoughData or WorkspaceError
     where a window has nothing to learn from or to measure.
     """
-    told = progress or Progress()
     names = (model, *_baselines(model, baselines))
 
     def job_of(number: int) -> Job:
         end = as_of - number * pd.Timedelta(days=WINDOW_DAYS)
-        return prepare(ws, model, as_of=end, config=config, seed=seed, on_build=told.on_build)
+        return prepare(ws, model, as_of=end, config=config, seed=seed, progress=progress)
 
     newest = job_of(0)
-    with ws.lock("training"):
-        tracking = Tracking(ws)
-        key = _digest(newest.key, code_digest(), windows, names)
-        tracking.fail_stale(keep=key)
-        run_id = tracking.start(
-            key=key, name=f"evaluate {model}", tags={"kind": "evaluation", **newest.tags}
+    key = digest_of(newest.key, windows, names)
+    tags = {"kind": "evaluation", **newest.tags}
+    with tracked(ws, key=key, name=f"evaluate {model}", tags=tags) as (tracking, run_id):
+        measured: list[_Measured] = []
+        for number in range(windows):
+            job = job_of(number) if number else newest
+            done = (number * len(names), windows * len(names))
+            measured.insert(0, _measure(job, names, device=device, progress=progress, done=done))
+        found = Evaluation(
+            model=model,
+            config=newest.config,
+            seed=seed,
+            as_of=newest.as_of,
+            timezone=ws.timezone,
+            git_commit=git_commit(),
+            asked=baselines,
+            baselines=names[1:],
+            windows=tuple(one.origin for one in measured),
+            parts=measured[0].origin.parts
+            if windows == 1
+            else _compare([one.samples for one in measured], seed=seed),
+            run_id=run_id,
         )
-        with tracking.ending(run_id):
-            measured: list[_Measured] = []
-            for number in range(windows):
-                job = job_of(number) if number else newest
-                done = (number * len(names), windows * len(names))
-                measured.insert(0, _measure(job, names, device=device, told=told, done=done))
-            found = Evaluation(
-                model=model,
-                config=newest.config,
-                seed=seed,
-                as_of=newest.as_of,
-                timezone=ws.timezone,
-                git_commit=git_commit(),
-                asked=baselines,
-                baselines=names[1:],
-                windows=tuple(one.origin for one in measured),
-                parts=measured[0].origin.parts
-                if windows == 1
-                else _compare([one.samples for one in measured], seed=seed),
-                run_id=run_id,
-            )
-            log_report(tracking, found)
+        log_report(tracking, found)
     return found
 
 
@@ -101,7 +93,7 @@ def _baselines(model: str, asked: Baselines) -> tuple[str, ...]:
 
 
 def _measure(
-    job: Job, names: Sequence[str], *, device: Device, told: Progress, done: tuple[int, int]
+    job: Job, names: Sequence[str], *, device: Device, progress: Progress, done: tuple[int, int]
 ) -> _Measured:
     """Let every model answer in the last window of `job`, its own model by its config.
 
@@ -112,9 +104,9 @@ def _measure(
     for place, name in enumerate(names, start=1):
         config = job.config if name == job.model else config_class(name)()
         work = replace(job, model=name, config=config)
-        lists, found[name] = kept_lists(work, window, device=device, on_epoch=told.on_epoch)
+        lists, found[name] = kept_lists(work, window, device=device, on_epoch=progress.on_epoch)
         samples[name] = window.samples(lists)
-        told.on_model(done[0] + place, done[1])
+        progress.on_model(done[0] + place, done[1])
     return _Measured(
         samples=samples,
         origin=EvaluationWindow(
@@ -142,7 +134,3 @@ def _compare(
         )
         for part in first
     }
-
-
-def _digest(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

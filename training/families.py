@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
-WINDOW_DAYS: Final = 28
-"""Length of the window that recommenders are measured on, in days."""
+from training.data.windows import WINDOW_DAYS
 
 
 @dataclass(frozen=True, kw_only=True)

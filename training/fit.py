@@ -1,13 +1,12 @@
 """From the shop's data to a registered model version, on one page.
 
 Build the features, choose the epochs on the last window before `as_of`, measure the model beside
-its baselines there, train again on everything, log, register. The same data, config and seed give
-the version that stands; a training that was cut off goes on.
+its baselines there, train again on everything, log, register. The same data, config, seed and code
+give the version that stands; a training that was cut off goes on.
 """
 
 import math
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,16 +27,9 @@ from training.evaluation.last_window import (
 from training.families import imported
 from training.models import model_class, spec
 from training.registry import versions
-from training.registry.tracking import Tracking
+from training.registry.tracking import Tracking, hold_tracking
 from training.reports.learning_curves import draw_curves
-from training.run import Device, Run
-
-Report = Callable[[str, int, Metrics], None]
-"""Told the phase (`choose` or `train`), the epoch (from 1) and its metrics."""
-
-
-def _quiet(phase: str, epoch: int, metrics: Metrics) -> None:
-    """Tell nobody."""
+from training.run import SILENT, Device, Progress, Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +42,8 @@ class FitResult:
     baselines: dict[str, Metrics]
     reused: bool
     """Whether the version stood already."""
+    other_code: versions.Version | None
+    """Of a new version: the newest one of the same data, config and seed that other code made."""
 
 
 def fit(
@@ -60,34 +54,33 @@ def fit(
     config: Config | None = None,
     seed: int = 0,
     device: Device = "auto",
-    report: Report = _quiet,
-    on_build: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> FitResult:
     """Return a registered version of `model` from the data before `as_of` (UTC).
 
     `config` is by default the model's own. Raises UnknownModel, NotEnoughData, WorkspaceError.
     """
-    job = prepare(ws, model, as_of=as_of, config=config, seed=seed, on_build=on_build)
-    with ws.lock("training"):
-        tracking = Tracking(ws)
-        tracking.fail_stale(keep=job.key)
-        found = versions.find_finished(tracking, key=job.key)
-        if found is None:
-            run_id = tracking.start(key=job.key, name=model, tags=job.tags)
-            with tracking.ending(run_id):
-                _fit(tracking, run_id, job, device=device, report=report)
+    job = prepare(ws, model, as_of=as_of, config=config, seed=seed, progress=progress)
+    other = None
+    with hold_tracking(ws, keep=job.key) as tracking:
+        version = versions.find_finished(tracking, key=job.key)
+        reused = version is not None
+        if version is None:
+            other = versions.find_of_other_code(tracking, key=job.key)
+            with tracking.run(key=job.key, name=model, tags=job.tags) as run_id:
+                _fit(tracking, run_id, job, device=device, progress=progress)
             version = versions.of_run(ws, tracking.client, run_id)
         shutil.rmtree(job.checkpoints, ignore_errors=True)
-    version = found or version
     return FitResult(
         version=version,
         metrics=version.manifest.metrics,
         baselines=version.baselines,
-        reused=found is not None,
+        reused=reused,
+        other_code=other,
     )
 
 
-def _fit(tracking: Tracking, run_id: str, job: Job, *, device: Device, report: Report) -> None:
+def _fit(tracking: Tracking, run_id: str, job: Job, *, device: Device, progress: Progress) -> None:
     def run(phase: str) -> Run:
         known = tracking.steps(run_id, f"{phase}_loss")
 
@@ -95,10 +88,10 @@ def _fit(tracking: Tracking, run_id: str, job: Job, *, device: Device, report: R
             if epoch not in known:
                 named = {f"{phase}_{name}": value for name, value in metrics.items()}
                 tracking.log_metrics(run_id, named, step=epoch)
-            report(phase, epoch, metrics)
+            progress.on_epoch(phase, epoch, metrics)
 
         def on_part(part: str, epoch: int, metrics: Metrics) -> None:
-            report(f"{phase} {part}", epoch, metrics)
+            progress.on_epoch(f"{phase} {part}", epoch, metrics)
 
         return Run(
             on_epoch=on_epoch,

@@ -4,6 +4,7 @@ A model learns from what was known before the last window; on that window its li
 again at each level of the `diversity` that a policy or a request may ask for.
 """
 
+from functools import partial
 from typing import Final, TypeVar
 
 import numpy as np
@@ -11,29 +12,28 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import csr_array
 
-from configs.code import code_digest
 from configs.loader import Config
 from features.workspace import Workspace
 from training.data.content import content_vectors, likeness
 from training.data.inputs import IntArray
 from training.data.pairs import Pairs
+from training.data.windows import WINDOW_DAYS
 from training.evaluation import ranking_metrics
 from training.evaluation.job import Job, prepare
 from training.evaluation.kept_lists import kept_lists
 from training.evaluation.recommender_judge import LISTS, K, RecommenderJudge
 from training.evaluation.results import LEVELS, DiversityCost
 from training.evaluation.segments import window_of
-from training.families import WINDOW_DAYS
 from training.interfaces import Recommender, Scorer
 from training.kernels.top_k import top_k
 from training.lists.diversity import mmr, pool_size
 from training.lists.ranking import BATCH
 from training.models import recommender_class, spec
-from training.registry.tracking import Tracking
+from training.registry.tracking import Tracking, tracked
 from training.reports.diversity_plot import draw_price
 from training.reports.panels import svg
 from training.reports.text_table import TextTable
-from training.run import Device, Progress, Run
+from training.run import SILENT, Device, Progress, Run
 
 N = TypeVar("N", bound=np.generic)
 PLOT: Final = "diversity.svg"
@@ -48,7 +48,7 @@ def price_diversity(
     config: Config | None = None,
     seed: int = 0,
     device: Device = "auto",
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> DiversityCost:
     """Learn recommender `model` from before the last window by `as_of` (UTC), and price its lists.
 
@@ -57,36 +57,29 @@ def price_diversity(
     for what is no recommender, NotEnoughData or WorkspaceError as `rolling.evaluate` does.
     """
     spec(model, registered="recommender")
-    told = progress or Progress()
-    job = prepare(ws, model, as_of=as_of, config=config, seed=seed, on_build=told.on_build)
-    with ws.lock("training"):
-        tracking = Tracking(ws)
-        key = f"diversity-{job.key}-{code_digest()}"
-        tracking.fail_stale(keep=key)
-        run_id = tracking.start(
-            key=key, name=f"diversity of {model}", tags={"kind": "diversity", **job.tags}
+    job = prepare(ws, model, as_of=as_of, config=config, seed=seed, progress=progress)
+    key, tags = f"diversity-{job.key}", {"kind": "diversity", **job.tags}
+    with tracked(ws, key=key, name=f"diversity of {model}", tags=tags) as (tracking, run_id):
+        found = DiversityCost(
+            model=model,
+            as_of=job.as_of,
+            timezone=ws.timezone,
+            levels=_price(job, device=device, progress=progress),
+            run_id=run_id,
         )
-        with tracking.ending(run_id):
-            found = DiversityCost(
-                model=model,
-                as_of=job.as_of,
-                timezone=ws.timezone,
-                levels=_price(job, device=device, told=told),
-                run_id=run_id,
-            )
-            _log(tracking, found, job.config)
+        _log(tracking, found, job.config)
     return found
 
 
-def _price(job: Job, *, device: Device, told: Progress) -> pd.DataFrame:
+def _price(job: Job, *, device: Device, progress: Progress) -> pd.DataFrame:
     window = window_of(job.full, at=job.past.as_of, days=WINDOW_DAYS)
     config = job.config
     if "epochs" in type(config).model_fields:
-        _, chosen = kept_lists(job, window, device=device, on_epoch=told.on_epoch)
+        _, chosen = kept_lists(job, window, device=device, on_epoch=progress.on_epoch)
         config = config.model_copy(update={"epochs": chosen.epochs})
     run = Run(
-        on_epoch=lambda epoch, figures: told.on_epoch(job.model, epoch, figures),
-        on_part=told.on_epoch,
+        on_epoch=partial(progress.on_epoch, job.model),
+        on_part=progress.on_epoch,
         parts=job.ws.parts,
         device=device,
     )

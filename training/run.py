@@ -1,9 +1,9 @@
-"""Where a training runs and whom it tells: what `fit` of every model takes besides its data."""
+"""Where a training runs and what shows its progress: what `fit` takes besides its data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from configs.loader import ConfigError
 
@@ -23,28 +23,43 @@ def usable(device: Device) -> Literal["cpu", "cuda"]:
     return "cuda" if found and device != "cpu" else "cpu"
 
 
-def _silent(epoch: int, metrics: dict[str, float]) -> None:
-    """Tell nobody."""
+def _nothing(*_: object) -> None:
+    """Show nothing."""
 
 
-def _silent_part(part: str, epoch: int, metrics: dict[str, float]) -> None:
-    """Tell nobody."""
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What a command calls while it works; the default shows nothing.
+
+    What a function raises ends the work.
+    """
+
+    on_build: Callable[[int, int], None] = _nothing
+    """Called with the number of snapshot files that stand and of all that are needed."""
+    on_epoch: Callable[[str, int, dict[str, float]], None] = _nothing
+    """Called after each epoch with its phase (`choose`, `trial 3`, a model and its window), its
+    number (from 1) and its metrics."""
+    on_model: Callable[[int, int], None] = _nothing
+    """Called with the number of models that were measured, over all windows, and of all of them."""
+
+
+SILENT: Final = Progress()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """One training's surroundings; the default trains silently and cannot be resumed."""
 
-    on_epoch: Callable[[int, dict[str, float]], None] = _silent
+    on_epoch: Callable[[int, dict[str, float]], None] = _nothing
     """Called after each epoch (counted from 1) with its metrics; may raise to stop the training."""
     validate: Callable[[Any], dict[str, float]] | None = None
     """Given the model as it stands after an epoch, returns its metrics on a window that it did not
     train on; `fit` calls it before `on_epoch` and adds them to the epoch's metrics. `training.fit`
     counts the best epoch by it, then trains again on everything for so many epochs."""
-    on_part: Callable[[str, int, dict[str, float]], None] = _silent_part
+    on_part: Callable[[str, int, dict[str, float]], None] = _nothing
     """Called after each epoch of a part that a model of several parts trains, with its name."""
     checkpoints: Path | None = None
-    """A folder that belongs to exactly this data, config and seed: a training that finds a
+    """A folder that belongs to exactly this data, config, seed and code: a training that finds a
     checkpoint there goes on from it. Whoever made it removes it once the model is safe."""
     parts: Path | None = None
     """A folder where all trainings of a workspace leave the parts that they finished, under the
@@ -55,14 +70,3 @@ class Run:
     def accelerator(self) -> Literal["cpu", "gpu"]:
         """Return Lightning's name of the device. Raises ConfigError for `cuda` without a GPU."""
         return "gpu" if usable(self.device) == "cuda" else "cpu"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """Whom a measurement of several trainings tells how far it is."""
-
-    on_epoch: Callable[[str, int, dict[str, float]], None] = _silent_part
-    """Told the phase (model and window), the epoch (from 1) and its metrics."""
-    on_model: Callable[[int, int], None] = lambda *_: None
-    """Told how many models have answered, over all windows, and how many are asked."""
-    on_build: Callable[[int, int], None] | None = None

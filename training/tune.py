@@ -27,12 +27,9 @@ from training.evaluation.last_window import (
     window_days,
 )
 from training.models import spec
-from training.registry.tracking import Tracking
-from training.run import Device, Run
+from training.registry.tracking import Tracking, hold_tracking
+from training.run import SILENT, Device, Progress, Run
 from training.search_spaces import SPACES, WITHOUT_SPACE, Range, Space, changed, setting
-
-TrialReport = Callable[[int, int, Metrics], None]
-"""Told the trial's number, the epoch (from 1) and its metrics."""
 
 
 class NothingToTune(UserError, ValueError):
@@ -62,8 +59,7 @@ def tune(
     config: Config | None = None,
     seed: int = 0,
     device: Device = "auto",
-    report: TrialReport | None = None,
-    on_build: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> TuneResult:
     """Run the study of `model` until `trials` are finished (complete or pruned).
 
@@ -77,10 +73,9 @@ def tune(
         reason = WITHOUT_SPACE.get(model)
         raise NothingToTune(known if reason is None else f"{known}; {model} has none: {reason}")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    job = prepare(ws, model, as_of=as_of, config=config, seed=seed, on_build=on_build)
-    with ws.lock("training"):
-        tracking = Tracking(ws)
-        tracking.fail_stale(keep=f"study-{job.key}")
+    job = prepare(ws, model, as_of=as_of, config=config, seed=seed, progress=progress)
+    key = f"study-{job.key}"
+    with hold_tracking(ws, keep=key) as tracking:
         study = optuna.create_study(
             storage=f"sqlite:///{ws.home / 'optuna.db'}",
             study_name=f"{model}-{job.key}",
@@ -91,11 +86,9 @@ def tune(
         for dead in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
             study.tell(dead.number, state=optuna.trial.TrialState.FAIL)
         if _finished(study) < trials:
-            parent = tracking.start(
-                key=f"study-{job.key}", name=f"tune {model}", tags={"study": study.study_name}
-            )
-            with tracking.ending(parent):
-                _run_trials(study, trials, job, tracking, parent, device=device, report=report)
+            tags = {"study": study.study_name}
+            with tracking.run(key=key, name=f"tune {model}", tags=tags) as parent:
+                _run_trials(study, trials, job, tracking, parent, device=device, progress=progress)
     return _conclude(study, job)
 
 
@@ -107,7 +100,7 @@ def _run_trials(
     parent: str,
     *,
     device: Device,
-    report: TrialReport | None,
+    progress: Progress,
 ) -> None:
     import optuna
 
@@ -118,21 +111,20 @@ def _run_trials(
         if not done and not study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
             study.enqueue_trial(_as_it_stands(job))
         trial = study.ask()
-        run_id = tracking.start(
-            key=None,
-            name=f"trial {trial.number}",
-            tags={"study": study.study_name, "trial": str(trial.number), "model": job.model},
-            parent=parent,
-        )
-        stops = (KeyboardInterrupt, optuna.TrialPruned)
         with (
             suppress(optuna.TrialPruned),
-            tracking.ending(run_id, stops=stops),
+            tracking.run(
+                key=None,
+                name=f"trial {trial.number}",
+                tags={"study": study.study_name, "trial": str(trial.number), "model": job.model},
+                parent=parent,
+                stops=(KeyboardInterrupt, optuna.TrialPruned),
+            ) as run_id,
             _telling(study, trial) as tell,
         ):
             overrides = _suggest(trial, SPACES[job.model])
             tracking.log_params(run_id, overrides)
-            told = _pruning(trial, job, tracking, run_id, report)
+            told = _pruning(trial, job, tracking, run_id, progress)
             run = Run(on_epoch=told, parts=job.ws.parts, device=device)
             config = type(job.config)(**changed(job.config.model_dump(), overrides))
             found = measure_last_window(
@@ -143,15 +135,14 @@ def _run_trials(
 
 
 def _pruning(
-    trial: Any, job: Job, tracking: Tracking, run_id: str, report: TrialReport | None
+    trial: Any, job: Job, tracking: Tracking, run_id: str, progress: Progress
 ) -> Callable[[int, Metrics], None]:
     """Return what logs each epoch of `trial` and ends it when the median trial was better."""
     import optuna
 
     def on_epoch(epoch: int, metrics: Metrics) -> None:
         tracking.log_metrics(run_id, {f"choose_{k}": v for k, v in metrics.items()}, step=epoch)
-        if report is not None:
-            report(trial.number, epoch, metrics)
+        progress.on_epoch(f"trial {trial.number}", epoch, metrics)
         trial.report(metrics[_objective(job)], epoch)
         if trial.should_prune():
             raise optuna.TrialPruned(f"below the median at epoch {epoch}")

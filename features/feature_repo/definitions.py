@@ -1,7 +1,6 @@
 """The Feast objects of a workspace: entities, views over its snapshots, a service a model."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,8 +11,8 @@ from features.aggregations import Dtype, Expression, Feature
 from features.customer_features import CUSTOMER_FEATURES, HISTORY_FEATURES
 from features.customer_row import ONLINE_VALUE, ONLINE_VIEW
 from features.product_features import CATALOG_FEATURES, PRODUCT_FEATURES
+from features.times import STALE_AFTER
 
-TTL: Final = timedelta(days=8)
 """Snapshots are weekly: an older row has missed one."""
 _TYPES: Final[dict[Dtype, FeastType]] = {
     "int64": Int64,
@@ -42,7 +41,7 @@ def build(home: Path) -> list[Any]:
         return FeatureView(
             name=name,
             entities=[entity],
-            ttl=TTL,
+            ttl=STALE_AFTER,
             schema=[Field(name=entity.join_key, dtype=String)]
             + [Field(name=feature, dtype=kind) for feature, kind in types.items()],
             source=FileSource(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from configs.durable import content_stamp
 from serving.access import keys
 from serving.access.keys import Key, KeysError, Scope
 from serving.access.limits import Bucket
@@ -162,7 +163,6 @@ def _unauthorized(detail: str) -> Problem:
 def _stamp(path: Path) -> object:
     """Return a value that changes with the content of the file, which is only ever replaced."""
     try:
-        status = path.stat()
+        return content_stamp(path)
     except OSError as error:
         return error.errno
-    return status.st_mtime_ns, status.st_ino, status.st_size

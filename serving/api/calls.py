@@ -180,7 +180,7 @@ def _log(
         "code": record.code,
     }
     if isinstance(record.answer, Answer):
-        fields["model_version"] = metrics.made_by(record.answer)
+        fields["model_version"] = record.answer.model.label
         fields["fallback_reason"] = record.answer.fallback_reason
     present = {name: value for name, value in fields.items() if value is not None}
     logs.REQUESTS.log(level, "request", extra={"fields": present})

@@ -28,7 +28,7 @@ from features.logs.product_changes import ProductChanges
 from features.workspace import Workspace, write_json
 from serving.backend import PACKAGED, POLICY
 from serving.commands.launch import SERVICE, LaunchError
-from training.bundle import load_bundle
+from training.bundle import CURRENT, VersionName, load_bundle, read_champions, write_champions
 from training.lists.slates import Policy
 
 CODE: Final = ("configs", "features", "training", "experiments", "serving")
@@ -88,19 +88,20 @@ def copy_workspace(workspace: Workspace, packaged: Path) -> None:
     for name in ("workspace.json", "clock.json"):
         if (workspace.home / name).exists():
             shutil.copy2(workspace.home / name, packaged / name)
-    try:
-        champions = json.loads((workspace.bundles / "current.json").read_text(encoding="utf-8"))
-        online = json.loads((workspace.online / "current.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise LaunchError(
-            f"{error.filename} is missing: run `python -m features materialize` and "
-            "`python -m training promote` first"
-        ) from None
-    compared = {v.model for e in running(workspace) for v in e.variants.values()}
-    for folder in {*champions.values(), *(model.replace("@", "/") for model in compared)}:
+    current, online_current = workspace.bundles / CURRENT, workspace.online / "current.json"
+    for file in (current, online_current):
+        if not file.exists():
+            raise LaunchError(
+                f"{file} is missing: run `python -m features materialize` and "
+                "`python -m training promote` first"
+            )
+    champions = read_champions(current)
+    online = json.loads(online_current.read_text(encoding="utf-8"))
+    compared = {VersionName.parse(v.model) for e in running(workspace) for v in e.variants.values()}
+    for folder in {version.folder for version in {*champions.values(), *compared}}:
         _check_loads(workspace.bundles / folder)
         shutil.copytree(workspace.bundles / folder, packaged / "bundles" / folder)
-    write_json(packaged / "bundles" / "current.json", champions)
+    write_champions(packaged / "bundles" / CURRENT, champions)
     (packaged / "online").mkdir()
     shutil.copy2(workspace.online / online["products"], packaged / "online" / online["products"])
     write_json(packaged / "online" / "current.json", online)

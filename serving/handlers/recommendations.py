@@ -77,7 +77,7 @@ class Recommendations:
             experiment=draft.experiments[0].key if draft.experiments else None,
             variant=draft.experiments[0].variant if draft.experiments else None,
             unit_id=unit_id,
-            model_version=draft.model.name + (f"@{v}" if (v := draft.model.version) else ""),
+            model_version=draft.model.label,
             scenario=request.scenario,
             product_ids=tuple(item.product_id for item in listed),
             propensities=tuple(item.propensity for item in listed),

@@ -9,7 +9,7 @@ from typing import Literal, cast
 from serving.models.trial import Trial
 from serving.state.served import Ranker, Served
 from serving.telemetry import metrics
-from training.bundle import Bundle, load_bundle
+from training.bundle import Bundle, VersionName, load_bundle
 from training.interfaces import Recommender, Relates
 
 logger = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class Versions:
     def _bundle(self, name: str) -> Bundle:
         if name not in self._loaded:
             self._loaded[name] = load_bundle(
-                self._folder / name.replace("@", "/"), device=self._device
+                self._folder / VersionName.parse(name).folder, device=self._device
             )
         return self._loaded[name]
 

@@ -17,16 +17,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-import msgspec
-
+from configs.durable import content_stamp
 from experiments.lifecycle import running
 from features.logs.product_changes import ProductChanges, ProductState
 from features.online.store import OnlineStore, online_products
-from features.workspace import Workspace, write_json
+from features.workspace import Workspace
 from serving.models.versions import Versions
 from serving.state.catalogue import Catalogue, catalogue_of, reflects, with_prices_and_stock
 from serving.state.served import Served
 from serving.telemetry import metrics
+from training.bundle import CURRENT, VersionName, read_champions, write_champions
 from training.families import predictions
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class ModelWatcher:
         self._loaded = threading.Event()
         self._ws, self._stores, self._versions = ws, stores, versions
         self._changes, self._told = changes, ProductState() if told is None else told
-        self._named: Mapping[str, str] = {}
+        self._named: Mapping[str, VersionName] = {}
         self._stamp: object = None
         self._again, self._pause_s = math.inf, POLL_S
 
@@ -137,7 +137,7 @@ class ModelWatcher:
             )
 
     def _watched(self) -> Iterator[Path]:
-        yield self._ws.bundles / "current.json"
+        yield self._ws.bundles / CURRENT
         yield self._ws.online / "current.json"
         if self._stores is not None:
             yield self._stores.online / "current.json"
@@ -145,9 +145,11 @@ class ModelWatcher:
 
     def _load(self) -> Served:
         standing, bundles, stores = self.served, self._ws.bundles, self._stores
-        file, last = bundles / "current.json", bundles / ANSWERED
-        self._named = current = self._load_or_keep(file, lambda: _read(file), self._named)
-        answered: Mapping[str, str] = self._load_or_keep(last, lambda: _read(last), {})
+        file, last = bundles / CURRENT, bundles / ANSWERED
+        self._named = current = self._load_or_keep(file, lambda: read_champions(file), self._named)
+        answered: Mapping[str, VersionName] = self._load_or_keep(
+            last, lambda: read_champions(last), {}
+        )
         experiments = standing.experiments
         if stores is not None:
             experiments = self._load_or_keep(
@@ -175,7 +177,7 @@ class ModelWatcher:
             self._try_again()
         if not state.refused and current != answered and state.catalogue is not None:
             with suppress(OSError):  # a Bento that cannot be written is never promoted to either
-                write_json(bundles / ANSWERED, current)
+                write_champions(last, current)
         return state
 
     def _load_or_keep(self, what: object, load: Callable[[], T], standing: T) -> T:
@@ -227,7 +229,10 @@ def _longer(pause_s: float) -> float:
 
 
 def _in_order(
-    name: str, current: Mapping[str, str], standing: Served, answered: Mapping[str, str]
+    name: str,
+    current: Mapping[str, VersionName],
+    standing: Served,
+    answered: Mapping[str, VersionName],
 ) -> list[str]:
     """Return the versions of model `name` to try: promoted, answering now, answering last.
 
@@ -236,22 +241,11 @@ def _in_order(
     if name not in current:
         return []
     found = (current[name], standing.answering.get(name), answered.get(name))
-    return list(dict.fromkeys(one.replace("/", "@") for one in found if one))
+    return list(dict.fromkeys(str(one) for one in found if one))
 
 
-def _read(path: Path) -> Mapping[str, str]:
-    """Return the versions that `path` names by model; none where it is not there."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except FileNotFoundError:
-        return {}
-
-
-def _stamps(paths: Iterator[Path]) -> Iterator[tuple[str, int, int]]:
+def _stamps(paths: Iterator[Path]) -> Iterator[tuple[str, object]]:
     """Yield what tells one content of a file from the next: they are replaced, never changed."""
     for path in paths:
-        try:
-            found = path.stat()
-        except FileNotFoundError:
-            continue
-        yield str(path), found.st_mtime_ns, found.st_ino
+        with suppress(FileNotFoundError):
+            yield str(path), content_stamp(path)

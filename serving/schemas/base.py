@@ -36,6 +36,11 @@ class Model(Struct, frozen=True, kw_only=True):
     version: str | None
     """None for a fallback."""
 
+    @property
+    def label(self) -> str:
+        """Who answered, in a word: `recommender@3`, or the name of a fallback."""
+        return f"{self.name}@{self.version}" if self.version else self.name
+
 
 class Assigned(Struct, frozen=True, kw_only=True):
     """The variant of an experiment that made this answer."""

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import pandas as pd
@@ -12,10 +13,10 @@ from features.customer_row import Row
 from features.logs.events import Event, EventLog
 from features.online.fresh_events import with_fresh_events
 from features.online.store import OnlineStore
-from features.times import DAY_US, microseconds
+from features.times import STALE_AFTER, microseconds
 from serving.schemas.base import FallbackReason
 
-STALE_US: Final = 8 * DAY_US
+_STALE_US: Final = STALE_AFTER // timedelta(microseconds=1)
 """Age in microseconds from which a stored row is stale: snapshots are weekly."""
 SESSION_US: Final = 30 * 60_000_000
 """Products looked at within so many microseconds belong to the current visit."""
@@ -108,5 +109,5 @@ def staleness(customer: Customer, now: pd.Timestamp) -> FallbackReason | None:
     if not customer.complete:
         return "store_unavailable"
     stored = customer.stored_us
-    stale = stored is not None and microseconds(now) - stored > STALE_US
+    stale = stored is not None and microseconds(now) - stored > _STALE_US
     return "stale_features" if stale else None

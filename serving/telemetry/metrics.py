@@ -125,7 +125,7 @@ class Tally:
             self._count(answer, answer.fallback_reason or "none", 1)
 
     def _count(self, answer: Answer, reason: str, count: int) -> None:
-        key = made_by(answer), variant(answer), reason
+        key = answer.model.label, variant(answer), reason
         counter = self._answers.get(key)
         if counter is None:
             counter = self._answers[key] = ANSWERS.labels(self._endpoint, *key)
@@ -135,12 +135,6 @@ class Tally:
 _EVENTS: Final = {
     result: EVENTS.labels(result) for result in ("accepted", "duplicates", "rejected")
 }
-
-
-def made_by(answer: Answer) -> str:
-    """Return the model of `answer`: `recommender@3`, or the name of a fallback."""
-    model = answer.model
-    return f"{model.name}@{model.version}" if model.version else model.name
 
 
 def variant(answer: Answer) -> str:

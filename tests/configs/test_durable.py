@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.durable import placing, replacing
+from configs.durable import content_stamp, identity, placing, replacing
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -41,3 +41,19 @@ def test_a_folder_does_not_appear_where_filling_fails(tmp_path: Path) -> None:
         (aside / "file").write_bytes(b"x")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_replaced_file_is_another_one(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    first, stamp = identity(path), content_stamp(path)
+    assert (identity(path), content_stamp(path)) == (first, stamp)
+    with path.open("ab") as file:
+        file.write(b"more")
+    assert identity(path) == first
+    assert content_stamp(path) != stamp
+    with replacing(path) as other:
+        other.write(b"onemore")
+    assert identity(path) != first
+    with pytest.raises(FileNotFoundError):
+        identity(tmp_path / "none")

@@ -8,7 +8,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.schema import TABLES, empty
-from features.tables import generation, read_table, table_path, write_tables
+from features.tables import (
+    PinnedTables,
+    generation,
+    read_file,
+    read_table,
+    remove_leftovers,
+    table_path,
+    write_tables,
+)
 from features.workspace import Workspace, WorkspaceError
 
 
@@ -86,3 +94,14 @@ def test_where_the_disk_refuses_the_tables_stand(ws: Workspace) -> None:
     with pytest.raises(WorkspaceError, match=r"cannot write .*; the tables stand as before"):
         write_tables(ws, {"customers": customers("a", "b")})
     assert pq.read_table(ws.tables / old / "customers.parquet").num_rows == 1
+
+
+def test_a_pinned_generation_stays_until_it_is_let_go(ws: Workspace) -> None:
+    first = write_tables(ws, {"customers": customers("a")})
+    pinned = PinnedTables(ws)
+    for names in ("ab", "abc", "abcd"):
+        write_tables(ws, {"customers": customers(*names)})
+    assert read_file(pinned.paths["customers"])["customer_id"].tolist() == ["a"]
+    del pinned
+    remove_leftovers(ws)
+    assert not (ws.tables / first).exists()

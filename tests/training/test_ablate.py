@@ -17,7 +17,7 @@ from training.evaluation.recommender_judge import recommender_judge
 from training.models import UnknownModel, config_class
 from training.recommenders.two_tower.model import TwoTower, TwoTowerConfig
 from training.registry.tracking import Tracking
-from training.run import Progress
+from training.run import SILENT, Progress
 
 SMALL = TwoTowerConfig(
     epochs=2, embedding_dim=4, hidden=8, weeks=2, learning_rate=0.02, without=("decay",)
@@ -25,7 +25,7 @@ SMALL = TwoTowerConfig(
 ASKED = ("repeats", "new_loss")
 
 
-def small(shop: Shop, progress: Progress | None = None) -> Ablation:
+def small(shop: Shop, progress: Progress = SILENT) -> Ablation:
     """Return the ablation of a small model, with two seeds."""
     return ablate(
         shop.ws,

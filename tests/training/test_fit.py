@@ -16,7 +16,8 @@ from training.customers.baselines import RecencyConfig
 from training.customers.churn import ChurnConfig
 from training.customers.reasons import typical_customer
 from training.fit import FitResult, fit
-from training.registry.tracking import FAILURE, Tracking
+from training.registry.tracking import FAILURE, KEY, Tracking
+from training.run import Progress
 
 CONFIG = ChurnConfig(horizon_days=28, epochs=3, hidden=(8,), batch_size=64, learning_rate=0.01)
 
@@ -64,6 +65,22 @@ def test_the_same_work_is_not_done_twice(shop: Shop, fitted: FitResult) -> None:
     assert again.version == fitted.version
 
 
+def test_a_version_of_other_code_is_not_reused(shop: Shop) -> None:
+    config = RecencyConfig(horizon_days=26)
+    first = fit(shop.ws, "recency", as_of=shop.full.as_of, config=config)
+    assert first.other_code is None
+    tracking = Tracking(shop.ws)
+    key = tracking.client.get_run(first.version.run_id).data.tags[KEY]
+    work, _, code = key.rpartition("-")
+    tracking.client.set_tag(first.version.run_id, KEY, f"{work}-{'0' * len(code)}")
+    other = fit(shop.ws, "recency", as_of=shop.full.as_of, config=config)
+    assert not other.reused
+    assert other.version.version != first.version.version
+    assert other.other_code == first.version
+    again = fit(shop.ws, "recency", as_of=shop.full.as_of, config=config)
+    assert (again.reused, again.version, again.other_code) == (True, other.version, None)
+
+
 @pytest.mark.parametrize("change", ["seed", "config", "as_of"])
 def test_other_work_is_another_version(shop: Shop, fitted: FitResult, change: str) -> None:
     config = RecencyConfig(horizon_days=28)
@@ -97,7 +114,7 @@ def test_an_error_fails_the_run_and_the_next_try_takes_it_up(shop: Shop) -> None
             raise OSError("no space left on device")
 
     with pytest.raises(OSError, match="no space"):
-        fit(shop.ws, "churn", device="cpu", report=stop, **asked)  # type: ignore[arg-type]
+        fit(shop.ws, "churn", device="cpu", progress=Progress(on_epoch=stop), **asked)  # type: ignore[arg-type]
     tracking = Tracking(shop.ws)
     (run_id,) = [
         run.info.run_id
@@ -111,7 +128,7 @@ def test_an_error_fails_the_run_and_the_next_try_takes_it_up(shop: Shop) -> None
         shop.ws,
         "churn",
         device="cpu",
-        report=lambda phase, epoch, _: told.append((phase, epoch)),
+        progress=Progress(on_epoch=lambda phase, epoch, _: told.append((phase, epoch))),
         **asked,  # type: ignore[arg-type]
     )
     assert done.version.run_id == run_id

@@ -22,6 +22,7 @@ from training.errors import NotEnoughData
 from training.fit import fit
 from training.models import config_class
 from training.registry.tracking import Tracking
+from training.run import Progress
 from training.search_spaces import SPACES, Range, changed, setting
 from training.tune import NothingToTune, TuneResult, tune
 
@@ -86,7 +87,7 @@ def test_pruned_trials_ended_early(shop: Shop, result: TuneResult) -> None:
 
 
 def test_a_finished_study_does_nothing(shop: Shop, result: TuneResult) -> None:
-    told: list[int] = []
+    told: list[str] = []
     again = tune(
         shop.ws,
         "churn",
@@ -95,7 +96,7 @@ def test_a_finished_study_does_nothing(shop: Shop, result: TuneResult) -> None:
         config=CONFIG,
         seed=3,
         device="cpu",
-        report=lambda trial, *_: told.append(trial),
+        progress=Progress(on_epoch=lambda phase, *_: told.append(phase)),
     )
     assert again == result
     assert told == []

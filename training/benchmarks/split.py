@@ -6,8 +6,6 @@ a user is a customer, an item a product.
 """
 
 import hashlib
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,15 +15,16 @@ import numpy as np
 import pandas as pd
 import torch
 
+from configs.code import digest_of, source_digest
 from configs.errors import UserError
 from features.workspace import write_json
 from training.benchmarks.split_tower import SplitTower, SplitTowerConfig
 from training.data.inputs import IntArray
 from training.data.pairs import Pairs
-from training.evaluation.last_window import Metrics
+from training.evaluation.last_window import Metrics, read_history
 from training.evaluation.ranking_metrics import ndcg
 from training.lists.ranking import BATCH
-from training.run import Device, Run
+from training.run import SILENT, Device, Progress, Run
 
 K: Final = 20
 HELD_OUT: Final = 0.1
@@ -33,9 +32,6 @@ HELD_OUT: Final = 0.1
 JUDGED_USERS: Final = 4_000
 """How many users, drawn once, the epochs are chosen on, at most."""
 _LARGEST_ID: Final = 2**63 - 1
-
-Report = Callable[[str, int, Metrics], None]
-"""Told the phase (`choose` or `train`), the epoch (from 1) and its metrics."""
 
 
 class SplitError(UserError, ValueError):
@@ -137,17 +133,23 @@ class Answered:
 
 
 def answer_split(
-    train: Path, *, config: SplitTowerConfig, work: Path, seed: int, device: Device, report: Report
+    train: Path,
+    *,
+    config: SplitTowerConfig,
+    work: Path,
+    seed: int,
+    device: Device,
+    progress: Progress = SILENT,
 ) -> Answered:
     """Learn from the file `train` and list for each of its users the K best new items.
 
     The epochs are chosen on pairs held out of it, then the model learns from all of it anew. What
-    was begun in the folder `work` goes on, if file, config and seed are the same; the caller
-    removes it. Raises SplitError.
+    was begun in the folder `work` goes on, if file, config, seed and code are the same; the
+    caller removes it. Raises SplitError.
     """
     split = read_split(train)
-    asked = json.dumps([config.model_dump(mode="json"), seed]).encode()
-    work = work / hashlib.sha256(train.read_bytes() + asked).hexdigest()[:16]
+    content = hashlib.sha256(train.read_bytes()).hexdigest()
+    work = work / digest_of(content, config.model_dump(mode="json"), seed, source_digest())
     left, held = hold_out(split.pairs, share=HELD_OUT, rng=np.random.default_rng(seed))
     if not len(held.rows):
         raise SplitError(f"{train}: no pair could be held out; users of several items are needed")
@@ -155,7 +157,7 @@ def answer_split(
 
     def told(epoch: int, metrics: Metrics) -> None:
         history.add(epoch, metrics)
-        report("choose", epoch, metrics)
+        progress.on_epoch("choose", epoch, metrics)
 
     def judge(model: SplitTower) -> Metrics:
         return held_out_metrics(model, left, held, users=_drawn(held, seed=seed))
@@ -169,7 +171,7 @@ def answer_split(
     fit(left, config, run("choose", on_epoch=told, validate=judge))
     best = history.best()
     chosen = config.model_copy(update={"epochs": best})
-    model = fit(split.pairs, chosen, run("train", on_epoch=partial(report, "train")))
+    model = fit(split.pairs, chosen, run("train", on_epoch=partial(progress.on_epoch, "train")))
     metrics = {name: value for name, value in history.epochs[best].items() if name != "loss"}
     return Answered(lists=_lists(model, split), epochs=best, metrics=metrics)
 
@@ -231,8 +233,7 @@ class _History:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        saved = json.loads(file.read_text()) if file.exists() else {}
-        self.epochs: dict[int, Metrics] = {int(epoch): metrics for epoch, metrics in saved.items()}
+        self.epochs = read_history(file)
 
     def add(self, epoch: int, metrics: Metrics) -> None:
         self.epochs[epoch] = metrics

@@ -37,7 +37,7 @@ from training.interfaces import Recommender
 from training.lists.ranking import BATCH
 from training.models import recommender_class, spec
 from training.reports.text_table import TextTable
-from training.run import Device, Progress, Run
+from training.run import SILENT, Device, Progress, Run
 
 ACTIVE_DAYS: Final = 90
 """Judged are customers with an order in so many days before the cut."""
@@ -104,7 +104,7 @@ def known_answers(
     as_of: pd.Timestamp,
     seed: int = 0,
     device: Device = "auto",
-    progress: Progress,
+    progress: Progress = SILENT,
 ) -> dict[str, TruthCorrelations]:
     """Fit `models` before `as_of` (UTC) and half a year before it; judge them by the truth there.
 

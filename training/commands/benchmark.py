@@ -46,7 +46,12 @@ def split(
         work = output.with_name(f".{output.name}.training")
         with show(epochs=config.epochs) as display:
             answered = answer_split(
-                train, config=config, work=work, seed=seed, device=device, report=display.on_epoch
+                train,
+                config=config,
+                work=work,
+                seed=seed,
+                device=device,
+                progress=display.progress,
             )
         write_scores(answered.lists, output)
         shutil.rmtree(work)

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import rich.progress
 from rich import box
 from rich.console import Console, Group
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     SpinnerColumn,
     TaskID,
     TextColumn,
@@ -18,7 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from training.evaluation.last_window import Metrics
+from training.fit import FitResult
 from training.reports.text_table import TextTable
+from training.run import Progress
 
 console = Console()
 
@@ -26,27 +28,25 @@ console = Console()
 class Display:
     """Progress lines: one for the features, one a phase of training (or a trial)."""
 
-    def __init__(self, progress: Progress, *, epochs: int | None) -> None:
+    def __init__(self, progress: rich.progress.Progress, *, epochs: int | None) -> None:
         self._progress = progress
         self._epochs = epochs
         self._tasks: dict[str, TaskID] = {}
 
-    def on_build(self, done: int, total: int) -> None:
-        """Show that `done` of `total` snapshots stand."""
+    @property
+    def progress(self) -> Progress:
+        """What a command calls, for these lines to be shown."""
+        return Progress(on_build=self._on_build, on_epoch=self._on_epoch, on_model=self._on_model)
+
+    def _on_build(self, done: int, total: int) -> None:
         self._show("features", done, total=total)
 
-    def on_epoch(self, phase: str, epoch: int, metrics: Metrics) -> None:
-        """Show an epoch (from 1) of `phase` and its metrics."""
+    def _on_epoch(self, phase: str, epoch: int, metrics: Metrics) -> None:
         shown = [f"{name} {value:.4f}" for name, value in list(metrics.items())[:4]]
         self._show(phase, epoch, total=self._epochs, figures="  ".join(shown))
 
-    def on_model(self, done: int, total: int) -> None:
-        """Show that `done` of `total` models have answered, over all windows."""
+    def _on_model(self, done: int, total: int) -> None:
         self._show("models", done, total=total)
-
-    def on_trial(self, trial: int, epoch: int, metrics: Metrics) -> None:
-        """Show an epoch (from 1) of trial `trial` (from 0)."""
-        self.on_epoch(f"trial {trial}", epoch, metrics)
 
     def _show(self, line: str, done: int, *, total: int | None, figures: str = "") -> None:
         """Bring the `line` to `done`; it appears when it is first spoken of."""
@@ -66,8 +66,22 @@ def show(*, epochs: int | None) -> Iterator[Display]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[figures]}"),
     )
-    with Progress(*columns, console=console) as progress:
+    with rich.progress.Progress(*columns, console=console) as progress:
         yield Display(progress, epochs=epochs)
+
+
+def show_outcome(result: FitResult) -> None:
+    """Say which version a fit registered or reused, and which one of other code it replaces."""
+    version, other = result.version, result.other_code
+    if other is not None:
+        console.print(
+            f"{other.name} version {other.version} came from other code, commit "
+            f"{other.manifest.git_commit}: trained again",
+            soft_wrap=True,
+            highlight=False,
+        )
+    done = "stood already" if result.reused else "registered"
+    console.print(f"{version.name} version {version.version} ({version.manifest.model}) {done}.")
 
 
 def compare_metrics(title: str, columns: Mapping[str, Metrics]) -> Table:

@@ -1,5 +1,6 @@
 """`python -m training evaluate`: a model beside its baselines, on windows that it did not see."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -87,16 +88,15 @@ def _predictor(work: Work, model: str, *, seed: int, device: DeviceName) -> "lis
     from training.reports.evaluation_report import CAVEAT
     from training.run import Run
 
-    display = work.display
     job = prepare(
         work.ws,
         model,
         as_of=work.as_of,
         config=work.config,
         seed=seed,
-        on_build=display.on_build,
+        progress=work.progress,
     )
-    run = Run(on_epoch=lambda e, m: display.on_epoch("choose", e, m), device=device)
+    run = Run(on_epoch=partial(work.progress.on_epoch, "choose"), device=device)
     found = assess_job(job, run=run)
     title = f"{model}, {job.past.as_of.isoformat()} to {work.as_of.isoformat()}"
     counts = "epochs" in type(work.config).model_fields

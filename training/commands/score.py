@@ -113,7 +113,7 @@ def _fitted(
     from features.offline import OfflineFeatures
     from features.workspace import Workspace
     from training.bundle import load_bundle
-    from training.commands.display import show
+    from training.commands.display import show, show_outcome
     from training.data.training_data import TrainingData
     from training.fit import fit
     from training.models import config_class, spec
@@ -130,9 +130,10 @@ def _fitted(
             config=config,
             seed=seed,
             device=device,
-            report=display.on_epoch,
-            on_build=display.on_build,
+            progress=display.progress,
         )
+    if result.other_code is not None:
+        show_outcome(result)
     bundle = load_bundle(result.version.bundle)
     return bundle, TrainingData(ws, OfflineFeatures(ws), as_of=cut)
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from configs.loader import Config
     from features.workspace import Workspace
-    from training.commands.display import Display
     from training.run import Progress
 
 
@@ -25,15 +24,7 @@ class Work:
     ws: "Workspace"
     as_of: "pd.Timestamp"
     config: "Config"
-    display: "Display"
-
-    @property
-    def progress(self) -> "Progress":
-        """The display, for a measurement of several trainings."""
-        from training.run import Progress
-
-        shown = self.display
-        return Progress(on_epoch=shown.on_epoch, on_model=shown.on_model, on_build=shown.on_build)
+    progress: "Progress"
 
 
 @contextmanager
@@ -59,4 +50,4 @@ def work_of(
         settings = load_config(config_class(model), config, overrides or ())
         cut = cut_of(ws, as_of)
         with show(epochs=getattr(settings, "epochs", None)) as display:
-            yield Work(ws=ws, as_of=cut, config=settings, display=display)
+            yield Work(ws=ws, as_of=cut, config=settings, progress=display.progress)

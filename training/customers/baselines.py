@@ -57,10 +57,11 @@ class LogisticRegression:
         """Fit on every snapshot whose horizon ends by `data.as_of`."""
         from sklearn.linear_model import LogisticRegression as Solver
 
+        from training.networks.standardise import mean_and_scale
+
         seen = examples(data, horizon_days=config.horizon_days)
         x = seen.inputs[:, _columns(cls.inputs)].astype(np.float64)
-        mean, scale = x.mean(0), x.std(0)
-        scale = np.where(scale > 1e-6, scale, 1.0)
+        mean, scale = mean_and_scale(x)
         solver = Solver(C=1 / getattr(config, "penalty", 1.0), max_iter=1000)
         solver.fit((x - mean) / scale, seen.churned)
         weights = solver.coef_[0] / scale

@@ -17,6 +17,7 @@ from features.workspace import write_json
 from training.customers.churn_labels import INPUTS, Examples, examples, select
 from training.data.inputs import FloatArray, Queries
 from training.errors import BundleError
+from training.networks.standardise import mean_and_scale, standardised
 from training.run import Run
 
 if TYPE_CHECKING:
@@ -60,15 +61,15 @@ class ChurnNet(nn.Module):
 
     def standardise(self, inputs: FloatArray, churned: FloatArray) -> None:
         """Take means and scales from the training rows, and the base rate as the first answer."""
-        self.mean.copy_(torch.from_numpy(inputs.mean(0, dtype=np.float64)))
-        scale = inputs.std(0, dtype=np.float64)
-        self.scale.copy_(torch.from_numpy(np.where(scale > 1e-6, scale, 1.0)))
+        mean, scale = mean_and_scale(inputs)
+        self.mean.copy_(torch.from_numpy(mean))
+        self.scale.copy_(torch.from_numpy(scale))
         rate = float(np.clip(churned.mean(dtype=np.float64), 1e-3, 1 - 1e-3))
         nn.init.constant_(self.wide.bias, float(np.log(rate / (1 - rate))))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits (B,)."""
-        x = ((inputs - self.mean) / self.scale).clamp(-5, 5)
+        x = standardised(inputs, self.mean, self.scale)
         logits: Tensor = (self.wide(x) + self.deep(x)).squeeze(-1)
         return logits
 

@@ -1,8 +1,8 @@
 """What churn models learn from and are measured on: customers at a time, and who stayed away."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -77,12 +77,23 @@ class ChurnLabels:
         return slice(low, high)
 
 
-@lru_cache(maxsize=2)  # a model and its baselines learn from the same ones
+_EXAMPLES: Final["WeakKeyDictionary[TrainingData, dict[int, Examples]]"] = WeakKeyDictionary()
+"""By data and horizon: a model and its baselines learn from the same ones."""
+
+
 def examples(data: "TrainingData", *, horizon_days: int) -> Examples:
     """Return all customers of every snapshot whose horizon ends by `data.as_of`.
 
-    Raises NotEnoughData where there is none, or where all of them did the same.
+    They are made once as long as `data` lives. Raises NotEnoughData where there is none, or where
+    all of them did the same.
     """
+    made = _EXAMPLES.setdefault(data, {})
+    if horizon_days not in made:
+        made[horizon_days] = _make_examples(data, horizon_days=horizon_days)
+    return made[horizon_days]
+
+
+def _make_examples(data: "TrainingData", *, horizon_days: int) -> Examples:
     horizon = pd.Timedelta(days=horizon_days)
     orders = ChurnLabels(data)
     asked = {

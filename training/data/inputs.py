@@ -17,6 +17,7 @@ from features.customer_features import HISTORY_LISTS
 from features.customer_row import Row
 from features.model_inputs import (
     CUSTOMER_INPUTS,
+    PRODUCT_INPUTS,
     customer_inputs,
     customer_inputs_of,
     product_inputs,
@@ -44,6 +45,10 @@ class Products:
     def places(self) -> dict[str, int]:
         """A product's index by its id."""
         return {product_id: place for place, product_id in enumerate(self.product_ids)}
+
+    def input(self, name: str) -> FloatArray:
+        """Return the input `name` of PRODUCT_INPUTS, a view (C,)."""
+        return self.features[:, PRODUCT_INPUTS.index(name)]
 
     def among(self, product_ids: Sequence[str]) -> IntArray:
         """Return (C,) where each product stands in `product_ids`; -1 where it does not."""

@@ -1,6 +1,6 @@
 """All that a model may see before a cut; the only door from the features to the models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -10,8 +10,11 @@ import pandas as pd
 from features import snapshots
 from features.model_inputs import customer_inputs
 from features.offline import OfflineFeatures
+from features.tables import PinnedTables
+from features.views import CUSTOMER_VIEWS, PRODUCT_VIEWS
 from features.workspace import Workspace
 from training.data.inputs import FloatArray, Products, Queries, encode_products, encode_queries
+from training.errors import DataChanged
 
 Ids = npt.NDArray[np.object_]
 
@@ -21,32 +24,47 @@ class TrainingData:
 
     Models ask for queries and products at snapshot times, and for purchases and orders of a
     period; a time or a period that reaches past `as_of` is refused with ValueError.
+
+    All of it comes from one generation of the tables, `tables`, by default the one that stands at
+    the start. Where the snapshots were made of other rows meanwhile, reading them raises
+    DataChanged.
     """
 
-    def __init__(self, ws: Workspace, client: OfflineFeatures, *, as_of: pd.Timestamp) -> None:
+    def __init__(
+        self,
+        ws: Workspace,
+        client: OfflineFeatures,
+        *,
+        as_of: pd.Timestamp,
+        tables: PinnedTables | None = None,
+    ) -> None:
         self.as_of = as_of.as_unit("us")
         self._ws = ws
         self._client = client
+        self._tables = PinnedTables(ws) if tables is None else tables
+        self._digests: dict[pd.Timestamp, str] = {}
         self._products: dict[pd.Timestamp, Products] = {}
 
     def before(self, at: pd.Timestamp) -> "TrainingData":
         """Return the shop as it was known at the snapshot time `at`."""
         self._refuse(at, "at")
-        return TrainingData(self._ws, self._client, as_of=at)
+        found = TrainingData(self._ws, self._client, as_of=at, tables=self._tables)
+        found._digests = self._digests
+        return found
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """The digest of all rows that were known at `as_of`."""
-        return snapshots.cut_digest(self._ws, self.as_of)
+        return self._digests_of([self.as_of])[self.as_of]
 
     @cached_property
     def times(self) -> list[pd.Timestamp]:
         """The times of the snapshots, oldest first; the last one is `as_of`."""
-        return snapshots.snapshot_times(self._ws, as_of=self.as_of)
+        return snapshots.snapshot_times(self._ws, as_of=self.as_of, paths=self._tables.paths)
 
     @cached_property
     def _lines(self) -> pd.DataFrame:
-        lines = snapshots.known_order_lines(self._ws, self.as_of)
+        lines = snapshots.known_order_lines(self._ws, self.as_of, paths=self._tables.paths)
         value = lines["quantity"] * lines["unit_price"]
         return lines[lines["customer_id"].notna() & (value > 0)].sort_values(
             ["event_timestamp", "order_id", "line_number"], kind="stable"
@@ -62,7 +80,9 @@ class TrainingData:
         """Return the catalogue known at the snapshot time `at`: every product first sold before."""
         self._refuse(at, "at")
         if at not in self._products:
-            self._products[at] = encode_products(self._client.products(at), at)
+            rows = self._client.products(at)
+            self._check_snapshots(PRODUCT_VIEWS, [at])
+            self._products[at] = encode_products(rows, at)
         return self._products[at]
 
     def queries(self, at: pd.Timestamp, customer_ids: Sequence[str] | Ids) -> Queries:
@@ -100,6 +120,7 @@ class TrainingData:
             ignore_index=True,
         )
         rows = self._client.customers(entities, service=service)
+        self._check_snapshots(CUSTOMER_VIEWS, customers)
         ends = np.cumsum([len(ids) for ids in customers.values()])
         return {
             at: rows.iloc[end - len(ids) : end]
@@ -138,6 +159,28 @@ class TrainingData:
         orders = self.orders(start, at)
         known = orders[orders["recorded_timestamp"] < at]
         return np.array(sorted(known["customer_id"].unique()), dtype=object)
+
+    def _check_snapshots(self, views: Iterable[str], times: Iterable[pd.Timestamp]) -> None:
+        """Raise DataChanged where a snapshot that was read at `times` came from other rows.
+
+        Called after reading: what replaced the file before the reading shows.
+        """
+        digests = self._digests_of(times)
+        for view in views:
+            for at in times:
+                path = snapshots.path_of(self._ws, view, at)
+                if not path.exists() or snapshots.built_from(path) != digests[at]:
+                    raise DataChanged(
+                        f"the snapshot {path} is of other rows than those that this command "
+                        "began with: the shop's past was changed meanwhile; run the command again"
+                    )
+
+    def _digests_of(self, times: Iterable[pd.Timestamp]) -> dict[pd.Timestamp, str]:
+        """Return the digest of the rows that were known at each time."""
+        if not self._digests.keys() >= set(times):
+            asked = sorted({*self.times, *times})  # most will be needed: one reading of the tables
+            self._digests.update(snapshots.cut_digests(self._tables.paths, asked))
+        return self._digests
 
     def _between(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         self._refuse(end, "end")

@@ -1,28 +1,20 @@
-"""One piece of work: which model to train, on which data, with which config and seed."""
+"""One piece of work: which model to train, on which data, with which config, seed and code."""
 
-import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import pandas as pd
 
-from configs.code import git_commit
+from configs.code import code_digest, digest_of, git_commit
 from configs.loader import Config
 from features.feast_store import register
-from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from features.offline import OfflineFeatures
-from features.snapshots import CODE_VERSION
+from features.tables import PinnedTables
 from features.workspace import Workspace
 from training.data.training_data import TrainingData
 from training.evaluation.last_window import window_days
 from training.models import config_class
-
-Code = tuple[str, tuple[str, ...], tuple[str, ...]]
-CODE: Final[Code] = (CODE_VERSION, CUSTOMER_INPUTS, PRODUCT_INPUTS)
-"""What the features are by this code: the snapshots' version, and what models read of them."""
+from training.run import SILENT, Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +31,19 @@ class Job:
     """What was known before the last window."""
     full: TrainingData
     data_digest: str
-    code: Code = CODE
+    code: str = field(default_factory=code_digest)
+    """The digest of the code that makes the model."""
+
+    @property
+    def work(self) -> str:
+        """The digest of model, data, config and seed: the same for every code."""
+        config = self.config.model_dump(mode="json")
+        return digest_of(self.model, config, self.seed, self.as_of.isoformat(), self.data_digest)
 
     @property
     def key(self) -> str:
-        """The name of this work: a digest of model, data, config, seed and the features' code."""
-        asked = [self.model, self.config.model_dump(mode="json"), self.seed, self.code]
-        text = json.dumps([*asked, self.as_of.isoformat(), self.data_digest], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """The name of this work as this code does it: `work`, then the digest of the code."""
+        return f"{self.work}-{self.code}"
 
     @property
     def tags(self) -> dict[str, str]:
@@ -72,20 +69,23 @@ def prepare(
     as_of: pd.Timestamp,
     config: Config | None = None,
     seed: int = 0,
-    on_build: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> Job:
     """Build the features up to `as_of` (UTC) and return what is to be trained on them.
 
-    `config` is by default the model's own.
+    All of it is of the tables that stand now, whatever is ingested while it is trained. `config` is
+    by default the model's own.
     """
     from features import snapshots
 
     config = config_class(model)() if config is None else config
+    tables = PinnedTables(ws)
     cut = as_of - pd.Timedelta(days=window_days(model, config))
     for time in (cut, as_of):
-        snapshots.build(ws, as_of=time, progress=on_build)
+        snapshots.build(ws, as_of=time, progress=progress.on_build, paths=tables.paths)
     register(ws)
     client = OfflineFeatures(ws)
+    full = TrainingData(ws, client, as_of=as_of, tables=tables)
     return Job(
         ws=ws,
         client=client,
@@ -93,7 +93,7 @@ def prepare(
         config=config,
         seed=seed,
         as_of=as_of,
-        past=TrainingData(ws, client, as_of=cut),
-        full=TrainingData(ws, client, as_of=as_of),
-        data_digest=snapshots.cut_digest(ws, as_of),
+        past=full.before(cut),
+        full=full,
+        data_digest=full.digest,
     )

@@ -1,21 +1,18 @@
 """A recommender's answers in a window, kept so that no training is made twice for them.
 
-They lie in the workspace's checkpoints under the key of the work (model, data, config, seed) and
-the digest of the code: other code answers anew. A training that was cut off goes on.
+They lie in the workspace's checkpoints under the key of the job (model, data, config, seed, code):
+other code answers anew. A training that was cut off goes on.
 """
 
-import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from configs.code import code_digest
 from configs.durable import replacing
-from features.workspace import write_json
 from training.evaluation.job import Job
 from training.evaluation.last_window import Assessment, Metrics, measure_last_window
 from training.evaluation.recommender_judge import Lists
@@ -34,7 +31,7 @@ def kept_lists(
 
     The model learns from `job.past`; `on_epoch` is told the model and window, epoch and metrics.
     """
-    folder = job.ws.checkpoints / "evaluate" / f"{job.key}-{code_digest()}"
+    folder = job.ws.checkpoints / "evaluate" / job.key
     training = folder / "training"
     if not (folder / _LISTS).exists():
         keeper = _KeepingJudge(window, training)
@@ -59,13 +56,22 @@ def kept_lists(
             run=run,
             baselines=False,
         )
-        write_json(folder / _FOUND, asdict(found))
+        found.save(folder / _FOUND)
         keeper.file(found.epochs if found.history else None).replace(folder / _LISTS)
         shutil.rmtree(training)
-    saved = json.loads((folder / _FOUND).read_text())
-    saved["history"] = {int(epoch): metrics for epoch, metrics in saved["history"].items()}
-    with np.load(folder / _LISTS) as lists:
-        return dict(lists), Assessment(**saved)
+    return read_lists(folder / _LISTS), Assessment.load(folder / _FOUND)
+
+
+def write_lists(file: Path, lists: Lists) -> None:
+    """Store `lists` in `file` (.npz), in one step."""
+    with replacing(file) as out:
+        np.savez_compressed(out, **lists)  # type: ignore[arg-type]
+
+
+def read_lists(file: Path) -> Lists:
+    """Return the lists that `write_lists` stored in `file`."""
+    with np.load(file) as lists:
+        return dict(lists)
 
 
 @dataclass(frozen=True)
@@ -77,8 +83,7 @@ class _KeepingJudge:
 
     def __call__(self, model: Recommender) -> Metrics:
         lists = self.window.lists(model)
-        with replacing(self.file(None)) as file:
-            np.savez_compressed(file, **lists)  # type: ignore[arg-type]
+        write_lists(self.file(None), lists)
         return self.window.judge.means(lists)
 
     def keep(self, epoch: int) -> None:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import pandas as pd
 
@@ -38,6 +38,26 @@ class Assessment:
     history: dict[int, Metrics]
     """Metrics by epoch, the training loss among them."""
     baselines: dict[str, Metrics]
+
+    def save(self, file: Path) -> None:
+        """Store this in `file` (JSON), in one step."""
+        write_json(file, asdict(self))
+
+    @classmethod
+    def load(cls, file: Path) -> Self:
+        """Return what `save` stored in `file`."""
+        saved = json.loads(file.read_text())
+        return cls(**{**saved, "history": _by_epoch(saved["history"])})
+
+
+def read_history(file: Path) -> dict[int, Metrics]:
+    """Return the metrics by epoch that stand in `file` (JSON); none where there is no file."""
+    return _by_epoch(json.loads(file.read_text())) if file.exists() else {}
+
+
+def _by_epoch(saved: dict[str, Metrics]) -> dict[int, Metrics]:
+    """Return `saved` with its epochs as numbers, which JSON holds as text."""
+    return {int(epoch): metrics for epoch, metrics in saved.items()}
 
 
 class _EarlyStop(Exception):
@@ -96,9 +116,7 @@ def measure_last_window(
     """
     done = None if run.checkpoints is None else run.checkpoints / "assessment.json"
     if done is not None and done.exists():
-        saved = json.loads(done.read_text())
-        saved["history"] = {int(epoch): m for epoch, m in saved["history"].items()}
-        return Assessment(**saved)
+        return Assessment.load(done)
     found = _train(model, past, judge, config=config, seed=seed, run=run)
     if baselines:
         compared = {}
@@ -111,7 +129,7 @@ def measure_last_window(
                 continue
         found = replace(found, baselines=compared)
     if done is not None:
-        write_json(done, asdict(found))
+        found.save(done)
     return found
 
 
@@ -119,9 +137,7 @@ def _train(
     model: str, past: TrainingData, judge: Judge, *, config: Config, seed: int, run: Run
 ) -> Assessment:
     file = None if run.checkpoints is None else run.checkpoints / "epochs.json"
-    history: dict[int, Metrics] = {}
-    if file is not None and file.exists():
-        history = {int(epoch): m for epoch, m in json.loads(file.read_text()).items()}
+    history = {} if file is None else read_history(file)
     watch = _EpochWatch(spec(model).family.objective, run.on_epoch, file, history)
     try:
         fitted = model_class(model).fit(

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.model_inputs import PRODUCT_INPUTS
 from training.data.content import content_vectors
 from training.data.inputs import FloatArray, IntArray, Queries
 from training.data.pairs import Pairs, pairs
@@ -63,7 +62,6 @@ LABELS: Final = {
     "age_older": "older products",
 }
 BUYER_DAYS: Final = 90
-_AGE: Final = PRODUCT_INPUTS.index("log_age_days")
 
 
 class SegmentList(NamedTuple):
@@ -149,7 +147,7 @@ def window_of(data: "TrainingData", *, at: pd.Timestamp, days: int) -> Window:
         orders=counts.reindex(judge.queries.customer_ids, fill_value=0).to_numpy().astype(np.int64),
         newcomers=data.queries(at, newcomers) if len(newcomers) else judge.queries[:0],
         bought=pairs(unknown, newcomers, ids),
-        age_days=np.expm1(judge.products.features[:, _AGE]),
+        age_days=np.expm1(judge.products.input("log_age_days")),
         shares=buyer_shares(recent, ids),
         vectors=content_vectors(judge.products),
     )

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from features.model_inputs import NEVER_DAYS, PRODUCT_INPUTS
+from features.model_inputs import NEVER_DAYS
 from training.data.inputs import FloatArray, IntArray, Products, Queries
 from training.interfaces import Related
 
@@ -13,9 +13,6 @@ MOST: Final = 2
 POPULAR_SHARE: Final = 0.05
 """The share of the catalogue, by buyers of 28 days, that is called popular."""
 NEW_DAYS: Final = 28
-_RECENT_BUYERS: Final = PRODUCT_INPUTS.index("log_buyers_28d")
-_AGE: Final = PRODUCT_INPUTS.index("log_age_days")
-_SINCE_SALE: Final = PRODUCT_INPUTS.index("log_days_since_sale")
 
 
 def reasons(
@@ -79,7 +76,7 @@ def _companions(bought: IntArray, places: IntArray, related: Related | None) -> 
 
 
 def _popular(products: Products, places: IntArray) -> npt.NDArray[np.bool_]:
-    buyers = products.features[:, _RECENT_BUYERS]
+    buyers = products.input("log_buyers_28d")
     if not len(buyers):
         return np.zeros(len(places), dtype=np.bool_)
     bound = np.quantile(buyers, 1 - POPULAR_SHARE)
@@ -87,9 +84,8 @@ def _popular(products: Products, places: IntArray) -> npt.NDArray[np.bool_]:
 
 
 def _new(products: Products, places: IntArray) -> npt.NDArray[np.bool_]:
-    features = products.features[places]
-    sold = features[:, _SINCE_SALE] < np.float32(np.log1p(NEVER_DAYS))
-    return sold & (features[:, _AGE] <= np.float32(np.log1p(NEW_DAYS)))
+    sold = products.input("log_days_since_sale")[places] < np.float32(np.log1p(NEVER_DAYS))
+    return sold & (products.input("log_age_days")[places] <= np.float32(np.log1p(NEW_DAYS)))
 
 
 def name_of(products: Products, place: int) -> str:

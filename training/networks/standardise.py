@@ -1,14 +1,39 @@
 """Inputs to mean 0 and deviation 1, as the training data had them."""
 
+from typing import Any, Final
+
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from training.data.inputs import FloatArray
 
+LIMIT: Final = 5.0
+"""Standardised inputs lie within so much of zero."""
+_CONSTANT: Final = 1e-6
+"""An input with at most this deviation is not scaled."""
+
+
+def mean_and_scale(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return the means (F,) and the deviations (F,) of `rows` (N, F), in 64 bits.
+
+    The deviation of an input that does not vary is given as 1.
+
+    >>> mean_and_scale(np.array([[1.0, 3.0], [5.0, 3.0]]))
+    (array([3., 3.]), array([2., 1.]))
+    """
+    scale = rows.std(0, dtype=np.float64)
+    return rows.mean(0, dtype=np.float64), np.where(scale > _CONSTANT, scale, 1.0)
+
+
+def standardised(inputs: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    """Return `inputs` (.., F) less `mean`, over `scale`, within LIMIT of zero."""
+    return ((inputs - mean) / scale).clamp(-LIMIT, LIMIT)
+
 
 class Standardise(nn.Module):
-    """Inputs (.., F) less their mean, over their standard deviation, within 5 of zero."""
+    """Inputs (.., F) less their mean, over their standard deviation, within LIMIT of zero."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -19,10 +44,10 @@ class Standardise(nn.Module):
 
     def learn(self, rows: FloatArray) -> None:
         """Take mean and scale from `rows` (N, F)."""
-        scale = rows.std(0, dtype=np.float64)
-        self.mean.copy_(torch.from_numpy(rows.mean(0, dtype=np.float64)))
-        self.scale.copy_(torch.from_numpy(np.where(scale > 1e-6, scale, 1.0)))
+        mean, scale = mean_and_scale(rows)
+        self.mean.copy_(torch.from_numpy(mean))
+        self.scale.copy_(torch.from_numpy(scale))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the standardised inputs."""
-        return ((inputs - self.mean) / self.scale).clamp(-5, 5)
+        return standardised(inputs, self.mean, self.scale)

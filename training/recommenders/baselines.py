@@ -8,7 +8,6 @@ import numpy as np
 import pydantic
 
 from configs.loader import Config
-from features.model_inputs import PRODUCT_INPUTS
 from features.workspace import write_json
 from training.data.inputs import FloatArray, Products, Queries
 from training.interfaces import Scorer
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from training.run import Run
 
 SETTINGS: Final = "baseline.json"
-_RECENT_BUYERS: Final = PRODUCT_INPUTS.index("log_buyers_28d")
 
 
 class PopularityConfig(Config):
@@ -48,7 +46,7 @@ class Popularity:
 
     def scorer(self, products: Products) -> Scorer:
         """Return the function that scores every query by log(1 + buyers)."""
-        buyers = products.features[:, _RECENT_BUYERS].copy()
+        buyers = products.input("log_buyers_28d").copy()
 
         def score(queries: Queries) -> FloatArray:
             scores: FloatArray = np.empty((len(queries), len(buyers)), dtype=np.float32)
@@ -98,7 +96,7 @@ class OwnPurchases:
 
     def scorer(self, products: Products) -> Scorer:
         """Return the function that adds each purchase's remainder to the weighted popularity."""
-        popular = self.config.popularity_weight * products.features[:, _RECENT_BUYERS]
+        popular = self.config.popularity_weight * products.input("log_buyers_28d")
 
         def score(queries: Queries) -> FloatArray:
             scores: FloatArray = np.empty((len(queries), len(popular)), dtype=np.float32)

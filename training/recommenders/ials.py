@@ -11,7 +11,6 @@ from scipy.linalg import solve_triangular
 from scipy.sparse import csr_matrix
 
 from configs.loader import Config
-from features.model_inputs import PRODUCT_INPUTS
 from features.workspace import write_json
 from training.data.inputs import FloatArray, Products, Queries
 from training.data.interactions import interactions
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 WEIGHTS: Final = "weights.safetensors"
 SETTINGS: Final = "ials.json"
-_RECENT_BUYERS: Final = PRODUCT_INPUTS.index("log_buyers_28d")
 
 
 class IALSConfig(Config):
@@ -103,7 +101,7 @@ class IALS:
         places = products.among(self._product_ids)
         vectors = np.where(places[:, None] >= 0, self._vectors[places], np.float32(0))
         vectors = whitened(vectors, penalty=config.penalty)
-        popular = config.popularity_weight * products.features[:, _RECENT_BUYERS]
+        popular = config.popularity_weight * products.input("log_buyers_28d")
 
         def query_vectors(queries: Queries) -> QueryVectors:
             left = faded_history(queries, half_life_days=config.half_life_days)

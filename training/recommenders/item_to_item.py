@@ -24,7 +24,6 @@ from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_array, diags_array, eye_array, vstack
 
 from configs.loader import Config
-from features.model_inputs import PRODUCT_INPUTS
 from features.workspace import write_json
 from training.data.inputs import FloatArray, IntArray, Products, Queries
 from training.data.interactions import interactions
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
 WEIGHTS: Final = "weights.safetensors"
 SETTINGS: Final = "item_to_item.json"
-_RECENT_BUYERS: Final = PRODUCT_INPUTS.index("log_buyers_28d")
 _BLOCK: Final = 256  # rows made dense at a time
 
 
@@ -178,7 +176,7 @@ class ItemToItem(ABC, Generic[C]):
         repeats = self.config.repeat_weight * eye_array(width, dtype=np.float32)
         matrix = csr_array(chosen @ self._weights @ chosen.T + repeats, dtype=np.float32)
         weights = (matrix.indptr, matrix.indices, matrix.data)
-        popular = self.config.popularity_weight * products.features[:, _RECENT_BUYERS]
+        popular = self.config.popularity_weight * products.input("log_buyers_28d")
 
         def score(queries: Queries) -> FloatArray:
             left = faded_history(queries, half_life_days=self.config.half_life_days)

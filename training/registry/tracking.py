@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from features.workspace import Workspace
 
@@ -32,6 +32,37 @@ def open_client(ws: Workspace) -> Any:
     with warnings.catch_warnings():  # MLflow's own tables, by a way that SQLAlchemy will drop
         warnings.filterwarnings("ignore", ".*``noload``")
         return MlflowClient(tracking_uri=ws.mlflow_uri, registry_uri=ws.mlflow_uri)
+
+
+class TrackedRun(NamedTuple):
+    """A run that goes on, and what writes it."""
+
+    tracking: "Tracking"
+    run_id: str
+
+
+@contextmanager
+def hold_tracking(ws: Workspace, *, keep: str | None = None) -> Iterator["Tracking"]:
+    """Hold the workspace's lock `training`; mark the runs of dead processes, but for `keep`'s."""
+    with ws.lock("training"):
+        tracking = Tracking(ws)
+        tracking.fail_stale(keep=keep)
+        yield tracking
+
+
+@contextmanager
+def tracked(
+    ws: Workspace, *, key: str | None, name: str, tags: Mapping[str, str]
+) -> Iterator[TrackedRun]:
+    """Do what is inside as a run called `name`, alone in the workspace, and end it by its outcome.
+
+    The run of `key` that was cut off goes on; without a key it is always a new one.
+    """
+    with (
+        hold_tracking(ws, keep=key) as tracking,
+        tracking.run(key=key, name=name, tags=tags) as run_id,
+    ):
+        yield TrackedRun(tracking, run_id)
 
 
 class Tracking:
@@ -73,8 +104,22 @@ class Tracking:
 
     def runs(self, *, key: str) -> dict[str, Status]:
         """Return the status of every run of `key`, newest first."""
-        found = self.client.search_runs([self.experiment_id], f"tags.`{KEY}` = '{key}'")
-        return {run.info.run_id: run.info.status for run in found}
+        return {run.info.run_id: run.info.status for run in self._search(f"= '{key}'")}
+
+    def runs_of_other_code(self, *, key: str) -> list[str]:
+        """Return the finished runs of the same work as `key` but other code, newest first.
+
+        A key of two such runs differs only behind its last dash.
+        """
+        work = key.rpartition("-")[0]
+        return [
+            run.info.run_id
+            for run in self._search(f"LIKE '{work}-%'")
+            if run.info.status == "FINISHED" and run.data.tags[KEY] != key
+        ]
+
+    def _search(self, key: str) -> Any:
+        return self.client.search_runs([self.experiment_id], f"tags.`{KEY}` {key}")
 
     def fail_stale(self, *, keep: str | None = None) -> list[str]:
         """Mark runs of dead processes as FAILED, but for those of the key `keep`; return ids."""
@@ -103,6 +148,21 @@ class Tracking:
     def steps(self, run_id: str, metric: str) -> set[int]:
         """Return the steps at which `metric` stands in the run already."""
         return {point.step for point in self.client.get_metric_history(run_id, metric)}
+
+    @contextmanager
+    def run(
+        self,
+        *,
+        key: str | None,
+        name: str,
+        tags: Mapping[str, str],
+        parent: str | None = None,
+        stops: tuple[type[BaseException], ...] = (KeyboardInterrupt,),
+    ) -> Iterator[str]:
+        """Do what is inside as a run, as `start` takes it and `ending` ends it; give its id."""
+        run_id = self.start(key=key, name=name, tags=tags, parent=parent)
+        with self.ending(run_id, stops=stops):
+            yield run_id
 
     @contextmanager
     def ending(

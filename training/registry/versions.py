@@ -14,15 +14,23 @@ import pandas as pd
 
 from configs.code import PACKAGES, ROOT
 from configs.errors import UserError
-from features.workspace import Workspace, write_json
-from training.bundle import Manifest, copy_bundle, read_manifest, write_bundle
+from features.workspace import Workspace
+from training.bundle import (
+    CURRENT,
+    Manifest,
+    VersionName,
+    copy_bundle,
+    read_champions,
+    read_manifest,
+    write_bundle,
+    write_champions,
+)
 from training.families import FAMILIES
 from training.interfaces import Predictor, Recommender
 from training.models import spec
 from training.registry.tracking import BUNDLE_PATH, MODEL_PATH, Tracking, open_client
 
 CHAMPION: Final = "champion"
-CURRENT: Final = "current.json"
 REQUIREMENTS: Final = (
     "lightgbm",
     "mlflow",
@@ -105,6 +113,14 @@ def find_finished(tracking: Tracking, *, key: str) -> Version | None:
     return None
 
 
+def find_of_other_code(tracking: Tracking, *, key: str) -> Version | None:
+    """Return the newest version of the same model, data, config and seed that other code made."""
+    for run_id in tracking.runs_of_other_code(key=key):
+        for entry in tracking.client.search_model_versions(f"run_id = '{run_id}'"):
+            return _version(tracking.ws, entry)
+    return None
+
+
 def find(ws: Workspace, name: str, version: str | None = None) -> Version:
     """Return version `version` of `name`: a number, `champion`, or None for the newest.
 
@@ -161,15 +177,9 @@ def promote(ws: Workspace, name: str, version: str | None = None) -> Version:
     client.set_model_version_tag(name, number, "promoted_on", json.dumps(compared))
     with ws.lock("bundles"):  # the alias and what serving reads never name different versions
         client.set_registered_model_alias(name, CHAMPION, number)
-        write_json(ws.bundles / CURRENT, read_current(ws) | {name: f"{name}/{number}"})
+        current = ws.bundles / CURRENT
+        write_champions(current, read_champions(current) | {name: VersionName(name, number)})
     return found
-
-
-def read_current(ws: Workspace) -> dict[str, str]:
-    """Return the exported champions: {name: "NAME/VERSION"}; empty before the first promotion."""
-    file = ws.bundles / CURRENT
-    current: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    return current
 
 
 def _version(ws: Workspace, entry: Any) -> Version:

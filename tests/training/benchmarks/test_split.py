@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 from training.benchmarks.split import (
     K,
-    Report,
     SplitError,
     answer_split,
     best_new,
@@ -22,16 +21,12 @@ from training.benchmarks.split import (
 from training.benchmarks.split_tower import SplitNet, SplitTower, SplitTowerConfig
 from training.commands.benchmark import app
 from training.data.pairs import Pairs
-from training.run import Run
+from training.run import SILENT, Progress, Run
 
 CONFIG = SplitTowerConfig(
     epochs=15, embedding_dim=8, batch_size=20, negatives=60, learning_rate=0.03
 )
 RUNNER = CliRunner()
-
-
-def silent(phase: str, epoch: int, metrics: dict[str, float]) -> None:
-    """Tell nobody."""
 
 
 @pytest.fixture
@@ -51,12 +46,12 @@ def train(tmp_path: Path) -> Path:
 
 
 def answer(
-    train: Path, *, seed: int = 0, work: str = "work", report: Report = silent
+    train: Path, *, seed: int = 0, work: str = "work", progress: Progress = SILENT
 ) -> pd.DataFrame:
     """Return the lists that a small model learns from `train`, in the folder `work` beside it."""
     folder = train.with_name(work)
     return answer_split(
-        train, config=CONFIG, work=folder, seed=seed, device="cpu", report=report
+        train, config=CONFIG, work=folder, seed=seed, device="cpu", progress=progress
     ).lists
 
 
@@ -88,9 +83,10 @@ def test_cut_off_it_goes_on_to_the_same_lists(train: Path, moment: tuple[str, in
             raise OSError("no space left on device")
 
     with pytest.raises(OSError, match="no space"):
-        answer(train, report=stop)
+        answer(train, progress=Progress(on_epoch=stop))
     told: list[tuple[str, int]] = []
-    resumed = answer(train, report=lambda phase, epoch, _: told.append((phase, epoch)))
+    going_on = Progress(on_epoch=lambda phase, epoch, _: told.append((phase, epoch)))
+    resumed = answer(train, progress=going_on)
     assert told[0] == moment
     pd.testing.assert_frame_equal(resumed, answer(train, work="whole"))
 

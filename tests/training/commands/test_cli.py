@@ -1,6 +1,7 @@
 """The commands of training: what they print, and one line for what a user can mend."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from configs.code import PACKAGES, ROOT, git_commit
 from features.workspace import Workspace
 from tests.training.shop import Shop
 from training.__main__ import app
@@ -137,3 +139,30 @@ def test_help_is_quick_and_teaches() -> None:
         "score",
     ):
         assert f" {verb} " in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)  # the copy compiles its loops anew
+def test_an_edit_trains_again_and_names_the_other_codes_commit(
+    shop: Shop, day: str, tmp_path: Path
+) -> None:
+    command = ["fit", "recency", "--as-of", day, "horizon_days=25"]
+    (registered,) = [
+        line for line in run(shop, *command).splitlines() if line.endswith("(recency) registered.")
+    ]
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package)
+    edited = tmp_path / "training" / "customers" / "baselines.py"
+    edited.write_text(f"{edited.read_text()}\nAN_IDEA = 1\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "training", *command, "--home", str(shop.ws.home)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    version = registered.removesuffix(" (recency) registered.")
+    said = f"{version} came from other code, commit {git_commit()}: trained again"
+    assert said in done.stdout
+    assert "(recency) registered." in done.stdout

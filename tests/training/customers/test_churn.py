@@ -1,5 +1,7 @@
 """The churn network keeps the contract, and goes on where it was cut off."""
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +86,16 @@ def test_examples_end_a_horizon_before_the_cut(shop: Shop) -> None:
     assert len(seen.inputs) == len(seen.churned) == expected > 0
     with pytest.raises(ValueError, match="these data end at"):
         orders.churned(last + DAYS, horizon_days=28)
+
+
+def test_examples_live_as_long_as_their_data(shop: Shop) -> None:
+    data = TrainingData(shop.ws, shop.client, as_of=shop.past.as_of)
+    seen = examples(data, horizon_days=28)
+    assert examples(data, horizon_days=28) is seen
+    alive = weakref.ref(data)
+    del data
+    gc.collect()
+    assert alive() is None
 
 
 def test_labels_say_who_did_not_order(shop: Shop) -> None:

@@ -22,7 +22,13 @@ from training.kernels.top_k import top_k
 from training.models import UnknownModel
 from training.recommenders.baselines import PopularityConfig
 from training.registry.tracking import open_client
-from training.registry.versions import RegistryError, export, find, promote, read_current
+from training.registry.versions import RegistryError, export, find, promote
+
+
+def champions(shop: Shop) -> dict[str, str]:
+    """Return what serving reads: the folder of each model's champion."""
+    read: dict[str, str] = json.loads((shop.ws.bundles / "current.json").read_text())
+    return read
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +55,8 @@ def test_promoting_moves_the_alias_and_then_what_serving_reads(
     promoted = promote(shop.ws, "churn", logistic.version.version)
     assert promoted == logistic.version
     assert find(shop.ws, "churn", "champion") == logistic.version
-    assert read_current(shop.ws)["churn"] == f"churn/{logistic.version.version}"
-    folder = shop.ws.bundles / read_current(shop.ws)["churn"]
+    assert champions(shop)["churn"] == f"churn/{logistic.version.version}"
+    folder = shop.ws.bundles / champions(shop)["churn"]
     assert load_bundle(folder).version == logistic.version.version
     tags = open_client(shop.ws).get_model_version("churn", logistic.version.version).tags
     compared = json.loads(tags["promoted_on"])
@@ -63,7 +69,7 @@ def test_promoting_one_name_leaves_the_other(
 ) -> None:
     promote(shop.ws, "churn", recency.version.version)
     promote(shop.ws, "recommender", popularity.version.version)
-    assert read_current(shop.ws) == {
+    assert champions(shop) == {
         "churn": f"churn/{recency.version.version}",
         "recommender": f"recommender/{popularity.version.version}",
     }
@@ -82,16 +88,16 @@ def test_the_alias_moves_together_with_what_serving_reads(
             assert find(shop.ws, "churn", "champion") == recency.version
         assert waiting.result() == logistic.version
     assert find(shop.ws, "churn", "champion") == logistic.version
-    assert read_current(shop.ws)["churn"] == f"churn/{logistic.version.version}"
+    assert champions(shop)["churn"] == f"churn/{logistic.version.version}"
 
 
 def test_exporting_twice_changes_nothing(shop: Shop, popularity: FitResult) -> None:
-    current = read_current(shop.ws)
+    current = champions(shop)
     folder = export(shop.ws, "recommender", popularity.version.version)
     before = {file: file.stat().st_mtime_ns for file in folder.rglob("*")}
     assert export(shop.ws, "recommender", popularity.version.version) == folder
     assert {file: file.stat().st_mtime_ns for file in folder.rglob("*")} == before
-    assert read_current(shop.ws) == current
+    assert champions(shop) == current
 
 
 def test_a_models_name_means_its_own_versions(

@@ -17,6 +17,7 @@ from configs.loader import Config
 from features.workspace import write_json
 from training.data.inputs import FloatArray, Products, Queries
 from training.data.pairs import pairs
+from training.data.windows import WINDOW
 from training.errors import BundleError, NotEnoughData
 from training.interfaces import OnDevice, Recommender, Related, Relates, Scorer
 from training.kernels.nomination import put_above
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from training.data.training_data import TrainingData
 
 SETTINGS: Final = "two_stage.json"
-WINDOW: Final = pd.Timedelta(days=28)
 RANKERS: Final[dict[str, type[Ranker]]] = {"network": NetworkRanker, "trees": TreeRanker}
 
 

@@ -4,17 +4,13 @@ All of it comes from the query's history (at most HISTORY_LENGTH purchases) and 
 """
 
 from collections.abc import Callable
-from typing import Final
 
 import numpy as np
 
-from features.model_inputs import PRODUCT_INPUTS
 from training.data.content import content_vectors
 from training.data.inputs import FloatArray, Products, Queries
 from training.data.pairs import Pairs
 from training.kernels.pair_inputs import Contents, write_pair_inputs
-
-_LOG_PRICE: Final = PRODUCT_INPUTS.index("log_price")
 
 PairReader = Callable[[Queries, Pairs, FloatArray], None]
 """Takes B queries and N pairs of a query and a product; writes (F, N), rows as PAIR_INPUTS."""
@@ -26,7 +22,7 @@ def pair_reader(products: Products) -> PairReader:
     A product that was never bought is NEVER_DAYS old; one that was bought once has no rhythm, and
     SINGLE_GAP_DAYS between purchases. Products are alike by title and category.
     """
-    price = products.features[:, _LOG_PRICE].astype(np.float64)
+    price = products.input("log_price").astype(np.float64)
     vectors = content_vectors(products)
     contents = Contents(
         price=price,

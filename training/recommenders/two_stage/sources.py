@@ -1,12 +1,10 @@
 """The models that nominate: fitted on what was known before a moment, each once, and loaded."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from configs.code import code_digest
+from configs.code import code_digest, digest_of
 from configs.durable import placing
 from configs.loader import Config
 from training.interfaces import Recommender
@@ -68,9 +66,8 @@ def _fitted(
     name: str, data: "TrainingData", *, config: Config, seed: int, run: "Run"
 ) -> Recommender:
     """Fit a source, or take the one that stands in `run.parts`: fitted alike on the same data."""
-    made_of = [data.as_of.isoformat(), data.digest, code_digest()]
-    asked = [name, config.model_dump(mode="json"), seed, *made_of]
-    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+    made_of = (data.as_of.isoformat(), data.digest, code_digest())
+    key = digest_of(name, config.model_dump(mode="json"), seed, *made_of)
     folder = None if run.parts is None else run.parts / key
     if folder is not None and folder.exists():
         return load_source(name, folder)

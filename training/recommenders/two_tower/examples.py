@@ -9,9 +9,9 @@ import pandas as pd
 from training.data.inputs import IntArray, Products, Queries
 from training.data.pairs import Pairs, pairs
 from training.data.training_data import TrainingData
+from training.data.windows import WINDOW
 from training.errors import NotEnoughData
 
-WINDOW: Final = pd.Timedelta(days=28)
 SHORTEST_WINDOW: Final = pd.Timedelta(days=7)
 
 
