@@ -106,7 +106,7 @@ def _of_history(answer: TypicalAnswer, query: Queries, rng: np.random.Generator)
     scores = _numbers(rng, 1, count)
     yield Loop(
         name="faded_history.add_left",
-        library="numpy scores[rows, places] +=",
+        library="numpy indexing",
         compiled=_on_copy(scores, lambda own: add_left(own, bought, weight=0.8)),
         by_library=_on_copy(scores, lambda own: library.add_left(own, bought, weight=0.8)),
         calls=2,
@@ -176,7 +176,7 @@ def _of_catalogue(
         return np.sort(rough.scores[0])[-PER_SOURCE:]
 
     yield Loop(
-        name=f"dot_products.rough, {MANY_PRODUCTS:,} products",
+        name=f"dot_products.rough, {MANY_PRODUCTS:,}",
         library="numpy @ (float32)",
         compiled=best,
         by_library=lambda: np.sort((one @ many.T)[0])[-PER_SOURCE:],
@@ -211,7 +211,7 @@ def _of_candidates(answer: TypicalAnswer, query: Queries, nominated: Nominated) 
     own = np.empty((2 * len(scores), count), dtype=np.float32)
     yield Loop(
         name="candidate_inputs.write_source_scores",
-        library="numpy scores[rows, columns]",
+        library="numpy indexing, max",
         compiled=_into(own, lambda out: write_source_scores(scores, rows, columns, out)),
         by_library=lambda: library.source_scores(scores, rows, columns),
     )
@@ -220,7 +220,7 @@ def _of_candidates(answer: TypicalAnswer, query: Queries, nominated: Nominated) 
     given = (known, query.activity, rows, columns)
     yield Loop(
         name="candidate_inputs.write_product_inputs",
-        library="numpy known[columns]",
+        library="numpy indexing",
         compiled=_into(
             np.empty((width, count), np.float32), lambda out: write_product_inputs(*given, out)
         ),
@@ -239,7 +239,7 @@ def _of_candidates(answer: TypicalAnswer, query: Queries, nominated: Nominated) 
     bought = (query.history, query.history_days, query.history_values)
     yield Loop(
         name="pair_inputs.write_pair_inputs",
-        library="numpy unique, bincount; scipy @",
+        library="numpy bincount, scipy @",
         compiled=_into(
             np.empty((len(PAIR_INPUTS), count), np.float32),
             lambda out: write_pair_inputs(bought, (rows, columns), tuple(contents), out),
@@ -251,7 +251,7 @@ def _of_candidates(answer: TypicalAnswer, query: Queries, nominated: Nominated) 
     candidates = (scores[0].max(axis=1), rows, columns)
     yield Loop(
         name="nomination.put_above",
-        library="numpy minimum.reduceat",
+        library="numpy min, indexing",
         compiled=_on_copy(scores[0], lambda out: put_above(out, candidates, ranked)),
         by_library=_on_copy(scores[0], lambda out: library.put_above(out, candidates, ranked)),
     )
