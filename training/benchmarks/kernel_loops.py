@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import lightgbm
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import csr_array
 
@@ -51,8 +52,8 @@ class Loop:
 
     name: str
     library: str
-    compiled: Callable[[], FloatArray]
-    by_library: Callable[[], FloatArray]
+    compiled: Callable[[], npt.NDArray[Any]]
+    by_library: Callable[[], npt.NDArray[Any]]
     tolerance: float = 0.0
     """The greatest difference between their results; 0: the same bits."""
     calls: int = 1
@@ -163,7 +164,7 @@ def _of_catalogue(
             name=f"dot_products, {dim} dimensions",
             library="numpy @ (float32)",
             compiled=partial(_dot_scorer(vectors, own), query),
-            by_library=lambda own=own, vectors=vectors: own @ vectors.T,
+            by_library=partial(np.matmul, own, vectors.T),
             tolerance=1e-3,
         )
     many, one = _numbers(rng, MANY_PRODUCTS, 64), _numbers(rng, 1, 64)
@@ -285,8 +286,8 @@ def _of_rankers(answer: TypicalAnswer, nominated: Nominated) -> Iterator[Loop]:
         yield Loop(
             name=f"activations.gelu_, {width} wide",
             library="torch gelu",
-            compiled=_on_copy(hidden[:width], lambda own, width=width: gelu_(own, bias[:width])),
-            by_library=lambda width=width: library.gelu(hidden[:width], bias[:width]),
+            compiled=_on_copy(hidden[:width], partial(gelu_, bias=bias[:width])),
+            by_library=partial(library.gelu, hidden[:width], bias[:width]),
             tolerance=1e-5,
         )
     with TemporaryDirectory() as folder:

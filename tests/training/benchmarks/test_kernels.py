@@ -34,8 +34,8 @@ def loop(*, compiled: float, by_library: float, tolerance: float = 0.0) -> Loop:
     return Loop(
         name="one",
         library="other",
-        compiled=lambda: np.float32([1, compiled]),
-        by_library=lambda: np.float32([1, by_library]),
+        compiled=lambda: np.array([1, compiled], dtype=np.float32),
+        by_library=lambda: np.array([1, by_library], dtype=np.float32),
         tolerance=tolerance,
     )
 
