@@ -15,7 +15,8 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from configs.errors import UserError
-from training.benchmarks.kernel_loops import LISTED, Loop, loops
+from training.benchmarks.compared_loop import Loop
+from training.benchmarks.kernel_loops import LISTED, loops
 from training.benchmarks.typical_answer import TypicalAnswer, two_stage, typical_answer
 from training.kernels.top_k import top_k
 from training.reports.text_table import TextTable

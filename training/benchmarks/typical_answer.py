@@ -159,3 +159,11 @@ def _sources(products: Products, rng: np.random.Generator, *, seed: int) -> Sour
         "own_purchases": OwnPurchases(OwnPurchasesConfig()),
         "popularity": Popularity(PopularityConfig()),
     }
+
+
+def drawn_weights(count: int, neighbours: int, rng: np.random.Generator) -> csr_array:
+    """Return weights (C, C), so many `neighbours` in each row."""
+    rows = np.repeat(np.arange(count), neighbours)
+    columns = rng.integers(count, size=len(rows))
+    weights = rng.exponential(0.3, len(rows)).astype(np.float32)
+    return csr_array((weights, (rows, columns)), shape=(count, count))

@@ -8,7 +8,8 @@ import pytest
 
 import training.kernels
 from configs.code import PACKAGES, ROOT
-from training.benchmarks.kernel_loops import Loop, loops
+from training.benchmarks.compared_loop import Loop
+from training.benchmarks.kernel_loops import loops
 from training.benchmarks.kernels import DifferentResults, difference, grid, measure
 from training.benchmarks.typical_answer import PURCHASES, TypicalAnswer, typical_answer
 
