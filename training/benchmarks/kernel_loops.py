@@ -1,7 +1,6 @@
 """Each compiled loop beside the library call that it replaces, on the arrays of one answer."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,13 +9,13 @@ from typing import Any, Final
 import lightgbm
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array
 
 from features.customer_features import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from features.model_inputs import PRODUCT_INPUTS, customer_inputs_of
 from features.times import DAY_US
 from training.benchmarks import kernels_by_library as library
-from training.benchmarks.typical_answer import PER_SOURCE, TypicalAnswer
+from training.benchmarks.compared_loop import Loop, into, on_copy
+from training.benchmarks.typical_answer import PER_SOURCE, TypicalAnswer, drawn_weights
 from training.data.content import content_vectors
 from training.data.inputs import FloatArray, Queries
 from training.kernels.activations import gelu_
@@ -43,20 +42,6 @@ LISTED: Final = 10
 """The length of an answer's list."""
 _HALF_LIFE_DAYS: Final = 200.0
 _LIKELY: Final = 4 * PER_SOURCE  # rough scores that are made exact
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loop:
-    """A compiled loop and the library call that it replaces, bound to the same arguments."""
-
-    name: str
-    library: str
-    compiled: Callable[[], FloatArray]
-    by_library: Callable[[], FloatArray]
-    tolerance: float = 0.0
-    """The greatest difference between their results; 0: the same bits."""
-    calls: int = 1
-    """Calls in one answer; 0: none, since the catalogue is too small."""
 
 
 def loops(answer: TypicalAnswer) -> list[Loop]:
@@ -106,9 +91,9 @@ def _of_history(answer: TypicalAnswer, query: Queries, rng: np.random.Generator)
     scores = _numbers(rng, 1, count)
     yield Loop(
         name="faded_history.add_left",
-        library="numpy scores[rows, places] +=",
-        compiled=_on_copy(scores, lambda own: add_left(own, bought, weight=0.8)),
-        by_library=_on_copy(scores, lambda own: library.add_left(own, bought, weight=0.8)),
+        library="numpy indexing",
+        compiled=on_copy(scores, lambda own: add_left(own, bought, weight=0.8)),
+        by_library=on_copy(scores, lambda own: library.add_left(own, bought, weight=0.8)),
         calls=2,
     )
     ials = IALSConfig()
@@ -120,12 +105,12 @@ def _of_history(answer: TypicalAnswer, query: Queries, rng: np.random.Generator)
         by_library=lambda: library.customer_vector(places, left, white, confidence=ials.confidence),
         tolerance=1e-5,
     )
-    weights, popular = _neighbours(count, EaseConfig().neighbours, rng), scores[0]
+    weights, popular = drawn_weights(count, EaseConfig().neighbours, rng), scores[0]
     csr = (weights.indptr, weights.indices, weights.data)
     yield Loop(
         name="sparse_rows.add_weights",
         library="scipy csr_array @",
-        compiled=_on_copy(
+        compiled=on_copy(
             np.zeros_like(scores), lambda own: add_weights(tuple(bought), csr, popular, own)
         ),
         by_library=lambda: library.weighted_rows(places, left, weights, popular)[None],
@@ -146,7 +131,7 @@ def _of_history(answer: TypicalAnswer, query: Queries, rng: np.random.Generator)
     yield Loop(
         name="decayed_means.add_repeats",
         library="numpy unique, add.at",
-        compiled=_on_copy(scores, lambda own: add_repeats(*given, rates, share, own)),
+        compiled=on_copy(scores, lambda own: add_repeats(*given, rates, share, own)),
         by_library=lambda: library.repeats(query, rates, share, scores[0])[None],
         tolerance=1e-5,
     )
@@ -163,7 +148,7 @@ def _of_catalogue(
             name=f"dot_products, {dim} dimensions",
             library="numpy @ (float32)",
             compiled=partial(_dot_scorer(vectors, own), query),
-            by_library=lambda own=own, vectors=vectors: own @ vectors.T,
+            by_library=partial(np.matmul, own, vectors.T),
             tolerance=1e-3,
         )
     many, one = _numbers(rng, MANY_PRODUCTS, 64), _numbers(rng, 1, 64)
@@ -176,7 +161,7 @@ def _of_catalogue(
         return np.sort(rough.scores[0])[-PER_SOURCE:]
 
     yield Loop(
-        name=f"dot_products.rough, {MANY_PRODUCTS:,} products",
+        name=f"dot_products.rough, {MANY_PRODUCTS:,}",
         library="numpy @ (float32)",
         compiled=best,
         by_library=lambda: np.sort((one @ many.T)[0])[-PER_SOURCE:],
@@ -211,8 +196,8 @@ def _of_candidates(answer: TypicalAnswer, query: Queries, nominated: Nominated) 
     own = np.empty((2 * len(scores), count), dtype=np.float32)
     yield Loop(
         name="candidate_inputs.write_source_scores",
-        library="numpy scores[rows, columns]",
-        compiled=_into(own, lambda out: write_source_scores(scores, rows, columns, out)),
+        library="numpy indexing, max",
+        compiled=into(own, lambda out: write_source_scores(scores, rows, columns, out)),
         by_library=lambda: library.source_scores(scores, rows, columns),
     )
     known = np.concatenate([answer.rebuy.inputs(products), products.features], axis=1)
@@ -220,8 +205,8 @@ def _of_candidates(answer: TypicalAnswer, query: Queries, nominated: Nominated) 
     given = (known, query.activity, rows, columns)
     yield Loop(
         name="candidate_inputs.write_product_inputs",
-        library="numpy known[columns]",
-        compiled=_into(
+        library="numpy indexing",
+        compiled=into(
             np.empty((width, count), np.float32), lambda out: write_product_inputs(*given, out)
         ),
         by_library=lambda: library.product_inputs(*given),
@@ -239,8 +224,8 @@ def _of_candidates(answer: TypicalAnswer, query: Queries, nominated: Nominated) 
     bought = (query.history, query.history_days, query.history_values)
     yield Loop(
         name="pair_inputs.write_pair_inputs",
-        library="numpy unique, bincount; scipy @",
-        compiled=_into(
+        library="numpy bincount, scipy @",
+        compiled=into(
             np.empty((len(PAIR_INPUTS), count), np.float32),
             lambda out: write_pair_inputs(bought, (rows, columns), tuple(contents), out),
         ),
@@ -251,9 +236,9 @@ def _of_candidates(answer: TypicalAnswer, query: Queries, nominated: Nominated) 
     candidates = (scores[0].max(axis=1), rows, columns)
     yield Loop(
         name="nomination.put_above",
-        library="numpy minimum.reduceat",
-        compiled=_on_copy(scores[0], lambda out: put_above(out, candidates, ranked)),
-        by_library=_on_copy(scores[0], lambda out: library.put_above(out, candidates, ranked)),
+        library="numpy min, indexing",
+        compiled=on_copy(scores[0], lambda out: put_above(out, candidates, ranked)),
+        by_library=on_copy(scores[0], lambda out: library.put_above(out, candidates, ranked)),
     )
 
 
@@ -285,8 +270,8 @@ def _of_rankers(answer: TypicalAnswer, nominated: Nominated) -> Iterator[Loop]:
         yield Loop(
             name=f"activations.gelu_, {width} wide",
             library="torch gelu",
-            compiled=_on_copy(hidden[:width], lambda own, width=width: gelu_(own, bias[:width])),
-            by_library=lambda width=width: library.gelu(hidden[:width], bias[:width]),
+            compiled=on_copy(hidden[:width], partial(gelu_, bias=bias[:width])),
+            by_library=partial(library.gelu, hidden[:width], bias[:width]),
             tolerance=1e-5,
         )
     with TemporaryDirectory() as folder:
@@ -306,34 +291,5 @@ def _numbers(rng: np.random.Generator, *shape: int) -> FloatArray:
     return rng.normal(0, 0.3, shape).astype(np.float32)
 
 
-def _neighbours(count: int, neighbours: int, rng: np.random.Generator) -> csr_array:
-    rows = np.repeat(np.arange(count), neighbours)
-    columns = rng.integers(count, size=len(rows))
-    weights = rng.exponential(0.3, len(rows)).astype(np.float32)
-    return csr_array((weights, (rows, columns)), shape=(count, count))
-
-
 def _dot_scorer(vectors: FloatArray, own: FloatArray) -> DotScorer:
     return DotScorer(vectors, lambda _: (own, lambda _: None))
-
-
-def _into(out: FloatArray, write: Callable[[FloatArray], None]) -> Callable[[], FloatArray]:
-    """Return a function that lets `write` fill `out`, and returns it."""
-
-    def run() -> FloatArray:
-        write(out)
-        return out
-
-    return run
-
-
-def _on_copy(values: FloatArray, change: Callable[[FloatArray], None]) -> Callable[[], FloatArray]:
-    """Return a function that lets `change` work on a fresh copy of `values`, and returns it."""
-    copy = np.empty_like(values)
-
-    def run() -> FloatArray:
-        np.copyto(copy, values)
-        change(copy)
-        return copy
-
-    return run

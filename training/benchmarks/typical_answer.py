@@ -26,7 +26,7 @@ from training.recommenders.ials import IALS, IALSConfig
 from training.recommenders.two_stage.candidates import Sources, nominator, ranker_inputs
 from training.recommenders.two_stage.model import TwoStage, TwoStageConfig
 from training.recommenders.two_stage.network_ranker import NetworkConfig, NetworkRanker, RankerNet
-from training.recommenders.two_stage.ranker import RankerExamples
+from training.recommenders.two_stage.ranker import Ranker, RankerExamples
 from training.recommenders.two_stage.rebuy import REBUY_INPUTS, Rebuy
 from training.recommenders.two_stage.tree_ranker import TreeRanker, TreesConfig
 from training.recommenders.two_tower.model import TwoTower, TwoTowerConfig
@@ -93,7 +93,7 @@ def typical_answer(*, products: int, customers: int, seed: int) -> TypicalAnswer
 
 def two_stage(answer: TypicalAnswer) -> TwoStage:
     """Return the model of `answer`."""
-    rankers = [NetworkRanker(NetworkConfig(), answer.network), answer.trees]
+    rankers: list[Ranker] = [NetworkRanker(NetworkConfig(), answer.network), answer.trees]
     return TwoStage(TwoStageConfig(), sources=answer.sources, rebuy=answer.rebuy, rankers=rankers)
 
 
@@ -142,13 +142,14 @@ def _sources(products: Products, rng: np.random.Generator, *, seed: int) -> Sour
         )
     neighbours, dim = EaseConfig().neighbours, IALSConfig().embedding_dim
     rows = np.repeat(np.arange(len(ids)), neighbours)
-    weights = (rng.exponential(0.3, len(rows)), (rows, rng.integers(len(ids), size=len(rows))))
+    columns = rng.integers(len(ids), size=len(rows))
+    weights = rng.exponential(0.3, len(rows)).astype(np.float32)
     return {
         "two_tower": two_tower,
         "ease": Ease(
             EaseConfig(),
             product_ids=ids,
-            weights=csr_array(weights, shape=(len(ids), len(ids)), dtype=np.float32),
+            weights=csr_array((weights, (rows, columns)), shape=(len(ids), len(ids))),
         ),
         "ials": IALS(
             IALSConfig(),
@@ -158,3 +159,11 @@ def _sources(products: Products, rng: np.random.Generator, *, seed: int) -> Sour
         "own_purchases": OwnPurchases(OwnPurchasesConfig()),
         "popularity": Popularity(PopularityConfig()),
     }
+
+
+def drawn_weights(count: int, neighbours: int, rng: np.random.Generator) -> csr_array:
+    """Return weights (C, C), so many `neighbours` in each row."""
+    rows = np.repeat(np.arange(count), neighbours)
+    columns = rng.integers(count, size=len(rows))
+    weights = rng.exponential(0.3, len(rows)).astype(np.float32)
+    return csr_array((weights, (rows, columns)), shape=(count, count))
