@@ -55,9 +55,7 @@ def _print_state(state: "State") -> None:
         f" x {variant.weight:g}"
         for name, variant in experiment.variants.items()
     )
-    print(
-        f"{experiment.key}: {state.status}, {experiment.exposed_share:.0%} of customers; {variants}"
-    )
+    print(f"{experiment.key}: {state.status}, {experiment.exposed_share:.0%} of customers; {arms}")
     for change in state.changes:
         reason = f": {change.reason}" if change.reason else ""
         print(f"  {change.at:%Y-%m-%d %H:%M}Z {change.verb} at {change.exposed_share:.0%}{reason}")
