@@ -89,11 +89,9 @@ def timeline(
     looks: int = 60,
 ) -> list[Analysis]:
     """Repeat the analysis at up to `looks` evenly spaced times, the last at `as_of`."""
-    times_of_exposure = exposures.loc[
-        exposures["experiment"] == experiment.key, "exposed_timestamp"
-    ]
-    first = times_of_exposure.min() + pd.Timedelta(days=experiment.window_days)
-    if times_of_exposure.empty or first >= as_of:
+    exposed_at = exposures.loc[exposures["experiment"] == experiment.key, "exposed_timestamp"]
+    first = exposed_at.min() + pd.Timedelta(days=experiment.window_days)
+    if exposed_at.empty or first >= as_of:
         return []
     times = pd.date_range(first, as_of, periods=looks + 1, unit="us")[1:]
     return [analyze(experiment, exposures, order_lines, as_of=time) for time in times]

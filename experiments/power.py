@@ -68,13 +68,11 @@ def plan(
     order_lines = known(order_lines, as_of)
     times = order_lines["event_timestamp"]
     recent = order_lines[(times < start) & (times >= start - pd.Timedelta(days=365))]
-    simulated_exposures = pd.DataFrame(
-        {"unit_id": recent["customer_id"].dropna().unique().astype(object)}
-    )
-    simulated_exposures = simulated_exposures.assign(
+    assumed = pd.DataFrame({"unit_id": recent["customer_id"].dropna().unique().astype(object)})
+    assumed = assumed.assign(
         experiment=experiment.key, variant=experiment.control, exposed_timestamp=start
     )
-    units = outcomes(experiment, simulated_exposures, order_lines, as_of=as_of).units
+    units = outcomes(experiment, assumed, order_lines, as_of=as_of).units
     if not units["conversion"].any():
         raise ExperimentError(
             f"nobody bought in the {experiment.window_days:g} days before {as_of}: name a day "
