@@ -52,7 +52,7 @@ class Vocabulary:
 
     @classmethod
     def of_titles(cls, titles: Iterable[str], *, min_count: int) -> Self:
-        """Return the vocabulary of the sorted tokens that at least `min_count` of `titles` contain."""
+        """Return the vocabulary of the tokens in `min_count` or more of `titles`, sorted."""
         counts = Counter(token for title in titles for token in set(tokens(title)))
         return cls(sorted(token for token, count in counts.items() if count >= min_count))
 

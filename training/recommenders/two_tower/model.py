@@ -62,9 +62,13 @@ class TwoTowerConfig(Config):
     )
     weight_decay: float = pydantic.Field(0.0, ge=0, description="decay of AdamW")
     new_weight: float = pydantic.Field(
-        0.5, ge=0, description="weight of the loss over products not in the history"
+        0.5,
+        ge=0,
+        description="weight of the loss over products not in the history; that over all has 1",
     )
-    batch_size: int = pydantic.Field(256, ge=1, description="approximate customers in a step")
+    batch_size: int = pydantic.Field(
+        256, ge=1, description="approximate number of customers in a step"
+    )
     weeks: int = pydantic.Field(100, ge=1, description="snapshots to learn from, at most")
     full_softmax_products: int = pydantic.Field(
         100_000, ge=1, description="size of a catalogue above which the softmax samples products"
@@ -72,7 +76,7 @@ class TwoTowerConfig(Config):
     negatives: int = pydantic.Field(
         8192,
         ge=1,
-        description="approximate products drawn for a sample, besides those of the batch",
+        description="approximate number of products drawn for a sample, besides those of the batch",
     )
     without: tuple[TowerPart, ...] = pydantic.Field(
         (), description="parts left out, to measure the value of each"
