@@ -28,9 +28,9 @@ def position(salt: str, unit_id: str) -> float:
 
 
 def pick(weights: Mapping[str, float], place: float) -> str:
-    """Return the name whose interval holds `place` in [0, 1).
+    """Return the name whose interval contains `place` in [0, 1).
 
-    The intervals lie side by side in the order of the names, as wide as their weights.
+    The intervals are adjacent, in order of the names, with widths proportional to the weights.
 
     >>> [pick({"b": 1, "a": 3}, place) for place in (0.0, 0.7499, 0.75, 0.9999)]
     ['a', 'a', 'b', 'b']

@@ -151,7 +151,7 @@ def stop(ws: Workspace, key: str, *, reason: str = "") -> State:
 def kill(ws: Workspace, key: str, *, reason: str) -> State:
     """End at once because of harm; the reason is stored."""
     if not reason.strip():
-        raise ExperimentError("reason = '': say why the experiment is killed")
+        raise ExperimentError("reason = '': state why the experiment is killed")
     with ws.lock("experiments"):
         state = _running(ws, key).model_copy(update={"status": "killed"})
         return save(ws, _with_change(ws, state, verb="kill", reason=reason))

@@ -48,7 +48,7 @@ def decide(ws: Workspace, key: str, *, variant: str, reason: str) -> dict[str, A
         known: Sequence[str] = sorted(state.experiment.variants)
         raise ExperimentError(f"variant = {variant!r}: experiment {key!r} has {known}")
     if not reason.strip():
-        raise ExperimentError("reason = '': say why this variant")
+        raise ExperimentError("reason = '': state why this variant wins")
     if file.exists():
         raise ExperimentError(f"experiment {key!r} was decided already: see {file}")
     analysis = analyze_workspace(ws, key)

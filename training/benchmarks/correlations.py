@@ -122,4 +122,4 @@ def _total(rows: Floats) -> Floats:
 
 def _over(part: Floats, whole: Floats) -> Floats:
     """Return `part` / `whole`; 0 where `whole` is 0."""
-    return np.divide(part, whole, ignored=np.zeros_like(whole), where=whole > 0)
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)

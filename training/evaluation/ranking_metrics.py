@@ -94,11 +94,11 @@ def diversity(lists: IntArray, vectors: Vectors) -> Figures:
     shape = (len(lists), content.shape[0])
     sums = sp.csr_array((np.ones(len(rows)), (rows, named)), shape) @ content
     lengths = content.multiply(content).sum(axis=1)[named]
-    alone = np.bincount(rows, weights=lengths, minlength=len(lists))
-    alike = sums.multiply(sums).sum(axis=1) - alone  # each pair counts twice
+    self_products = np.bincount(rows, weights=lengths, minlength=len(lists))
+    cosine_sums = sums.multiply(sums).sum(axis=1) - self_products  # each pair counts twice
     count = (lists >= 0).sum(1)
     pairs = count * (count - 1)
-    return np.where(pairs > 0, 1 - alike / np.maximum(pairs, 1), 0.0)
+    return np.where(pairs > 0, 1 - cosine_sums / np.maximum(pairs, 1), 0.0)
 
 
 def coverage(lists: IntArray, catalogue: int) -> float:

@@ -117,7 +117,7 @@ def segment_leads(evaluation: Evaluation, name: str) -> TextTable:
             means = (_number(part.means[model][NDCG]) for model in (evaluation.model, best))
             rows.append((label, str(part.customers), *means, _lead(part, best, NDCG)))
     return TextTable(
-        title=f"NDCG@{K} of the list {name!r} beside its best baseline, by segment",
+        title=f"NDCG@{K} of the list {name!r} and its best baseline, by segment",
         columns=(
             "segment",
             "customers",

@@ -69,7 +69,7 @@ class TwoTowerConfig(Config):
     batch_size: int = pydantic.Field(
         256, ge=1, description="approximate number of customers in a step"
     )
-    weeks: int = pydantic.Field(100, ge=1, description="snapshots to learn from, at most")
+    weeks: int = pydantic.Field(100, ge=1, description="maximum number of snapshots to train on")
     full_softmax_products: int = pydantic.Field(
         100_000, ge=1, description="size of a catalogue above which the softmax samples products"
     )
