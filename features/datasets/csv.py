@@ -5,7 +5,7 @@
     delimiter: ";"
     decimal: ","
     time_format: "%d.%m.%Y %H:%M"   # strptime; default ISO 8601
-    order_lines:                    # in the file of --file
+    order_lines:                    # the file given by --file
       order_id: Bon
       customer_id: Kunde            # empty: a guest
       product_id: Artikel

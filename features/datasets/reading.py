@@ -61,7 +61,7 @@ def text(column: pd.Series) -> pd.Series:
 
 
 def numbers(column: pd.Series, *, file: Path, decimal: str = ".") -> pd.Series:
-    """Return `column` as float64, null where empty. BadInput at the first other cell.
+    """Return `column` as float64, null where empty. BadInput at the first non-numeric cell.
 
     Thousands are not separated; `decimal` is "." or ",".
 

@@ -177,8 +177,8 @@ class TwoTower:
     def scorer(self, products: Products) -> Scorer:
         """Compute the candidates of `products` once; return the scorer of queries.
 
-        While training on a GPU, and after `to`, the network computes scores; otherwise numpy does,
-        several times faster.
+        While training on a GPU, and after `to`, the network computes scores; otherwise
+        `array_scorer` does, several times faster.
         """
         net = self._net
         device = net.log_temperature.device

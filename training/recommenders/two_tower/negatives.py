@@ -58,7 +58,7 @@ def mixed_chances(bought: IntArray, width: int, *, negatives: int) -> Chances:
 
 
 def draw(chances: Chances, *, certain: IntArray, rng: np.random.Generator) -> Drawn:
-    """Return a sample of products by their `chances` (C,), with the `certain` ones (or -1)."""
+    """Return a sample of products by their `chances` (C,), with all `certain` (-1: ignored)."""
     chances = chances.copy()
     chances[certain[certain >= 0]] = 1.0
     places = np.flatnonzero(rng.random(len(chances)) < chances)
