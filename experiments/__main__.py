@@ -1,9 +1,9 @@
 """`python -m experiments`: A/B tests of model versions, from start to decision.
 
-A day in its life: `start champion-popularity.yaml` binds variants to model versions and the
-service begins to assign; `ramp` lets more customers in; `analyze` checks the sample ratio, then
-gives effects that hold however often you look; `decide` puts the outcome on record and `stop`
-gives everyone the champion again.
+In order: `start champion-popularity.yaml` binds variants to model versions and the service begins
+to assign customers; `ramp` lets more customers in; `analyze` checks the sample ratio, then gives
+effects whose intervals hold however often you look; `decide` records the decision; `stop` gives
+everyone the champion again.
 """
 
 from pathlib import Path
@@ -24,10 +24,10 @@ app = typer.Typer(
 Key = Annotated[str, typer.Argument(help="The experiment's key.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
 AsOf = Annotated[
-    str | None, typer.Option(help="Local day (YYYY-MM-DD) at whose midnight; else now.")
+    str | None, typer.Option(help="At the midnight of this local day (YYYY-MM-DD); else now.")
 ]
 Definition = Annotated[
-    Path, typer.Argument(help="A definition; examples lie in configs/experiments/.")
+    Path, typer.Argument(help="A definition in YAML; see the examples in configs/experiments/.")
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -48,14 +48,14 @@ def _load(definition: Path, overrides: list[str] | None) -> "Experiment":
     return load_config(Experiment, definition, overrides or ())
 
 
-def _tell(state: "State") -> None:
+def _print_state(state: "State") -> None:
     experiment = state.experiment
-    sides = ", ".join(
+    arms = ", ".join(
         f"{name}{' (control)' if name == experiment.control else ''} = {variant.model}"
         f" x {variant.weight:g}"
         for name, variant in experiment.variants.items()
     )
-    print(f"{experiment.key}: {state.status}, {experiment.exposed_share:.0%} of customers; {sides}")
+    print(f"{experiment.key}: {state.status}, {experiment.exposed_share:.0%} of customers; {arms}")
     for change in state.changes:
         reason = f": {change.reason}" if change.reason else ""
         print(f"  {change.at:%Y-%m-%d %H:%M}Z {change.verb} at {change.exposed_share:.0%}{reason}")
@@ -67,14 +67,14 @@ def start(
 ) -> None:
     """Begin to assign customers to the variants of a definition.
 
-    The champion and named models are pinned to their versions of now and exported for serving.
+    The champion and named models are pinned to their current versions and exported for serving.
     The same definition again changes nothing; a key is never used twice.
     """
     with user_errors():
         from experiments.start import start
 
         state = start(_open(home), _load(definition, overrides))
-        print(state.model_dump_json()) if as_json else _tell(state)
+        print(state.model_dump_json()) if as_json else _print_state(state)
 
 
 @app.command()
@@ -87,44 +87,46 @@ def ramp(
     with user_errors():
         from experiments.lifecycle import ramp
 
-        _tell(ramp(_open(home), key, exposed_share=exposed_share))
+        _print_state(ramp(_open(home), key, exposed_share=exposed_share))
 
 
 @app.command()
 def stop(
-    key: Key, reason: Annotated[str, typer.Option(help="Kept on record.")] = "", home: Home = HOME
+    key: Key,
+    reason: Annotated[str, typer.Option(help="Stored with the change.")] = "",
+    home: Home = HOME,
 ) -> None:
-    """End as planned: everyone gets the champion again; the analysis stands."""
+    """End as planned: everyone gets the champion again; the analysis remains valid."""
     with user_errors():
         from experiments.lifecycle import stop
 
-        _tell(stop(_open(home), key, reason=reason))
+        _print_state(stop(_open(home), key, reason=reason))
 
 
 @app.command()
 def kill(
     key: Key, reason: Annotated[str, typer.Option(help="What went wrong.")], home: Home = HOME
 ) -> None:
-    """End at once because of harm; the reason stays on record."""
+    """End at once because of harm; the reason is stored."""
     with user_errors():
         from experiments.lifecycle import kill
 
-        _tell(kill(_open(home), key, reason=reason))
+        _print_state(kill(_open(home), key, reason=reason))
 
 
 @app.command()
 def status(
-    key: Annotated[str | None, typer.Argument(help="One experiment; all without it.")] = None,
+    key: Annotated[str | None, typer.Argument(help="One experiment; by default all.")] = None,
     home: Home = HOME,
 ) -> None:
-    """Show what runs and what ran, with every change."""
+    """Show the running and the ended experiments, with every change."""
     with user_errors():
         from experiments import lifecycle
 
         ws = _open(home)
         states = lifecycle.states(ws) if key is None else [lifecycle.status(ws, key)]
         for state in states:
-            _tell(state)
+            _print_state(state)
         if not states:
             print("no experiment was started in this workspace")
 
@@ -135,15 +137,15 @@ def power(
     overrides: Overrides = None,
     *,
     rel_effect_size: Annotated[
-        float, typer.Option(min=0.0001, max=100, help="The lift to find: 0.05 is 5 %.")
+        float, typer.Option(min=0.0001, max=100, help="The lift to detect: 0.05 is 5 %.")
     ],
     chance: Annotated[
-        float, typer.Option(min=0.5, max=0.9999, help="Probability of finding it.")
+        float, typer.Option(min=0.5, max=0.9999, help="Probability of detecting it.")
     ] = 0.8,
     as_of: AsOf = None,
     home: Home = HOME,
 ) -> None:
-    """Say how many customers it takes to find a lift, from this shop's own past."""
+    """Show how many customers it takes to detect a lift, computed from this shop's past."""
     with user_errors():
         from experiments.power import plan
         from features.logs.events import all_order_lines
@@ -158,7 +160,7 @@ def power(
             power=chance,
         ):
             print(
-                f"{row.metric}: {row.units:,} customers in both variants find a lift of "
+                f"{row.metric}: {row.units:,} customers in both variants detect a lift of "
                 f"{rel_effect_size:.1%} on {row.mean:.4g} (std {row.std:.4g}) "
                 f"with probability {chance:.0%}"
             )
@@ -175,7 +177,7 @@ def analyze(
     """Check the sample ratio, then estimate every effect with intervals.
 
     The always-valid intervals hold however often you look; the others at one planned look. Only
-    customers whose window is over count. Exit code 1 says that the sample ratio is broken.
+    customers whose window is over count. The exit code is 1 if the sample ratio is broken.
     """
     with user_errors():
         import json
@@ -203,10 +205,10 @@ def analyze(
 def decide(
     key: Key,
     variant: Annotated[str, typer.Option(help="The variant that wins.")],
-    reason: Annotated[str, typer.Option(help="Why; kept on record.")],
+    reason: Annotated[str, typer.Option(help="Why; stored with the decision.")],
     home: Home = HOME,
 ) -> None:
-    """Put a decision on record, with the analysis it rests on."""
+    """Record a decision, with the analysis that supports it."""
     with user_errors():
         from experiments.readout import decide
         from training.bundle import VersionName
@@ -214,7 +216,7 @@ def decide(
         decision = decide(_open(home), key, variant=variant, reason=reason)
         version = VersionName.parse(decision["model"]).version
         print(f"{key}: {variant} ({decision['model']}), because {reason}")
-        print(f"to make it so: python -m training promote recommender --version {version}")
+        print(f"to promote it: python -m training promote recommender --version {version}")
 
 
 @app.command()
@@ -226,16 +228,16 @@ def simulate(
         str | None, typer.Option(envvar="REGULARS_KEY", help="The service's key, if it needs one.")
     ] = None,
     customers: Annotated[
-        int, typer.Option(min=1, help="At most so many; each comes once.")
+        int, typer.Option(min=1, help="Maximum number of customers; each visits once.")
     ] = 2_000,
-    days: Annotated[int, typer.Option(min=1, help="Days on which they come.")] = 14,
+    days: Annotated[int, typer.Option(min=1, help="Days over which the visits are spread.")] = 14,
     seed: Annotated[int, typer.Option(min=0, help="Of visits and purchases.")] = 7,
     home: Home = HOME,
 ) -> None:
-    """Let simulated customers shop against the running service; hold the analysis to the truth.
+    """Let simulated customers shop with the running service; compare the analysis with the truth.
 
-    For a workspace made by `python -m features simulate`, with KEY running and the service up.
-    Its clock moves on to the end of the last customer's window.
+    For a workspace made by `python -m features simulate`, with KEY and the service running.
+    The workspace's clock advances to the end of the last customer's window.
     """
     with user_errors():
         from rich.console import Console

@@ -1,4 +1,4 @@
-"""What an experiment says: the sample ratio first, then every effect."""
+"""The analysis of an experiment: the sample ratio first, then every effect."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ from experiments.statistics import Effect, SampleRatio, compare, cuped, sample_r
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """What an experiment says at one time."""
+    """The analysis of an experiment at one time."""
 
     key: str
     as_of: pd.Timestamp
     sample_ratio: SampleRatio
     units: dict[str, int]
-    """Units by variant whose window is over: those that the effects rest on."""
+    """By variant, the number of units whose window is over; the effects are computed from them."""
     means: dict[str, dict[str, float]]
     """Plain means by variant and metric."""
     waiting: int
@@ -34,9 +34,9 @@ def analyze(
     *,
     as_of: pd.Timestamp,
 ) -> Analysis:
-    """Compare every treatment with the control, as it stands at `as_of` (UTC)."""
-    found = outcomes(experiment, exposures, order_lines, as_of=as_of)
-    by_variant = found.units.groupby("variant")
+    """Compare every treatment with the control at `as_of` (UTC)."""
+    results = outcomes(experiment, exposures, order_lines, as_of=as_of)
+    by_variant = results.units.groupby("variant")
     units = {name: len(by_variant.indices.get(name, ())) for name in sorted(experiment.variants)}
     means = {
         name: {metric: float(frame[metric].mean()) for metric in METRICS}
@@ -46,22 +46,22 @@ def analyze(
         key=experiment.key,
         as_of=as_of,
         sample_ratio=sample_ratio(
-            found.exposed, {name: side.weight for name, side in experiment.variants.items()}
+            results.exposed, {name: arm.weight for name, arm in experiment.variants.items()}
         ),
         units=units,
         means={str(name): values for name, values in means.items()},
-        waiting=found.waiting,
-        crossed=found.crossed,
-        effects=_effects(experiment, found) if min(units.values()) > 1 else (),
+        waiting=results.waiting,
+        crossed=results.crossed,
+        effects=_effects(experiment, results) if min(units.values()) > 1 else (),
     )
 
 
-def _effects(experiment: Experiment, found: Outcomes) -> tuple[Effect, ...]:
+def _effects(experiment: Experiment, results: Outcomes) -> tuple[Effect, ...]:
     effects = []
-    covariate = found.units[COVARIATE].to_numpy(dtype=np.float64)
-    variants = found.units["variant"].to_numpy()
+    covariate = results.units[COVARIATE].to_numpy(dtype=np.float64)
+    variants = results.units["variant"].to_numpy()
     for metric in METRICS:
-        plain = found.units[metric].to_numpy(dtype=np.float64)
+        plain = results.units[metric].to_numpy(dtype=np.float64)
         for name in sorted(set(experiment.variants) - {experiment.control}):
             both = (variants == name) | (variants == experiment.control)
             value, removed = cuped(plain[both], covariate[both])
@@ -89,9 +89,9 @@ def timeline(
     looks: int = 60,
 ) -> list[Analysis]:
     """Repeat the analysis at up to `looks` evenly spaced times, the last at `as_of`."""
-    mine = exposures.loc[exposures["experiment"] == experiment.key, "exposed_timestamp"]
-    first = mine.min() + pd.Timedelta(days=experiment.window_days)
-    if mine.empty or first >= as_of:
+    exposed_at = exposures.loc[exposures["experiment"] == experiment.key, "exposed_timestamp"]
+    first = exposed_at.min() + pd.Timedelta(days=experiment.window_days)
+    if exposed_at.empty or first >= as_of:
         return []
     times = pd.date_range(first, as_of, periods=looks + 1, unit="us")[1:]
     return [analyze(experiment, exposures, order_lines, as_of=time) for time in times]

@@ -1,8 +1,8 @@
-"""Which variant a unit gets: a pure function of the experiment's salt and the unit's id.
+"""The variant of a unit: a pure function of the experiment's salt and the unit's id.
 
-Two independent numbers in [0, 1) decide. The first says whether the unit takes part: it does
-when its number lies below `exposed_share`, which only ever grows. The second, together with
-weights that never change, says which variant. So ramping adds units and moves none.
+Two independent numbers in [0, 1) decide. The unit takes part when the first lies below
+`exposed_share`, which only grows. The second selects the variant by weights that never change. So
+ramping adds units and moves none.
 
 Standard library only: any system can compute the same answer.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def position(salt: str, unit_id: str) -> float:
-    """Return the place of `unit_id` in [0, 1): the first 64 bits of SHA-256, kept to 53.
+    """Return the place of `unit_id` in [0, 1): the first 64 bits of SHA-256, cut to 53.
 
     Salt and id are joined by a NUL, which no id contains.
 
@@ -28,9 +28,9 @@ def position(salt: str, unit_id: str) -> float:
 
 
 def pick(weights: Mapping[str, float], place: float) -> str:
-    """Return the name whose interval holds `place` in [0, 1).
+    """Return the name whose interval contains `place` in [0, 1).
 
-    The intervals lie side by side in the order of the names, as wide as their weights.
+    The intervals are adjacent, in order of the names, with widths proportional to the weights.
 
     >>> [pick({"b": 1, "a": 3}, place) for place in (0.0, 0.7499, 0.75, 0.9999)]
     ['a', 'a', 'b', 'b']

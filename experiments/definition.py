@@ -1,4 +1,4 @@
-"""An experiment as its YAML defines it: which model versions it compares, for whom."""
+"""The definition of an experiment in YAML: the model versions to compare and the customers."""
 
 from collections.abc import Mapping
 from typing import Annotated, Final, Self
@@ -12,25 +12,25 @@ KEY: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
 
 class ExperimentError(UserError, ValueError):
-    """An experiment cannot do what was asked; the message says why and what can be done."""
+    """An operation on an experiment is refused; the message gives the cause and the remedy."""
 
 
 class Variant(Config):
     """One side of an experiment."""
 
     model: Annotated[str, pydantic.Field(pattern=r"^([a-z][a-z0-9_]*|recommender@[1-9][0-9]*)$")]
-    """A version (`recommender@3`), or what stands for one at the start: `champion`, or a model's
-    name (`popularity`) for its newest version."""
+    """A version (`recommender@3`), or what `start` resolves to one: `champion`, or a model's name
+    (`popularity`) for its newest version."""
     weight: Annotated[float, pydantic.Field(gt=0, le=1e6)] = 1
-    """Share of the experiment's units, relative to the other weights; fixed for good."""
+    """Share of the experiment's units, relative to the other weights; never changes."""
 
 
 class Experiment(Config):
-    """What is compared, for whom, and by which window."""
+    """The variants, the share of customers, and the windows of measurement."""
 
     key: Annotated[str, pydantic.Field(pattern=KEY)]
     salt: str = ""
-    """What the assignment hashes with the unit's id; the key unless given."""
+    """The assignment hashes it together with the unit's id; by default the key."""
     variants: Annotated[dict[str, Variant], pydantic.Field(min_length=2)]
     control: str
     """The variant that the others are compared with."""

@@ -1,4 +1,4 @@
-"""The exposure log: what was shown to whom, on disk before the answer leaves."""
+"""The exposure log: which products each customer was shown, on disk before the response is sent."""
 
 import json
 import sqlite3
@@ -17,11 +17,11 @@ from features.times import microseconds
 
 @dataclass(frozen=True, kw_only=True)
 class Exposure:
-    """One answer that was given."""
+    """One recommendation that was returned to a caller."""
 
     recommendation_id: str
     experiment: str | None
-    """Key; None outside of every experiment, as `variant`."""
+    """Key; None, like `variant`, outside of every experiment."""
     variant: str | None
     unit_id: str | None
     """The customer; None when anonymous."""
@@ -31,13 +31,13 @@ class Exposure:
     product_ids: tuple[str, ...]
     """As shown, best first."""
     propensities: tuple[float, ...]
-    """Probability with which each product took its position; 1 where nothing was random."""
+    """Probability that each product got its position; 1 where nothing was random."""
     exposed_timestamp: pd.Timestamp
     """UTC, by the workspace's clock."""
 
 
 DATABASE: Final = "exposures.db"
-"""Where the log of a workspace lies, in `ws.experiments`."""
+"""The log's file in `ws.experiments`."""
 COLUMNS: Final = tuple(field.name for field in fields(Exposure))
 _CREATE: Final = """
 CREATE TABLE IF NOT EXISTS exposures (
@@ -73,9 +73,9 @@ class ExposureLog:
         self._database = Database(path, _CREATE, timeout_s=busy_timeout_s)
 
     def append(self, exposures: Sequence[Exposure]) -> None:
-        """Write all `exposures` or none; on return they would survive a power loss.
+        """Write all `exposures` or none; after the return they survive a power loss.
 
-        Raises sqlite3.Error; the next append tries anew.
+        Raises sqlite3.Error; the next append tries again.
         """
         rows = [_row(exposure) for exposure in exposures]
         with self._database.writing() as log:
@@ -93,10 +93,10 @@ class ExposureLog:
 
 
 def read(path: Path, experiment: str | None = None) -> pd.DataFrame:
-    """Return the exposures (of one experiment, or all) in the order they were written.
+    """Return the exposures (of one experiment, or all) in the order of writing.
 
-    Columns as the fields of Exposure; `exposed_timestamp` in UTC, lists as lists. Empty where no
-    log stands.
+    Columns as the fields of Exposure; `exposed_timestamp` in UTC, lists as lists. Empty where the
+    log does not exist.
     """
     where, values = ("", ()) if experiment is None else (" WHERE experiment = ?", (experiment,))
     query = f"SELECT {', '.join(COLUMNS)} FROM exposures{where} ORDER BY rowid"

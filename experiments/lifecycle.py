@@ -1,8 +1,8 @@
-"""Where each experiment stands: started, ramped, stopped or killed.
+"""The state of each experiment: started, ramped, stopped or killed.
 
-The state of each lies in `ws.experiments/KEY/state.json`, written in one step under a lock. An
-experiment starts once, its share of customers only grows, and it ends by stop or kill; a key is
-never used twice, because the exposures in the log carry it.
+It is stored in `ws.experiments/KEY/state.json`, written in one step under a lock. An experiment
+starts once, its share of customers only grows, and it ends by stop or kill; a key is never used
+twice, because the exposures in the log carry it.
 """
 
 import re
@@ -22,11 +22,11 @@ class UnknownExperiment(ExperimentError):
 
 
 class WrongState(ExperimentError):
-    """The experiment, or another that runs, does not allow this now."""
+    """The state of the experiment, or another running one, does not allow this."""
 
 
 class UnreadableState(ExperimentError):
-    """The file of an experiment's state is spoilt."""
+    """The file of an experiment's state is damaged."""
 
 
 class Change(Config):
@@ -39,10 +39,10 @@ class Change(Config):
 
 
 class State(Config):
-    """Where an experiment stands."""
+    """The state of an experiment."""
 
     experiment: Experiment
-    """As it runs: every variant names a version, pinned at the start; `exposed_share` as ramped."""
+    """As running: every variant names a version, pinned at the start; `exposed_share` as ramped."""
     status: Literal["running", "stopped", "killed"]
     defined: Experiment
     """The experiment as it was given to `start`."""
@@ -69,12 +69,12 @@ def _read(file: Path) -> State:
         return State.model_validate_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UnreadableState(
-            f"{file}: is no state of an experiment; put a copy of it back, or remove its folder"
+            f"{file}: not the state of an experiment; restore a copy, or remove its folder"
         ) from error
 
 
 def status(ws: Workspace, key: str) -> State:
-    """Return where experiment `key` stands. Raises UnknownExperiment, or UnreadableState."""
+    """Return the state of experiment `key`. Raises UnknownExperiment, or UnreadableState."""
     try:
         if not re.fullmatch(KEY, key):
             raise FileNotFoundError
@@ -87,28 +87,28 @@ def status(ws: Workspace, key: str) -> State:
 
 
 def states(ws: Workspace) -> list[State]:
-    """Return every experiment ever started, oldest first. Raises UnreadableState."""
-    found = [_read(file) for file in ws.experiments.glob("*/state.json")]
-    return sorted(found, key=lambda state: (state.started, state.experiment.key))
+    """Return the states of all experiments, oldest first. Raises UnreadableState."""
+    known_states = [_read(file) for file in ws.experiments.glob("*/state.json")]
+    return sorted(known_states, key=lambda state: (state.started, state.experiment.key))
 
 
 def running(ws: Workspace) -> list[Experiment]:
-    """Return the experiments that assign units now; every variant names a version."""
+    """Return the running experiments; every variant names a version."""
     return [state.experiment for state in states(ws) if state.status == "running"]
 
 
 def save(ws: Workspace, state: State) -> State:
-    """Write `state` in one step; return what will be read again."""
-    written = State.model_validate_json(state.model_dump_json())  # what will be read again
+    """Write `state` in one step; return it as the next read will."""
+    written = State.model_validate_json(state.model_dump_json())
     write_json(_file(ws, state.experiment.key), written.model_dump(mode="json"))
     return written
 
 
 def running_as_defined(ws: Workspace, experiment: Experiment) -> State | None:
-    """Return the state of `experiment` if it runs just so; None if it can start.
+    """Return the state of `experiment` if it is running with this definition; None if it can start.
 
-    Raises WrongState when the key was used for something else, has ended, or another experiment
-    runs: two at once would share answers.
+    Raises WrongState when the key has another definition or has ended, or another experiment is
+    running: two at once would share responses.
     """
     for state in states(ws):
         key = state.experiment.key
@@ -136,25 +136,25 @@ def ramp(ws: Workspace, key: str, *, exposed_share: float) -> State:
                 f"exposed_share = {exposed_share}: it grows from {before} to 1 at most, because "
                 "units that were exposed stay"
             )
-        changed = state.experiment.model_copy(update={"exposed_share": exposed_share})
-        state = state.model_copy(update={"experiment": changed})
-        return save(ws, _changed(ws, state, verb="ramp"))
+        ramped = state.experiment.model_copy(update={"exposed_share": exposed_share})
+        state = state.model_copy(update={"experiment": ramped})
+        return save(ws, _with_change(ws, state, verb="ramp"))
 
 
 def stop(ws: Workspace, key: str, *, reason: str = "") -> State:
-    """End as planned: everyone gets the champion again, and the analysis stands."""
+    """End as planned: everyone gets the champion again, and the analysis remains valid."""
     with ws.lock("experiments"):
         state = _running(ws, key).model_copy(update={"status": "stopped"})
-        return save(ws, _changed(ws, state, verb="stop", reason=reason))
+        return save(ws, _with_change(ws, state, verb="stop", reason=reason))
 
 
 def kill(ws: Workspace, key: str, *, reason: str) -> State:
-    """End at once because of harm; the reason stays on record."""
+    """End at once because of harm; the reason is stored."""
     if not reason.strip():
-        raise ExperimentError("reason = '': say why the experiment is killed")
+        raise ExperimentError("reason = '': state why the experiment is killed")
     with ws.lock("experiments"):
         state = _running(ws, key).model_copy(update={"status": "killed"})
-        return save(ws, _changed(ws, state, verb="kill", reason=reason))
+        return save(ws, _with_change(ws, state, verb="kill", reason=reason))
 
 
 def _running(ws: Workspace, key: str) -> State:
@@ -164,7 +164,7 @@ def _running(ws: Workspace, key: str) -> State:
     return state
 
 
-def _changed(
+def _with_change(
     ws: Workspace, state: State, *, verb: Literal["ramp", "stop", "kill"], reason: str = ""
 ) -> State:
     change = Change(

@@ -1,4 +1,4 @@
-"""What exposed customers did next: one row a unit, from exposures and order lines."""
+"""The outcomes of exposed customers: one row a unit, from exposures and order lines."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -22,11 +22,11 @@ class Outcomes:
     `first_exposure`, `conversion` (1 with an order in the window, else 0), `revenue` (in the
     window, net of returns) and `spend_before` (in the covariate's days before the exposure)."""
     exposed: dict[str, int]
-    """Units by the variant they saw first, waiting and crossed ones included."""
+    """Units by their first variant, including waiting and crossed units."""
     waiting: int
     """Units left out because their window is not over."""
     crossed: int
-    """Units left out because they saw two variants; there should be none."""
+    """Units left out because they were exposed to two variants; there should be none."""
 
 
 def outcomes(
@@ -36,11 +36,11 @@ def outcomes(
     *,
     as_of: pd.Timestamp,
 ) -> Outcomes:
-    """Join `exposures` (as `exposures.read`) to canonical `order_lines`, as it stands at `as_of`.
+    """Join `exposures` (see `exposures.read`) to canonical `order_lines`, as known at `as_of`.
 
     Only lines that happened and were recorded before `as_of` (UTC) are read. A unit's window
     begins with its first exposure and lasts `window_days`; a unit counts when its window is over,
-    whatever it did, so that early buyers do not weigh more than late ones.
+    with or without an order, so that early buyers do not weigh more than late ones.
     """
     seen = exposures.loc[
         (exposures["experiment"] == experiment.key)
@@ -56,14 +56,14 @@ def outcomes(
     over = first["first_exposure"] + pd.Timedelta(days=experiment.window_days) <= as_of
     units = first[over & ~crossed]
     return Outcomes(
-        units=_measured(experiment, units, known_before(order_lines, as_of)).reset_index(),
+        units=_with_metrics(experiment, units, known_before(order_lines, as_of)).reset_index(),
         exposed={name: int(counts.get(name, 0)) for name in sorted(experiment.variants)},
         waiting=int((~over & ~crossed).sum()),
         crossed=int(crossed.sum()),
     )
 
 
-def _measured(
+def _with_metrics(
     experiment: Experiment, units: pd.DataFrame, order_lines: pd.DataFrame
 ) -> pd.DataFrame:
     """Add the metrics and the covariate to `units` (index `unit_id`)."""
@@ -73,9 +73,9 @@ def _measured(
     customer = lines["customer_id"].astype(object)
     value = (lines["quantity"] * lines["unit_price"]).astype("float64")
     since = lines["event_timestamp"] - customer.map(units["first_exposure"])
-    nothing = pd.Timedelta(0)
-    inside = (since >= nothing) & (since < pd.Timedelta(days=experiment.window_days))
-    before = (since < nothing) & (since >= -pd.Timedelta(days=experiment.covariate_days))
+    zero = pd.Timedelta(0)
+    inside = (since >= zero) & (since < pd.Timedelta(days=experiment.window_days))
+    before = (since < zero) & (since >= -pd.Timedelta(days=experiment.covariate_days))
 
     def total(rows: pd.Series) -> pd.Series:
         return value[rows].groupby(customer[rows]).sum().reindex(units.index, fill_value=0.0)

@@ -1,4 +1,4 @@
-"""How many customers an experiment needs."""
+"""The number of customers that an experiment needs."""
 
 import math
 from dataclasses import dataclass
@@ -14,29 +14,29 @@ from features.tables import known_before
 
 @dataclass(frozen=True, kw_only=True)
 class Power:
-    """The units that find a relative effect on one metric."""
+    """The number of units that detects a relative effect on one metric."""
 
     metric: str
     mean: float
-    """What the shop had without a treatment."""
+    """The shop's mean without a treatment."""
     std: float
-    """Standard deviation after the covariate (CUPED) was taken out."""
+    """Standard deviation after adjustment by the covariate (CUPED)."""
     units: int
-    """All variants together, for one treatment and control of their weights."""
+    """One treatment and the control together, split by their weights."""
 
 
 def sample_size(
     *, mean: float, std: float, rel_effect_size: float, alpha: float, power: float, share: float
 ) -> int:
-    """Return the units in both variants that find `rel_effect_size` with probability `power`.
+    """Return how many units in both variants detect `rel_effect_size` with probability `power`.
 
     The normal approximation for a two-sided test at one look (Fleiss 1981):
     (z + z')^2 std^2 (1 / share + 1 / (1 - share)) / (mean * rel_effect_size)^2, where `share` is
-    the treatment's. An always-valid interval needs about 1.5 to 2 times as many for its end, and
-    may end sooner.
+    the treatment's. An always-valid interval needs about 1.5 to 2 times as many at most,
+    and may end sooner.
 
     Raises ExperimentError where `mean` or `rel_effect_size` is not positive, or one of `alpha`,
-    `power` and `share` not between 0 and 1.
+    `power` and `share` is not between 0 and 1.
 
     >>> sample_size(mean=10, std=10, rel_effect_size=0.1, alpha=0.05, power=0.8, share=0.5)
     3140
@@ -60,20 +60,20 @@ def plan(
     rel_effect_size: float,
     power: float = 0.8,
 ) -> list[Power]:
-    """Plan by the customers of the last 365 days, as if shown something one window ago.
+    """Plan with the customers of the last 365 days, as if all were exposed one window ago.
 
-    The smallest variant against the control decides. Raises ExperimentError when nobody
-    bought, or what came back was worth more than what was sold.
+    The smallest treatment and the control decide. Raises ExperimentError when nobody bought, or
+    returns were worth more than sales.
     """
     start = as_of - pd.Timedelta(days=experiment.window_days)
     order_lines = known_before(order_lines, as_of)
     times = order_lines["event_timestamp"]
     recent = order_lines[(times < start) & (times >= start - pd.Timedelta(days=365))]
-    pretended = pd.DataFrame({"unit_id": recent["customer_id"].dropna().unique().astype(object)})
-    pretended = pretended.assign(
+    assumed = pd.DataFrame({"unit_id": recent["customer_id"].dropna().unique().astype(object)})
+    assumed = assumed.assign(
         experiment=experiment.key, variant=experiment.control, exposed_timestamp=start
     )
-    units = outcomes(experiment, pretended, order_lines, as_of=as_of).units
+    units = outcomes(experiment, assumed, order_lines, as_of=as_of).units
     if not units["conversion"].any():
         raise ExperimentError(
             f"nobody bought in the {experiment.window_days:g} days before {as_of}: name a day "

@@ -1,4 +1,4 @@
-"""From a workspace to an analysis and a decision on record, beside the experiment's state."""
+"""Analyze an experiment and record the decision, in files beside the experiment's state."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,10 +17,10 @@ from features.workspace import Workspace, write_json
 def analyze_workspace(
     ws: Workspace, key: str, *, as_of: pd.Timestamp | None = None, picture: bool = False
 ) -> Analysis:
-    """Analyze experiment `key` as it stands at `as_of` (UTC; now by the workspace's clock).
+    """Analyze experiment `key` at `as_of` (UTC; now by the workspace's clock).
 
-    Exposures at or after its end do not count: a worker may not have heard of it for a moment.
-    Writes `analysis.json`, and `effect.png` if a `picture` is wanted, to `ws.experiments/KEY`.
+    Exposures at or after its end do not count: a worker may notice the end a moment late.
+    Writes `analysis.json`, and `effect.png` if `picture` is set, to `ws.experiments/KEY`.
     """
     state = status(ws, key)
     experiment = state.experiment
@@ -37,10 +37,10 @@ def analyze_workspace(
 
 
 def decide(ws: Workspace, key: str, *, variant: str, reason: str) -> dict[str, Any]:
-    """Record that `variant` wins and why, with the analysis it rests on; `decision.json`.
+    """Record in `decision.json` that `variant` wins, the reason and the supporting analysis.
 
-    Raises ExperimentError when the sample ratio is broken, nothing is known yet, or a decision
-    stands already.
+    Raises ExperimentError when the sample ratio is broken, there are no effects yet, or a
+    decision exists.
     """
     state = status(ws, key)
     file = ws.experiments / key / "decision.json"
@@ -48,7 +48,7 @@ def decide(ws: Workspace, key: str, *, variant: str, reason: str) -> dict[str, A
         known: Sequence[str] = sorted(state.experiment.variants)
         raise ExperimentError(f"variant = {variant!r}: experiment {key!r} has {known}")
     if not reason.strip():
-        raise ExperimentError("reason = '': say why this variant")
+        raise ExperimentError("reason = '': state why this variant wins")
     if file.exists():
         raise ExperimentError(f"experiment {key!r} was decided already: see {file}")
     analysis = analyze_workspace(ws, key)

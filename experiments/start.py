@@ -1,4 +1,4 @@
-"""Start an experiment: pin its variants to versions whose bundles stand."""
+"""Start an experiment: pin its variants to model versions and export their bundles."""
 
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ CHAMPION: Final = "champion"
 
 
 def _pinned(ws: Workspace, experiment: Experiment) -> Experiment:
-    """Return `experiment` with every model replaced by a version whose bundle stands."""
+    """Return `experiment` with every model replaced by a version, whose bundle is exported."""
     variants = {}
     for name, variant in experiment.variants.items():
         model = resolve(ws, variant.model)
@@ -27,8 +27,8 @@ def _pinned(ws: Workspace, experiment: Experiment) -> Experiment:
 def resolve(ws: Workspace, model: str) -> str:
     """Return the version that `model` means now, as `recommender@3`.
 
-    Raises ExperimentError for a model that recommends nothing and without a champion,
-    RegistryError without a version of a named model.
+    Raises ExperimentError for a model that is no recommender or without a champion, RegistryError
+    without a version of a named model.
     """
     if "@" in model:
         return model
@@ -48,19 +48,19 @@ def resolve(ws: Workspace, model: str) -> str:
 
 
 def bundle_folder(ws: Workspace, model: str) -> Path:
-    """Return where the bundle of `model` (`recommender@3`) lies."""
+    """Return the folder of the bundle of `model` (`recommender@3`)."""
     return ws.bundles / VersionName.parse(model).folder
 
 
 def start(ws: Workspace, experiment: Experiment) -> State:
     """Begin to assign customers; the same definition again changes nothing.
 
-    Exports the bundles of the versions that it names. Raises WrongState as `running_as_defined`
-    does, and ExperimentError or RegistryError where a version cannot be had.
+    Exports the bundles of its versions. Raises WrongState as `running_as_defined` does, and
+    ExperimentError or RegistryError where a model cannot be resolved to a version.
     """
     with ws.lock("experiments"):
-        if stands := running_as_defined(ws, experiment):
-            return stands
+        if same := running_as_defined(ws, experiment):
+            return same
         pinned = _pinned(ws, experiment)
         change = Change(
             at=ws.now().to_pydatetime(), verb="start", exposed_share=experiment.exposed_share

@@ -1,7 +1,7 @@
-"""Estimates of effects, with intervals: pure functions of numbers.
+"""Estimates of effects with intervals, as pure functions of numbers.
 
-Two intervals for each effect. The fixed one (Welch's t, delta method) holds at one look planned
-beforehand. The always-valid one holds at all looks together: stop whenever you like.
+Two intervals for each effect. The fixed one (Welch's t, delta method) is valid at one look, planned
+beforehand. The always-valid one is valid at all looks together: stop at any time.
 """
 
 import math
@@ -15,19 +15,19 @@ import scipy.stats
 
 Values = npt.NDArray[np.float64]
 RATIO_ALARM: Final = 0.001
-"""A sample ratio with a smaller p-value says that assignment or logging is broken."""
+"""A smaller p-value of the sample ratio means that assignment or logging is broken."""
 WARM_UP: Final = 100
-"""Units a variant before the always-valid interval is given: its guarantee is asymptotic."""
+"""Units a variant below which there is no always-valid interval: its guarantee is asymptotic."""
 
 
 class Interval(NamedTuple):
-    """A confidence interval; infinite where nothing can be said yet."""
+    """A confidence interval; infinite where the data do not suffice."""
 
     low: float
     high: float
 
     def holds(self, value: float) -> bool:
-        """Say whether `value` lies inside."""
+        """Return whether `value` lies inside."""
         return self.low <= value <= self.high
 
 
@@ -36,7 +36,7 @@ NOWHERE: Final = Interval(-math.inf, math.inf)
 
 @dataclass(frozen=True, kw_only=True)
 class SampleRatio:
-    """Whether the variants hold as many units as their weights say."""
+    """The test of whether the numbers of units agree with the variants' weights."""
 
     exposed: dict[str, int]
     expected: dict[str, float]
@@ -45,7 +45,7 @@ class SampleRatio:
 
     @property
     def ok(self) -> bool:
-        """False when the split is broken: then no effect below can be believed."""
+        """False when the split is broken: then no effect can be trusted."""
         return not self.pvalue < RATIO_ALARM
 
 
@@ -58,7 +58,7 @@ class Effect:
     control: float
     """Mean a unit in control, adjusted by the covariate (CUPED)."""
     treatment: float
-    """Mean a unit in the treatment, adjusted likewise."""
+    """Mean a unit in the treatment, adjusted by the covariate."""
     effect_size: float
     """treatment - control, in the metric's unit."""
     effect_size_ci: Interval
@@ -92,10 +92,10 @@ def sample_ratio(exposed: dict[str, int], weights: dict[str, float]) -> SampleRa
 
 
 def cuped(value: Values, covariate: Values) -> tuple[Values, float]:
-    """Return `value` without what `covariate` explains, and the share of variance removed.
+    """Return `value` minus the part explained by `covariate`, and the share of variance removed.
 
-    The mean stays. One coefficient for all units (Deng, Xu, Kohavi, Walker 2013: "Improving the
-    Sensitivity of Online Controlled Experiments by Utilizing Pre-Experiment Data").
+    The mean does not change. One coefficient for all units (Deng, Xu, Kohavi, Walker 2013:
+    "Improving the Sensitivity of Online Controlled Experiments by Utilizing Pre-Experiment Data").
 
     >>> cuped(np.array([1.0, 2.0, 3.0, 6.0]), np.array([0.0, 0.0, 2.0, 2.0]))[0].tolist()
     [2.5, 3.5, 1.5, 4.5]
@@ -117,8 +117,8 @@ def always_valid(units: int, *, alpha: float, planned_units: int) -> float:
 
         sqrt(2 (n rho^2 + 1) / (n rho^2) * log(sqrt(n rho^2 + 1) / alpha)).
 
-    The free rho decides where it is tightest: n rho^2 = x at n = `planned_units`, where
-    x = log(x + 1) - 2 log(alpha), which Lambert's W solves. A difference of two means is the mean
+    The parameter rho sets where it is tightest: n rho^2 = x at n = `planned_units`, where
+    x = log(x + 1) - 2 log(alpha), solved by Lambert's W. A difference of two means is the mean
     over all n units of scores with known assignment shares, so sigma / sqrt(n) is its standard
     error and n counts both variants.
 
@@ -145,9 +145,9 @@ def compare(
 ) -> Effect:
     """Estimate the difference and the ratio of two means of at least 2 independent units each.
 
-    The difference by Welch's t (1947); the ratio by the delta method on its logarithm, which keeps
-    it positive. Intervals are infinite where the data have no variance, and for a ratio where a
-    mean is not positive.
+    The difference by Welch's t (1947); the ratio by the delta method on its logarithm, so that
+    it stays positive. Intervals are infinite where the data have no variance, and for a ratio where
+    a mean is not positive.
 
     >>> found = compare(np.array([0.0, 2.0]), np.array([2.0, 4.0]), metric="revenue",
     ...                 variant="new", alpha=0.05, planned_units=100)

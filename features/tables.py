@@ -1,7 +1,7 @@
 """The canonical tables on disk: one generation at a time, replaced in one step.
 
-`tables/<digest>/NAME.parquet` holds a generation, `tables/current.json` names the one that stands
-and the one before it, which is kept for those who still read it.
+`tables/<digest>/NAME.parquet` are the files of a generation. `tables/current.json` names the
+current generation and the previous one, which remains for processes that still read it.
 """
 
 import fcntl
@@ -32,14 +32,14 @@ _TEXT_DTYPES: Final[dict[Any, Any]] = {pa.string(): pd.StringDtype("pyarrow")}
 
 
 def generation(ws: Workspace) -> str | None:
-    """Return the digest of the tables that stand; None where nothing was ingested."""
+    """Return the digest of the current tables; None if nothing was ingested."""
     return _current(ws)["generation"]
 
 
 def table_paths(ws: Workspace) -> dict[str, Path]:
     """Return the Parquet files of all canonical tables by name, of one generation.
 
-    They can be read until two newer generations stand. WorkspaceError if nothing was ingested.
+    They remain readable until two newer generations exist. WorkspaceError if nothing was ingested.
     """
     digest = generation(ws)
     if digest is None:
@@ -106,43 +106,43 @@ def known_before(rows: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
 def write_tables(ws: Workspace, tables: dict[str, pd.DataFrame]) -> str:
     """Replace all canonical tables in one step and return the new generation's digest.
 
-    A table that is not given becomes empty. The bytes depend on the rows alone, not on their order.
-    The caller holds `ws.lock("tables")`. Raises WorkspaceError where the disk refuses; the tables
-    then stand as before.
+    A table that is not in `tables` becomes empty. The bytes depend on the rows only, not on their
+    order. The caller must hold `ws.lock("tables")`. Raises WorkspaceError if the disk fails; the
+    tables are then unchanged.
     """
     if unknown := sorted(tables.keys() - TABLES.keys()):
         raise ValueError(f"tables = {unknown}: each one of {', '.join(TABLES)}")
-    aside: Path | None = None
+    staging: Path | None = None
     try:
         ws.tables.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(dir=ws.tables, prefix=".aside-"))
-        digest = _write_generation(aside, tables)
+        staging = Path(tempfile.mkdtemp(dir=ws.tables, prefix=".aside-"))
+        digest = _write_generation(staging, tables)
         if not (ws.tables / digest).exists():
-            aside.replace(ws.tables / digest)
+            staging.replace(ws.tables / digest)
         sync(ws.tables)
         before = _current(ws)
         if digest != before["generation"]:
-            made = {"generation": digest, "previous": before["generation"]}
-            write_json(ws.tables / "current.json", made)
+            current = {"generation": digest, "previous": before["generation"]}
+            write_json(ws.tables / "current.json", current)
     except OSError as error:
         raise WorkspaceError(
-            f"{ws.tables}: cannot write ({error.strerror or error}); the tables stand as before"
+            f"{ws.tables}: cannot write ({error.strerror or error}); the tables are unchanged"
         ) from error
     finally:
-        if aside is not None:
-            shutil.rmtree(aside, ignore_errors=True)
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
     remove_leftovers(ws)
     return digest
 
 
 def remove_leftovers(ws: Workspace) -> None:
-    """Remove what a kill left, and generations before the previous one that are not pinned.
+    """Remove files of killed processes, and unpinned generations before the previous one.
 
     The caller holds `lock("tables")`.
     """
-    kept = {"current.json", *_current(ws).values()}
+    current_names = {"current.json", *_current(ws).values()}
     for entry in ws.tables.iterdir():
-        if entry.name not in kept:
+        if entry.name not in current_names:
             _remove_unpinned(entry) if entry.is_dir() else entry.unlink()
 
 
@@ -158,7 +158,7 @@ def _remove_unpinned(folder: Path) -> None:
 
 
 def _current(ws: Workspace) -> dict[str, str | None]:
-    """Return the digests of the `generation` that stands and of the `previous` one."""
+    """Return the digests of the current `generation` and of the `previous` one."""
     try:
         saved = json.loads((ws.tables / "current.json").read_text())
     except FileNotFoundError:
@@ -177,7 +177,7 @@ def _write_generation(folder: Path, tables: dict[str, pd.DataFrame]) -> str:
         table = table.replace_schema_metadata(None)
         table = table.sort_by([(column, "ascending") for column in schema.unique])
         path = folder / f"{name}.parquet"
-        with path.open("wb") as file:  # not by Arrow, whose errors do not say what the disk said
+        with path.open("wb") as file:  # opened here because Arrow's errors hide the disk's error
             pq.write_table(table, file, compression="zstd", coerce_timestamps="us")
         sync(path)
         digest.update(name.encode())

@@ -1,1 +1,1 @@
-"""Adapters: one a file, each `load(...) -> RetailDataset`, validated or refused."""
+"""Adapters, one per file: each `load(...) -> RetailDataset` validates its data or raises."""

@@ -1,11 +1,11 @@
-"""Any shop: a YAML mapping says which column of its files is which of ours.
+"""Any shop: a YAML mapping from the columns of its files to the canonical columns.
 
-    timezone: Europe/Berlin         # of times without a UTC offset, and of the shop's days
+    timezone: Europe/Berlin         # of times without a UTC offset and of the shop's days
     currency: EUR
     delimiter: ";"
     decimal: ","
-    time_format: "%d.%m.%Y %H:%M"   # strptime; ISO 8601 without it
-    order_lines:                    # the file that --file names
+    time_format: "%d.%m.%Y %H:%M"   # strptime; default ISO 8601
+    order_lines:                    # the file given by --file
       order_id: Bon
       customer_id: Kunde            # empty: a guest
       product_id: Artikel
@@ -15,23 +15,23 @@
       line_type: Art
     line_types: {Verkauf: sale, Retoure: return, Versand: fee}
     products:                       # optional, as are customers and events
-      file: artikel.csv             # beside the order lines' file
+      file: artikel.csv             # in the folder of the order lines' file
       product_id: Nummer
       title: Name
 
     python -m features ingest csv --file bons.csv --mapping shop.yaml
 
-The files may be .xlsx or .parquet as well. A file that says what a line costs in all names that
-column `line_total`, in place of `unit_price`. Without a `line_type` column, a price or quantity of
-0 makes an adjustment, a product of `fee_product_ids` a fee, a negative quantity a return, all else
-a sale. A customer or product without `valid_from` is known from its first order line, or from the
-file's last moment if it has none.
+The files may also be .xlsx or .parquet. If a file has the total of a line, map it to `line_total`
+instead of `unit_price`. Without a `line_type` column, a line with price or quantity 0 is an
+adjustment, a product of `fee_product_ids` is a fee, a negative quantity is a return, and any other
+line is a sale. A customer or product without `valid_from` is known from its first order line, or
+from the file's last order line if it has none.
 
-Without `line_number`, lines are numbered by order in the file's order, so that an order must lie
-whole in one file; identical lines are units of their own, as of a till that scans each piece. With
-it, an exact duplicate row repeats its line: it is dropped and counted.
+Without `line_number`, the lines of an order are numbered in the file's order, so that an order must
+be complete in one file; identical lines are separate units, as from a till that scans each piece.
+With it, an exact duplicate row repeats its line: it is dropped and counted.
 
-Mappings of public data sets lie in `configs/shops/`.
+Mappings of public data sets are in `configs/shops/`.
 """
 
 from pathlib import Path
@@ -50,22 +50,22 @@ LineType = Literal["sale", "return", "fee", "adjustment"]
 
 
 class OrderLineColumns(Config):
-    """The file's names of the columns of order lines; a column that is not named is null."""
+    """The file's column names of order lines; a column without a name is null."""
 
     order_id: str
     event_timestamp: str
     quantity: str
     product_id: str
     unit_price: str | None = None  # net of discount
-    line_total: str | None = None  # in place of it: the unit price times the quantity
+    line_total: str | None = None  # instead of unit_price: unit price times quantity
     customer_id: str | None = None
     line_number: str | None = None
     parent_product_id: str | None = None
     line_type: str | None = None
     channel: str | None = None
     store_id: str | None = None
-    recorded_timestamp: str | None = None  # when the shop could know; else `event_timestamp`
-    currency: str | None = None  # every row must say the mapping's `currency`
+    recorded_timestamp: str | None = None  # when the shop knew it; default `event_timestamp`
+    currency: str | None = None  # every row must have the mapping's `currency`
 
     @pydantic.model_validator(mode="after")
     def _one_price(self) -> Self:
@@ -75,7 +75,7 @@ class OrderLineColumns(Config):
 
 
 class CustomerColumns(Config):
-    """The customers' file, and its names of their columns."""
+    """The customers' file and its column names."""
 
     file: Path
     customer_id: str
@@ -84,7 +84,7 @@ class CustomerColumns(Config):
 
 
 class ProductColumns(Config):
-    """The products' file, and its names of their columns."""
+    """The products' file and its column names."""
 
     file: Path
     product_id: str
@@ -95,7 +95,7 @@ class ProductColumns(Config):
 
 
 class EventColumns(Config):
-    """The events' file, and its names of their columns."""
+    """The events' file and its column names."""
 
     file: Path
     event_id: str
@@ -107,7 +107,7 @@ class EventColumns(Config):
 
 
 class CsvMapping(Config):
-    """How a shop's files say what the canonical tables hold."""
+    """How to read a shop's files into the canonical tables."""
 
     timezone: str  # IANA
     currency: str = pydantic.Field(pattern="^[A-Z]{3}$")  # ISO 4217
@@ -118,7 +118,7 @@ class CsvMapping(Config):
     order_lines: OrderLineColumns
     line_types: dict[str, LineType] = pydantic.Field(
         default_factory=dict
-    )  # the file's words for them
+    )  # the file's value -> line type
     fee_product_ids: tuple[str, ...] = ()
     customers: CustomerColumns | None = None
     products: ProductColumns | None = None
@@ -149,8 +149,7 @@ class CsvMapping(Config):
             raise ValueError("line_types needs order_lines.line_type")
         if self.fee_product_ids and column is not None:
             raise ValueError(
-                "fee_product_ids stands beside order_lines.line_type, whose column names the fees: "
-                "leave out one of them"
+                "fee_product_ids and order_lines.line_type both name the fees: remove one of them"
             )
         return self
 
@@ -159,9 +158,9 @@ Columns = OrderLineColumns | CustomerColumns | ProductColumns | EventColumns
 
 
 def load(file: Path, mapping: CsvMapping) -> RetailDataset:
-    """Return the shop whose order lines stand in `file`, read as `mapping` says.
+    """Return the shop whose order lines are in `file`, read by `mapping`.
 
-    Local times that the clock showed twice or never are mended and counted (`reading.times`).
+    Local times that the clock showed twice or never are corrected and counted (`reading.times`).
     Raises BadInput.
     """
     source = _Source(file, mapping.order_lines, mapping)
@@ -202,10 +201,10 @@ def load(file: Path, mapping: CsvMapping) -> RetailDataset:
 
 
 class _Source:
-    """One file under its column map: rows as they stand.
+    """One file with its column names, and its rows.
 
-    An exact duplicate is left out where the columns hold the table's whole key, which proves that
-    it repeats a row. Order lines without a mapped `line_number` have no such key.
+    Exact duplicates are dropped if the columns include the table's whole key, so that they repeat a
+    row. Order lines without a mapped `line_number` have no such key.
     """
 
     def __init__(self, file: Path, columns: Columns, mapping: CsvMapping) -> None:
@@ -225,14 +224,14 @@ class _Source:
         self.mended_times = 0
 
     def require_currency(self, column: str | None) -> None:
-        """Raise BadInput at the first row whose `column` says another currency."""
+        """Raise BadInput at the first row whose `column` has another currency."""
         if column is not None:
             foreign = text(self.rows[column]).fillna("") != self.mapping.currency
             rule = f"the mapping's currency is {self.mapping.currency}"
             refuse(self.rows[column], foreign, file=self.file, rule=rule)
 
     def frame(self, table: str, *, lines: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Return canonical `table`; what the file lacks is null or comes from order `lines`."""
+        """Return canonical `table`; missing columns are null or computed from order `lines`."""
         dtypes = {name: str(column.dtype) for name, column in TABLES[table].columns.items()}
         frame = pd.DataFrame({name: self._column(table, name, dtypes[name]) for name in dtypes})
         if lines is not None and "valid_from" in frame:
@@ -263,7 +262,7 @@ class _Source:
 
 
 def _unit_prices(quantity: pd.Series, source: _Source) -> pd.Series:
-    """Return the line totals by `quantity`; the total itself where the quantity is 0."""
+    """Return line total / `quantity`; the total itself where the quantity is 0."""
     cells = source.rows[source.mapping.order_lines.line_total]
     total = numbers(cells, file=source.file, decimal=source.mapping.decimal)
     rule = "a number, with the quantity's sign"
@@ -272,7 +271,7 @@ def _unit_prices(quantity: pd.Series, source: _Source) -> pd.Series:
 
 
 def _line_types(lines: pd.DataFrame, source: _Source) -> pd.Series:
-    """Return the line types that the file's words, or else signs and prices, say."""
+    """Return the line types from the file's values, or else from signs and prices."""
     mapping = source.mapping
     if mapping.order_lines.line_type is None:
         kinds = np.select(

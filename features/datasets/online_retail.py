@@ -1,7 +1,7 @@
 """UCI Online Retail II: the orders of a British gift shop, December 2009 to December 2011.
 
-Known faults of the file, all counted: exact duplicate rows are dropped; stock codes come in both
-cases; codes that name no product (POST, DOT, M, D, C2, BANK CHARGES, ...) are fees or adjustments;
+Known faults of the file, all counted: exact duplicate rows are dropped; stock codes are in both
+cases; codes of no product (POST, DOT, M, D, C2, BANK CHARGES, ...) are fees or adjustments;
 cancelled invoices start with C; stock write-offs are negative lines without invoice C or customer;
 bad-debt invoices start with A and have negative prices (the sign moves to the quantity).
 Source: Chen, D. (2012). Online Retail II. UCI Machine Learning Repository, doi:10.24432/C5CG6D.
@@ -16,7 +16,7 @@ import pandas as pd
 from features.datasets.reading import MENDED_TIME, numbers, read_rows, refuse, text, times
 from features.schema import TEXT, Origin, RetailDataset
 
-COLUMNS: Final = {  # ours -> the file's
+COLUMNS: Final = {  # canonical name -> the file's name
     "order_id": "Invoice",
     "product_id": "StockCode",
     "title": "Description",
@@ -33,9 +33,9 @@ CURRENCY: Final = "GBP"
 def load(file: Path, *, timezone: str = TIMEZONE, currency: str = CURRENCY) -> RetailDataset:
     """Return the shop in `file` (.xlsx, .csv or .parquet, columns as UCI names them).
 
-    Times are wall-clock times of `timezone` (see `reading.times`); the clock stands at the local
-    midnight after the last row. A line's number counts the lines of its invoice in the file's
-    order, exact duplicates left out. Raises BadInput.
+    Times are wall-clock times of `timezone` (see `reading.times`); the clock is fixed at the
+    local midnight after the last row. `line_number` counts an invoice's lines in the file's order,
+    without exact duplicates. Raises BadInput.
     """
     read = read_rows(file, columns=list(COLUMNS.values()))
     raw = read[~read.duplicated()]
@@ -76,16 +76,16 @@ def load(file: Path, *, timezone: str = TIMEZONE, currency: str = CURRENCY) -> R
 
 
 def _line_types(rows: pd.DataFrame) -> pd.Series:
-    """Return sale, return, fee or adjustment for each row; zero prices are adjustments."""
+    """Return sale, return, fee or adjustment per row; zero prices are adjustments."""
     product = rows["product_id"].str.match(r"\d{5}").fillna(False).to_numpy(dtype=bool)
     initial = rows["order_id"].str[:1].fillna("")
     cancelled, bad_debt = ((initial == letter).to_numpy(dtype=bool) for letter in "CA")
     guest = rows["customer_id"].isna().to_numpy()
     sold = (rows["quantity"] > 0).to_numpy() & ~cancelled
     taken_back = (rows["quantity"] < 0).to_numpy() & (cancelled | ~guest)
-    void = (rows["unit_price"] == 0).to_numpy() | bad_debt
+    no_value = (rows["unit_price"] == 0).to_numpy() | bad_debt
     kinds = np.select(
-        [void, sold & product, taken_back & product, sold | taken_back],
+        [no_value, sold & product, taken_back & product, sold | taken_back],
         ["adjustment", "sale", "return", "fee"],
         default="adjustment",
     )
@@ -113,7 +113,7 @@ def _order_lines(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _products(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each title of a product, from the first sale that bore it."""
+    """Return a row for each title of a product, valid from the first sale with it."""
     sales = rows[(rows["line_type"] == "sale") & rows["title"].notna()]
     first = sales.sort_values("event_timestamp", kind="stable")
     first = first.drop_duplicates(["product_id", "title"])
@@ -131,7 +131,7 @@ def _products(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _customers(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each customer at first sight, and one where the country changes."""
+    """Return a row for each customer at the first line, and one at each change of country."""
     seen = rows[rows["customer_id"].notna()].sort_values("event_timestamp", kind="stable")
     seen = seen.drop_duplicates(["customer_id", "event_timestamp"])
     before = seen.groupby("customer_id")["country"].shift()

@@ -1,8 +1,8 @@
-"""Read a shop's files strictly: every fault names file, row, column, value and rule.
+"""Read a shop's files strictly: every error names file, row, column, value and rule.
 
-A row is counted as a spreadsheet shows it: the header is row 1 of a .csv or .xlsx file (a quoted
-line break does not count; rows of an .xlsx are named `sheet!row`); the first record of a .parquet
-file, which has no header, is row 1.
+Row numbers are those of a spreadsheet: the header is row 1 of a .csv or .xlsx file (a quoted line
+break does not count; rows of an .xlsx are named `sheet!row`); the first record of a .parquet file,
+which has no header, is row 1.
 """
 
 import csv
@@ -24,7 +24,7 @@ _CHUNK: Final = 100_000  # rows held as Python objects at a time
 _LONGEST_CELL: Final = 1 << 24  # characters; the csv module's own limit is 131,072
 _OFFSET: Final = r"\d:\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"  # a time that ends in a UTC offset
 MENDED_TIME: Final = "local time that the clock showed twice or never: moved to the later"
-"""What adapters call the second number that `times` returns."""
+"""The name of the second result of `times` in an adapter's warnings."""
 Row = tuple[int | str, Sequence[Any]]
 
 
@@ -33,9 +33,9 @@ def read_rows(
 ) -> pd.DataFrame:
     """Return `columns` of a .csv, .xlsx (all sheets) or .parquet file, indexed by row.
 
-    Cells of .csv and .xlsx are text, null where empty; blank rows are passed over; .parquet keeps
-    its types. Raises BadInput where the file, a column or every row is missing, or the file is not
-    what its name says.
+    Cells of .csv and .xlsx are text, null where empty; blank rows are skipped; .parquet keeps
+    its types. Raises BadInput if the file, a column or all rows are missing, or the format is not
+    that of the file's name.
     """
     if file.is_dir():
         raise BadInput(file=str(file), rule="is a directory, not a file")
@@ -55,13 +55,13 @@ def read_rows(
 
 
 def text(column: pd.Series) -> pd.Series:
-    """Return `column` as stripped text, null where nothing is left."""
+    """Return `column` as stripped text, null where empty."""
     stripped = column.astype(TEXT).str.strip()
     return stripped.mask(stripped == "")
 
 
 def numbers(column: pd.Series, *, file: Path, decimal: str = ".") -> pd.Series:
-    """Return `column` as float64, null where empty. BadInput at the first cell that is no number.
+    """Return `column` as float64, null where empty. BadInput at the first non-numeric cell.
 
     Thousands are not separated; `decimal` is "." or ",".
 
@@ -69,7 +69,7 @@ def numbers(column: pd.Series, *, file: Path, decimal: str = ".") -> pd.Series:
     [3.0, -1.5]
     """
     cells = column
-    if decimal == "," and not pd.api.types.is_numeric_dtype(column.dtype):  # 1.234 is no 1,234
+    if decimal == "," and not pd.api.types.is_numeric_dtype(column.dtype):  # 1.234 is an error
         cells = column.str.replace(".", "?", regex=False).str.replace(",", ".", regex=False)
     parsed = pd.to_numeric(cells.astype(object), errors="coerce").astype("float64")
     refuse(column, parsed.isna() & column.notna(), file=file, rule="a number")
@@ -79,12 +79,12 @@ def numbers(column: pd.Series, *, file: Path, decimal: str = ".") -> pd.Series:
 def times(
     column: pd.Series, *, timezone: str, file: Path, time_format: str = "ISO8601"
 ) -> tuple[pd.Series, int]:
-    """Return `column` in UTC microseconds, and how many local times were mended.
+    """Return `column` in UTC microseconds, and the number of corrected local times.
 
-    Times without a UTC offset are wall-clock times of `timezone`. One that the clock showed twice
-    (autumn) is taken as the later of the two, so that nothing is known too early; one that it
-    skipped (spring) as the moment of the jump. BadInput at the first cell that is no time, and
-    where one column mixes times with and without offset.
+    Times without a UTC offset are wall-clock times of `timezone`. A time that the clock showed
+    twice (autumn) becomes the later of the two, so that nothing is known too early; a time that it
+    skipped (spring) becomes the moment of the jump. BadInput at the first cell that is no time, and
+    where a column mixes times with and without offset.
     """
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         parsed, aware = column, column.dt.tz is not None
@@ -93,7 +93,7 @@ def times(
         offset = cells.str.contains(_OFFSET).fillna(False).astype(bool)
         present = offset[cells.notna()]
         aware = bool(len(present)) and bool(present.iloc[0])
-        rule = "times with and without a UTC offset stand in one column"
+        rule = "times with and without a UTC offset are mixed in one column"
         refuse(column, (offset != aware) & cells.notna(), file=file, rule=rule)
         parsed = pd.to_datetime(
             cells.astype(object), format=time_format, errors="coerce", utc=aware
@@ -110,7 +110,7 @@ def times(
 
 
 def refuse(column: pd.Series, bad: pd.Series, *, file: Path, rule: str) -> None:
-    """Raise BadInput at the first row where `bad` holds."""
+    """Raise BadInput at the first row where `bad` is True."""
     if bad.any():
         at = int(bad.to_numpy(dtype=bool).argmax())
         raise BadInput(
@@ -122,14 +122,14 @@ def refuse(column: pd.Series, bad: pd.Series, *, file: Path, rule: str) -> None:
         )
 
 
-def _require(file: Path, columns: Sequence[str], found: Sequence[str], hint: str = "") -> None:
+def _require(file: Path, columns: Sequence[str], existing: Sequence[str], hint: str = "") -> None:
     for column in columns:
-        if column not in found:
-            shown = ", ".join(repr(name) for name in found[:20])
+        if column not in existing:
+            shown = ", ".join(repr(name) for name in existing[:20])
             rule = f"the column is missing; the file has {shown}{hint}"
             raise BadInput(file=str(file), column=column, rule=rule)
-        if list(found).count(column) > 1:
-            raise BadInput(file=str(file), column=column, rule="the column stands twice")
+        if list(existing).count(column) > 1:
+            raise BadInput(file=str(file), column=column, rule="the column appears twice")
 
 
 def _read_parquet(file: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -147,7 +147,7 @@ def _read_parquet(file: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _text_frame(rows: Iterator[Row], columns: Sequence[str]) -> pd.DataFrame:
-    """Collect rows of cells into columns of text, a chunk at a time."""
+    """Convert rows of cells to columns of text, in chunks."""
     frames = [pd.DataFrame({name: pd.Series(dtype=TEXT) for name in columns})]
     while chunk := list(islice(rows, _CHUNK)):
         index = [row for row, _ in chunk]
@@ -182,14 +182,14 @@ def _csv_rows(file: Path, columns: Sequence[str], delimiter: str, encoding: str)
 
 
 def _bad_encoding(file: Path, encoding: str, error: UnicodeDecodeError) -> BadInput:
-    """Name the first row that `encoding` cannot read."""
+    """Return the error for the first row that `encoding` cannot decode."""
     with file.open("rb") as lines:
         for row, line in enumerate(lines, start=1):
             try:
                 line.decode(encoding)
             except UnicodeDecodeError as fault:
-                found = line[fault.start : fault.end]
-                rule = f"the bytes {found!r} are not {encoding}: name the file's encoding"
+                undecodable = line[fault.start : fault.end]
+                rule = f"the bytes {undecodable!r} are not {encoding}: name the file's encoding"
                 return BadInput(file=str(file), row=row, rule=rule)
     return BadInput(file=str(file), rule=f"not {encoding}: {error.reason}")
 
@@ -221,7 +221,7 @@ def _filled(cells: Sequence[object]) -> bool:
 
 
 def _cell_text(value: object) -> str | None:
-    """Return a spreadsheet's cell as it would stand in a .csv; null where it is empty."""
+    """Return the text of a spreadsheet's cell, as in a .csv; null where it is empty."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, datetime.datetime):

@@ -5,7 +5,7 @@ from features.simulator import World
 
 
 def load(world: World) -> RetailDataset:
-    """Return the history of `world` up to its end: every line is kept."""
+    """Return the whole history of `world`; no line is dropped."""
     tables = world.history()
     lines = tables["order_lines"]
     return RetailDataset(

@@ -269,6 +269,6 @@ def test_a_full_disk_leaves_the_old_state(
     done = subprocess.run(limited, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == (
-        f"error: {ws.tables}: cannot write (File too large); the tables stand as before\n"
+        f"error: {ws.tables}: cannot write (File too large); the tables are unchanged\n"
     )
     assert files(ws) == before

@@ -91,7 +91,7 @@ def test_where_the_disk_refuses_the_tables_stand(ws: Workspace) -> None:
     old = write_tables(ws, {"customers": customers("a")})
     (ws.tables / "current.json").unlink()
     (ws.tables / "current.json").mkdir()  # a rename onto a directory fails
-    with pytest.raises(WorkspaceError, match=r"cannot write .*; the tables stand as before"):
+    with pytest.raises(WorkspaceError, match=r"cannot write .*; the tables are unchanged"):
         write_tables(ws, {"customers": customers("a", "b")})
     assert pq.read_table(ws.tables / old / "customers.parquet").num_rows == 1
 

@@ -1,12 +1,12 @@
-"""Time and memory of the whole way, from a shop's orders to lists for all, by the shop's size.
+"""Time and memory of all stages, from a shop's orders to lists for all customers, by shop size.
 
 Size 1 is a simulated shop of 1,250 customers and 500 products over 730 days. Size s has s times the
-customers, and so the order lines, over the same days; its products grow by the square root of s, as
-a shop's range grows slower than the number of those who buy from it. Size 4 is the demo's shop,
-size 16 has about as many lines as Online Retail II.
+customers and order lines over the same days; its products grow by the square root of s, because a
+shop's range grows slower than the number of its customers. Size 4 is the demo's shop; size 16 has
+about as many order lines as Online Retail II.
 
-Every stage runs in a fresh process, whose peak memory is its own, libraries included. Linux lets a
-process begin at the peak of the one that started it: hence nothing large is imported here.
+Every stage runs in a new process, so that the peak memory is that of the stage, with libraries. On
+Linux a process starts with the peak of its parent, so this module imports nothing large.
 """
 
 import csv
@@ -34,7 +34,7 @@ class ScaleError(UserError, RuntimeError):
 
 
 def known_sizes(text: str) -> list[float]:
-    """Return the sizes named in `text`, parted by commas. ScaleError for what is none.
+    """Return the sizes in `text`, separated by commas. ScaleError for anything else.
 
     >>> known_sizes("1,4,0.5")
     [1.0, 4.0, 0.5]
@@ -53,13 +53,13 @@ def measure(
 ) -> Iterator[Cost]:
     """Yield the costs of each size, stage after stage, in a new workspace below `work`.
 
-    `on_stage` is told the size and the stage that begins. Raises ScaleError where a workspace of
-    one of the sizes stands there already, or a process was killed.
+    `on_stage` is called with the size and the stage that begins. Raises ScaleError if a workspace
+    of one of the sizes already exists, or a process was killed.
     """
     homes = {size: work / f"size-{size:g}" for size in sizes}
     for home in homes.values():
         if home.exists():
-            raise ScaleError(f"work = {work}: {home.name} stands there; name another folder")
+            raise ScaleError(f"work = {work}: {home.name} already exists; choose another folder")
     for size, home in homes.items():
         for stage in STAGES:
             on_stage(size, stage)
@@ -74,20 +74,22 @@ def measure(
 
 
 def _silence() -> None:
-    """Write this process's output nowhere: DuckDB draws bars where no main file is known."""
+    """Discard this process's output: DuckDB draws progress bars if there is no main file."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _run(stage: str, home: Path, size: float) -> list[Cost]:
     """Run `stage` in this process."""
-    from training.benchmarks import scale_stages  # imports a stage's needs before its clock starts
+    from training.benchmarks import scale_stages  # imports before the stage's clock starts
 
     return scale_stages.run(stage, home, size)
 
 
 def ratios(costs: Sequence[Cost]) -> list[dict[str, Any]]:
     """Return the costs as rows, each with its ratios to the same stage of the first size."""
-    first = {cost.stage: asdict(cost) for cost in reversed(costs)}  # it stays, as it comes last
+    first = {
+        cost.stage: asdict(cost) for cost in reversed(costs)
+    }  # reversed, so that the first size wins
     return [
         row | {f"{name}_ratio": row[name] / first[row["stage"]][name] for name in MEASURED}
         for row in map(asdict, costs)
@@ -106,7 +108,7 @@ def write_costs(costs: Sequence[Cost], output: Path) -> None:
 
 
 def grid(costs: Sequence[Cost]) -> TextTable:
-    """Return the costs as a table: a row a size and stage, ratios to the first size beside."""
+    """Return the costs as a table: a row per size and stage, with ratios to the first size."""
     rows = [
         (
             f"{row['size']:g}x {row['stage']}",

@@ -1,4 +1,4 @@
-"""The sizes that are measured, and what a stage took at one of them."""
+"""The sizes of the scale benchmark, and the cost of a stage at a size."""
 
 import math
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ DAYS: Final = 730
 
 
 STAGES: Final = ("simulate", "build", "train", "score")
-"""The processes of a size; `train` gives two costs, its own and that of one more `epoch`."""
+"""The processes of a size; `train` yields two costs: its own, and one more `epoch`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What one stage took at one size."""
+    """The cost of one stage at one size."""
 
     size: float
     customers: int
     products: int
     stage: str
     rows: int
-    """Order lines, rows of snapshots and places of lists made, or purchases learned from."""
+    """Order lines, rows of snapshots or list positions written, or purchases trained on."""
     wall_seconds: float
     cpu_seconds: float
     """Of all threads, in user and system mode."""

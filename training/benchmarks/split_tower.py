@@ -1,4 +1,4 @@
-"""The two-tower for a published split, where all that is known is who has what."""
+"""The two-tower for a published split, whose only data are pairs of users and items."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Self
@@ -17,42 +17,44 @@ from training.run import Run
 
 
 class SplitTowerConfig(Config):
-    """How the towers are built and trained."""
+    """Architecture and training of the towers."""
 
     epochs: int = pydantic.Field(30, ge=1, description="passes over the users, at most")
     embedding_dim: int = pydantic.Field(
-        64, ge=2, description="dimensions of a user and an item; an item's last is its level"
+        64, ge=2, description="dimensions of a user and an item; the last of an item is its level"
     )
     layers: int = pydantic.Field(
-        2, ge=0, description="how far a tower reaches, in steps from neighbour to neighbour"
+        2, ge=0, description="number of steps from neighbour to neighbour in a tower"
     )
-    temperature: float = pydantic.Field(0.14, gt=0, description="what the scores are divided by")
+    temperature: float = pydantic.Field(0.14, gt=0, description="divisor of the scores")
     negatives: int = pydantic.Field(4096, ge=1, description="items drawn for a step's softmax")
     popularity_power: float = pydantic.Field(
-        0.75, ge=0, description="of the number of an item's users, as which it is drawn"
+        0.75, ge=0, description="exponent of an item's number of users, for its probability"
     )
     pair_dropout: float = pydantic.Field(
-        0.2, ge=0, lt=1, description="share of the pairs that the towers of a step do not see"
+        0.2, ge=0, lt=1, description="share of the pairs dropped in a step"
     )
     learning_rate: float = pydantic.Field(5e-3, gt=0, description="step of AdamW")
     learning_rate_decay: float = pydantic.Field(
-        0.93, gt=0, le=1, description="of learning_rate, left after each epoch"
+        0.93, gt=0, le=1, description="factor of learning_rate after each epoch"
     )
-    batch_size: int = pydantic.Field(1024, ge=1, description="users in a step, about")
+    batch_size: int = pydantic.Field(
+        1024, ge=1, description="approximate number of users in a step"
+    )
 
 
 class Batch(NamedTuple):
-    """Some users, what they have, and the items to tell it from."""
+    """Users, their items, and the sampled negatives."""
 
     users: Tensor  # (B,)
     rows: Tensor  # (N,) place in `users`
     items: Tensor  # (N,)
     negatives: Tensor  # (M,) drawn with replacement
-    log_q: Tensor  # (M,) log of the probability of such a draw
+    log_q: Tensor  # (M,) log of the probability of each draw
 
 
 class Bags(NamedTuple):
-    """A sparse matrix (R, C), row after row."""
+    """A sparse matrix (R, C), by rows."""
 
     columns: Tensor  # (N,)
     starts: Tensor  # (R + 1,)
@@ -71,7 +73,7 @@ class Bags(NamedTuple):
 
 
 class _Sums(torch.autograd.Function):
-    """`Bags.sums` whose gradient is `Bags.sums` of the transposed: several times quicker."""
+    """`Bags.sums` whose gradient is `Bags.sums` of the transpose: several times faster."""
 
     @staticmethod
     def forward(ctx: Any, vectors: Tensor, bags: Bags, transposed: Bags) -> Tensor:
@@ -84,17 +86,17 @@ class _Sums(torch.autograd.Function):
 
 
 def _sums(vectors: Tensor, bags: Bags, *, transposed: Bags) -> Tensor:
-    found: Tensor = _Sums.apply(vectors, bags, transposed)  # type: ignore[no-untyped-call]
-    return found
+    result: Tensor = _Sums.apply(vectors, bags, transposed)  # type: ignore[no-untyped-call]
+    return result
 
 
 class SplitTower:
-    """Ranks items by the cosine of a user's and an item's vector and by the item's own level.
+    """Ranks items by the cosine of the user's and the item's vector plus the item's level.
 
-    Both are one product of embeddings: a user's last dimension is 1, an item's is its level. A
-    tower adds to its id's own vector those of its neighbours and theirs, so that a user is what the
-    history holds and an item is who holds it (LightGCN; He et al., 2020). They learn by a softmax
-    over the scores, of the catalogue as a sample of it estimates (SSM; Wu et al., 2022).
+    The sum is one dot product of embeddings: a user's last dimension is 1, an item's is its level.
+    A tower adds to the vector of an id those of its neighbours and of their neighbours, so that
+    users are represented by their items, and items by their users (LightGCN; He et al., 2020). The
+    loss is a softmax over the catalogue, estimated from a sample (SSM; Wu et al., 2022).
     """
 
     def __init__(
@@ -116,7 +118,7 @@ class SplitTower:
     ) -> Self:
         """Train on `pairs`, places in a matrix of `shape` (users, items), for `config.epochs`.
 
-        Every user has a pair.
+        Every user must have a pair.
         """
         from training.networks.trainer import Learner, train
 
@@ -144,17 +146,17 @@ class SplitTower:
     def _batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         """Yield the users in random order, each once."""
         users, items = self._shape
-        held = np.bincount(self._pairs.columns, minlength=items)
-        share = np.maximum(held, 1) ** self.config.popularity_power
+        users_per_item = np.bincount(self._pairs.columns, minlength=items)
+        share = np.maximum(users_per_item, 1) ** self.config.popularity_power
         share /= share.sum()
         starts = np.searchsorted(self._pairs.rows, np.arange(users + 1))
         steps = max(1, round(users / self.config.batch_size))
-        for chosen in np.array_split(rng.permutation(users), steps):
-            spans = [np.arange(*starts[user : user + 2]) for user in chosen]
-            rows = np.repeat(np.arange(len(chosen)), [len(span) for span in spans])
+        for user_ids in np.array_split(rng.permutation(users), steps):
+            spans = [np.arange(*starts[user : user + 2]) for user in user_ids]
+            rows = np.repeat(np.arange(len(user_ids)), [len(span) for span in spans])
             negatives = rng.choice(items, self.config.negatives, p=share)
             yield Batch(
-                torch.from_numpy(chosen),
+                torch.from_numpy(user_ids),
                 torch.from_numpy(rows),
                 torch.from_numpy(self._pairs.columns[np.concatenate(spans)]),
                 torch.from_numpy(negatives),
@@ -163,7 +165,7 @@ class SplitTower:
 
 
 class SplitNet(nn.Module):
-    """A vector an id, and the towers over them."""
+    """A vector per id, and the towers over them."""
 
     weights: Tensor  # (N,) of the pairs, by user, then item
     items_of_users: Tensor
@@ -185,20 +187,20 @@ class SplitNet(nn.Module):
         first = _singular_vectors(matrix, dim=config.embedding_dim - 1, seed=seed)
         self.users, self.items = (nn.Parameter(vectors) for vectors in first)
         self.level = nn.Parameter(torch.zeros(shape[1], 1))
-        self._keep("weights", weights)
-        self._keep("items_of_users", pairs.columns)
-        self._keep("user_starts", np.concatenate([[0], np.cumsum(of_user)]))
-        self._keep("by_item", by_item)
-        self._keep("users_of_items", pairs.rows[by_item])
-        self._keep("item_starts", np.concatenate([[0], np.cumsum(of_item)]))
+        self._register("weights", weights)
+        self._register("items_of_users", pairs.columns)
+        self._register("user_starts", np.concatenate([[0], np.cumsum(of_user)]))
+        self._register("by_item", by_item)
+        self._register("users_of_items", pairs.rows[by_item])
+        self._register("item_starts", np.concatenate([[0], np.cumsum(of_item)]))
 
-    def _keep(self, name: str, array: np.ndarray[Any, Any]) -> None:
+    def _register(self, name: str, array: np.ndarray[Any, Any]) -> None:
         self.register_buffer(name, torch.from_numpy(array), persistent=False)
 
     def towers(self, *, pair_dropout: float = 0.0) -> tuple[Tensor, Tensor]:
         """Return the embeddings of all users (U, D) and all items (I, D).
 
-        The share `pair_dropout` of the pairs, drawn anew, is left out and the others weigh more.
+        A random share `pair_dropout` of the pairs is left out, and the others weigh more.
         """
         weights = functional.dropout(self.weights, pair_dropout)
         histories = Bags(self.items_of_users, self.user_starts, weights)
@@ -221,19 +223,19 @@ class SplitNet(nn.Module):
     def loss(self, batch: Batch) -> Tensor:
         """Return `sampled_softmax_loss` of the batch."""
         users, items = self.towers(pair_dropout=self._config.pair_dropout)
-        asked = functional.embedding(batch.users, users) / self._config.temperature
+        queries = functional.embedding(batch.users, users) / self._config.temperature
         right = (
-            functional.embedding(batch.rows, asked) * functional.embedding(batch.items, items)
+            functional.embedding(batch.rows, queries) * functional.embedding(batch.items, items)
         ).sum(1)
-        others = asked @ functional.embedding(batch.negatives, items).T
+        others = queries @ functional.embedding(batch.negatives, items).T
         return sampled_softmax_loss(right, others, batch.rows, log_q=batch.log_q)
 
 
 def _singular_vectors(matrix: Any, *, dim: int, seed: int) -> list[Tensor]:
-    """Return vectors (R, dim) and (C, dim) of about length 0.8 whose products are near `matrix`.
+    """Return vectors (R, dim) and (C, dim) of about length 0.8 whose products approximate `matrix`.
 
-    Rows and columns that are alike in `matrix` (R, C) begin alike, which spares the first epochs;
-    what it leaves open is random.
+    Similar rows and columns of `matrix` (R, C) start with similar vectors, which saves the first
+    epochs; the other dimensions are random.
     """
     from sklearn.utils.extmath import randomized_svd
 
@@ -242,9 +244,9 @@ def _singular_vectors(matrix: Any, *, dim: int, seed: int) -> list[Tensor]:
     left, strength, right = randomized_svd(matrix, rank, n_iter=4, random_state=seed)
     vectors = []
     for side in (left, right.T):
-        found = torch.from_numpy((side * np.sqrt(strength)).astype(np.float32))
+        embedded = torch.from_numpy((side * np.sqrt(strength)).astype(np.float32))
         noise = 0.01 * torch.randn(len(side), dim, generator=rng)
-        padded = functional.pad(functional.normalize(found), (0, dim - rank))
+        padded = functional.pad(functional.normalize(embedded), (0, dim - rank))
         vectors.append(0.8 * padded + noise)
     return vectors
 
@@ -252,9 +254,9 @@ def _singular_vectors(matrix: Any, *, dim: int, seed: int) -> list[Tensor]:
 def sampled_softmax_loss(right: Tensor, others: Tensor, rows: Tensor, *, log_q: Tensor) -> Tensor:
     """Return the weighted mean over queries of the mean cross entropy of their pairs.
 
-    `right` (N,) are the scores of the pairs and `rows` (N,) their queries; `others` (B, M) those of
-    candidates that were drawn each with the probability exp of `log_q` (M,), so that in their sum
-    they stand for the whole catalogue (Bengio and Senecal, 2008). A query weighs the square root of
+    `right` (N,) are the scores of the pairs and `rows` (N,) their queries. `others` (B, M) are the
+    scores of candidates, each drawn with the probability exp of `log_q` (M,), whose sum estimates
+    that of the whole catalogue (Bengio and Senecal, 2008). A query's weight is the square root of
     its number of pairs, as in `softmax_loss`.
 
     >>> from math import log

@@ -1,4 +1,4 @@
-"""`python -m training ablate`: what each part of a model is worth, by leaving it out."""
+"""`python -m training ablate`: measure a model with each of its parts left out."""
 
 from typing import Annotated
 
@@ -15,25 +15,30 @@ def ablate(
     *,
     as_of: AsOf = None,
     config: ConfigFile = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each variant, averaged.")] = 3,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of trainings of each variant to average.")
+    ] = 3,
     parts: Annotated[
         str | None,
-        typer.Option(help="What is left out, each alone: title,demand,... By default every part."),
+        typer.Option(
+            help="Parts to leave out, one at a time: title,demand,... By default every part."
+        ),
     ] = None,
     device: DeviceName = "auto",
     home: Home = HOME,
 ) -> None:
     """Measure a model with each of its parts left out, on the last window before the cut.
 
-    The whole and every variant learn, with each seed, from what was known before that window, for
-    the same number of epochs. Nothing is registered; figures go into one MLflow run. Cut off, the
-    same command goes on. Example: python -m training ablate two_tower --as-of 2011-09-17 epochs=4
+    The whole model and every variant are trained, with each seed, on records known before that
+    window, for the same number of epochs. Nothing is registered; figures go into one MLflow run.
+    After an interruption, the same command continues. Example: python -m training ablate two_tower
+    --as-of 2011-09-17 epochs=4
     """
     with work_of(model, overrides, as_of=as_of, config=config, home=home) as work:
         from training.ablate import FILE, grid
         from training.ablate import ablate as run
 
-        found = run(
+        ablation = run(
             work.ws,
             model,
             as_of=work.as_of,
@@ -45,6 +50,6 @@ def ablate(
         )
     from training.commands.display import console, table
 
-    console.print(table(grid(found)))
-    file = work.ws.artifacts / found.run_id / "artifacts" / FILE
+    console.print(table(grid(ablation)))
+    file = work.ws.artifacts / ablation.run_id / "artifacts" / FILE
     console.print(f"By segment and seed: {file}", soft_wrap=True, highlight=False)

@@ -1,4 +1,4 @@
-"""`python -m training diversity`: what it costs that a list's products are unlike each other."""
+"""`python -m training diversity`: the cost of more diverse lists."""
 
 from configs.cli import HOME, Home
 from training.commands.options import AsOf, ConfigFile, DeviceName, Model, Overrides, Seed
@@ -15,17 +15,17 @@ def diversity(
     device: DeviceName = "auto",
     home: Home = HOME,
 ) -> None:
-    """Show what each level of `diversity` costs a recommender's lists in NDCG, and what it brings.
+    """Show the loss in NDCG and the gain in diversity of lists at each level of `diversity`.
 
-    The model learns from what was known before the last window of 28 days before the cut; on that
-    window its lists are composed with diversity 0, 0.1 ... 1. A table, its CSV and a plot (SVG):
-    choose by them what a request or the service's policy asks for. Example: python -m training
-    diversity two_stage --as-of 2011-11-12
+    The model is trained on records known before the last window of 28 days before the cut; on that
+    window its lists are composed with diversity 0, 0.1 ... 1. Prints a table and writes a CSV and a
+    plot (SVG), from which to choose the value for a request or the service's policy. Example:
+    python -m training diversity two_stage --as-of 2011-11-12
     """
     with work_of(model, overrides, as_of=as_of, config=config, home=home) as work:
         from training.price_diversity import price_diversity
 
-        found = price_diversity(
+        cost = price_diversity(
             work.ws,
             model,
             as_of=work.as_of,
@@ -37,7 +37,7 @@ def diversity(
     from training.commands.display import console, table
     from training.price_diversity import PLOT, TABLE, grid
 
-    folder = work.ws.artifacts / found.run_id / "artifacts"
-    console.print(table(grid(found)), highlight=False)
+    folder = work.ws.artifacts / cost.run_id / "artifacts"
+    console.print(table(grid(cost)), highlight=False)
     console.print(f"Table: {folder / TABLE}", highlight=False, soft_wrap=True)
     console.print(f"Plot: {folder / PLOT}", highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What the verbs of `python -m training` share: options, the data cut."""
+"""Common options of the verbs of `python -m training`, and the data cut."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 AsOf = Annotated[
     str | None,
-    typer.Option(help="Learn from what was known before this local day (YYYY-MM-DD); else today."),
+    typer.Option(help="Train on records known before this local day (YYYY-MM-DD); else today."),
 ]
 Model = Annotated[
     str,
@@ -24,14 +24,14 @@ Model = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(help="Settings over the config: epochs=3 learning_rate=0.001 ..."),
+    typer.Argument(help="Settings that override the config: epochs=3 learning_rate=0.001 ..."),
 ]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="A YAML of overrides, as `tune` writes it.")
 ]
 Seed = Annotated[int, typer.Option(help="The same seed, data and config give the same weights.")]
 DeviceName = Annotated[
-    Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes a GPU where there is one.")
+    Literal["auto", "cpu", "cuda"], typer.Option(help="auto uses a GPU if there is one.")
 ]
 Name = Annotated[
     str, typer.Argument(help=f"A registered model ({', '.join(FAMILIES)}) or one of its models.")
@@ -41,6 +41,6 @@ Name = Annotated[
 def cut_of(ws: "Workspace", as_of: str | None) -> "pd.Timestamp":
     """Return the midnight of the local day `as_of`, by default of the clock's day.
 
-    Raises WorkspaceError where it is not a date, or lies after the clock.
+    Raises WorkspaceError if it is not a date, or is after the clock.
     """
     return ws.cut(str(ws.now().tz_convert(ws.timezone).date()) if as_of is None else as_of)

@@ -1,4 +1,4 @@
-"""Will a customer stay away? A wide and deep network over the customer's features."""
+"""Predict churn: a wide and deep network over the customer's features."""
 
 import json
 from collections.abc import Iterator
@@ -28,9 +28,11 @@ SETTINGS: Final = "churn.json"
 
 
 class ChurnConfig(Config):
-    """How the churn network is built and trained."""
+    """Architecture and training of the churn network."""
 
-    horizon_days: int = pydantic.Field(90, ge=1, description="days without an order that count")
+    horizon_days: int = pydantic.Field(
+        90, ge=1, description="days without an order that count as churn"
+    )
     epochs: int = pydantic.Field(10, ge=1, description="passes over the examples, at most")
     hidden: tuple[int, ...] = pydantic.Field((32, 16), description="widths of the deep part")
     dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="share of hidden units dropped")
@@ -40,7 +42,7 @@ class ChurnConfig(Config):
 
 
 class ChurnNet(nn.Module):
-    """Logit of churn (B,) from inputs (B, F): a linear part and a deep part, added up.
+    """Logit of churn (B,) from inputs (B, F): the sum of a linear part and a deep part.
 
     Cheng et al. (2016), "Wide & Deep Learning for Recommender Systems".
     """
@@ -60,7 +62,7 @@ class ChurnNet(nn.Module):
         self.deep = nn.Sequential(*layers, nn.Linear(width, 1))
 
     def standardise(self, inputs: FloatArray, churned: FloatArray) -> None:
-        """Take means and scales from the training rows, and the base rate as the first answer."""
+        """Set means and scales from the training rows, and the bias from the base rate."""
         mean, scale = mean_and_scale(inputs)
         self.mean.copy_(torch.from_numpy(mean))
         self.scale.copy_(torch.from_numpy(scale))
@@ -135,7 +137,7 @@ class Churn:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote. BundleError where it was trained on other inputs than today's."""
+        """Read what `save` wrote. BundleError if it was trained on other inputs than today's."""
         settings = json.loads((folder / SETTINGS).read_text())
         if tuple(settings["inputs"]) != tuple(INPUTS):
             raise BundleError(f"{folder}: this model reads other customer inputs; fit it again")
@@ -147,7 +149,7 @@ class Churn:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Compute on one thread: more cost a network this small time, and change its last bits."""
+    """Compute on one thread: with more, this small network is slower and its last bits change."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -162,4 +164,7 @@ def _batches(
     order = rng.permutation(len(seen.churned))
     for start in range(0, len(order), size):
         rows = order[start : start + size]
-        yield torch.from_numpy(seen.inputs[rows]), torch.from_numpy(seen.churned[rows])
+        yield (
+            torch.from_numpy(seen.inputs[rows]),
+            torch.from_numpy(seen.churned[rows]),
+        )

@@ -1,4 +1,4 @@
-"""What products are by their texts: vectors of titles and categories, and how alike two are."""
+"""Content vectors of products from titles and categories, and their similarity."""
 
 import numpy as np
 import pandas as pd
@@ -16,15 +16,15 @@ def likeness(vectors: csr_array, places: IntArray) -> FloatArray:
 
 
 def content_vectors(products: Products) -> csr_array:
-    """Return unit vectors (C, D) of titles and categories, which weigh the same.
+    """Return unit vectors (C, D) of titles and categories, with equal weights.
 
-    A title is its tokens by TF-IDF, as scikit-learn smooths it; a category a dimension of its own.
-    Where one of both is not known, the other speaks alone; without either the vector is 0.
+    A title is the TF-IDF of its tokens, smoothed as in scikit-learn; a category is one dimension.
+    Where one of the two is unknown, the vector is the other; without both it is 0.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     titles = csr_array(np.zeros((len(products), 0)))
-    if any(tokens(title) for title in products.titles):  # an empty vocabulary is refused
+    if any(tokens(title) for title in products.titles):  # scikit-learn refuses an empty vocabulary
         titles = csr_array(TfidfVectorizer(analyzer=tokens).fit_transform(products.titles))
     numbers = category_numbers(products)
     named = np.flatnonzero(numbers >= 0)
@@ -39,6 +39,6 @@ def content_vectors(products: Products) -> csr_array:
 
 
 def category_numbers(products: Products) -> IntArray:
-    """Return (C,): a number for each category, in the order they come; -1 where there is none."""
+    """Return (C,): a number for each category, in order of appearance; -1 for no category."""
     names = np.array([name or None for name in products.categories], dtype=object)
     return pd.factorize(names)[0].astype(np.int64)

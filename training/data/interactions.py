@@ -1,4 +1,4 @@
-"""Who bought what, as a sparse matrix to learn from."""
+"""Purchases as a sparse matrix of customers by products, for training."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Interactions:
-    """Who bought what: U customers by P products, one entry for each pair that occurred."""
+    """Purchases of U customers by P products: one entry per pair that occurred."""
 
     product_ids: list[str]  # P, sorted
     matrix: csr_array  # (U, P) float32
 
 
 def interactions(data: "TrainingData", *, half_life_days: float | None = None) -> Interactions:
-    """Return all purchases before `data.as_of`: 1 a pair, or what is left of its newest purchase.
+    """Return all purchases before `data.as_of`: 1 per pair, or the decayed weight of its newest.
 
     Raises NotEnoughData where no known customer bought anything.
     """
     bought = data.purchases(data.start, data.as_of)
     if bought.empty:
         raise NotEnoughData(
-            f"no known customer bought anything before {data.as_of}: there is nothing to learn "
-            "from; take a later as_of"
+            f"no known customer bought anything before {data.as_of}: there is nothing to train "
+            "on; choose a later as_of"
         )
     newest = bought.groupby(["customer_id", "product_id"], as_index=False)["event_timestamp"].max()
     rows, _ = pd.factorize(newest["customer_id"])

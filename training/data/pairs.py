@@ -1,4 +1,4 @@
-"""Which of B customers and C products belong together, row by row."""
+"""Pairs of B customers and C products, row by row."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from training.data.inputs import IntArray
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """Distinct places in a matrix of customers by products, ordered by row, then column."""
+    """Distinct places in a matrix of customers by products, in order of row, then column."""
 
     rows: IntArray  # (N,)
     columns: IntArray  # (N,)
@@ -25,8 +25,8 @@ class Pairs:
 
     def without(self, other: "Pairs", width: int) -> "Pairs":
         """Return the pairs that are not in `other`, a matrix of the same `width`."""
-        kept = ~np.isin(self.rows * width + self.columns, other.rows * width + other.columns)
-        return Pairs(rows=self.rows[kept], columns=self.columns[kept])
+        remaining = ~np.isin(self.rows * width + self.columns, other.rows * width + other.columns)
+        return Pairs(rows=self.rows[remaining], columns=self.columns[remaining])
 
 
 def pairs(
@@ -34,7 +34,7 @@ def pairs(
     customer_ids: npt.NDArray[np.object_],
     product_ids: npt.NDArray[np.object_],
 ) -> Pairs:
-    """Return the (customer_id, product_id) of `frame` as places; ids not given are left out."""
+    """Return the (customer_id, product_id) of `frame` as places; other ids are left out."""
     rows = pd.Index(customer_ids).get_indexer(pd.Index(frame["customer_id"].astype(object)))
     columns = pd.Index(product_ids).get_indexer(pd.Index(frame["product_id"].astype(object)))
     known = (rows >= 0) & (columns >= 0)

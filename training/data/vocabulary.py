@@ -1,4 +1,4 @@
-"""What a model knows by name: product ids and the tokens of titles. Row 0 is the unknown."""
+"""Vocabularies of a model: product ids and the tokens of titles. Row 0 is for unknown names."""
 
 import re
 from collections import Counter
@@ -20,17 +20,17 @@ def tokens(text: str) -> list[str]:
     >>> tokens("杯")
     ['杯']
     """
-    found: list[str] = []
+    result: list[str] = []
     for word in _WORD.findall(text.lower()):
         if "\u3400" <= word[0] <= "\ufaff" and len(word) > 1:
-            found += [word[i : i + 2] for i in range(len(word) - 1)]
+            result += [word[i : i + 2] for i in range(len(word) - 1)]
         else:
-            found.append(word)
-    return found
+            result.append(word)
+    return result
 
 
 class Vocabulary:
-    """The rows of names, from 1 in the order given; what is not known is row 0.
+    """The rows of names, from 1 in the given order; an unknown name has row 0.
 
     >>> Vocabulary(["a", "b"]).rows(["b", "x"])
     array([2, 0])
@@ -43,7 +43,7 @@ class Vocabulary:
             raise ValueError(f"names: {len(self.names)} given, {len(self._row)} of them distinct")
 
     def __len__(self) -> int:
-        """Return the number of rows, the unknown included."""
+        """Return the number of rows, including row 0."""
         return len(self.names) + 1
 
     def rows(self, names: Iterable[str]) -> IntArray:
@@ -52,12 +52,12 @@ class Vocabulary:
 
     @classmethod
     def of_titles(cls, titles: Iterable[str], *, min_count: int) -> Self:
-        """Return the tokens that stand in at least `min_count` of `titles`, in sorted order."""
+        """Return the vocabulary of the tokens in `min_count` or more of `titles`, sorted."""
         counts = Counter(token for title in titles for token in set(tokens(title)))
         return cls(sorted(token for token, count in counts.items() if count >= min_count))
 
     def bags(self, titles: Sequence[str]) -> tuple[IntArray, IntArray]:
-        """Return the rows of all known tokens of `titles` in a row, and where each title begins.
+        """Return the rows of all known tokens of `titles`, joined, and the start of each title.
 
         >>> Vocabulary(["red", "tea"]).bags(["RED tea red", "", "tea cup"])
         (array([1, 2, 1, 2]), array([0, 3, 3]))

@@ -1,4 +1,4 @@
-"""What a churn model's predictions in a window are worth."""
+"""Measure a churn model's predictions on a window."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 def predictor_judge(
     data: "TrainingData", *, at: pd.Timestamp, days: int
 ) -> Callable[[Predictor], dict[str, float]]:
-    """Return the function that gives the metrics of a model for the customers of `at`.
+    """Return the function that computes the metrics of a model for the customers of `at`.
 
-    The queries stand at `at`; only the labels read [at, at + days), which must lie before
-    `data.as_of`. Raises NotEnoughData where there is no customer, or all of them did the same.
+    The queries have the time `at`; only the labels read [at, at + days), which must lie before
+    `data.as_of`. Raises NotEnoughData if there is no customer, or all have the same label.
     """
     orders = ChurnLabels(data)
     labels = orders.churned(at, horizon_days=days)
     if len(np.unique(labels)) < 2:
         raise NotEnoughData(
             f"of the {len(labels)} customers at {at}, {int(labels.sum())} stayed away for "
-            f"{days} days: a churn model is measured by telling both kinds apart; take "
-            "another as_of"
+            f"{days} days: a churn model is measured on customers of both kinds; "
+            "choose another as_of"
         )
     queries = data.queries(at, orders.active(at))
     return lambda model: churn_metrics(labels, model.predict(queries))

@@ -1,4 +1,4 @@
-"""How well probabilities of churn fit what happened: order (AUC), distance (Brier), level (ECE)."""
+"""Metrics of churn probabilities: order (AUC), distance (Brier score), calibration (ECE)."""
 
 from typing import Final
 
@@ -11,9 +11,9 @@ Array = npt.NDArray[np.generic]
 
 
 def auc(labels: Array, scores: Array) -> float:
-    """Return the share of (positive, negative) pairs that `scores` (B,) order rightly; ties half.
+    """Return the share of (positive, negative) pairs that `scores` (B,) order correctly; ties half.
 
-    NaN where one class is missing. Mann and Whitney (1947), as a function of ranks.
+    NaN where one class is missing. Mann and Whitney (1947), computed from ranks.
 
     >>> auc(np.array([1, 1, 0]), np.array([0.9, 0.4, 0.4]))
     0.75
@@ -41,7 +41,7 @@ def calibration_error(labels: Array, probabilities: Array) -> float:
     """Return the expected calibration error over ten bins of equal width.
 
     The mean, over customers, of |mean prediction - share of positives| of their bin; a probability
-    of 1 falls in the last bin. Naeini, Cooper and Hauskrecht (2015).
+    of 1 is in the last bin. Naeini, Cooper and Hauskrecht (2015).
 
     >>> round(calibration_error(np.array([1, 0, 1]), np.array([0.25, 0.25, 1.0])), 6)
     0.166667
@@ -55,9 +55,9 @@ def calibration_error(labels: Array, probabilities: Array) -> float:
 
 
 def top_lift(labels: Array, scores: Array) -> float:
-    """Return how much denser the positives are in the top tenth by `scores` (B,) than overall.
+    """Return the share of positives in the top tenth by `scores` (B,), over that of all.
 
-    NaN below ten customers or without a positive; ties in the given order.
+    NaN below ten customers or without a positive; ties keep the given order.
     """
     top = np.argsort(-scores.astype(np.float64), kind="stable")[: len(scores) // 10]
     if not len(top) or not labels.any():
@@ -66,7 +66,7 @@ def top_lift(labels: Array, scores: Array) -> float:
 
 
 def churn_metrics(labels: Array, probabilities: Array) -> dict[str, float]:
-    """Return every figure that the report of a churn model shows, by name.
+    """Return the figures of the report of a churn model, by name.
 
     `labels` (B,): 1 where no order came in the horizon; `probabilities` (B,) in 0-1.
     """

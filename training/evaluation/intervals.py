@@ -1,8 +1,8 @@
-"""How sure a mean over customers is: they are drawn again and again, each with all that it did.
+"""Confidence intervals of means over customers, who are resampled with all their figures.
 
-Bootstrap percentile intervals (Efron, 1979), paired: in each draw every model is measured on the
-same customers. Where several windows are averaged, a customer is drawn with its figures in all of
-them, since the windows of one customer are no independent witnesses (a cluster bootstrap).
+Bootstrap percentile intervals (Efron, 1979), paired: each draw measures every model on the same
+customers. Where several windows are averaged, a customer is drawn with its figures in all windows,
+because the windows of one customer are not independent (a cluster bootstrap).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from training.evaluation.ranking_metrics import Figures
 
 DRAWS: Final = 2000
 LEVEL: Final = 0.95
-_AT_ONCE: Final = 1 << 22  # bounds the memory: customers drawn at a time
+_AT_ONCE: Final = 1 << 22  # customers drawn at a time, which bounds the memory
 Ids = npt.NDArray[np.object_]
 
 
@@ -27,12 +27,12 @@ class Sample:
     customer_ids: Ids  # (N,)
     figures: dict[str, Figures]  # (N,) each
     coverage: float
-    """The share of the catalogue that stands in any of their lists."""
+    """The share of the catalogue that appears in any of their lists."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A mean, or a difference of means, and its 95% interval; NaN where there is nobody."""
+    """A mean, or a difference of means, and its 95% interval; NaN without customers."""
 
     value: float
     low: float
@@ -41,14 +41,14 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Models side by side over the same customers; of several windows, the mean of their means."""
+    """The figures of models for the same customers; of several windows, the mean of their means."""
 
     customers: int
-    """How many are counted; of several windows the sum."""
+    """How many customers count; of several windows the sum."""
     means: dict[str, dict[str, Estimate]]
     """By model and figure."""
     leads: dict[str, dict[str, Estimate]]
-    """By baseline and figure: by how much the first model exceeds it."""
+    """By baseline and figure: the first model's figure minus the baseline's."""
     coverage: dict[str, float]
 
     def best(self, figure: str) -> str | None:
@@ -57,7 +57,7 @@ class Comparison:
 
 
 def compare(windows: Sequence[Mapping[str, Sample]], *, seed: int) -> Comparison:
-    """Return the models side by side: for each window the sample of each model, the first leads.
+    """Compare the models by their samples in each window; leads are those of the first model.
 
     A window without customers is left out. `seed` fixes the draws.
     """
@@ -73,11 +73,11 @@ def compare(windows: Sequence[Mapping[str, Sample]], *, seed: int) -> Comparison
     means = mean_of_means(figures, width=len(names) * len(kinds)).reshape(shape)[0]
     draws = resample(ids, figures, rng=np.random.default_rng(seed), width=means.size)
     drawn = draws.reshape(shape)
-    own = _estimates(means, drawn, kinds)
+    estimates = _estimates(means, drawn, kinds)
     leads = _estimates(means[:1] - means[1:], drawn[:, :1] - drawn[:, 1:], kinds)
     return Comparison(
-        customers=sum(len(one) for one in ids),
-        means=dict(zip(names, own, strict=True)),
+        customers=sum(len(window) for window in ids),
+        means=dict(zip(names, estimates, strict=True)),
         leads=dict(zip(names[1:], leads, strict=True)),
         coverage={
             name: float(np.mean([samples[name].coverage for samples in counted or windows]))
@@ -87,14 +87,16 @@ def compare(windows: Sequence[Mapping[str, Sample]], *, seed: int) -> Comparison
 
 
 def mean_of_means(figures: Sequence[Figures], *, width: int) -> Figures:
-    """Return the mean (`width`,) over windows of each one's mean over customers; NaN of none.
+    """Return the mean (`width`,) over windows of the means over customers; NaN without windows.
 
     >>> mean_of_means([np.array([[0.0], [1.0]]), np.array([[1.0]])], width=1)
     array([0.75])
     """
     if not figures:
         return np.full(width, np.nan)
-    return np.asarray(np.mean([one.mean(axis=0) for one in figures], axis=0), dtype=np.float64)
+    return np.asarray(
+        np.mean([window.mean(axis=0) for window in figures], axis=0), dtype=np.float64
+    )
 
 
 def resample(
@@ -107,28 +109,28 @@ def resample(
 ) -> Figures:
     """Return the mean of means of `draws` draws of the customers, (draws, `width`).
 
-    For each window `customer_ids` (N,) and `figures` (N, `width`). A window of which a draw holds
-    no customer is left out of it; NaN where it holds none at all.
+    For each window `customer_ids` (N,) and `figures` (N, `width`). A draw leaves out a window of
+    which it has no customer; it is NaN if it has none of any window.
     """
     if not figures:
         return np.full((draws, width), np.nan)
-    everyone = np.unique(np.concatenate(customer_ids))
-    places = [np.searchsorted(everyone, ids) for ids in customer_ids]
-    count = len(everyone)
+    distinct_ids = np.unique(np.concatenate(customer_ids))
+    places = [np.searchsorted(distinct_ids, ids) for ids in customer_ids]
+    count = len(distinct_ids)
     step = max(1, _AT_ONCE // count)
-    found = np.empty((draws, width))
+    resampled = np.empty((draws, width))
     for start in range(0, draws, step):
         rows = min(step, draws - start)
         drawn = rng.integers(0, count, (rows, count)) + count * np.arange(rows)[:, None]
         times = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count)
-        found[start : start + rows] = _means(times.astype(np.float64), places, figures)
-    return found
+        resampled[start : start + rows] = _means(times.astype(np.float64), places, figures)
+    return resampled
 
 
 def _means(
     times: Figures, places: Sequence[npt.NDArray[np.intp]], figures: Sequence[Figures]
 ) -> Figures:
-    """Return the mean of means where each customer counts so many `times` (draws, customers)."""
+    """Return the mean of means, where `times` (draws, customers) weights each customer."""
     total = np.zeros((len(times), figures[0].shape[1]))
     windows = np.zeros((len(times), 1))
     for place, values in zip(places, figures, strict=True):
@@ -140,7 +142,7 @@ def _means(
 
 
 def _estimates(means: Figures, draws: Figures, kinds: list[str]) -> list[dict[str, Estimate]]:
-    """Return for each row of `means` (M, kinds) its estimates; `draws` (draws, M, kinds)."""
+    """Return the estimates of each row of `means` (M, kinds); `draws` is (draws, M, kinds)."""
     tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     if np.isnan(means).all():
         low = high = means

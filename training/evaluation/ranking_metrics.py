@@ -1,9 +1,9 @@
-"""How good lists are: every function gives one figure for each customer, (B,).
+"""Metrics of lists: every function returns one figure per customer, (B,).
 
-`hits` (B, K) says which places of a list, best first, name a product that the customer then
-bought; `wanted` (B,) how many products the customer bought. Full-catalogue ranking, binary gains.
-A customer who bought nothing has the figure 0. `lists` (B, K) hold indices of products, -1 where a
-list ends.
+`hits` (B, K) is True at the places of a list, best first, whose product the customer then bought;
+`wanted` (B,) is how many products the customer bought. Full-catalogue ranking, binary gains. A
+customer who bought nothing has the figure 0. `lists` (B, K) contain indices of products, -1 after
+the end of a list.
 """
 
 from typing import Any
@@ -17,11 +17,11 @@ from training.data.inputs import FloatArray, IntArray
 Hits = npt.NDArray[np.bool_]
 Figures = npt.NDArray[np.float64]
 Vectors = FloatArray | sp.csr_array[Any]
-"""A vector a product, (C, D), of length 1 (or 0 where nothing is known), dense or sparse."""
+"""A vector per product, (C, D), of length 1 (or 0 where nothing is known), dense or sparse."""
 
 
 def ndcg(hits: Hits, wanted: IntArray) -> Figures:
-    """Discounted gain over that of the best list (Jaervelin and Kekaelaeinen, 2002).
+    """Discounted gain, divided by that of the best list (Jaervelin and Kekaelaeinen, 2002).
 
     >>> ndcg(np.array([[True, False, True]]), np.array([2])).round(4)  # 1.5 / (1 + 1/log2(3))
     array([0.9197])
@@ -33,7 +33,7 @@ def ndcg(hits: Hits, wanted: IntArray) -> Figures:
 
 
 def recall(hits: Hits, wanted: IntArray) -> Figures:
-    """Share of the wanted products that the list names, of at most K.
+    """Share of the wanted products, of which at most K count, that are in the list.
 
     >>> recall(np.array([[True, False, True]]), np.array([4]))
     array([0.66666667])
@@ -43,7 +43,7 @@ def recall(hits: Hits, wanted: IntArray) -> Figures:
 
 
 def hit_rate(hits: Hits) -> Figures:
-    """1 where the list names at least one wanted product.
+    """1 where the list has at least one wanted product.
 
     >>> hit_rate(np.array([[False, True], [False, False]]))
     array([1., 0.])
@@ -65,8 +65,8 @@ def reciprocal_rank(hits: Hits) -> Figures:
 def novelty(lists: IntArray, shares: Figures) -> Figures:
     """Mean self-information of a list's products, in bits (Zhou et al., 2010).
 
-    `shares` (C,) says which share of the customers bought each product, above 0. An empty list has
-    the figure 0.
+    `shares` (C,), above 0, are the shares of the customers who bought each product. An empty list
+    has the figure 0.
 
     >>> novelty(np.array([[0, 1], [1, -1]]), np.array([0.5, 0.125]))
     array([2., 3.])
@@ -87,22 +87,22 @@ def diversity(lists: IntArray, vectors: Vectors) -> Figures:
     >>> diversity(np.array([[0, 1, 2], [0, 1, -1]]), vectors)  # pairs 0-1 alike, 0-2 and 1-2 not
     array([0.66666667, 0.        ])
     """
-    given: Any = vectors  # the stubs know no constructor of both
-    content: Any = sp.csr_array(given).astype(np.float64)
+    dense_or_sparse: Any = vectors  # the stubs have no constructor for both types
+    content: Any = sp.csr_array(dense_or_sparse).astype(np.float64)
     rows, places = np.nonzero(lists >= 0)
     named = lists[rows, places]
     shape = (len(lists), content.shape[0])
     sums = sp.csr_array((np.ones(len(rows)), (rows, named)), shape) @ content
     lengths = content.multiply(content).sum(axis=1)[named]
-    alone = np.bincount(rows, weights=lengths, minlength=len(lists))
-    alike = sums.multiply(sums).sum(axis=1) - alone  # each pair counts twice
+    self_products = np.bincount(rows, weights=lengths, minlength=len(lists))
+    cosine_sums = sums.multiply(sums).sum(axis=1) - self_products  # each pair counts twice
     count = (lists >= 0).sum(1)
     pairs = count * (count - 1)
-    return np.where(pairs > 0, 1 - alike / np.maximum(pairs, 1), 0.0)
+    return np.where(pairs > 0, 1 - cosine_sums / np.maximum(pairs, 1), 0.0)
 
 
 def coverage(lists: IntArray, catalogue: int) -> float:
-    """Return the share of a catalogue of so many products that stands in any of `lists` (-1: none).
+    """Return the share of `catalogue` products that appear in any of `lists` (-1: no product).
 
     >>> coverage(np.array([[0, 2], [2, -1]]), 4)
     0.5

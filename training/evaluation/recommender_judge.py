@@ -1,9 +1,9 @@
-"""How good a recommender is on a window that it did not see: full catalogue, every customer.
+"""Measure a recommender on a window that it did not see: full catalogue, every customer.
 
-Truth: the distinct products that a customer bought in [at, at + days). Measured are customers who
-bought before `at`, on products that some known customer bought before `at`. The list "all" may
-name anything; "new" only what the customer never bought before `at`. A purchase before `at` is one
-that was recorded before `at` too: nobody knew of the others.
+The truth is the distinct products that a customer bought in [at, at + days). It covers customers
+who bought before `at` and products that a known customer bought before `at`. The list "all" may
+contain any product, "new" only products that the customer never bought before `at`. A purchase
+counts as before `at` only if it was also recorded before `at`.
 """
 
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 K: Final = 10
 LISTS: Final = ("all", "new")
 Lists = dict[str, IntArray]
-"""A model's lists by their name, (B, K): indices of products, best first, -1 where one ends."""
+"""A model's lists by their name, (B, K): indices of products, best first, -1 after the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecommenderJudge:
-    """A window: its customers, what they had and what they then bought. Call it with a model."""
+    """A window: its customers, their earlier and their new purchases. Call it with a model."""
 
     products: Products
     queries: Queries
@@ -55,19 +55,21 @@ class RecommenderJudge:
         return rank(scorer, self.queries, K, width=len(self.products), lists=excluded)
 
     def means(self, lists: Lists) -> dict[str, float]:
-        """Return the mean figures of `lists`, as a call of their model does."""
-        found: dict[str, float] = {}
+        """Return the mean figures of `lists`, as `__call__` does for a model."""
+        figures_by_name: dict[str, float] = {}
         for name in LISTS:
             prefix = "" if name == "all" else f"{name}_"
             sample = self.sample(lists[name], self.truth(name))
             for figure, values in sample.figures.items():
-                found[f"{prefix}{figure}"] = float(values.mean()) if len(values) else 0.0
-            found[f"{prefix}coverage_at_{K}"] = sample.coverage
-        found[f"mean_ndcg_at_{K}"] = (found[f"ndcg_at_{K}"] + found[f"new_ndcg_at_{K}"]) / 2
-        return found
+                figures_by_name[f"{prefix}{figure}"] = float(values.mean()) if len(values) else 0.0
+            figures_by_name[f"{prefix}coverage_at_{K}"] = sample.coverage
+        figures_by_name[f"mean_ndcg_at_{K}"] = (
+            figures_by_name[f"ndcg_at_{K}"] + figures_by_name[f"new_ndcg_at_{K}"]
+        ) / 2
+        return figures_by_name
 
     def truth(self, name: str) -> Pairs:
-        """Return what the list `name` should hold."""
+        """Return the pairs that the list `name` should contain."""
         new = name == "new"
         return self.wanted.without(self.owned, len(self.products)) if new else self.wanted
 
@@ -87,13 +89,14 @@ def measure(
 ) -> Sample:
     """Return the figures of `lists` (B, K) by customer: NDCG, recall, hit rate and MRR at 10.
 
-    `wanted` are places in B `customer_ids` by `width` products; who wants nothing is left out.
+    `wanted` are places in a matrix of B `customer_ids` by `width` products. Customers who want
+    nothing are left out.
     """
     count = np.bincount(wanted.rows, minlength=len(lists))
     rows = np.flatnonzero(count)
-    asked, count = lists[rows], count[rows]
+    shown, count = lists[rows], count[rows]
     truth = wanted.rows * width + wanted.columns
-    hits = (asked >= 0) & np.isin(rows[:, None] * width + asked, truth)
+    hits = (shown >= 0) & np.isin(rows[:, None] * width + shown, truth)
     return Sample(
         customer_ids=customer_ids[rows],
         figures={
@@ -102,21 +105,21 @@ def measure(
             f"hit_rate_at_{K}": ranking_metrics.hit_rate(hits),
             f"mrr_at_{K}": ranking_metrics.reciprocal_rank(hits),
         },
-        coverage=ranking_metrics.coverage(asked, catalogue),
+        coverage=ranking_metrics.coverage(shown, catalogue),
     )
 
 
 def recommender_judge(data: "TrainingData", *, at: pd.Timestamp, days: int) -> RecommenderJudge:
     """Return the judge of the window [at, at + days), which must end by `data.as_of`.
 
-    Raises NotEnoughData where no known customer bought a known product in it.
+    Raises NotEnoughData if no known customer bought a known product in it.
     """
     before, window = purchases_around(data, at=at, days=days)
     window = window[window["customer_id"].isin(before["customer_id"])]
     if window.empty:
         raise NotEnoughData(
-            f"no known customer bought a known product in the {days} days from {at}: there is "
-            "nothing to measure a recommender by; take another as_of"
+            f"no known customer bought a known product in the {days} days from {at}: a "
+            "recommender cannot be measured; choose another as_of"
         )
     customers = np.array(sorted(set(window["customer_id"])), dtype=object)
     products = data.products(at)
@@ -132,7 +135,7 @@ def recommender_judge(data: "TrainingData", *, at: pd.Timestamp, days: int) -> R
 def purchases_around(
     data: "TrainingData", *, at: pd.Timestamp, days: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what was bought and known before `at`, and those products' purchases in the window."""
+    """Return the purchases known before `at`, and those of the same products in the window."""
     before = data.purchases(data.start, at)
     before = before[before["recorded_timestamp"] < at]
     window = data.purchases(at, at + pd.Timedelta(days=days))

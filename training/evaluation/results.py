@@ -1,4 +1,4 @@
-"""What an evaluation finds: the figures of a model and its baselines, by window and segment."""
+"""The result of an evaluation: figures of a model and its baselines, by window and segment."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -11,12 +11,12 @@ from training.evaluation.last_window import Metrics
 from training.evaluation.segments import SegmentList
 
 Baselines = Literal["default", "all"]
-"""Those of the model's spec, or every other recommender."""
+"""The baselines of the model's spec, or every other recommender."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationWindow:
-    """One window: everything in it was learned from what was known before its start."""
+    """One window; its models were trained on records known before its start."""
 
     start: pd.Timestamp
     end: pd.Timestamp
@@ -25,15 +25,15 @@ class EvaluationWindow:
     customers: int
     newcomers: int
     epochs: dict[str, int]
-    """The number chosen, by model that counts them."""
+    """The chosen number, by model that has epochs."""
     history: dict[int, Metrics]
-    """The metrics of the first model by epoch, if it counts them."""
+    """The metrics of the first model by epoch, if it has epochs."""
     parts: dict[SegmentList, Comparison]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What the windows say of a model and its baselines."""
+    """The figures of a model and its baselines on the windows."""
 
     model: str
     config: Config
@@ -45,9 +45,9 @@ class Evaluation:
     baselines: tuple[str, ...]
     windows: tuple[EvaluationWindow, ...]  # oldest first
     parts: dict[SegmentList, Comparison]
-    """Of one window its own, of several the mean."""
+    """The figures of the one window, or the means of several."""
     run_id: str
-    """The MLflow run that holds all this and the report."""
+    """The MLflow run that stores this and the report."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ LEVELS: Final = tuple(step / 10 for step in range(11))
 
 @dataclass(frozen=True, kw_only=True)
 class DiversityCost:
-    """What each level of diversity costs a model and brings, on the last window before `as_of`."""
+    """A model's NDCG and diversity at each level, on the last window before `as_of`."""
 
     model: str
     as_of: pd.Timestamp
@@ -68,4 +68,4 @@ class DiversityCost:
     levels: pd.DataFrame
     """As `price_of_diversity` returns it."""
     run_id: str
-    """The MLflow run that holds the table and the plot."""
+    """The MLflow run that stores the table and the plot."""

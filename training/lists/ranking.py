@@ -1,4 +1,4 @@
-"""From scores to lists."""
+"""Ranked lists from scores."""
 
 from collections.abc import Mapping
 
@@ -17,13 +17,14 @@ def rank(
 ) -> dict[str, IntArray]:
     """Return the k best of `width` candidates for each of B queries, (B, k), as `top_k` does.
 
-    `lists` names the lists to make and what each may not hold; one scoring serves them all.
+    `lists` gives for each list, by name, the pairs that it may not contain; the scores are computed
+    once.
     """
-    found = {name: np.empty((len(queries), k), dtype=np.int64) for name in lists}
+    ranked = {name: np.empty((len(queries), k), dtype=np.int64) for name in lists}
     for start in range(0, len(queries), BATCH):
         stop = min(start + BATCH, len(queries))
         scores = scorer(queries[start:stop])
         for name, exclude in lists.items():
-            without = None if exclude is None else exclude.mask(start, stop, width)
-            found[name][start:stop] = top_k(scores, k, exclude=without)
-    return found
+            excluded = None if exclude is None else exclude.mask(start, stop, width)
+            ranked[name][start:stop] = top_k(scores, k, exclude=excluded)
+    return ranked

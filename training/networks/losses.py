@@ -1,4 +1,4 @@
-"""What the recommender's training minimises."""
+"""The losses of the recommenders."""
 
 import torch
 from torch import Tensor
@@ -8,9 +8,9 @@ def softmax_loss(scores: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Return the weighted mean over queries of the mean cross entropy of their bought products.
 
     `scores` (B, C) over the whole catalogue; `rows` and `columns` (N,) name the bought pairs. A
-    query weighs the square root of the number of its pairs: between all queries alike, which
-    favours the repeats of small orders, and all pairs alike, which favours a few large customers.
-    0 where there are no pairs.
+    query's weight is the square root of its number of pairs: between equal weights of queries,
+    which favour the repeats of small orders, and of pairs, which favour a few large customers. 0
+    without pairs.
 
     >>> from math import log, sqrt
     >>> scores = torch.tensor([[log(1.0), log(1.0), log(2.0)]] * 2)  # shares 1/4, 1/4, 1/2
@@ -27,10 +27,10 @@ def softmax_loss(scores: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def new_loss(scores: Tensor, history: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Return `softmax_loss` over what is not in each query's `history` (B, L; -1 where padded).
+    """Return `softmax_loss` over products not in each query's `history` (B, L; -1 where padded).
 
-    It asks of every query which of the products that it has not bought come next, which the
-    repeats, being easier, drown in the loss over all.
+    It trains the order of products that the customer has not bought; in the loss over all products
+    the repeats, which are easier, dominate.
 
     >>> from math import log
     >>> scores = torch.tensor([[9.0, log(1.0), log(3.0)]])
@@ -40,6 +40,6 @@ def new_loss(scores: Tensor, history: Tensor, rows: Tensor, columns: Tensor) -> 
     """
     owned = torch.zeros(len(scores), scores.shape[1] + 1, dtype=torch.bool, device=scores.device)
     owned[torch.arange(len(scores), device=scores.device).unsqueeze(1), history] = True
-    owned = owned[:, :-1]  # -1 marked the column that is cut off
+    owned = owned[:, :-1]  # drop the last column, which -1 marked
     new = ~owned[rows, columns]
     return softmax_loss(scores.masked_fill(owned, -torch.inf), rows[new], columns[new])

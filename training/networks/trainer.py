@@ -1,4 +1,4 @@
-"""The one training loop: Lightning over whole in-memory batches, reproducible and resumable."""
+"""The training loop: Lightning over in-memory batches, reproducible and resumable."""
 
 import logging
 import warnings
@@ -19,9 +19,9 @@ CHECKPOINT: Final = "last"
 
 @dataclass(frozen=True)
 class _Epoch:
-    """One epoch's batches, the same ones each time that Lightning, as it does, begins anew.
+    """One epoch's batches, the same each time that Lightning iterates over them.
 
-    A class of its own, as Lightning reads a list as many loaders.
+    It is a class because Lightning would read a list as several loaders.
     """
 
     batches: Callable[[np.random.Generator], Iterator[Any]]
@@ -34,9 +34,9 @@ class _Epoch:
 class Learner(pl.LightningModule):  # type: ignore[misc]  # the library is not typed for us
     """A network that learns from batches by AdamW and reports each epoch to its run.
 
-    `batches(rng)` gives one epoch's batches, shuffled by `rng`; `loss(batch)` their mean loss;
-    `model()` the model as it stands, for `run.validate`. What an epoch draws depends on `seed` and
-    the epoch alone, so that a resumed training equals one that was never cut off.
+    `batches(rng)` yields one epoch's batches, shuffled by `rng`; `loss(batch)` is a batch's mean
+    loss; `model()` the current model, for `run.validate`. An epoch's random numbers depend on
+    `seed` and the epoch only, so that a resumed training equals an uninterrupted one.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Learner(pl.LightningModule):  # type: ignore[misc]  # the library is not t
         self._losses.append(loss.detach())
         return loss
 
-    def on_train_epoch_end(self) -> None:  # before the checkpoint: nothing reported is lost
+    def on_train_epoch_end(self) -> None:  # before the checkpoint, so that no report is lost
         metrics = {"loss": float(torch.stack(self._losses).mean())}
         if self._run.validate is not None:
             self.net.eval()
@@ -95,7 +95,7 @@ class Learner(pl.LightningModule):  # type: ignore[misc]  # the library is not t
 
 
 def train(learner: Learner, *, epochs: int, run: Run) -> None:
-    """Train `learner` for `epochs`, from the checkpoint in `run.checkpoints` where one stands.
+    """Train `learner` for `epochs`, from the checkpoint in `run.checkpoints` if there is one.
 
     Afterwards its network is on the CPU, in evaluation mode.
     """

@@ -1,4 +1,4 @@
-"""EASE: item-to-item weights in closed form, each product regressed on all others at once."""
+"""EASE: item-to-item weights in closed form: each product is regressed on all others."""
 
 from typing import Any, ClassVar, Final
 
@@ -15,7 +15,7 @@ MOST_PRODUCTS: Final = 20_000
 
 
 class EaseConfig(ItemToItemConfig):
-    """How firmly the weights are held to 0."""
+    """The regularisation of the weights."""
 
     penalty: float = pydantic.Field(
         200.0, gt=0, description="weight of the squared weights, in buyers"
@@ -35,7 +35,7 @@ class Ease(ItemToItem[EaseConfig]):
 
 
 def ease(matrix: csr_array, *, penalty: float) -> FloatArray:
-    """Return the weights W (P, P), 0 on the diagonal, by which X = `matrix` (U, P) is next to X W.
+    """Return the weights W (P, P), 0 on the diagonal, that predict X = `matrix` (U, P) by X W.
 
     They minimise |X - X W|^2 + penalty |W|^2: with Q the inverse of X'X + penalty,
     W_ij = -Q_ij / Q_jj (Steck, 2019). Raises TooManyProducts where P is above MOST_PRODUCTS.
@@ -48,7 +48,7 @@ def ease(matrix: csr_array, *, penalty: float) -> FloatArray:
     if count > MOST_PRODUCTS:
         raise TooManyProducts(
             f"products = {count}: ease holds a dense matrix of all pairs in memory, so it takes at "
-            f"most {MOST_PRODUCTS}; take cosine, rp3beta, two_tower, or other sources of two_stage"
+            f"most {MOST_PRODUCTS}; use cosine, rp3beta, two_tower, or other sources of two_stage"
         )
     gram = (matrix.T @ matrix).toarray()
     gram[np.diag_indices(count)] += penalty

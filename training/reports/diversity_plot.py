@@ -1,4 +1,4 @@
-"""The plot of what diversity costs: NDCG@10 against how unlike a list's products are."""
+"""The plot of the cost of diversity: NDCG@10 against the mean distance of a list's products."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,15 +12,15 @@ from training.reports.panels import OWN, panels_by_list
 
 
 @contextmanager
-def draw_price(found: DiversityCost) -> Iterator[Figure]:
-    """Give NDCG@10 against how unlike a list's products are, a panel a list, a point a level."""
-    title = f"{found.model}: what diversity costs on the last window"
-    with panels_by_list(found, title, 3.4) as (figure, panels):
+def draw_price(cost: DiversityCost) -> Iterator[Figure]:
+    """Yield the plot of NDCG@10 against diversity: a panel per list, a point per level."""
+    title = f"{cost.model}: what diversity costs on the last window"
+    with panels_by_list(cost, title, 3.4) as (figure, panels):
         for axes, name in zip(panels, LISTS, strict=True):
-            rows = found.levels[found.levels["list"] == name]
-            unlike, ndcg = rows["intra_list_diversity"].to_numpy(), rows[NDCG].to_numpy()
-            axes.plot(unlike, ndcg, color=OWN, marker="o", markersize=4)
-            for x, y, level in zip(unlike, ndcg, LEVELS, strict=True):
+            rows = cost.levels[cost.levels["list"] == name]
+            diversity, ndcg = rows["intra_list_diversity"].to_numpy(), rows[NDCG].to_numpy()
+            axes.plot(diversity, ndcg, color=OWN, marker="o", markersize=4)
+            for x, y, level in zip(diversity, ndcg, LEVELS, strict=True):
                 axes.annotate(
                     f"{level:g}", (x, y), xytext=(0, -12), textcoords="offset points", ha="center"
                 )

@@ -1,4 +1,4 @@
-"""The tables of an evaluation as text, for the console and for Markdown alike."""
+"""The tables of an evaluation as text, for the console and for Markdown."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -30,30 +30,30 @@ SHORT: Final = {
     "age_90d": "15-90 d",
     "age_older": "91+ d",
 }
-"""The segments as the console has room for them."""
+"""Short labels of the segments, for the width of a console."""
 
 
-def headline(found: Evaluation) -> Iterator[TextTable]:
-    """Yield what the console shows: figures and leads by list, NDCG by segment and by window."""
+def headline(evaluation: Evaluation) -> Iterator[TextTable]:
+    """Yield the console's tables: figures and leads by list, NDCG by segment and by window."""
     for name in LISTS:
-        yield figures(found, name)
-    yield leads(found)
+        yield figures(evaluation, name)
+    yield leads(evaluation)
     for name in LISTS:
-        yield segments(found, name)
-        if len(found.windows) > 1:
-            yield by_window(found, name)
+        yield segments(evaluation, name)
+        if len(evaluation.windows) > 1:
+            yield by_window(evaluation, name)
 
 
-def figures(found: Evaluation, name: str) -> TextTable:
-    """Return the means of every model in the list `name`: a row a model."""
-    part = found.parts[SegmentList(EVERYONE, name)]
+def figures(evaluation: Evaluation, name: str) -> TextTable:
+    """Return the means of every model in the list `name`: a row per model."""
+    part = evaluation.parts[SegmentList(EVERYONE, name)]
     rows = [
         (
             model,
             *(_number(part.means[model][figure]) for figure in COLUMNS),
             f"{part.coverage[model]:.4f}",
         )
-        for model in found.models
+        for model in evaluation.models
     ]
     return TextTable(
         title=f"List {name!r}, {K} places, {part.customers} customers",
@@ -62,41 +62,42 @@ def figures(found: Evaluation, name: str) -> TextTable:
     )
 
 
-def leads(found: Evaluation) -> TextTable:
-    """Return by how much NDCG the model exceeds each baseline in both lists."""
-    parts = [found.parts[SegmentList(EVERYONE, name)] for name in LISTS]
+def leads(evaluation: Evaluation) -> TextTable:
+    """Return the model's lead in NDCG over each baseline in both lists."""
+    parts = [evaluation.parts[SegmentList(EVERYONE, name)] for name in LISTS]
     rows = [
         (baseline, *(_lead(part, baseline, NDCG, marked=True) for part in parts))
-        for baseline in found.baselines
+        for baseline in evaluation.baselines
     ]
     return TextTable(
-        title=f"Lead of {found.model} in NDCG@{K}, 95% interval (*: over the list's best baseline)",
+        title=f"Lead of {evaluation.model} in NDCG@{K}, 95% interval "
+        "(*: over the list's best baseline)",
         columns=("over", *(f"list {name!r}" for name in LISTS)),
         rows=tuple(rows),
     )
 
 
-def all_leads(found: Evaluation, name: str) -> TextTable:
-    """Return by how much the model exceeds each baseline in every figure of the list `name`."""
-    part = found.parts[SegmentList(EVERYONE, name)]
+def all_leads(evaluation: Evaluation, name: str) -> TextTable:
+    """Return the model's lead over each baseline in every figure of the list `name`."""
+    part = evaluation.parts[SegmentList(EVERYONE, name)]
     rows = [
         (baseline, *(_lead(part, baseline, figure) for figure in COLUMNS))
-        for baseline in found.baselines
+        for baseline in evaluation.baselines
     ]
     return TextTable(
-        title=f"Lead of {found.model} in the list {name!r}, 95% interval",
+        title=f"Lead of {evaluation.model} in the list {name!r}, 95% interval",
         columns=("over", *COLUMNS.values()),
         rows=tuple(rows),
     )
 
 
-def segments(found: Evaluation, name: str) -> TextTable:
-    """Return the NDCG of every model in the list `name`: a column a segment."""
-    parts = {segment: found.parts.get(SegmentList(segment, name)) for segment in LABELS}
+def segments(evaluation: Evaluation, name: str) -> TextTable:
+    """Return the NDCG of every model in the list `name`: a column per segment."""
+    parts = {segment: evaluation.parts.get(SegmentList(segment, name)) for segment in LABELS}
     counts = ("customers", *("-" if p is None else str(p.customers) for p in parts.values()))
     rows = [
         (model, *("-" if p is None else _number(p.means[model][NDCG]) for p in parts.values()))
-        for model in found.models
+        for model in evaluation.models
     ]
     return TextTable(
         title=f"NDCG@{K} of the list {name!r}: of all customers, by their orders before the "
@@ -106,28 +107,36 @@ def segments(found: Evaluation, name: str) -> TextTable:
     )
 
 
-def segment_leads(found: Evaluation, name: str) -> TextTable:
-    """Return by how much NDCG the model exceeds the best baseline of the list, by segment."""
-    best = found.parts[SegmentList(EVERYONE, name)].best(NDCG)
+def segment_leads(evaluation: Evaluation, name: str) -> TextTable:
+    """Return the model's lead in NDCG over the best baseline of the list, by segment."""
+    best = evaluation.parts[SegmentList(EVERYONE, name)].best(NDCG)
     rows = []
     for segment, label in LABELS.items():
-        part = found.parts.get(SegmentList(segment, name))
+        part = evaluation.parts.get(SegmentList(segment, name))
         if part is not None and best is not None:
-            means = (_number(part.means[model][NDCG]) for model in (found.model, best))
+            means = (_number(part.means[model][NDCG]) for model in (evaluation.model, best))
             rows.append((label, str(part.customers), *means, _lead(part, best, NDCG)))
     return TextTable(
-        title=f"NDCG@{K} of the list {name!r} beside its best baseline, by segment",
-        columns=("segment", "customers", found.model, best or "no baseline", "lead, 95% interval"),
+        title=f"NDCG@{K} of the list {name!r} and its best baseline, by segment",
+        columns=(
+            "segment",
+            "customers",
+            evaluation.model,
+            best or "no baseline",
+            "lead, 95% interval",
+        ),
         rows=tuple(rows),
     )
 
 
-def by_window(found: Evaluation, name: str) -> TextTable:
-    """Return the NDCG of every model in the list `name`: a column a window, and their mean."""
+def by_window(evaluation: Evaluation, name: str) -> TextTable:
+    """Return the NDCG of every model in the list `name`: a column per window, and their mean."""
     part = SegmentList(EVERYONE, name)
-    every = [*(origin.parts[part] for origin in found.windows), found.parts[part]]
-    rows = [(model, *(_number(p.means[model][NDCG]) for p in every)) for model in found.models]
-    starts = (str(origin.start.tz_convert(found.timezone).date()) for origin in found.windows)
+    every = [*(origin.parts[part] for origin in evaluation.windows), evaluation.parts[part]]
+    rows = [(model, *(_number(p.means[model][NDCG]) for p in every)) for model in evaluation.models]
+    starts = (
+        str(origin.start.tz_convert(evaluation.timezone).date()) for origin in evaluation.windows
+    )
     return TextTable(
         title=f"NDCG@{K} of the list {name!r}, by the window's first day",
         columns=("model", *starts, "mean"),

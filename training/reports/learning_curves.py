@@ -1,4 +1,4 @@
-"""Learning curves: what an epoch costs and brings."""
+"""Learning curves: the loss and the metrics by epoch."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 def draw_curves(
     title: str, history: Mapping[int, Mapping[str, float]], *, best: int
 ) -> Iterator[Figure]:
-    """Give a figure with a panel a metric over the epochs of `history`, the `best` one marked."""
+    """Yield a figure with a panel per metric over the epochs of `history`; `best` is marked."""
     epochs = sorted(history)
     names = [
         name

@@ -1,4 +1,4 @@
-"""What the plots of an evaluation share: a panel a list, colours, error bars."""
+"""The common parts of an evaluation's plots: a panel per list, colours, error bars."""
 
 import io
 from collections.abc import Iterator
@@ -25,15 +25,15 @@ def svg(figure: Figure) -> str:
 
 @contextmanager
 def panels_by_list(
-    found: Evaluation | DiversityCost, title: str, height: float
+    result: Evaluation | DiversityCost, title: str, height: float
 ) -> Iterator[tuple[Figure, tuple[Axes, ...]]]:
-    """Give a figure with a panel a list."""
+    """Yield a figure with a panel per list."""
     with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(10, height), layout="constrained")
-        figure.suptitle(f"{title}, before {found.as_of.tz_convert(found.timezone).date()}")
+        figure.suptitle(f"{title}, before {result.as_of.tz_convert(result.timezone).date()}")
         yield figure, tuple(figure.subplots(1, len(LISTS)))
 
 
 def error_bars(means: list[Estimate]) -> list[list[float]]:
-    """Return how far the intervals reach below and above the means."""
+    """Return the distances of the intervals' ends below and above the means."""
     return [[m.value - m.low for m in means], [m.high - m.value for m in means]]

@@ -1,4 +1,4 @@
-"""A table of text, for the console and for Markdown alike."""
+"""A table of text, for the console and for Markdown."""
 
 from dataclasses import dataclass
 

@@ -178,7 +178,7 @@ def test_a_cell_without_valid_from_is_the_first_order_line_or_the_file_s_end(
         (
             "1,K,A,1,1,2024-03-01T10:00:00+01:00",
             "column 'Zeit', value '2024-03-01T10:00:00+01:00': "
-            "times with and without a UTC offset stand in one column",
+            "times with and without a UTC offset are mixed in one column",
         ),
         (
             "1,K,A,1,1,2031-03-01 10:00",
@@ -271,7 +271,7 @@ def test_a_key_with_other_values_is_refused(tmp_path: Path) -> None:
         (f"line_types: {{V: sale}}\n{LINES}}}", "line_types needs order_lines.line_type"),
         (
             f"fee_product_ids: [POST]\n{LINES}, line_type: Art}}",
-            "fee_product_ids stands beside order_lines.line_type, whose column names the fees",
+            "fee_product_ids and order_lines.line_type both name the fees",
         ),
         (
             "order_lines: {order_id: B, product_id: A, quantity: M, event_timestamp: Z}",

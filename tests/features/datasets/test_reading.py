@@ -104,7 +104,7 @@ def test_a_sheet_without_a_header_is_named(tmp_path: Path) -> None:
             b"a,b\n1,2\n1,2,3\n",
             "shop.csv, row 3: holds 3 cells where the header has 2",
         ),
-        ("shop.csv", b"a,b,a\n1,2,3\n", "shop.csv, column 'a': the column stands twice"),
+        ("shop.csv", b"a,b,a\n1,2,3\n", "shop.csv, column 'a': the column appears twice"),
         ("shop.csv", b"a,b\n1\n", "shop.csv, row 2: holds 1 cells where the header has 2"),
         ("shop.csv", b'a,b\n1,"2\n', "shop.csv, row 2: not delimited text: unexpected end of data"),
         (
@@ -197,12 +197,12 @@ def test_local_times_that_the_clock_showed_twice_or_never_move_to_the_later() ->
         (
             ("2011-07-01 08:26", None, "2011-07-01 08:26Z"),
             "row 4, column 'Zeit', value '2011-07-01 08:26Z': "
-            "times with and without a UTC offset stand in one column",
+            "times with and without a UTC offset are mixed in one column",
         ),
         (
             ("2011-07-01 08:26+01:00", "2011-07-01 08:26"),
             "row 3, column 'Zeit', value '2011-07-01 08:26': "
-            "times with and without a UTC offset stand in one column",
+            "times with and without a UTC offset are mixed in one column",
         ),
         (
             ("2011-07-01", "31/12/2011 08:26"),

@@ -62,7 +62,7 @@ def test_a_workspace_that_stands_is_left_alone(tmp_path: Path) -> None:
     asked = ["scale", "--sizes", "1,2", "--work", str(tmp_path)]
     done = RUNNER.invoke(app, [*asked, "--output", str(tmp_path / "scale.csv")])
     assert done.exit_code == 2
-    assert "size-2 stands there; name another folder" in done.stderr
+    assert "size-2 already exists; choose another folder" in done.stderr
     assert done.stderr.strip().count("\n") == 0
     assert [one.name for one in tmp_path.iterdir()] == ["size-2"]
 

@@ -115,8 +115,8 @@ def test_the_report_says_what_was_done_to_whom(found: Evaluation) -> None:
         "data digest `def`",
         '"half_life_days": 60.0',
         "seed 3",
-        "Customers who bought before the window",
-        "Equal scores keep the order of the\nproduct ids",
+        "those who bought before the window",
+        "Equal scores are\nordered by product id",
         "2000 draws",
         "mean of the windows",
     ):

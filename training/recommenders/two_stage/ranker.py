@@ -1,6 +1,6 @@
-"""What the second stage's rankers learn from, and the interface that they share.
+"""The training examples and the interface of the second stage's rankers.
 
-A ranker gives each candidate a number; only the order of one customer's candidates means anything.
+A ranker scores each candidate; only the order of one customer's candidates has a meaning.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ class RankerExamples:
     """N candidates of customers who bought in a window, customer after customer."""
 
     inputs: FloatArray  # (N, F)
-    customers: IntArray  # (N,) whose candidate it is, numbered from 0 without a gap
+    customers: IntArray  # (N,) number of the candidate's customer, from 0 without a gap
     bought: BoolArray  # (N,) in the window
     new: BoolArray  # (N,) not in the customer's history
 
     @classmethod
     def joined(cls, parts: "Sequence[RankerExamples]") -> Self:
-        """Return all `parts`, at least one, as one: each part's customers are others."""
+        """Return the concatenation of `parts`, at least one; their customers are distinct."""
         counts = [int(part.customers.max(initial=-1)) + 1 for part in parts]
         firsts = np.cumsum([0, *counts[:-1]])
         return cls(
@@ -44,7 +44,7 @@ class Ranker(Protocol):
     """Orders candidates by their inputs."""
 
     def score(self, inputs: FloatArray) -> FloatArray:
-        """Return a number (N,) for each of `inputs` (N, F)."""
+        """Return the scores (N,) of `inputs` (N, F)."""
         ...
 
     def save(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""How often a product is bought again: by product, from all purchases before a time."""
+"""Repeat purchase rates by product, from all purchases before a time."""
 
 import json
 from pathlib import Path
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 FILE: Final = "rebuy.json"
 REBUY_INPUTS: Final = (
-    "rebuy_share",  # of the buyers, who bought on another day again
-    "rebuy_days",  # days on which a buyer bought again
+    "rebuy_share",  # share of the buyers who bought again on another day
+    "rebuy_days",  # mean number of days on which a buyer bought again
     "log_buyers",
 )
-_PRIOR_BUYERS: Final = 20.0  # buyers like the mean product's that are added to each product's own
+_PRIOR_BUYERS: Final = 20.0  # weight of the mean product's rates, in buyers
 
 
 class Rebuy:
-    """The REBUY_INPUTS of products; the mean product's where a product was never bought."""
+    """The REBUY_INPUTS of products; those of the mean product where a product was never bought."""
 
     def __init__(self, rates: pd.DataFrame, *, unknown: list[float]) -> None:
         self._rates = rates  # index product_id, columns REBUY_INPUTS
@@ -31,26 +31,28 @@ class Rebuy:
 
     @classmethod
     def fit(cls, data: "TrainingData") -> Self:
-        """Count what was bought before `data.as_of`."""
+        """Compute the rates from the purchases before `data.as_of`."""
         return cls.of(data.purchases(data.start, data.as_of))
 
     @classmethod
     def of(cls, bought: pd.DataFrame) -> Self:
-        """Count `bought`, with columns customer_id, product_id, event_timestamp."""
+        """Compute the rates from `bought`: columns customer_id, product_id, event_timestamp."""
         day = bought["event_timestamp"].dt.floor("D")
         days = bought.assign(day=day).groupby(["product_id", "customer_id"])["day"].nunique()
-        again = pd.DataFrame({"buyers": 1.0, "share": days > 1, "days": days - 1.0})
-        counts = again.groupby("product_id").sum()
+        repeats = pd.DataFrame({"buyers": 1.0, "share": days > 1, "days": days - 1.0})
+        counts = repeats.groupby("product_id").sum()
         buyers = counts.pop("buyers")
         mean = counts.sum() / max(buyers.sum(), 1)
-        doubted = (counts + _PRIOR_BUYERS * mean).div(buyers + _PRIOR_BUYERS, axis=0)
-        rates = doubted.set_axis(list(REBUY_INPUTS[:2]), axis=1).assign(log_buyers=np.log1p(buyers))
+        smoothed = (counts + _PRIOR_BUYERS * mean).div(buyers + _PRIOR_BUYERS, axis=0)
+        rates = smoothed.set_axis(list(REBUY_INPUTS[:2]), axis=1).assign(
+            log_buyers=np.log1p(buyers)
+        )
         return cls(rates, unknown=[float(mean["share"]), float(mean["days"]), 0.0])
 
     def inputs(self, products: Products) -> FloatArray:
         """Return (C, 3), columns REBUY_INPUTS, of `products`."""
-        found = self._rates.reindex(products.product_ids).to_numpy(np.float64)
-        filled: FloatArray = np.where(np.isnan(found), self._unknown, found).astype(np.float32)
+        rows = self._rates.reindex(products.product_ids).to_numpy(np.float64)
+        filled: FloatArray = np.where(np.isnan(rows), self._unknown, rows).astype(np.float32)
         return filled
 
     def save(self, folder: Path) -> None:

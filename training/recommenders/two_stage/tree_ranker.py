@@ -15,29 +15,33 @@ TREES: Final = "ranker.txt"
 
 
 class TreesConfig(Config):
-    """How the trees are grown."""
+    """Size and training of the trees."""
 
     trees: int = pydantic.Field(300, ge=1, description="number of trees")
     leaves: int = pydantic.Field(31, ge=2, description="leaves of a tree")
-    learning_rate: float = pydantic.Field(0.03, gt=0, description="share of a tree that counts")
-    leaf_candidates: int = pydantic.Field(100, ge=1, description="candidates in a leaf, at least")
-    column_share: float = pydantic.Field(0.5, gt=0, le=1, description="inputs that a tree may use")
+    learning_rate: float = pydantic.Field(0.03, gt=0, description="factor of a tree's output")
+    leaf_candidates: int = pydantic.Field(
+        100, ge=1, description="minimum number of candidates in a leaf"
+    )
+    column_share: float = pydantic.Field(
+        0.5, gt=0, le=1, description="share of the inputs that a tree may use"
+    )
 
 
 class TreeRanker:
     """Orders candidates by the log-odds that a customer who buys in the window buys them.
 
-    It learns whether each candidate was bought (log loss): on Online Retail II that ordered them
-    better than LambdaMART did, on both lists.
+    It predicts whether each candidate was bought (log loss): on Online Retail II it ordered both
+    lists better than LambdaMART.
     """
 
     def __init__(self, text: str) -> None:
-        self._text = text  # LightGBM's
+        self._text = text  # in LightGBM's format
         self._forest = read_forest(text)
 
     @classmethod
     def fit(cls, examples: RankerExamples, *, config: TreesConfig, seed: int) -> Self:
-        """Grow the trees on all candidates alike."""
+        """Train the trees on all candidates, with equal weights."""
         import lightgbm
 
         parameters = {
@@ -60,7 +64,7 @@ class TreeRanker:
         return add_up(self._forest, np.ascontiguousarray(inputs.T)).astype(np.float32)
 
     def save(self, folder: Path) -> None:
-        """Write the trees as LightGBM's text into the existing `folder`."""
+        """Write the trees in LightGBM's text format into the existing `folder`."""
         (folder / TREES).write_text(self._text, encoding="utf-8")
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What the two-tower sees in a step of its training."""
+"""The training batches of the two-tower."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 class Batch(NamedTuple):
-    """Customers of one snapshot and what they went on to buy, out of C products."""
+    """Customers of one snapshot and their next purchases, out of C products."""
 
     catalogue: Catalogue
     visitors: Visitors
     bought_by: Tensor  # (N,) row of the customer
     bought: Tensor  # (N,) the candidate
-    log_q: Tensor  # (C,) log of the probability that a product is here: 0 where all are
+    log_q: Tensor  # (C,) log of the probability that a product is included; 0 if all are
 
 
 def shuffled(
-    seen: "Sequence[Examples]",
+    snapshots: "Sequence[Examples]",
     catalogues: Sequence[Catalogue],
     *,
     batch_size: int,
@@ -37,27 +37,28 @@ def shuffled(
 ) -> Iterator[Batch]:
     """Yield the examples in random order, each batch from one snapshot.
 
-    A batch has about `batch_size` customers. `catalogues` are those of `seen`; one of more than
-    `full_softmax_products` comes as a sample that is drawn for each batch: what the batch bought,
-    and about `negatives` more.
+    A batch has about `batch_size` customers. `catalogues` are those of `snapshots`; one of more
+    than `full_softmax_products` is sampled for each batch: the batch's products, and about
+    `negatives` others.
     """
     parts = [
         (number, rows)
-        for number, one in enumerate(seen)
+        for number, snapshot in enumerate(snapshots)
         for rows in np.array_split(
-            rng.permutation(len(one.queries)), max(1, round(len(one.queries) / batch_size))
+            rng.permutation(len(snapshot.queries)),
+            max(1, round(len(snapshot.queries) / batch_size)),
         )
     ]
     for place in rng.permutation(len(parts)):
         number, rows = parts[place]
-        one, catalogue = seen[number], catalogues[number]
-        bought_by, bought = one.bought_by(rows)
-        queries = one.queries[rows]
-        width = len(one.products)
+        snapshot, catalogue = snapshots[number], catalogues[number]
+        bought_by, bought = snapshot.bought_by(rows)
+        queries = snapshot.queries[rows]
+        width = len(snapshot.products)
         log_q = np.zeros(width, dtype=np.float32)
         if width > full_softmax_products:
             drawn = draw(
-                mixed_chances(one.bought.columns, width, negatives=negatives),
+                mixed_chances(snapshot.bought.columns, width, negatives=negatives),
                 certain=np.concatenate([bought, queries.history.ravel()]),
                 rng=rng,
             )
@@ -74,7 +75,7 @@ def shuffled(
 
 
 def visitors_of(queries: Queries) -> Visitors:
-    """Return `queries` as the network reads them."""
+    """Return `queries` as inputs of the network."""
     return Visitors(
         activity=torch.from_numpy(queries.activity),
         history=torch.from_numpy(queries.history),

@@ -1,4 +1,4 @@
-"""The two-tower recommender, trained by a softmax over the catalogue as it was at each example."""
+"""The two-tower recommender, trained by a softmax over the catalogue at each example's time."""
 
 import json
 from collections.abc import Iterator
@@ -41,40 +41,50 @@ SETTINGS: Final = "two_tower.json"
 
 
 class TwoTowerConfig(Config):
-    """How the two towers are built and trained."""
+    """Architecture and training of the two towers."""
 
     epochs: int = pydantic.Field(5, ge=1, description="passes over the examples, at most")
     embedding_dim: int = pydantic.Field(64, ge=1, description="dimensions of a product")
     hidden: int = pydantic.Field(128, ge=1, description="width of the hidden layers")
     half_lives: tuple[pydantic.PositiveFloat, ...] = pydantic.Field(
-        (7.0, 30.0, 120.0, 400.0), min_length=1, description="where the decays start, in days"
+        (7.0, 30.0, 120.0, 400.0),
+        min_length=1,
+        description="initial half-lives of the decays, in days",
     )
     dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="share of hidden units dropped")
     id_dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="share of ids taken as unknown")
-    token_min_count: int = pydantic.Field(2, ge=1, description="titles that a known token is in")
+    token_min_count: int = pydantic.Field(
+        2, ge=1, description="minimum number of titles with a token of the vocabulary"
+    )
     learning_rate: float = pydantic.Field(4e-3, gt=0, description="step of AdamW")
     learning_rate_decay: float = pydantic.Field(
-        0.5, gt=0, le=1, description="of learning_rate, left after each epoch"
+        0.5, gt=0, le=1, description="factor of learning_rate after each epoch"
     )
     weight_decay: float = pydantic.Field(0.0, ge=0, description="decay of AdamW")
     new_weight: float = pydantic.Field(
-        0.5, ge=0, description="of the loss over what is not in the history, beside that over all"
+        0.5,
+        ge=0,
+        description="weight of the loss over products not in the history; that over all has 1",
     )
-    batch_size: int = pydantic.Field(256, ge=1, description="customers in a step, about")
-    weeks: int = pydantic.Field(100, ge=1, description="snapshots to learn from, at most")
+    batch_size: int = pydantic.Field(
+        256, ge=1, description="approximate number of customers in a step"
+    )
+    weeks: int = pydantic.Field(100, ge=1, description="maximum number of snapshots to train on")
     full_softmax_products: int = pydantic.Field(
-        100_000, ge=1, description="products of a catalogue above which the softmax samples them"
+        100_000, ge=1, description="size of a catalogue above which the softmax samples products"
     )
     negatives: int = pydantic.Field(
-        8192, ge=1, description="products drawn for a sample, about, beside those of the batch"
+        8192,
+        ge=1,
+        description="approximate number of products drawn for a sample, besides those of the batch",
     )
     without: tuple[TowerPart, ...] = pydantic.Field(
-        (), description="parts left out, to see what each is worth"
+        (), description="parts left out, to measure the value of each"
     )
 
 
 class TwoTower:
-    """Ranks products by the product of a customer's and a product's embedding."""
+    """Ranks products by the dot product of the customer's and the product's embedding."""
 
     name: ClassVar[str] = "two_tower"
 
@@ -109,13 +119,13 @@ class TwoTower:
         """Train on the snapshots before `data.as_of`, for `config.epochs`.
 
         The softmax is over the whole catalogue of a snapshot, or over a sample of a large one.
-        Raises NotEnoughData where nobody bought anything after a snapshot.
+        Raises NotEnoughData if nobody bought anything after a snapshot.
         """
         from training.networks.trainer import Learner, train
         from training.recommenders.two_tower.examples import examples
 
-        seen = examples(data, weeks=config.weeks)
-        known = seen[-1].products  # a product that came later has no trained row: it is unknown
+        snapshots = examples(data, weeks=config.weeks)
+        known = snapshots[-1].products  # a later product has no trained row: it is unknown
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             model = cls(
@@ -124,14 +134,18 @@ class TwoTower:
                 title_tokens=Vocabulary.of_titles(known.titles, min_count=config.token_min_count),
             )
         net = model._net
-        net.candidate.standardise.learn(np.concatenate([one.products.features for one in seen]))
-        net.query.standardise.learn(np.concatenate([one.queries.activity for one in seen]))
+        net.candidate.standardise.learn(
+            np.concatenate([snapshot.products.features for snapshot in snapshots])
+        )
+        net.query.standardise.learn(
+            np.concatenate([snapshot.queries.activity for snapshot in snapshots])
+        )
         net.leave_out(config.without)
-        catalogues = [model._catalogue(one.products) for one in seen]
+        catalogues = [model._catalogue(snapshot.products) for snapshot in snapshots]
 
         def batches(rng: np.random.Generator) -> Iterator[Batch]:
             return shuffled(
-                seen,
+                snapshots,
                 catalogues,
                 batch_size=config.batch_size,
                 full_softmax_products=config.full_softmax_products,
@@ -161,10 +175,10 @@ class TwoTower:
         return model
 
     def scorer(self, products: Products) -> Scorer:
-        """Compute the candidates of `products` once; return the function of the queries.
+        """Compute the candidates of `products` once; return the scorer of queries.
 
-        While training on a GPU, and after `to`, the network scores; else arrays do, several times
-        faster.
+        While training on a GPU, and after `to`, the network computes scores; otherwise
+        `array_scorer` does, several times faster.
         """
         net = self._net
         device = net.log_temperature.device
@@ -173,7 +187,7 @@ class TwoTower:
             candidates = net.candidate(catalogue)
         if device.type == "cpu" and not self._by_torch:
             return array_scorer(net, candidates)
-        current = rounded(candidates.current.cpu().numpy())  # as arrays score them
+        current = rounded(candidates.current.cpu().numpy())  # as the array scorer does
         candidates = candidates._replace(current=torch.from_numpy(current).to(device))
 
         def score(queries: Queries) -> FloatArray:
@@ -203,7 +217,7 @@ class TwoTower:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote. BundleError where it was trained on other inputs than today's."""
+        """Read what `save` wrote. BundleError if it was trained on other inputs than today's."""
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         inputs = (settings["customer_inputs"], settings["product_inputs"])
         if inputs != (list(CUSTOMER_INPUTS), list(PRODUCT_INPUTS)):
