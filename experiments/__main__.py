@@ -225,14 +225,15 @@ def simulate(
         str | None, typer.Option(envvar="REGULARS_KEY", help="The service's key, if it needs one.")
     ] = None,
     customers: Annotated[
-        int, typer.Option(min=1, help="At most so many; each comes once.")
-    ] = 2_000,
-    days: Annotated[int, typer.Option(min=1, help="Days on which they come.")] = 14,
+        int, typer.Option(min=1, help="At most so many; each gets one list.")
+    ] = 5_000,
+    days: Annotated[int, typer.Option(min=1, help="Days in which they first come.")] = 28,
     seed: Annotated[int, typer.Option(min=0, help="Of visits and purchases.")] = 7,
     home: Home = HOME,
 ) -> None:
     """Let simulated customers shop against the running service; hold the analysis to the truth.
 
+    A customer gets a list at the first visit, and shops from it until the experiment's window ends.
     For a workspace made by `python -m features simulate`, with KEY running and the service up.
     Its clock moves on to the end of the last customer's window.
     """
@@ -242,16 +243,16 @@ def simulate(
 
         from experiments.lifecycle import status
         from experiments.report import against_truth, show
+        from experiments.service_client import connect
         from experiments.simulation_http import simulate_over_http
 
         ws = _open(home)
-        with Progress(console=Console(stderr=True)) as bar:
-            task = bar.add_task("customers shop", total=None)
+        with Progress(console=Console(stderr=True)) as bar, connect(url, api_key) as http:
+            task = bar.add_task("customers shop, day by day", total=None)
             loop = simulate_over_http(
                 ws,
                 key,
-                url=url,
-                api_key=api_key,
+                http,
                 customers=customers,
                 days=days,
                 seed=seed,

@@ -1,6 +1,7 @@
 """Simulated customers shop against the real service: A/B, then A/A, on one workspace."""
 
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from experiments.definition import Experiment, ExperimentError
 from experiments.exposures import DATABASE, ExposureLog, read
 from experiments.lifecycle import kill, stop
+from experiments.service_client import connect
 from experiments.simulation_http import simulate_over_http
 from experiments.start import start
 from features.datasets import simulated
@@ -25,6 +27,9 @@ from training.recommenders.baselines import (
     Popularity,
     PopularityConfig,
 )
+
+NOBODY: Final = connect("http://127.0.0.1:9")
+"""A connection to where no service answers."""
 
 
 def quiet(done: int, total: int) -> None:
@@ -64,10 +69,10 @@ def ws(world: World, tmp_path: Path) -> Workspace:
 
 def test_a_service_that_does_not_answer_ends_the_simulation(ws: Workspace) -> None:
     start(ws, experiment("ab", "recommender@2", "champion"))
-    with pytest.raises(ExperimentError, match=r"POST /v1/recommendations at http://127.0.0.1:9: "):
-        simulate_over_http(
-            ws, "ab", url="http://127.0.0.1:9", customers=5, days=1, seed=1, progress=quiet
-        )
+    with pytest.raises(
+        ExperimentError, match=r"POST /v1/recommendations:batch at http://127.0.0.1:9: "
+    ):
+        simulate_over_http(ws, "ab", NOBODY, customers=5, days=1, seed=1, progress=quiet)
 
 
 def test_an_interrupted_simulation_says_how_to_go_on(ws: Workspace) -> None:
@@ -77,9 +82,7 @@ def test_an_interrupted_simulation_says_how_to_go_on(ws: Workspace) -> None:
 
     def simulate() -> str:
         with pytest.raises(ExperimentError, match="in a simulation that did not end") as found:
-            simulate_over_http(
-                ws, "ab", url="http://127.0.0.1:9", customers=5, days=1, seed=1, progress=quiet
-            )
+            simulate_over_http(ws, "ab", NOBODY, customers=5, days=1, seed=1, progress=quiet)
         return str(found.value).partition("Go on by ")[2]
 
     anew = "`python -m experiments start FILE key=NEW`"
@@ -99,16 +102,15 @@ def test_the_loop_over_http_knows_the_truth(ws: Workspace, world: World, tmp_pat
 
 
 def _a_b(ws: Workspace, world: World, service: Server) -> None:
-    url = str(service.http.base_url)
-    found = simulate_over_http(ws, "ab", url=url, customers=250, days=4, seed=1, progress=quiet)
+    found = simulate_over_http(
+        ws, "ab", service.http, customers=250, days=4, seed=1, progress=quiet
+    )
     seen = read(ws.experiments / DATABASE, "ab")
     units = sum(found.analysis.units.values())
     assert units == len(seen) == seen["unit_id"].nunique() > 150
     assert (found.analysis.waiting, found.analysis.crossed) == (0, 0)
     assert ws.now() == world.end + pd.Timedelta(days=3 + 7 + 1)
-    again = simulate_over_http(
-        ws, "ab", url="http://127.0.0.1:9", customers=9, days=1, seed=3, progress=quiet
-    )
+    again = simulate_over_http(ws, "ab", NOBODY, customers=9, days=1, seed=3, progress=quiet)
     assert again == found
     assert set(seen["model_version"]) == {"recommender@1", "recommender@2"}
     orders = all_order_lines(ws)
@@ -125,7 +127,8 @@ def _a_b(ws: Workspace, world: World, service: Server) -> None:
 
 def _a_a(ws: Workspace, service: Server) -> None:
     """Runs on what the first experiment left: the lists know its orders."""
-    url = str(service.http.base_url)
-    found = simulate_over_http(ws, "aa", url=url, customers=150, days=2, seed=2, progress=quiet)
+    found = simulate_over_http(
+        ws, "aa", service.http, customers=150, days=2, seed=2, progress=quiet
+    )
     assert found.truth == {"treatment": {"conversion": 0.0, "revenue": 0.0}}
     assert all(effect.effect_size_always.holds(0) for effect in found.analysis.effects)
