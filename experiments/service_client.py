@@ -50,7 +50,7 @@ class ServiceClient:
         open_ids = list(variants)
         deadline = time.monotonic() + _START_S
         while open_ids:
-            outside = {}
+            outside: dict[str, Answer] = {}
             for first in range(0, len(open_ids), LISTS_PER_REQUEST):
                 batch = open_ids[first : first + LISTS_PER_REQUEST]
                 for customer_id, answer in self._recommend_batch(batch, k=k).items():

@@ -120,7 +120,9 @@ def _shop(
     """Simulate `visits` (with `variant`); orders of a day are posted at its end."""
     seen, service = _Seen(experiment), ServiceClient(http, currency=ws.currency)
     calendar = visits["time"].dt.floor("D")
-    days = pd.date_range(calendar.min(), calendar.max(), freq="D") if len(visits) else []
+    days: list[pd.Timestamp] = []
+    if len(visits):
+        days = list(pd.date_range(calendar.min(), calendar.max(), freq="D"))
     with closing(VariantLists(ws, experiment, k=K)) as variant_lists:
         for number, day in enumerate(days, start=1):
             ws.advance(day)
