@@ -228,16 +228,17 @@ def simulate(
         str | None, typer.Option(envvar="REGULARS_KEY", help="The service's key, if it needs one.")
     ] = None,
     customers: Annotated[
-        int, typer.Option(min=1, help="Maximum number of customers; each visits once.")
-    ] = 2_000,
-    days: Annotated[int, typer.Option(min=1, help="Days over which the visits are spread.")] = 14,
+        int, typer.Option(min=1, help="At most so many; each gets one list.")
+    ] = 5_000,
+    days: Annotated[int, typer.Option(min=1, help="Days in which they first come.")] = 28,
     seed: Annotated[int, typer.Option(min=0, help="Of visits and purchases.")] = 7,
     home: Home = HOME,
 ) -> None:
     """Let simulated customers shop with the running service; compare the analysis with the truth.
 
-    For a workspace made by `python -m features simulate`, with KEY and the service running.
-    The workspace's clock advances to the end of the last customer's window.
+    A customer gets a list at the first visit, and shops from it until the experiment's window ends.
+    For a workspace made by `python -m features simulate`, with KEY running and the service up.
+    Its clock moves on to the end of the last customer's window.
     """
     with user_errors():
         from rich.console import Console
@@ -245,16 +246,16 @@ def simulate(
 
         from experiments.lifecycle import status
         from experiments.report import against_truth, show
+        from experiments.service_client import connect
         from experiments.simulation_http import simulate_over_http
 
         ws = _open(home)
-        with Progress(console=Console(stderr=True)) as bar:
-            task = bar.add_task("customers shop", total=None)
+        with Progress(console=Console(stderr=True)) as bar, connect(url, api_key) as http:
+            task = bar.add_task("customers shop, day by day", total=None)
             loop = simulate_over_http(
                 ws,
                 key,
-                url=url,
-                api_key=api_key,
+                http,
                 customers=customers,
                 days=days,
                 seed=seed,

@@ -53,8 +53,7 @@ def show(experiment: Experiment, analysis: Analysis) -> Group:
         parts.append("The effects are withheld: a broken split makes them worthless.")
     elif analysis.effects:
         parts += [_means(analysis), *_effects(experiment, analysis)]
-        removed = max(effect.variance_removed for effect in analysis.effects)
-        parts.append(f"past spend took out up to {removed:.1%} of the variance (CUPED)")
+        parts.append(_variance_removed(analysis))
         if min(analysis.units.values()) < WARM_UP:
             parts.append(f"always-valid intervals begin at {WARM_UP} units a variant")
     else:
@@ -112,24 +111,48 @@ def _effects(experiment: Experiment, analysis: Analysis) -> list[Table]:
     return tables
 
 
+def _variance_removed(analysis: Analysis) -> str:
+    """Say how much of each metric's variance the covariate explains, the most of all treatments."""
+    shares: dict[str, float] = {}
+    for effect in analysis.effects:
+        shares[effect.metric] = max(effect.variance_removed, shares.get(effect.metric, 0.0))
+    removed = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+    return f"share of the variance that past spend took out (CUPED): {removed}"
+
+
 def against_truth(experiment: Experiment, loop: ClosedLoop) -> Table:
     """Return estimates and intervals beside what is true in the simulated world."""
     level = f"{1 - experiment.alpha:.0%}"
     table = _table(
-        f"{experiment.key} against the truth",
+        f"{experiment.key} against the truth: {sum(loop.analysis.units.values()):,} customers, "
+        f"each for {experiment.window_days:g} days",
         "effect",
         ("truth", "estimate", f"{level} always valid", f"{level} at one look", "holds"),
     )
     for effect in loop.analysis.effects:
+        truth = loop.truth[effect.variant][effect.metric]
+        rel_truth = loop.rel_truth[effect.variant][effect.metric]
         table.add_row(
             f"{effect.metric}, {effect.variant}" if len(loop.truth) > 1 else effect.metric,
-            f"{loop.truth[effect.variant][effect.metric]:+.4f}",
+            f"{truth:+.4f}",
             f"{effect.effect_size:+.4f}",
             interval(effect.effect_size_always),
             interval(effect.effect_size_ci),
-            "yes" if loop.covered[effect.variant][effect.metric] else "no",
+            _yes_or_no(effect.effect_size_ci.holds(truth)),
+        )
+        table.add_row(
+            "  relative",
+            f"{rel_truth:+.1%}",
+            f"{effect.rel_effect_size:+.1%}",
+            interval(effect.rel_effect_size_always, percent=True),
+            interval(effect.rel_effect_size_ci, percent=True),
+            _yes_or_no(effect.rel_effect_size_ci.holds(rel_truth)),
         )
     return table
+
+
+def _yes_or_no(holds: bool) -> str:
+    return "yes" if holds else "no"
 
 
 def _table(title: str, first: str, others: Sequence[str]) -> Table:

@@ -1,10 +1,9 @@
 """Simulated customers shop against the running service, over HTTP, day by day."""
 
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import httpx
 import numpy as np
@@ -14,237 +13,148 @@ from experiments.definition import Experiment, ExperimentError
 from experiments.exposures import DATABASE, read
 from experiments.lifecycle import status
 from experiments.readout import analyze_workspace
-from experiments.simulation import ClosedLoop, assigned, single_visits, true_effects
-from experiments.start import bundle_folder
-from features.logs.events import EventLog
-from features.online.fresh_events import with_fresh_events
-from features.online.store import OnlineStore, online_products
+from experiments.service_client import ServiceClient
+from experiments.simulation import ClosedLoop, assigned, true_means, visits_in_window
+from experiments.variant_lists import Lists, VariantLists
 from features.simulator import World
 from features.workspace import Workspace, write_json
-from training.bundle import load_bundle
-from training.data.inputs import encode_products, encode_rows
-from training.interfaces import Recommender
-from training.kernels.top_k import top_k
 
 K: Final = 10
 TRUTH: Final = "truth.json"
-_EVENTS_A_POST: Final = 500
-_PATIENCE_S: Final = 15
-"""How long a service may take to see that an experiment started."""
+_DAY: Final = pd.Timedelta(days=1)
 _SAME_LISTS: Final = 0.99
 """Share of lists that must be those of the variant's version; equal scores may change places."""
-Lists = dict[str, list[str]]
-"""Products, best first, by variant or by customer."""
-
-
-class VariantLists:
-    """What each version of an experiment shows, computed in process as the service does."""
-
-    def __init__(self, ws: Workspace, experiment: Experiment) -> None:
-        as_of, products = online_products(ws)
-        self._products = encode_products(products, as_of)
-        self._scorers = {
-            name: _recommender(ws, side.model).scorer(self._products)
-            for name, side in experiment.variants.items()
-        }
-        self._store = OnlineStore(ws)
-        self._events = EventLog(ws.events_db)
-
-    def close(self) -> None:
-        """Close the event log."""
-        self._events.close()
-
-    def of(self, customer_ids: Sequence[str], at: pd.Timestamp) -> dict[str, Lists]:
-        """Return by customer the list of every variant at `at` (UTC).
-
-        Without those of whom the online store knows no purchase: the service answers them with its
-        fallback, in no experiment.
-        """
-        found = {customer_id: self._row(customer_id, at) for customer_id in customer_ids}
-        rows = {customer_id: row for customer_id, row in found.items() if row is not None}
-        if not rows:
-            return {}
-        queries = encode_rows(list(rows.values()), list(rows), self._products, at)
-        tops = {name: top_k(score(queries), K) for name, score in self._scorers.items()}
-        ids = self._products.product_ids
-        return {
-            customer_id: {
-                name: ids[top[place][top[place] >= 0]].tolist() for name, top in tops.items()
-            }
-            for place, customer_id in enumerate(rows)
-        }
-
-    def _row(self, customer_id: str, at: pd.Timestamp) -> dict[str, Any] | None:
-        row = self._store.online_customer(customer_id)
-        if row is None or row["recent_products"] is None:
-            return None
-        events = self._events.since(customer_id, row["snapshot_timestamp"])
-        return with_fresh_events(row, events, at=at) if events else row
-
-
-def _recommender(ws: Workspace, model: str) -> Recommender:
-    return cast(Recommender, load_bundle(bundle_folder(ws, model)).model)
-
-
-class Service:
-    """The running service, as a CRM system calls it."""
-
-    def __init__(self, client: httpx.Client, *, currency: str) -> None:
-        self._client, self._currency = client, currency
-
-    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        try:
-            answer = self._client.post(path, json=body)
-            answer.raise_for_status()
-        except httpx.HTTPError as error:
-            raise ExperimentError(f"POST {path} at {self._client.base_url}: {error}") from error
-        content: dict[str, Any] = answer.json()
-        return content
-
-    def show(self, experiment: Experiment, customer_id: str, variant: str) -> dict[str, Any]:
-        """Ask for a list. ExperimentError when it does not come from the customer's variant.
-
-        A service that has not seen the experiment's start yet is given time.
-        """
-        body = {"customer_id": customer_id, "k": K, "scenario": "simulation"}
-        expected = [{"key": experiment.key, "variant": variant}]
-        deadline = time.monotonic() + _PATIENCE_S
-        while (answer := self._post("/v1/recommendations", body))["experiments"] != expected:
-            if time.monotonic() > deadline:
-                raise ExperimentError(
-                    f"customer {customer_id!r} is in {variant!r}, but the service at "
-                    f"{self._client.base_url} says {answer['experiments']} "
-                    f"({answer.get('fallback_reason', 'no fallback')}): does it serve this shop?"
-                )
-            time.sleep(0.2)
-        return answer
-
-    def order(self, lines: pd.DataFrame, answers: Mapping[str, str]) -> None:
-        """Post the orders of `lines`; `answers` holds the recommendation that led to each."""
-        events = []
-        for customer_id, bought in lines.groupby("customer_id"):
-            answer = answers[str(customer_id)]
-            event = {
-                "event_id": f"order-{answer}",
-                "type": "order_completed",
-                "customer_id": customer_id,
-                "time": bought["event_timestamp"].iloc[0].isoformat(),
-                "order_id": f"order-{answer}",
-                "currency": self._currency,
-                "items": bought[["product_id", "quantity", "unit_price"]].to_dict("records"),
-                "recommendation_id": answer,
-            }
-            events.append(event)
-        for first in range(0, len(events), _EVENTS_A_POST):
-            result = self._post("/v1/events", {"events": events[first : first + _EVENTS_A_POST]})
-            if result["rejected"]:
-                raise ExperimentError(f"the service refused orders: {result['rejected'][:3]}")
 
 
 def simulate_over_http(
     ws: Workspace,
     key: str,
+    http: httpx.Client,
     *,
-    url: str,
-    api_key: str | None = None,
     customers: int,
     days: int,
     seed: int,
     progress: Callable[[int, int], None],
 ) -> ClosedLoop:
-    """Let simulated customers shop in experiment `key` for `days` days, then analyze it.
+    """Let simulated customers shop in experiment `key` over `http`, then analyze it.
 
-    They come once: after that, what they did is analyzed again. The workspace's clock moves day by
-    day and ends when the last window is over. `progress` hears the number of visits done and of
-    all. Raises ExperimentError when the service does not answer, or shows other lists than the
-    variants' versions give in process: then no truth is known.
+    Up to `customers` customers get a list, each at its first visit, which falls into the next
+    `days` days, and shop from it until their window ends. This happens once: a later call analyzes
+    the same exposures again. The workspace's clock moves day by day and ends when the last window
+    is over. `progress` gets the number of simulated days and of all days. Raises ExperimentError
+    when the service does not answer, or shows other lists than the variants' versions compute in
+    process: then no truth is known.
     """
     if ws.clock != "simulated":
         raise ExperimentError(f"the clock is {ws.clock}: simulated customers need `simulated`")
     experiment = status(ws, key).experiment
-    told = ws.experiments / key / TRUTH
-    if told.exists():
-        return ClosedLoop(analysis=analyze_workspace(ws, key), truth=json.loads(told.read_text()))
-    if len(read(ws.experiments / DATABASE, key)):
-        raise ExperimentError(
-            f"customers have seen {key!r} already, in a simulation that did not end: no truth is "
-            f"known of them. Go on by `{_end(ws, key)}python -m experiments start FILE key=NEW`"
+    file = ws.experiments / key / TRUTH
+    if not file.exists():
+        _refuse_a_second_simulation(ws, key)
+        world, rng = World.open(ws), np.random.default_rng(seed)
+        visits = visits_in_window(
+            world,
+            start=ws.now().ceil("D"),
+            days=days,
+            customers=customers,
+            window=pd.Timedelta(days=experiment.window_days),
+            rng=rng,
         )
-    world, rng, start = World.open(ws), np.random.default_rng(seed), ws.now().ceil("D")
-    visits = single_visits(world, start=start, days=days, customers=customers, rng=rng)
-    part = assigned(experiment, visits)
-    seen: list[_Day] = []
-    done = 0
-    headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
-    client = httpx.Client(base_url=url, headers=headers, timeout=30)
-    with client, closing(VariantLists(ws, experiment)) as lists:
-        service = Service(client, currency=ws.currency)
-        for at in part["time"].drop_duplicates():
-            today = part[part["time"] == at]
-            ws.advance(at)
-            day, made = _Day(at, experiment), lists.of(today["customer_id"].tolist(), at)
-            for customer_id, variant in zip(today["customer_id"], today["variant"], strict=True):
-                if customer_id in made:
-                    answer = service.show(experiment, customer_id, variant)
-                    day.show(customer_id, made[customer_id], variant, answer)
-                done += 1
-                progress(done, len(part))
-            service.order(world.respond(_slates(day.shown, at), rng), day.answers)
-            seen.append(day)
-    _check(seen)
-    window = pd.Timedelta(days=experiment.window_days)
-    ws.advance(part["time"].max() + window + pd.Timedelta(days=1))
-    slates = {
-        name: pd.concat([_slates(day.lists[name], day.at) for day in seen], ignore_index=True)
-        for name in experiment.variants
-    }
-    truth = true_effects(world, experiment, slates)
-    write_json(told, truth)
-    return ClosedLoop(analysis=analyze_workspace(ws, key), truth=truth)
+        part = assigned(experiment, visits)
+        seen = _shop(ws, experiment, world, part, http, rng=rng, progress=progress)
+        slates = {name: _slates(part, lists) for name, lists in seen.lists.items()}
+        write_json(file, true_means(world, slates))
+    means = json.loads(file.read_text())
+    if experiment.control not in means:
+        raise ExperimentError(
+            f"{file}: an older version wrote it; simulate again under a new key: "
+            f"`python -m experiments start FILE key=NEW`"
+        )
+    analysis = analyze_workspace(ws, key)
+    return ClosedLoop(analysis=analysis, control=experiment.control, true_means=means)
 
 
-def _end(ws: Workspace, key: str) -> str:
-    """Return the command that ends experiment `key`, and what joins the next; empty if it ended."""
-    if status(ws, key).status != "running":
-        return ""
-    return f"python -m experiments kill {key} --reason interrupted` and `"
+def _refuse_a_second_simulation(ws: Workspace, key: str) -> None:
+    if not len(read(ws.experiments / DATABASE, key)):
+        return
+    end = ""
+    if status(ws, key).status == "running":
+        end = f"python -m experiments kill {key} --reason interrupted` and `"
+    raise ExperimentError(
+        f"customers have seen {key!r} already, in a simulation that did not end: no truth is "
+        f"known of them. Go on by `{end}python -m experiments start FILE key=NEW`"
+    )
 
 
-class _Day:
-    """What the customers of one day saw, and would have seen in the other variants."""
+class _Seen:
+    """The lists that customers saw, and would have seen in the other variants."""
 
-    def __init__(self, at: pd.Timestamp, experiment: Experiment) -> None:
-        self.at = at
+    def __init__(self, experiment: Experiment) -> None:
         self.shown: Lists = {}
-        self.answers: dict[str, str] = {}
+        self.recommendation_ids: dict[str, str] = {}
         self.lists: dict[str, Lists] = {name: {} for name in experiment.variants}
+        """By variant and customer, the one that was shown included."""
         self.different = 0
+        """Lists that differ from the computed one."""
 
-    def show(self, customer_id: str, made: Lists, variant: str, answer: dict[str, Any]) -> None:
-        """Keep an answer, beside the lists `made` in process."""
-        products = [item["product_id"] for item in answer["items"]]
-        self.answers[customer_id] = answer["recommendation_id"]
-        self.shown[customer_id] = products
-        self.different += products != made[variant]
-        for name, others in made.items():
-            self.lists[name][customer_id] = products if name == variant else others
+    def add(self, customer_id: str, variant: str, answer: Mapping[str, Any], all_: Lists) -> None:
+        """Record the `answer` that a customer got, beside the lists `all_` of every variant."""
+        shown = [item["product_id"] for item in answer["items"]]
+        self.shown[customer_id] = shown
+        self.recommendation_ids[customer_id] = answer["recommendation_id"]
+        self.different += shown != all_[variant]
+        for name, computed in all_.items():
+            self.lists[name][customer_id] = shown if name == variant else computed
 
 
-def _check(seen: list[_Day]) -> None:
-    asked = sum(len(day.shown) for day in seen)
-    different = sum(day.different for day in seen)
-    if different > (1 - _SAME_LISTS) * asked or not asked:
+def _shop(
+    ws: Workspace,
+    experiment: Experiment,
+    world: World,
+    visits: pd.DataFrame,
+    http: httpx.Client,
+    *,
+    rng: np.random.Generator,
+    progress: Callable[[int, int], None],
+) -> _Seen:
+    """Simulate `visits` (with `variant`); orders of a day are posted at its end."""
+    seen, service = _Seen(experiment), ServiceClient(http, currency=ws.currency)
+    calendar = visits["time"].dt.floor("D")
+    days: list[pd.Timestamp] = []
+    if len(visits):
+        days = list(pd.date_range(calendar.min(), calendar.max(), freq="D"))
+    with closing(VariantLists(ws, experiment, k=K)) as variant_lists:
+        for number, day in enumerate(days, start=1):
+            ws.advance(day)
+            newcomers = visits[visits["exposed_timestamp"] == day].drop_duplicates("customer_id")
+            computed = variant_lists.compute(newcomers["customer_id"].tolist(), day)
+            variants = newcomers.set_index("customer_id")["variant"].reindex(list(computed))
+            answers = service.recommend(experiment, variants.to_dict(), k=K)
+            for customer_id, answer in answers.items():
+                seen.add(customer_id, variants[customer_id], answer, computed[customer_id])
+            orders = world.respond(_slates(visits[calendar == day], seen.shown), rng)
+            ws.advance(day + _DAY)
+            service.post_orders(orders, seen.recommendation_ids)
+            progress(number, len(days))
+    if seen.different > (1 - _SAME_LISTS) * len(seen.shown) or not seen.shown:
         raise ExperimentError(
-            f"{different} of {asked} lists differ from those of the variants' versions: does the "
-            "service serve this workspace, with its products as materialized?"
+            f"{seen.different} of {len(seen.shown)} lists differ from those of the variants' "
+            "versions: does the service serve this workspace, with its products as materialized?"
         )
+    end = visits["exposed_timestamp"].max() + pd.Timedelta(days=experiment.window_days)
+    ws.advance(end + _DAY)
+    return seen
 
 
-def _slates(lists: Lists, at: pd.Timestamp) -> pd.DataFrame:
-    """Return the lists of customers in the world's form."""
+def _slates(visits: pd.DataFrame, lists: Lists) -> pd.DataFrame:
+    """Return in the world's form what each of `visits` sees: the customer's list, if there is one.
+
+    Customers in the order of `lists`, so that equal visits and lists give equal rows.
+    """
     rows = [
-        (customer_id, at, position, product_id)
+        (customer_id, position, product_id)
         for customer_id, products in lists.items()
         for position, product_id in enumerate(products, start=1)
     ]
-    return pd.DataFrame(rows, columns=["customer_id", "time", "position", "product_id"])
+    offers = pd.DataFrame(rows, columns=["customer_id", "position", "product_id"])
+    return visits[["customer_id", "time"]].merge(offers, on="customer_id")
