@@ -128,8 +128,9 @@ def _shop(
             ws.advance(day)
             newcomers = visits[visits["exposed_timestamp"] == day].drop_duplicates("customer_id")
             computed = variant_lists.compute(newcomers["customer_id"].tolist(), day)
-            variants = newcomers.set_index("customer_id")["variant"].reindex(list(computed))
-            answers = service.recommend(experiment, variants.to_dict(), k=K)
+            assigned_to = dict(zip(newcomers["customer_id"], newcomers["variant"], strict=True))
+            variants = {customer_id: assigned_to[customer_id] for customer_id in computed}
+            answers = service.recommend(experiment, variants, k=K)
             for customer_id, answer in answers.items():
                 seen.add(customer_id, variants[customer_id], answer, computed[customer_id])
             orders = world.respond(_slates(visits[calendar == day], seen.shown), rng)
