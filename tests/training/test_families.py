@@ -59,6 +59,7 @@ def own_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return make_shop(tmp_path_factory.mktemp("visits"), config)
 
 
+@pytest.mark.slow  # a shop and MLflow's database of its own
 @pytest.mark.usefixtures("visits")
 def test_a_new_family_is_fitted_measured_promoted_scored_and_served(
     own_shop: Shop, tmp_path: Path

@@ -30,7 +30,7 @@ CONFIGS: Final[dict[str, Config]] = {
     "logistic_regression": LogisticRegressionConfig(horizon_days=28),
 }
 """Small ones; the others are fitted by their defaults."""
-SLOW: Final = {"two_stage"}
+SLOW: Final = {"two_stage", "two_tower"}
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -19,7 +19,7 @@ from training.customers.churn_labels import ChurnLabels
 from training.data.inputs import encode_products, encode_queries
 from training.fit import FitResult, fit
 from training.kernels.top_k import top_k
-from training.models import UnknownModel
+from training.models import MODELS, UnknownModel
 from training.recommenders.baselines import PopularityConfig
 from training.registry.tracking import open_client
 from training.registry.versions import RegistryError, export, find, promote
@@ -115,13 +115,14 @@ def test_a_models_name_means_its_own_versions(
 
 
 @pytest.mark.usefixtures("recency")
-def test_what_is_not_there_is_named(shop: Shop) -> None:
+def test_what_is_not_there_is_named(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RegistryError, match="'churn' has no version 99"):
         find(shop.ws, "churn", "99")
     with pytest.raises(UnknownModel, match="known are two_stage"):
         find(shop.ws, "no such model")
-    with pytest.raises(RegistryError, match="'own_purchases' has no version"):
-        find(shop.ws, "own_purchases")
+    monkeypatch.setitem(MODELS, "never_fitted", MODELS["popularity"])
+    with pytest.raises(RegistryError, match="'never_fitted' has no version"):
+        find(shop.ws, "never_fitted")
 
 
 LOAD = """
