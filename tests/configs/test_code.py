@@ -78,7 +78,7 @@ def test_what_is_computed_changes_it(tmp_path: Path, name: str, text: str) -> No
 IMPORTS = """
 import sys
 from training.models import MODELS, config_class, model_class
-import features.online.client, features.snapshots, training.evaluation.job
+import features.online.store, features.snapshots, training.evaluation.job
 for name in MODELS:
     model_class(name), config_class(name)
 print(*(name for name in sys.modules if name.startswith(("features", "training"))))

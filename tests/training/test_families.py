@@ -16,13 +16,13 @@ from tests.training.shop import Shop, make_shop
 from tests.training.toy_family import FAMILY, MODEL
 from tests.training.toy_model import Visits, VisitsConfig
 from training.__main__ import app
-from training.bundle import load_bundle
+from training.bundle import CURRENT, VersionName, load_bundle, read_champions
 from training.commands.score import predict_command
 from training.customers.churn_labels import ACTIVE_DAYS
 from training.families import FAMILIES, imported, predictions
 from training.fit import fit
 from training.models import MODELS, spec
-from training.registry.versions import promote, read_current
+from training.registry.versions import promote
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -84,7 +84,8 @@ def test_a_new_family_is_fitted_measured_promoted_scored_and_served(
     assert "negative_error" in measured.output
 
     promoted = promote(ws, "visits")
-    assert read_current(ws) == {"visits": f"visits/{promoted.version}"}
+    champions = read_champions(ws.bundles / CURRENT)
+    assert champions == {"visits": VersionName.parse(f"visits/{promoted.version}")}
 
     output = tmp_path / "visits.parquet"
     verbs = typer.Typer()

@@ -10,14 +10,14 @@ from experiments.definition import Variant
 from experiments.start import resolve
 from tests.training.shop import Shop
 from tests.training.tiny import TWO_STAGE
-from training.bundle import load_bundle
+from training.bundle import CURRENT, VersionName, load_bundle, read_champions
 from training.customers.baselines import LogisticRegressionConfig, RecencyConfig
 from training.customers.churn import ChurnConfig
 from training.fit import fit
 from training.interfaces import Predictor, Recommender
 from training.models import MODELS, ModelSpec, UnknownModel, config_class, model_class, spec
 from training.recommenders.ials import IALSConfig
-from training.registry.versions import promote, read_current
+from training.registry.versions import promote
 from training.score import predictions, recommendations
 from training.search_spaces import SPACES, WITHOUT_SPACE
 
@@ -70,7 +70,8 @@ def test_it_is_fitted_scored_and_promoted(shop: Shop, name: str) -> None:
         scores = predictions(cast(Predictor, bundle.model), shop.full, family=family.name)
         assert np.isfinite(scores.iloc[:, 1]).all()
     promote(shop.ws, name)
-    assert read_current(shop.ws)[family.name] == f"{family.name}/{version.version}"
+    champions = read_champions(shop.ws.bundles / CURRENT)
+    assert champions[family.name] == VersionName.parse(f"{family.name}/{version.version}")
     if family.prediction is None:
         assert resolve(shop.ws, name) == f"{family.name}@{version.version}"
 
