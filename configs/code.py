@@ -31,8 +31,8 @@ def code_digest() -> str:
 
 
 @cache
-def source_digest() -> str:
-    """Return the digest of every byte of the sources: quicker, for what must follow any change."""
+def byte_digest() -> str:
+    """Return the digest of every byte of the sources: fast, and different after any change."""
     digest = hashlib.sha256()
     for file in _sources(ROOT):
         digest.update(file.read_bytes())
@@ -42,17 +42,31 @@ def source_digest() -> str:
 def digest_models_code(root: Path) -> str:
     """Return the digest of the code in `root` that models are made by.
 
-    It covers PACKAGES without OUTSIDE_MODELS and without the command lines (`__main__.py`). What
-    only words it does not change it: comments, docstrings, layout. Another Python version may.
+    It covers PACKAGES without OUTSIDE_MODELS and without the command lines (`__main__.py`).
+    Comments, docstrings and layout do not change it; another Python version may.
     """
     digest = hashlib.sha256()
     outside = tuple(root / folder for folder in OUTSIDE_MODELS)
     for file in _sources(root):
         if file.name == "__main__.py" or any(file.is_relative_to(folder) for folder in outside):
             continue
-        tree = _WithoutTexts().visit(ast.parse(file.read_bytes()))
-        digest.update(f"{file.relative_to(root)}\n{ast.dump(tree)}\n".encode())
+        code = normalized(file.read_text(encoding="utf-8"))
+        digest.update(f"{file.relative_to(root)}\n{code}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def normalized(source: str) -> str:
+    """Return the Python `source` without comments, docstrings, other bare strings and layout.
+
+    >>> normalized("def f():\\n    'Return one.'\\n    return 1  # always")
+    'def f():\\n    return 1'
+    """
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [part for part in body if not _is_text(part)]  # type: ignore[attr-defined]
+    return ast.unparse(tree)
 
 
 def digest_of(*parts: object) -> str:
@@ -74,12 +88,12 @@ def git_commit() -> str:
     return done.stdout.strip()
 
 
-class _WithoutTexts(ast.NodeTransformer):
-    """Removes the statements that are only a string: docstrings, and those behind a constant."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
-        text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if text else node
+def _is_text(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def _sources(root: Path) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-from configs.code import source_digest
+from configs.code import byte_digest
 
 F = TypeVar("F", bound=Callable[..., Any])
 Plain = tuple[Any, ...]
@@ -48,4 +48,4 @@ def _set_cache_folder() -> None:
     when a function is decorated, so this is called before the first one is.
     """
     parent = os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__"
-    numba.config.CACHE_DIR = str(Path(parent) / f"compiled-{source_digest()}")
+    numba.config.CACHE_DIR = str(Path(parent) / f"compiled-{byte_digest()}")

@@ -4,10 +4,8 @@ import ast
 import hashlib
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
-from typing import Final
 
-_ROOT: Final = Path(__file__).resolve().parents[1]
+from configs.code import ROOT, normalized
 
 
 @cache
@@ -20,38 +18,17 @@ def source_digest(module: str) -> str:
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        file = _ROOT / f"{name.replace('.', '/')}.py"
+        file = ROOT / f"{name.replace('.', '/')}.py"
         if name not in sources and file.exists():
-            tree = ast.parse(file.read_text(encoding="utf-8"))
-            waiting += _imports(tree, package=module.partition(".")[0])
-            sources[name] = normalized(tree)
+            source = file.read_text(encoding="utf-8")
+            waiting += _imports(source, package=module.partition(".")[0])
+            sources[name] = normalized(source)
     return hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()[:16]
 
 
-def normalized(tree: ast.Module) -> str:
-    """Return `tree` as text, without its docstrings and other bare texts.
-
-    >>> normalized(ast.parse("def f():\\n    'Return one.'\\n    return 1  # always"))
-    'def f():\\n    return 1'
-    """
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [part for part in body if not _is_text(part)]  # type: ignore[attr-defined]
-    return ast.unparse(tree)
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-def _imports(tree: ast.Module, *, package: str) -> Iterator[str]:
-    """Yield the names that `tree` imports from `package`: modules, or what stands in them."""
-    for node in ast.walk(tree):
+def _imports(source: str, *, package: str) -> Iterator[str]:
+    """Yield the names that `source` imports from `package`: modules, and their members."""
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names if name.name.startswith(f"{package}."))
         elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == package:

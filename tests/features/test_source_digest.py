@@ -17,9 +17,10 @@ PRINT = "from features.source_digest import source_digest; print(source_digest('
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """A copy of features."""
+    """A copy of configs and features."""
     ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "features", tmp_path / "features", ignore=ignore)
+    for package in ("configs", "features"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignore)
     return tmp_path
 
 

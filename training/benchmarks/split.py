@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from configs.code import digest_of, source_digest
+from configs.code import byte_digest, digest_of
 from configs.errors import UserError
 from features.workspace import write_json
 from training.benchmarks.split_tower import SplitTower, SplitTowerConfig
@@ -149,7 +149,7 @@ def answer_split(
     """
     split = read_split(train)
     content = hashlib.sha256(train.read_bytes()).hexdigest()
-    work = work / digest_of(content, config.model_dump(mode="json"), seed, source_digest())
+    work = work / digest_of(content, config.model_dump(mode="json"), seed, byte_digest())
     left, held = hold_out(split.pairs, share=HELD_OUT, rng=np.random.default_rng(seed))
     if not len(held.rows):
         raise SplitError(f"{train}: no pair could be held out; users of several items are needed")

@@ -34,6 +34,7 @@ CHAMPION: Final = "champion"
 REQUIREMENTS: Final = (
     "lightgbm",
     "mlflow",
+    "msgspec",
     "numba",
     "numpy",
     "pandas",
