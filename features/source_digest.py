@@ -1,4 +1,4 @@
-"""What code computes, as a digest: another one means that stored results have to be made again."""
+"""A digest of source code: when it changes, stored results have to be computed again."""
 
 import ast
 import hashlib
@@ -12,7 +12,7 @@ _ROOT: Final = Path(__file__).resolve().parents[1]
 
 @cache
 def source_digest(module: str) -> str:
-    """Return the digest (16 hex digits) of `module` and of all modules of its package it imports.
+    """Return the digest (16 hex digits) of `module` and of the modules it imports from its package.
 
     Comments, docstrings and layout do not count; everything else does, constants included.
     """
@@ -29,7 +29,7 @@ def source_digest(module: str) -> str:
 
 
 def normalized(tree: ast.Module) -> str:
-    """Return `tree` as text, without its docstrings and other bare texts.
+    """Return `tree` as text, without docstrings and other bare strings.
 
     >>> normalized(ast.parse("def f():\\n    'Return one.'\\n    return 1  # always"))
     'def f():\\n    return 1'
@@ -50,7 +50,7 @@ def _is_text(node: ast.stmt) -> bool:
 
 
 def _imports(tree: ast.Module, *, package: str) -> Iterator[str]:
-    """Yield the names that `tree` imports from `package`: modules, or what stands in them."""
+    """Yield the names that `tree` imports from `package`: modules, or names in them."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names if name.name.startswith(f"{package}."))

@@ -77,7 +77,7 @@ def check_feature(home: Path, before: dict[str, float], after: dict[str, float])
 
 
 def _snapshot(ws: Workspace, at: pd.Timestamp, names: dict[str, float]) -> dict[str, float]:
-    table = pq.read_table(snapshots.standing(ws, "customer_activity")[at], columns=[*names])
+    table = pq.read_table(snapshots.files_of(ws, "customer_activity")[at], columns=[*names])
     return dict(table.to_pylist()[0])
 
 
