@@ -83,7 +83,7 @@ def customer_inputs(frame: pd.DataFrame, at: pd.Timestamp) -> FloatArray:
 
 
 def customer_inputs_of(row: Row, at: pd.Timestamp) -> FloatArray:
-    """Return the (1, F) `customer_inputs` of one online row; it is empty if unknown."""
+    """Return the (1, F) `customer_inputs` of one online row; `{}` is an unknown customer."""
     counts = np.array([[row.get(name) or 0.0 for name in ACTIVITY_COUNTS]])
     now = at.value // 1000
     ages = [

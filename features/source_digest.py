@@ -12,7 +12,7 @@ _ROOT: Final = Path(__file__).resolve().parents[1]
 
 @cache
 def source_digest(module: str) -> str:
-    """Return the digest (16 hex digits) of `module` and of the modules it imports from its package.
+    """Return the digest (16 hex digits) of `module` and of all its imports from its package.
 
     Comments, docstrings and layout do not count; everything else does, constants included.
     """

@@ -32,7 +32,7 @@ def customer_activity(order_lines: Table, cuts: Table, *, customers: Table | Non
 
     A customer is known from any line, or from the `valid_from` of a row of `customers`.
     An order counts when it has a positive sale or fee line, and spend is the value of these lines;
-    units and products count positive sale lines, returns count return lines.
+    units and products come from positive sale lines, returns from return lines.
     """
     key = ["customer_id", "cut"]
     lines = knowable(order_lines.filter(_.customer_id.notnull()))
