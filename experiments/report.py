@@ -112,7 +112,7 @@ def _effects(experiment: Experiment, analysis: Analysis) -> list[Table]:
 
 
 def _variance_removed(analysis: Analysis) -> str:
-    """Return the share of each metric's variance that the covariate explains, at most over treatments."""
+    """Return the share of each metric's variance explained by the covariate, the maximum."""
     shares: dict[str, float] = {}
     for effect in analysis.effects:
         shares[effect.metric] = max(effect.variance_removed, shares.get(effect.metric, 0.0))

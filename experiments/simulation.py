@@ -37,7 +37,7 @@ class ClosedLoop:
     analysis: Analysis
     control: str
     true_means: dict[str, dict[str, float]]
-    """Expected outcome per customer, by variant and metric, if all customers were in the variant."""
+    """Expected outcome per customer, by variant and metric, if all customers were in it."""
 
     @property
     def truth(self) -> dict[str, dict[str, float]]:

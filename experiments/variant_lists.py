@@ -43,8 +43,8 @@ class VariantLists:
     def compute(self, customer_ids: Sequence[str], at: pd.Timestamp) -> dict[str, Lists]:
         """Return by customer the list of every variant at `at` (UTC).
 
-        Customers without a purchase in the online store are left out: the service returns its fallback
-        to them, in no experiment.
+        Customers without a purchase in the online store are left out: for them the service
+        returns its fallback, in no experiment.
         """
         all_rows = {customer_id: self._row(customer_id, at) for customer_id in customer_ids}
         rows = {customer_id: row for customer_id, row in all_rows.items() if row is not None}

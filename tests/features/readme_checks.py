@@ -29,9 +29,9 @@ LATER = time("2011-03-14 06:00")
 
 
 def check_feature(home: Path, before: dict[str, float], after: dict[str, float]) -> None:
-    """Check that the features of customer A stand wherever features do.
+    """Check that the features of customer A exist everywhere that features do.
 
-    `before` are their values at CUT, `after` with the order that is posted after it.
+    `before` are their values at CUT, `after` those with the order posted after CUT.
     """
     ws = workspace(
         home,
