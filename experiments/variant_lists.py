@@ -1,4 +1,4 @@
-"""The lists of every variant, computed in process: those that a customer did not see included."""
+"""The lists of every variant, computed in process, also those that a customer does not see."""
 
 from collections.abc import Sequence
 from typing import Any, cast

@@ -14,9 +14,9 @@ from features.customer_row import ONLINE_VALUE, ONLINE_VIEW
 class OnlineRows:
     """The packed values of `store` (a Feast store on SQLite); any thread may call.
 
-    Feast opens `file` once and never again, even if it created an empty file because none existed.
-    Here a missing file is an error until it is back, and a replaced file is opened again, as after
-    every failure.
+    Feast opens `file` once and keeps the connection, even to the empty file that it created when
+    none existed. Here a missing file is an error until it is back, and a replaced file is opened
+    again, as after every failure.
     """
 
     def __init__(self, store: Any, file: Path) -> None:

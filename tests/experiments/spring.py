@@ -46,7 +46,7 @@ DAY = pd.Timedelta(days=1)
 
 
 def trade(ws: Workspace, *, old: int, new: int) -> None:
-    """Expose customers of both variants at noon; every third old, every second new customer buys."""
+    """Expose customers of both variants at noon; every third (old) or second (new) one buys."""
     sides = [("old", n) for n in range(old)] + [("new", n) for n in range(new)]
     with ExposureLog(ws.experiments / DATABASE) as log:
         log.append(

@@ -29,7 +29,7 @@ LATER = time("2011-03-14 06:00")
 
 
 def check_feature(home: Path, before: dict[str, float], after: dict[str, float]) -> None:
-    """Check that the features of customer A exist everywhere that features do.
+    """Check the features of customer A in snapshots, online row, Feast, inputs and reasons.
 
     `before` are their values at CUT, `after` those with the order posted after CUT.
     """
