@@ -1,4 +1,4 @@
-"""An analysis for people (a table, a picture) and for machines (JSON)."""
+"""The output of an analysis: tables and a plot for people, JSON for programs."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from experiments.statistics import WARM_UP, Interval
 
 
 def plain(value: Any) -> Any:
-    """Return `value` as JSON can hold it: times as RFC 3339, what is not finite as null.
+    """Return `value` as JSON can hold it: times as RFC 3339, infinite and NaN as null.
 
     >>> plain({"low": -math.inf, "at": pd.Timestamp("2011-12-09T00:00Z"), "pair": (1, 2.5)})
     {'low': None, 'at': '2011-12-09T00:00:00+00:00', 'pair': [1, 2.5]}
@@ -35,13 +35,13 @@ def plain(value: Any) -> Any:
 def as_json(analysis: Analysis) -> dict[str, Any]:
     """Return `analysis` as a JSON object with the names of its fields."""
     ratio = {"ok": analysis.sample_ratio.ok}
-    found: dict[str, Any] = plain(asdict(analysis))
-    found["sample_ratio"].update(ratio)
-    return found
+    content: dict[str, Any] = plain(asdict(analysis))
+    content["sample_ratio"].update(ratio)
+    return content
 
 
 def show(experiment: Experiment, analysis: Analysis) -> Group:
-    """Return the analysis as text: sample ratio first; without a sound one no effects."""
+    """Return the analysis as text: sample ratio first; no effects if it is broken."""
     parts: list[Table | str] = [_ratio_line(analysis)]
     if analysis.crossed:
         parts.append(f"{analysis.crossed:,} units saw two variants and are left out: find out why")
@@ -93,7 +93,7 @@ def _effects(experiment: Experiment, analysis: Analysis) -> list[Table]:
             "effect",
             ("estimate", f"{level} always valid", f"{level} at one look", "p at one look"),
         )
-        for effect in (one for one in analysis.effects if one.variant == variant):
+        for effect in (each for each in analysis.effects if each.variant == variant):
             table.add_row(
                 effect.metric,
                 f"{effect.effect_size:+.4f}",
@@ -112,16 +112,16 @@ def _effects(experiment: Experiment, analysis: Analysis) -> list[Table]:
 
 
 def _variance_removed(analysis: Analysis) -> str:
-    """Say how much of each metric's variance the covariate explains, the most of all treatments."""
+    """Return the share of each metric's variance explained by the covariate, the maximum."""
     shares: dict[str, float] = {}
     for effect in analysis.effects:
         shares[effect.metric] = max(effect.variance_removed, shares.get(effect.metric, 0.0))
     removed = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
-    return f"share of the variance that past spend took out (CUPED): {removed}"
+    return f"share of the variance that past spend explains (CUPED): {removed}"
 
 
 def against_truth(experiment: Experiment, loop: ClosedLoop) -> Table:
-    """Return estimates and intervals beside what is true in the simulated world."""
+    """Return estimates and intervals beside the truth of the simulated world."""
     level = f"{1 - experiment.alpha:.0%}"
     table = _table(
         f"{experiment.key} against the truth: {sum(loop.analysis.units.values()):,} customers, "
@@ -166,7 +166,7 @@ def _table(title: str, first: str, others: Sequence[str]) -> Table:
 
 
 def interval(ends: Interval, *, percent: bool = False) -> str:
-    """Write an interval for people.
+    """Return an interval as text.
 
     >>> interval(Interval(-0.01, 0.25)), interval(Interval(0, 0.5), percent=True)
     ('-0.0100 .. +0.2500', '+0.0% .. +50.0%')
@@ -188,19 +188,19 @@ def plot(analyses: Sequence[Analysis], file: Path) -> None:
     figure = Figure(figsize=(9, 3.2 * max(len(names), 1)), layout="constrained")
     for number, (metric, variant) in enumerate(names, start=1):
         axes = figure.add_subplot(len(names), 1, number)
-        times, mine = zip(
+        times, selected = zip(
             *((t, e) for t, e in effects if (e.metric, e.variant) == (metric, variant)),
             strict=True,
         )
         for bounds, label, shade in (
-            ([effect.effect_size_always for effect in mine], "always valid", 0.2),
-            ([effect.effect_size_ci for effect in mine], "valid at one look", 0.35),
+            ([effect.effect_size_always for effect in selected], "always valid", 0.2),
+            ([effect.effect_size_ci for effect in selected], "valid at one look", 0.35),
         ):
             ends = pd.DataFrame(bounds).replace([math.inf, -math.inf], math.nan)
             axes.fill_between(
                 times, ends["low"], ends["high"], alpha=shade, color="C0", label=label
             )
-        axes.plot(times, [effect.effect_size for effect in mine], color="C0")
+        axes.plot(times, [effect.effect_size for effect in selected], color="C0")
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set_title(f"{metric}: {variant} against control")
         axes.legend(loc="upper right")

@@ -1,4 +1,4 @@
-"""The running service, called as a CRM system calls it: in batches, and again where it says so."""
+"""A client of the running service that works as a CRM system does: in batches, with retries."""
 
 import time
 import uuid
@@ -14,7 +14,7 @@ LISTS_PER_REQUEST: Final = 100
 EVENTS_PER_REQUEST: Final = 500
 _TRY_AGAIN: Final = frozenset({429, 503})
 _REFUSED_S: Final = 120.0
-"""Longest time that a request is repeated for, while the service answers 429 or 503."""
+"""Longest time for which a request is repeated, while the service answers 429 or 503."""
 _START_S: Final = 15.0
 """Longest time that a service may take to see that an experiment started."""
 _PAUSE_S: Final = 0.2
@@ -22,7 +22,7 @@ Answer = dict[str, Any]
 
 
 def connect(url: str, api_key: str | None = None) -> httpx.Client:
-    """Return a connection to the service at `url`, which sends `api_key` where there is one."""
+    """Return a connection to the service at `url`, which sends `api_key` if there is one."""
     headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
     return httpx.Client(base_url=url, headers=headers, timeout=30)
 
@@ -71,7 +71,9 @@ class ServiceClient:
 
     def _recommend_batch(self, customer_ids: Sequence[str], *, k: int) -> dict[str, Answer]:
         path = "/v1/recommendations:batch"
-        parts = [{"customer_id": one, "k": k, "scenario": "simulation"} for one in customer_ids]
+        parts = [
+            {"customer_id": customer, "k": k, "scenario": "simulation"} for customer in customer_ids
+        ]
         results = self._post(path, {"requests": parts})["results"]
         for customer_id, result in zip(customer_ids, results, strict=True):
             if result["status"] != httpx.codes.OK:
@@ -79,7 +81,10 @@ class ServiceClient:
                     f"POST {path} at {self._http.base_url}: customer {customer_id!r}: "
                     f"{result['status']} {result['problem']['detail']}"
                 )
-        return {one: result["answer"] for one, result in zip(customer_ids, results, strict=True)}
+        return {
+            customer: result["answer"]
+            for customer, result in zip(customer_ids, results, strict=True)
+        }
 
     def post_orders(self, lines: pd.DataFrame, recommendation_ids: Mapping[str, str]) -> None:
         """Post canonical order `lines`; `recommendation_ids` holds each customer's list.
@@ -121,6 +126,6 @@ class ServiceClient:
 
 
 def _retry_after_s(response: httpx.Response) -> float:
-    """Return the seconds of Retry-After, or a short pause where the header holds none."""
+    """Return the seconds of Retry-After, or a short pause if the header holds none."""
     text: str = response.headers.get("retry-after", "")
     return float(text) if text.isdecimal() else _PAUSE_S

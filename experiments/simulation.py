@@ -1,11 +1,11 @@
-"""The closed loop: simulated customers shop, and the analysis is held against the truth.
+"""The closed loop: simulated customers shop, and the analysis is compared with the truth.
 
 Each customer gets one list, at the first visit, so that no list depends on what the experiment
 itself sold. Then the true average effect on the customers who came is known exactly: the world's
-expected outcome of the treatment's list less that of the control's, averaged.
+expected outcome of the treatment's list minus that of the control's, averaged.
 
-Over HTTP, a customer shops from this list at every visit until the window ends. What past spend
-predicts is how often a customer comes: with one visit each it explains 1 to 3% of the variance.
+Over HTTP, a customer shops from this list at every visit until the window ends. Past spend
+predicts how often a customer comes: with one visit each it explains 1 to 3% of the variance.
 """
 
 import math
@@ -23,8 +23,8 @@ from experiments.outcomes import METRICS
 from features.simulator import World
 
 SlatesFor = Callable[[str, pd.DataFrame], pd.DataFrame]
-"""Takes a variant and visits (`customer_id`, `time`); gives what it would show them: `customer_id`,
-`time`, `position` (1 is best), `product_id`."""
+"""Takes a variant and visits (`customer_id`, `time`); returns the lists that it would show:
+`customer_id`, `time`, `position` (1 is best), `product_id`."""
 
 
 _DAY: Final = pd.Timedelta(days=1)
@@ -32,12 +32,12 @@ _DAY: Final = pd.Timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class ClosedLoop:
-    """What an experiment on simulated customers found, and what is true."""
+    """The analysis of an experiment on simulated customers, and the true effects."""
 
     analysis: Analysis
     control: str
     true_means: dict[str, dict[str, float]]
-    """The expected outcome a customer, by variant and metric, had every customer been in it."""
+    """Expected outcome per customer, by variant and metric, if all customers were in it."""
 
     @property
     def truth(self) -> dict[str, dict[str, float]]:
@@ -90,7 +90,7 @@ def visits_in_window(
 ) -> pd.DataFrame:
     """Return every visit within `window` of up to `customers` customers.
 
-    Theirs are the customers whose first visit falls into the `days` days from `start` (UTC). A
+    These are customers whose first visit falls into the `days` days from `start` (UTC). A
     window begins with the day of the first visit, `exposed_timestamp`. Columns `customer_id`,
     `time` and `exposed_timestamp`, in order of time.
     """
@@ -116,7 +116,7 @@ def _first_days(
 
 
 def assigned(experiment: Experiment, visits: pd.DataFrame) -> pd.DataFrame:
-    """Return the visits of those who take part, with their `variant`."""
+    """Return the visits of customers in the experiment, with their `variant`."""
     variants = [assign(experiment, customer) for customer in visits["customer_id"]]
     part = visits.assign(variant=pd.Series(variants, index=visits.index, dtype=object))
     return part[part["variant"].notna()].reset_index(drop=True)
@@ -124,17 +124,17 @@ def assigned(experiment: Experiment, visits: pd.DataFrame) -> pd.DataFrame:
 
 def shown(visits: pd.DataFrame, slates: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return for each visit the slate of its variant."""
-    mine = [
+    parts = [
         frame[frame["customer_id"].isin(visits.loc[visits["variant"] == name, "customer_id"])]
         for name, frame in slates.items()
     ]
-    return pd.concat(mine).sort_values(["time", "customer_id", "position"]).reset_index(drop=True)
+    return pd.concat(parts).sort_values(["time", "customer_id", "position"]).reset_index(drop=True)
 
 
 def true_means(world: World, slates: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, float]]:
     """Return the expected outcome by variant and metric, a mean over the customers of `slates`.
 
-    All slates name the same customers: what each of them would be shown in that variant.
+    All slates hold the same customers, with what each would be shown in that variant.
     """
     means = {
         name: world.expected(frame).drop(columns="customer_id").mean()
@@ -153,7 +153,7 @@ def simulate(
     *,
     rng: np.random.Generator,
 ) -> ClosedLoop:
-    """Run `experiment` in process over `visits` (one a customer) and analyze it at its end."""
+    """Run `experiment` in process over `visits` (one per customer) and analyze it at its end."""
     part = assigned(experiment, visits)
     slates = {name: slates_for(name, part) for name in experiment.variants}
     orders = world.respond(shown(part, slates), rng)

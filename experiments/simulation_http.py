@@ -23,7 +23,7 @@ K: Final = 10
 TRUTH: Final = "truth.json"
 _DAY: Final = pd.Timedelta(days=1)
 _SAME_LISTS: Final = 0.99
-"""Share of lists that must be those of the variant's version; equal scores may change places."""
+"""Share of lists that must equal those of the variant's version; ties may be in another order."""
 
 
 def simulate_over_http(
@@ -82,28 +82,30 @@ def _refuse_a_second_simulation(ws: Workspace, key: str) -> None:
         end = f"python -m experiments kill {key} --reason interrupted` and `"
     raise ExperimentError(
         f"customers have seen {key!r} already, in a simulation that did not end: no truth is "
-        f"known of them. Go on by `{end}python -m experiments start FILE key=NEW`"
+        f"known of them. Continue with `{end}python -m experiments start FILE key=NEW`"
     )
 
 
 class _Seen:
-    """The lists that customers saw, and would have seen in the other variants."""
+    """The lists that customers saw, and those they would have seen in the other variants."""
 
     def __init__(self, experiment: Experiment) -> None:
         self.shown: Lists = {}
         self.recommendation_ids: dict[str, str] = {}
         self.lists: dict[str, Lists] = {name: {} for name in experiment.variants}
-        """By variant and customer, the one that was shown included."""
+        """By variant and customer, including the one that was shown."""
         self.different = 0
         """Lists that differ from the computed one."""
 
-    def add(self, customer_id: str, variant: str, answer: Mapping[str, Any], all_: Lists) -> None:
-        """Record the `answer` that a customer got, beside the lists `all_` of every variant."""
+    def add(
+        self, customer_id: str, variant: str, answer: Mapping[str, Any], computed_lists: Lists
+    ) -> None:
+        """Record the `answer` to a customer and the `computed_lists` of every variant."""
         shown = [item["product_id"] for item in answer["items"]]
         self.shown[customer_id] = shown
         self.recommendation_ids[customer_id] = answer["recommendation_id"]
-        self.different += shown != all_[variant]
-        for name, computed in all_.items():
+        self.different += shown != computed_lists[variant]
+        for name, computed in computed_lists.items():
             self.lists[name][customer_id] = shown if name == variant else computed
 
 
@@ -148,9 +150,9 @@ def _shop(
 
 
 def _slates(visits: pd.DataFrame, lists: Lists) -> pd.DataFrame:
-    """Return in the world's form what each of `visits` sees: the customer's list, if there is one.
+    """Return for each of `visits` the customer's list, if there is one, in the world's format.
 
-    Customers in the order of `lists`, so that equal visits and lists give equal rows.
+    Customers are in the order of `lists`, so that equal visits and lists give equal rows.
     """
     rows = [
         (customer_id, position, product_id)

@@ -1,4 +1,4 @@
-"""The list of every variant, computed in process: what a customer would have seen otherwise."""
+"""The lists of every variant, computed in process, also those that a customer does not see."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -30,7 +30,9 @@ class VariantLists:
             name: cast(Recommender, load_bundle(bundle_folder(ws, variant.model)).model)
             for name, variant in experiment.variants.items()
         }
-        self._scorers = {name: one.scorer(self._products) for name, one in recommenders.items()}
+        self._scorers = {
+            name: recommender.scorer(self._products) for name, recommender in recommenders.items()
+        }
         self._store = OnlineStore(ws)
         self._events = EventLog(ws.events_db)
 
@@ -41,8 +43,8 @@ class VariantLists:
     def compute(self, customer_ids: Sequence[str], at: pd.Timestamp) -> dict[str, Lists]:
         """Return by customer the list of every variant at `at` (UTC).
 
-        Customers without a purchase in the online store are left out: the service answers them with
-        its fallback, in no experiment.
+        Customers without a purchase in the online store are left out: for them the service
+        returns its fallback, in no experiment.
         """
         all_rows = {customer_id: self._row(customer_id, at) for customer_id in customer_ids}
         rows = {customer_id: row for customer_id, row in all_rows.items() if row is not None}

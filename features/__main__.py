@@ -1,4 +1,4 @@
-"""`python -m features`: a shop's orders in, features out."""
+"""`python -m features`: ingest a shop's orders and build features from them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,8 @@ app = typer.Typer(
 )
 console = Console()
 AsOf = Annotated[
-    str | None, typer.Option(help="The local day (YYYY-MM-DD) whose midnight is the cut; now.")
+    str | None,
+    typer.Option(help="The local day (YYYY-MM-DD) whose midnight is the cut; default: now."),
 ]
 
 
@@ -38,9 +39,9 @@ def ingest(
     clock: Annotated[str | None, typer.Option(help="system or fixed:T (RFC 3339).")] = None,
     home: Home = HOME,
 ) -> None:
-    """Take a shop's files into the canonical tables; print what became of every row."""
+    """Ingest a shop's file into the canonical tables; print the result of every row."""
     from features.datasets import csv, online_retail
-    from features.ingest import ingest as take_in
+    from features.ingest import ingest as run_ingest
 
     options = {"timezone": timezone, "currency": currency}
     given = {name: value for name, value in options.items() if value is not None}
@@ -58,7 +59,7 @@ def ingest(
             raise ConfigError(f"adapter {adapter!r}: one of online_retail, csv")
         status.update("Checking and writing the tables")
         ws = _shop(home, dataset, clock)
-        result = take_in(ws, dataset)
+        result = run_ingest(ws, dataset)
         with ws.lock("workspace"):  # another process may have moved the clock meanwhile
             ws = _shop(home, dataset, clock)
             Workspace.create(home, timezone=ws.timezone, currency=ws.currency, clock=ws.clock)
@@ -74,9 +75,9 @@ def simulate(
     seed: Annotated[int, typer.Option(help="The same seed makes the same shop.")] = 1,
     home: Home = HOME,
 ) -> None:
-    """Make a simulated shop with a history; its clock stands at the history's end."""
+    """Simulate a shop with a history and ingest it; its clock is set to the history's end."""
     from features.datasets import simulated
-    from features.ingest import ingest as take_in
+    from features.ingest import ingest as run_ingest
     from features.simulator import World, WorldConfig
 
     with user_errors(), console.status("Simulating the shop") as status:
@@ -85,24 +86,24 @@ def simulate(
             load_config(WorldConfig, overrides=[f"{name}={n}" for name, n in sizes.items()])
         )
         if (home / "workspace.json").exists():
-            there = Workspace.open(home)
-            if there.clock != "simulated" or World.open(there).config != world.config:
-                raise WorkspaceError(f"{there.home} holds another shop: name another --home")
+            existing = Workspace.open(home)
+            if existing.clock != "simulated" or World.open(existing).config != world.config:
+                raise WorkspaceError(f"{existing.home} holds another shop: name another --home")
         else:  # workspace.json comes last: a kill before it leaves no workspace
-            made = Workspace(home.resolve(), "UTC", "GBP", "simulated")
-            world.save(made)
-            (made.home / "clock.json").unlink(missing_ok=True)
-            made.advance(world.end)
+            created = Workspace(home.resolve(), "UTC", "GBP", "simulated")
+            world.save(created)
+            (created.home / "clock.json").unlink(missing_ok=True)
+            created.advance(world.end)
         ws = Workspace.create(home, timezone="UTC", currency="GBP", clock="simulated")
         dataset = simulated.load(world)
         status.update("Checking and writing the tables")
-        result = take_in(ws, dataset)
+        result = run_ingest(ws, dataset)
     console.print(reconciliation_table(result))
 
 
 @app.command()
 def build(*, as_of: AsOf = None, home: Home = HOME) -> None:
-    """Make the feature snapshots up to a cut, and the Feast objects that read them."""
+    """Build the feature snapshots up to a cut, and register the Feast objects that read them."""
     with user_errors(), Progress(console=console) as progress:
         from features import snapshots
         from features.feast_store import register
@@ -116,23 +117,23 @@ def build(*, as_of: AsOf = None, home: Home = HOME) -> None:
         )
         progress.update(task, completed=1, total=1)
         register(ws)
-    console.print(f"{len(times)} snapshots stand, the last at {times[-1].isoformat()}")
+    console.print(f"{len(times)} snapshots, the last at {times[-1].isoformat()}")
 
 
 @app.command()
 def materialize(*, as_of: AsOf = None, home: Home = HOME) -> None:
-    """Take in the event log, build, and put the cut's features where serving reads them."""
-    with user_errors(), console.status("Bringing features to the online store"):
-        from features.materialize import materialize as put_online
+    """Ingest the event log, build, and write the cut's features to the online store."""
+    with user_errors(), console.status("Writing features to the online store"):
+        from features.materialize import materialize as run_materialize
 
         ws = Workspace.open(home)
         cut = ws.cut(as_of)
-        put_online(ws, cut)
+        run_materialize(ws, cut)
     console.print(f"Serving reads the features as of {cut.isoformat()}")
 
 
 def reconciliation_table(result: "Reconciliation") -> Table:
-    """Return every row read under what became of it: the parts add up to the first line."""
+    """Return the number of rows by result: the parts add up to the first line."""
     table = Table(title=f"Reconciliation: {result.source}", title_justify="left")
     table.add_column("order lines")
     table.add_column("rows", justify="right")
@@ -146,26 +147,26 @@ def reconciliation_table(result: "Reconciliation") -> Table:
     for fault, rows in result.warnings.items():
         table.add_row(f"mended: {fault}", f"{rows:,}")
     for name, rows in result.tables.items():
-        table.add_row(f"{name} that stand (new)", f"{rows:,} ({result.added[name]:,})")
+        table.add_row(f"{name} stored (new)", f"{rows:,} ({result.added[name]:,})")
     return table
 
 
 def _shop(home: Path, dataset: "RetailDataset", clock: str | None) -> Workspace:
-    """Return the workspace as it will stand once `dataset` is in it; nothing is written yet.
+    """Return the workspace with the settings it gets once `dataset` is ingested; write nothing.
 
-    Without `clock`, one that is fixed moves on to the end of a later dataset, never back.
+    Without `clock`, a fixed clock moves forward to the end of a later dataset, never back.
     """
     timezone, currency = dataset.timezone or "UTC", dataset.currency or "GBP"
     if not (home / "workspace.json").exists():
         return Workspace(home.resolve(), timezone, currency, clock or dataset.clock or "system")
-    there = Workspace.open(home)
-    if there.clock == "simulated":
-        raise WorkspaceError(f"{there.home} holds a simulated shop: name another --home")
-    there = Workspace.create(home, timezone=timezone, currency=currency, clock=there.clock)
-    if clock is None and dataset.clock is not None and there.clock.startswith("fixed:"):
-        moved = replace(there, clock=dataset.clock)
-        clock = moved.clock if moved.now() > there.now() else None
-    return replace(there, clock=clock or there.clock)
+    existing = Workspace.open(home)
+    if existing.clock == "simulated":
+        raise WorkspaceError(f"{existing.home} holds a simulated shop: name another --home")
+    existing = Workspace.create(home, timezone=timezone, currency=currency, clock=existing.clock)
+    if clock is None and dataset.clock is not None and existing.clock.startswith("fixed:"):
+        moved = replace(existing, clock=dataset.clock)
+        clock = moved.clock if moved.now() > existing.now() else None
+    return replace(existing, clock=clock or existing.clock)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""A feature as a declaration: what is aggregated, of which rows, over which window before T.
+"""The declaration of a feature: an aggregate of some rows over a window before T.
 
-From one `Aggregation` follow the Ibis expression over all cuts, the update of a stored row by fresh
-rows, the stored type (Feast's field, the packed row) and the input of models. Nothing here imports
-Ibis: a model that is loaded elsewhere needs the declarations alone.
+One `Aggregation` determines the Ibis expression over all cuts, the update of a stored row by fresh
+rows, the stored type (Feast's field, the packed row) and the model input. This module does not
+import Ibis: a model that is loaded elsewhere needs only the declarations.
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,12 +35,12 @@ _IBIS: Final[dict[Function, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreshRow:
-    """One row that a stored feature lacks: an order, a return line or a purchased product."""
+    """One row missing from a stored feature: an order, a return line or a purchased product."""
 
     happened: int
     """Microseconds since 1970 (UTC)."""
     replaces: int | None = None
-    """When the row happened that it takes the place of; None where it is new."""
+    """When the row that it replaces happened; None for a new row."""
     value: float = 0.0
     """In the shop's currency."""
     units: float = 0.0
@@ -48,19 +48,19 @@ class FreshRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """What is aggregated, whatever the window."""
+    """The aggregate of a feature, without its window."""
 
     rows: str
-    """Which rows: those of this name in `features.transforms`; a FreshRow stands for each."""
+    """Name of the rows in `features.transforms`; online, each one is a FreshRow."""
     function: Function
     column: str
     """A column of the rows, and for `sum` an attribute of FreshRow."""
     latest_only: bool = False
-    """Whether there is one row a thing, its latest: then no window may end before T."""
+    """Whether only the latest row per key is read; then no window may end before T."""
     group: str = ""
-    """Features of one group move together where a prediction is explained."""
+    """Features of one group change together when a prediction is explained."""
     transform: Literal["log1p"] | None = "log1p"
-    """How a model reads it; None: only through inputs of its own in `features.model_inputs`."""
+    """How a model reads it; None: only derived inputs in `features.model_inputs` read it."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,9 @@ class Aggregation:
 
     def __post_init__(self) -> None:
         if self.until_days and self.measure.latest_only:
-            raise ValueError(f"{self.name}: the latest rows alone tell nothing of a past window")
+            raise ValueError(
+                f"{self.name}: latest_only rows cannot have a window that ends before T"
+            )
 
     @property
     def dtype(self) -> Dtype:
@@ -86,7 +88,7 @@ class Aggregation:
 
     @property
     def group(self) -> str:
-        """The features that move with this one; a window that ends before T stands by itself."""
+        """The group of the feature; one whose window ends before T is a group of its own."""
         return self.name if self.until_days else self.measure.group
 
     def expression(self, seen: "Table") -> "Value":
@@ -100,9 +102,9 @@ class Aggregation:
         return getattr(seen[self.measure.column], _IBIS[self.measure.function])(where=where)
 
     def updated(self, stored: float | None, fresh: Sequence[FreshRow], *, now: int) -> Any:
-        """Return the feature at `now` (microseconds since 1970): `stored`, with the `fresh` rows.
+        """Return the feature at `now` (microseconds since 1970): `stored` updated by `fresh` rows.
 
-        It equals a new aggregation as long as no stored row left the window since.
+        It equals a new aggregation as long as no stored row has left the window since.
         """
         if self.dtype == "timestamp":
             times = [row.happened for row in fresh if self._holds(row.happened, now)]
@@ -118,7 +120,7 @@ class Aggregation:
         return total
 
     def _holds(self, happened: int, now: int) -> bool:
-        """Return whether the window at `now` holds what happened then, or after it (skewed)."""
+        """Return whether the window at `now` includes `happened`, also after `now` (skew)."""
         if self.days is not None and happened < now - self.days * DAY_US:
             return False
         return not self.until_days or happened < now - self.until_days * DAY_US
@@ -129,7 +131,7 @@ class Aggregation:
 
 @dataclass(frozen=True)
 class Expression:
-    """A feature that no aggregation can say: an expression of its own computes it."""
+    """A feature that is not an aggregation: a separate expression computes it."""
 
     name: str
     dtype: Dtype

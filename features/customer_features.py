@@ -1,7 +1,7 @@
-"""The features of a customer: the one list, from which all else follows.
+"""The features of a customer: the single list from which everything else is derived.
 
 Offline rows (features.transforms), the update by fresh events (features.online.fresh_events),
-Feast's fields, the packed online row and the inputs of models are derived from CUSTOMER_FEATURES.
+Feast's fields, the packed online row and the model inputs all come from CUSTOMER_FEATURES.
 How to add one: features/README.md.
 """
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from features.aggregations import Aggregation, Expression, Measure, names
 
-# An order counts when it has a positive sale or fee line; its value is that of such lines.
+# An order counts when it has a positive sale or fee line; its value is the sum of these lines.
 ORDERS: Final = Measure(rows="orders", function="distinct", column="order_id", group="orders")
 SPEND: Final = Measure(rows="orders", function="sum", column="value", group="spend")
 UNITS: Final = Measure(rows="orders", function="sum", column="units", group="products")
@@ -29,7 +29,7 @@ CUSTOMER_FEATURES: Final = (
     Aggregation("orders_90d", ORDERS, days=90),
     Aggregation("orders_365d", ORDERS, days=365),
     Aggregation("orders_total", ORDERS),
-    # What the season ahead brought last year.
+    # Orders of the coming 90 days, one year ago.
     Aggregation("orders_90d_last_year", ORDERS, days=365, until_days=275),
     Aggregation("spend_30d", SPEND, days=30),
     Aggregation("spend_90d", SPEND, days=90),
@@ -45,9 +45,9 @@ ACTIVITY_COUNTS: Final = names(CUSTOMER_FEATURES, "int64", "float64")
 ACTIVITY_TIMES: Final = names(CUSTOMER_FEATURES, "timestamp")
 
 HISTORY_LENGTH: Final = 400
-"""Purchases (customer, order, product) of a history at most, the newest."""
+"""Maximum length of a history, in purchases (customer, order, product); the newest remain."""
 RETURN_DAYS: Final = 365
-"""Days before T whose returns a history holds."""
+"""A history holds the returns of this many days before T."""
 HISTORY_FEATURES: Final = (  # computed, and updated, in features.customer_history
     Expression("recent_products", "texts"),
     Expression("recent_timestamps", "timestamps"),

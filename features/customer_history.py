@@ -1,6 +1,6 @@
-"""What no aggregation can say of a customer: the last purchases and returns, as lists.
+"""The last purchases and returns of a customer, as lists; no aggregation can express them.
 
-Offline an Ibis expression over all cuts; online the update of one stored row by fresh purchases.
+Offline: an Ibis expression over all cuts. Online: the update of one stored row by fresh purchases.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ def customer_history(order_lines: Table, cuts: Table) -> Table:
 
     A purchase is a (customer, order, product) with a positive sale line, at the time and the value
     of its last line. `recent_products`, `recent_timestamps` (microseconds since 1970) and
-    `recent_values` (in the shop's currency) stand newest first, ties by product id. So do
+    `recent_values` (in the shop's currency) are newest first, ties by product id. So are
     `returned_products` and `returned_timestamps`: the last return of each product in RETURN_DAYS.
     """
     key = ["customer_id", "cut"]
@@ -89,9 +89,9 @@ def updated_history(
 ) -> dict[str, Any]:
     """Return HISTORY_FEATURES of `row` at `now` (microseconds since 1970).
 
-    `stored` are the `purchases` of `row`, `fresh` those that it lacks, `returned` the times and
-    products of fresh returns. A snapshot holds the returns of those alone who bought, and of
-    purchases of one product at one moment tells apart the orders.
+    `stored` are the `purchases` of `row`, `fresh` those missing from it, `returned` the times and
+    products of fresh returns. Two differences to a snapshot: it holds returns only of customers
+    who bought, and it separates orders of one product at the same time.
     """
     history = sorted([*stored, *fresh], key=itemgetter(1)) if fresh else [*stored]
     history = sorted(history, key=itemgetter(0), reverse=True)[:HISTORY_LENGTH]

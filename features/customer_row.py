@@ -1,7 +1,7 @@
 """A customer's features as serving reads them: one value of the online store, a mapping in Python.
 
-Feast answers one value several times faster than the same features apart, and a customer's row is
-whole whatever happens to its writer.
+Feast reads one value several times faster than the same features in separate columns, and a
+customer's row is always complete, even if its writer is killed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,19 +22,19 @@ from features.source_digest import source_digest
 Row = Mapping[str, Any]
 """Feature name -> value at a snapshot, whose time is `snapshot_timestamp`.
 
-Counts are floats, times microseconds since 1970 (UTC; None for never), lists lists or arrays (None
-for empty)."""
+Counts are floats, times microseconds since 1970 (UTC; None for never), lists are lists or arrays
+(None for empty)."""
 
 ONLINE_VIEW: Final = "customer_online"
 ONLINE_VALUE: Final = "packed"
 """The Feast view that serving reads, and its one feature."""
 ROW_CODE: Final = f"{source_digest('features.customer_row')}/{source_digest('features.views')}"
-"""The digests of the code that lays rows out in that value, and of the code that computes them."""
+"""The digests of the code that encodes rows in that value, and of the code that computes them."""
 _TIMES: Final = ("snapshot_timestamp", *ACTIVITY_TIMES)
 
 
 class OtherCode(ValueError):
-    """The value was written by code that computes rows, or lays them out, in another way."""
+    """Other code, which computes or encodes rows differently, wrote the value."""
 
 
 class _Packed(msgspec.Struct, array_like=True):
@@ -50,8 +50,8 @@ _DECODER: Final = msgspec.msgpack.Decoder(_Packed)
 
 
 def pack(rows: pd.DataFrame) -> list[bytes]:
-    """Return a value for each of `rows`, the customer features of a snapshot as stored."""
-    columns = {str(name): _known(column) for name, column in rows.items()}
+    """Return one value per row of `rows`, the stored customer features of a snapshot."""
+    columns = {str(name): _none_if_missing(column) for name, column in rows.items()}
     packed = []
     for row in (
         dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
@@ -75,7 +75,7 @@ def pack(rows: pd.DataFrame) -> list[bytes]:
 
 
 def unpack(value: bytes) -> dict[str, Any]:
-    """Return the Row of a value of `pack`. Raises OtherCode."""
+    """Return the Row in a value of `pack`. Raises OtherCode."""
     try:
         packed = _DECODER.decode(value)
     except msgspec.MsgspecError as error:
@@ -103,9 +103,11 @@ def activity_frame(rows: Sequence[Row]) -> pd.DataFrame:
     return frame
 
 
-def _known(column: pd.Series) -> list[Any]:
-    """Return the values of `column`, None where one is missing."""
-    return [None if no else value for value, no in zip(column, column.isna(), strict=True)]
+def _none_if_missing(column: pd.Series) -> list[Any]:
+    """Return the values of `column`, None for a missing one."""
+    return [
+        None if missing else value for value, missing in zip(column, column.isna(), strict=True)
+    ]
 
 
 def _texts(values: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""The Feast store of a workspace: opened, and its objects registered."""
+"""Open the Feast store of a workspace and register its objects."""
 
 import atexit
 import sys
@@ -16,7 +16,7 @@ def open_store(ws: Workspace) -> Any:
     """Return Feast's FeatureStore for `ws`."""
     from feast import FeatureStore, RepoConfig
 
-    # Importing Feast shows every deprecation; this one is between Ibis 12 and DuckDB 2.
+    # Importing Feast enables all deprecation warnings; this one is between Ibis 12 and DuckDB 2.
     warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning, "ibis")
     return FeatureStore(config=RepoConfig(repo_path=ws.feast, **_settings(ws)))
 
@@ -32,14 +32,14 @@ def register(ws: Workspace) -> None:
 
 
 def _settings(ws: Workspace) -> dict[str, Any]:
-    """Return Feast's settings, with absolute paths: the DuckDB store joins none to the repo's."""
+    """Return Feast's settings, with absolute paths: the DuckDB store resolves no relative path."""
     return {
         "project": PROJECT,
         "provider": "local",
         "registry": {
             "registry_store_type": "features.online.feast_registry.DurableRegistryStore",
             "path": str(ws.feast / "registry.db"),
-            "cache_ttl_seconds": 0,  # never read again: `apply` renews it in its own process
+            "cache_ttl_seconds": 0,  # no re-read: `apply` refreshes it in its own process
         },
         "offline_store": {"type": "duckdb"},
         "online_store": {"type": "sqlite", "path": str(ws.feast / ONLINE_DB)},

@@ -1,4 +1,4 @@
-"""Take a dataset into the workspace's canonical tables: all of it, once, or nothing."""
+"""Ingest a dataset into the workspace's canonical tables: completely or not at all, and once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.logs.events import FIRST_REFUND_LINE, arrivals, unknown
+from features.logs.events import FIRST_REFUND_LINE, arrivals, new_lines
 from features.schema import TABLES, TIMES, BadInput, Origin, RetailDataset, empty, validate
 from features.tables import generation, read_table, remove_leftovers, write_tables
 from features.workspace import Workspace
@@ -15,12 +15,12 @@ from features.workspace import Workspace
 
 @dataclass(frozen=True, kw_only=True)
 class Reconciliation:
-    """What became of every row that was read.
+    """The number of rows that were read, by result.
 
     `read` rows of order lines = the sum of `kept` (by line type) + the sum of `dropped` (by
-    reason; `already_known` rows stood in the workspace before, `already_posted` ones are of orders
-    that stand as they were posted). `warnings` counts faults that were mended. `tables` gives the
-    rows that now stand, `added` those of them that are new.
+    reason; `already_known` rows were stored before, `already_posted` ones belong to orders that
+    are stored as posted). `warnings` counts faults that were mended. `tables` gives the rows that
+    are now stored, `added` the new ones among them.
     """
 
     source: str
@@ -37,16 +37,16 @@ class Reconciliation:
 
 
 def ingest(ws: Workspace, dataset: RetailDataset, *, from_log: bool = False) -> Reconciliation:
-    """Validate `dataset`, merge it with the tables that stand, and replace them in one step.
+    """Validate `dataset`, merge it with the current tables, and replace them in one step.
 
-    A row that stands already with the same values is dropped as `already_known`. An order that a
-    file and the event log both tell stands as it came in first; the other's lines are dropped
-    (`from_log` says which of the two `dataset` is). Raises BadInput (and changes nothing) where a
-    row breaks the schema, a file's row lies after the workspace's clock, or a row stands already
-    with other values; WorkspaceError where the disk refuses.
+    A row that is already stored with the same values is dropped as `already_known`. If a file and
+    the event log both hold an order, the version ingested first remains and the other's lines are
+    dropped (`from_log`: `dataset` comes from the log). Raises BadInput (and changes nothing) if a
+    row breaks the schema, a file's row lies after the workspace's clock, or a row is already
+    stored with different values; WorkspaceError if the disk fails.
 
-    A log stamps its rows with the workspace's clock, and never earlier than the row before. Such a
-    row may therefore lie after a clock that was set back, by no more than it was set back.
+    A log stamps its rows with the workspace's clock, and never earlier than the previous row. If
+    the clock was set back, such a row may lie after it, by no more than it was set back.
     """
     _check_sum(dataset.source, dataset.read, dataset.kept, dataset.dropped)
     if dataset.currency not in (None, ws.currency):
@@ -59,38 +59,36 @@ def ingest(ws: Workspace, dataset: RetailDataset, *, from_log: bool = False) -> 
         if not from_log:
             _check_past(name, frame, now=now, origin=dataset.origin(name))
     with ws.lock("tables"):
-        standing = generation(ws)
-        before = {
-            name: empty(name) if standing is None else read_table(ws, name) for name in TABLES
-        }
-        told = _not_ingested(dataset, before) if from_log else _not_posted(ws, dataset, before)
+        current = generation(ws)
+        before = {name: empty(name) if current is None else read_table(ws, name) for name in TABLES}
+        remaining = _not_ingested(dataset, before) if from_log else _not_posted(ws, dataset, before)
         merged, new = {}, {}
-        for name, stands in before.items():
-            frame = getattr(told, name)
-            new[name] = _new_rows(name, stands, frame, origin=dataset.origin(name))
-            merged[name] = _append(stands, frame[new[name]])
-        if standing is None or any(rows.any() for rows in new.values()):
-            standing = write_tables(ws, merged)
+        for name, stored in before.items():
+            frame = getattr(remaining, name)
+            new[name] = _new_rows(name, stored, frame, origin=dataset.origin(name))
+            merged[name] = _append(stored, frame[new[name]])
+        if current is None or any(rows.any() for rows in new.values()):
+            current = write_tables(ws, merged)
         else:
             remove_leftovers(ws)
-    lines = told.order_lines[new["order_lines"]]
-    known = len(told.order_lines) - len(lines)
+    lines = remaining.order_lines[new["order_lines"]]
+    known = len(remaining.order_lines) - len(lines)
     return Reconciliation(
         source=dataset.source,
         read=dataset.read,
         kept={str(kind): int(n) for kind, n in lines["line_type"].value_counts().items()},
-        dropped=told.dropped | ({"already_known": known} if known else {}),
+        dropped=remaining.dropped | ({"already_known": known} if known else {}),
         warnings=dataset.warnings,
         tables={name: len(frame) for name, frame in merged.items()},
         added={name: int(rows.sum()) for name, rows in new.items()},
-        generation=standing,
+        generation=current,
     )
 
 
 def _not_posted(
     ws: Workspace, dataset: RetailDataset, before: Mapping[str, pd.DataFrame]
 ) -> RetailDataset:
-    """Return a file's dataset without the orders and events that stand as they were posted."""
+    """Return a file's dataset without the orders and events that are stored as posted."""
     lines, events = before["order_lines"], before["events"]
     lines = lines[lines["line_number"] < FIRST_REFUND_LINE]
     lines = lines[lines["order_id"].isin(dataset.order_lines["order_id"])]
@@ -109,8 +107,8 @@ def _not_posted(
 
 
 def _not_ingested(dataset: RetailDataset, before: Mapping[str, pd.DataFrame]) -> RetailDataset:
-    """Return the log's dataset without the orders and events that stand."""
-    lines = unknown(dataset.order_lines, before["order_lines"])
+    """Return the log's dataset without the orders and events that are already stored."""
+    lines = new_lines(dataset.order_lines, before["order_lines"])
     known = len(dataset.order_lines) - len(lines)
     return replace(
         dataset,
@@ -120,10 +118,10 @@ def _not_ingested(dataset: RetailDataset, before: Mapping[str, pd.DataFrame]) ->
     )
 
 
-def _as_posted(key: str, stands: pd.DataFrame, log: pd.DataFrame) -> pd.Series:
-    """Return the ids that stand with the arrival in `log` as their recorded time."""
+def _as_posted(key: str, stored: pd.DataFrame, log: pd.DataFrame) -> pd.Series:
+    """Return the `stored` ids whose recorded time is their arrival in `log`."""
     both = [key, "recorded_timestamp"]
-    return stands[both].merge(log[both], on=both)[key]
+    return stored[both].merge(log[both], on=both)[key]
 
 
 def _check_sum(source: str, read: int, kept: Mapping[str, int], dropped: Mapping[str, int]) -> None:
@@ -155,7 +153,7 @@ def _append(before: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 def _new_rows(
     name: str, before: pd.DataFrame, frame: pd.DataFrame, *, origin: Origin
 ) -> npt.NDArray[np.bool_]:
-    """Return which rows of `frame` have keys that `before` lacks; BadInput on other values."""
+    """Return which rows of `frame` have keys missing in `before`; BadInput on different values."""
     if before.empty or frame.empty:
         return np.ones(len(frame), dtype=bool)
     key = TABLES[name].unique
@@ -163,12 +161,12 @@ def _new_rows(
     place = frame[key].merge(places, on=key, how="left")["place"].to_numpy(dtype=float)
     known: npt.NDArray[np.bool_] = ~np.isnan(place)
     given = frame[known]
-    stands = before.iloc[place[known].astype(int)].set_axis(given.index)
+    stored = before.iloc[place[known].astype(int)].set_axis(given.index)
     for column in TABLES[name].columns:
-        a, b = given[column], stands[column]
-        other = ~((a == b).fillna(False) | (a.isna() & b.isna())).to_numpy(dtype=bool)
-        if other.any():
-            at = int(other.argmax())
+        a, b = given[column], stored[column]
+        different = ~((a == b).fillna(False) | (a.isna() & b.isna())).to_numpy(dtype=bool)
+        if different.any():
+            at = int(different.argmax())
             names = " and ".join(origin.columns.get(part, part) for part in key)
             shown = "nothing" if pd.isna(b.iat[at]) else b.iat[at]
             raise BadInput(

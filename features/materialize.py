@@ -1,4 +1,4 @@
-"""Materialize: bring the features of one cut to where serving reads them. One writer."""
+"""Materialize: write the features of one cut to the online store. One writer."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ from features.workspace import Workspace, WorkspaceError, write_json
 
 
 def materialize(ws: Workspace, as_of: pd.Timestamp) -> None:
-    """Put the customers and products as of `as_of` (UTC) where serving reads them.
+    """Write the customers and products as of `as_of` (UTC) to the online store.
 
-    Takes in the event log and the product changes, and builds the snapshots first. The same cut
-    of the same rows changes nothing; a cut before the one that stands, or after `ws.now()`,
-    raises WorkspaceError.
+    Ingests the event log and the product changes, and builds the snapshots first. The same cut of
+    the same rows changes nothing. Raises WorkspaceError for a cut before the current one, or after
+    `ws.now()`.
     """
     if as_of > ws.now():
         raise WorkspaceError(f"as_of = {as_of}: the workspace's clock stands at {ws.now()}")
@@ -33,27 +33,27 @@ def materialize(ws: Workspace, as_of: pd.Timestamp) -> None:
     snapshots.build(ws, as_of=as_of)
     register(ws)
     with ws.lock("online"):
-        files = {view: snapshots.standing(ws, view)[as_of] for view in CUSTOMER_VIEWS}
+        files = {view: snapshots.files_of(ws, view)[as_of] for view in CUSTOMER_VIEWS}
         digest = snapshots.built_from(files[CUSTOMER_VIEWS[0]])
-        made = {"as_of": as_of.isoformat(), "digest": digest, "code": ROW_CODE}
+        cut = {"as_of": as_of.isoformat(), "digest": digest, "code": ROW_CODE}
         current = current_cut(ws)
         if current is not None:
-            stands = pd.Timestamp(current["as_of"])
-            if stands > as_of:
+            current_as_of = pd.Timestamp(current["as_of"])
+            if current_as_of > as_of:
                 raise WorkspaceError(
-                    f"as_of = {as_of}: the online store stands at {stands} already, and the "
-                    f"newest wins; remove {ws.online} and {ws.feast} to begin again"
+                    f"as_of = {as_of}: the online store already holds the later cut "
+                    f"{current_as_of}; remove {ws.online} and {ws.feast} to start again"
                 )
-            if current == {**made, "products": current["products"]}:
+            if current == {**cut, "products": current["products"]}:
                 return
         _write_customers(ws, files)
         name = f"products-{snapshots.stamp(as_of)}-{digest[:8]}.parquet"
         table = pa.Table.from_pandas(OfflineFeatures(ws).products(as_of), preserve_index=False)
         snapshots.write_parquet(ws.online / name, table)
-        write_json(ws.online / "current.json", {**made, "products": name})
-        kept = {name, current["products"] if current else name}
+        write_json(ws.online / "current.json", {**cut, "products": name})
+        needed = {name, current["products"] if current else name}
         for path in ws.online.glob("products-*.parquet"):
-            if path.name not in kept:
+            if path.name not in needed:
                 path.unlink()
 
 

@@ -1,7 +1,7 @@
-"""From stored feature rows to model inputs at a time: the one function of training and serving.
+"""Compute model inputs at a time from stored feature rows: shared by training and serving.
 
-Rows hold counts and timestamps; here counts become logarithms and timestamps ages. Standardising
-is the models' own job.
+Rows hold counts and timestamps; here counts become logarithms and timestamps become ages. Each
+model standardises its inputs itself.
 """
 
 import math
@@ -21,11 +21,11 @@ FloatArray = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.float64]
 
 NEVER_DAYS: Final = 3650.0
-"""The age, in days, of what never happened."""
+"""The age, in days, of an event that never happened."""
 SINGLE_GAP_DAYS: Final = 365.0
 """The days between orders of a customer with fewer than two."""
 
-# Timestamp -> its age, in days, where it is null.
+# Timestamp -> its age, in days, if it is null.
 _AGES: Final = {"first_order_timestamp": 0.0, "last_order_timestamp": NEVER_DAYS}
 _LOGGED: Final = tuple(f.name for f in CUSTOMER_FEATURES if f.measure.transform == "log1p")
 _PLACES: Final = tuple(ACTIVITY_COUNTS.index(name) for name in _LOGGED)
@@ -42,7 +42,7 @@ CUSTOMER_INPUTS: Final = (
     "log_gap_days",  # mean days between orders
     "log_recency_per_gap",
     "log_order_value",
-    "orders_trend",  # 90 days against the year's rate
+    "orders_trend",  # 90 days compared with the year's rate
     "season_sin",
     "season_cos",
     "season_sin_2",
@@ -62,18 +62,18 @@ PRODUCT_INPUTS: Final = (
     "log_age_days",
     "log_days_since_sale",
     "log_price",
-    "log_price_change",  # the last price against the mean of 90 days
+    "log_price_change",  # the last price compared with the mean of 90 days
     "return_rate",
-    "trend_7d",  # buyers against the rate of 28 days
-    "trend_28d",  # buyers against the rate of 90 days
-    "trend_last_year",  # buyers of 28 days against the coming 28 days a year ago
+    "trend_7d",  # buyers compared with the rate of 28 days
+    "trend_28d",  # buyers compared with the rate of 90 days
+    "trend_last_year",  # buyers of 28 days and of the coming 28 days a year ago
 )
 
 
 def customer_inputs(frame: pd.DataFrame, at: pd.Timestamp) -> FloatArray:
     """Return (B, F) inputs, columns CUSTOMER_INPUTS, of B rows of customer features at `at` (UTC).
 
-    A customer that is not known has an all-null row: counts 0, recency NEVER_DAYS. Without NaN.
+    An unknown customer has an all-null row: counts 0, recency NEVER_DAYS. No input is NaN.
     """
     counts = np.stack([_count(frame, name) for name in ACTIVITY_COUNTS], axis=1)
     ages = [_age_days(frame, name, at, missing=missing) for name, missing in _AGES.items()]
@@ -83,7 +83,7 @@ def customer_inputs(frame: pd.DataFrame, at: pd.Timestamp) -> FloatArray:
 
 
 def customer_inputs_of(row: Row, at: pd.Timestamp) -> FloatArray:
-    """Return (1, F): what `customer_inputs` says of one online row; an empty one is not known."""
+    """Return the (1, F) `customer_inputs` of one online row; `{}` is an unknown customer."""
     counts = np.array([[row.get(name) or 0.0 for name in ACTIVITY_COUNTS]])
     now = at.value // 1000
     ages = [
@@ -99,28 +99,28 @@ def customer_inputs_of(row: Row, at: pd.Timestamp) -> FloatArray:
 def _write_activity(counts: Numbers, ages: Numbers, season: Numbers, out: FloatArray) -> None:
     """Write CUSTOMER_INPUTS into `out` (B, F).
 
-    They come from `counts` (B, ACTIVITY_COUNTS), not negative, and the days since the first and
-    the last order, `ages` (B, 2).
+    `counts` (B, ACTIVITY_COUNTS) are not negative; `ages` (B, 2) are the days since the first and
+    the last order.
     """
     for row in range(len(counts)):
-        own, tenure, recency = counts[row], ages[row, 0], ages[row, 1]
-        orders, gap = own[_ORDERS], SINGLE_GAP_DAYS
+        customer, tenure, recency = counts[row], ages[row, 0], ages[row, 1]
+        orders, gap = customer[_ORDERS], SINGLE_GAP_DAYS
         if orders > 1:
             gap = max((tenure - recency) / (orders - 1), 0.0)
         for number in range(len(_PLACES)):
-            out[row, number] = np.log1p(own[_PLACES[number]])
+            out[row, number] = np.log1p(customer[_PLACES[number]])
         out[row, _HAS_ORDERS] = orders > 0
         out[row, _LOG_RECENCY] = np.log1p(recency)
         out[row, _LOG_TENURE] = np.log1p(tenure)
         out[row, _LOG_GAP] = np.log1p(gap)
         out[row, _LOG_RECENCY_PER_GAP] = np.log1p(recency / max(gap, 1.0))
-        out[row, _LOG_ORDER_VALUE] = np.log1p(own[_SPEND] / max(orders, 1.0))
-        out[row, _TREND] = np.log1p(own[_QUARTER]) - np.log1p(own[_YEAR] * 90 / 365)
+        out[row, _LOG_ORDER_VALUE] = np.log1p(customer[_SPEND] / max(orders, 1.0))
+        out[row, _TREND] = np.log1p(customer[_QUARTER]) - np.log1p(customer[_YEAR] * 90 / 365)
         out[row, _SEASON:] = season
 
 
 def _season(at: pd.Timestamp) -> Numbers:
-    """Return where in the year `at` stands, on a circle gone round once, and one twice."""
+    """Return the day of the year as sine and cosine, for one and two cycles a year."""
     angle = 2 * np.pi * (at.dayofyear - 1) / 365.25
     return np.array([math.sin(angle), math.cos(angle), math.sin(2 * angle), math.cos(2 * angle)])
 
@@ -128,7 +128,7 @@ def _season(at: pd.Timestamp) -> Numbers:
 def product_inputs(frame: pd.DataFrame, at: pd.Timestamp) -> FloatArray:
     """Return (C, F) inputs, columns PRODUCT_INPUTS, of C rows of product features at `at` (UTC).
 
-    A product never sold has age 0, last sale NEVER_DAYS ago, and log price 0. Without NaN.
+    A product never sold has age 0, last sale NEVER_DAYS ago, and log price 0. No input is NaN.
     """
     counts = {name: _count(frame, name) for name in _SALES}
     price = _count(frame, "unit_price")
@@ -156,7 +156,7 @@ def _count(frame: pd.DataFrame, name: str) -> Numbers:
 
 def _age_days(frame: pd.DataFrame, name: str, at: pd.Timestamp, *, missing: float) -> Numbers:
     """Return the days from the times in column `name` to `at`, at least 0; null as `missing`."""
-    column = pd.to_datetime(frame[name], utc=True, cache=False)  # looking for repeats costs more
+    column = pd.to_datetime(frame[name], utc=True, cache=False)  # a cache of repeats costs more
     times = column.dt.tz_localize(None).to_numpy("datetime64[us]")
     now = at.tz_convert("UTC").tz_localize(None).to_datetime64()
     days = (now - times).astype("timedelta64[us]").astype(np.float64) / DAY_US

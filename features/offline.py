@@ -1,7 +1,7 @@
 """Offline features: training frames, point in time.
 
-What Feast leaves open is closed here: no row is lost or reordered, nothing that was recorded later
-is read, staleness shows in the row's own time.
+It guarantees what Feast does not: no row is lost or reordered, no row recorded later is read, and
+each row shows the time of its snapshot.
 """
 
 from functools import cached_property
@@ -25,7 +25,7 @@ _ROW: Final = "entity_row"
 
 
 class OfflineFeatures:
-    """Reads the snapshots of a workspace; customers through Feast, once `register` ran."""
+    """Reads the snapshots of a workspace; customers through Feast, after `register`."""
 
     def __init__(self, ws: Workspace) -> None:
         self.ws = ws
@@ -35,11 +35,11 @@ class OfflineFeatures:
         return open_store(self.ws)
 
     def customers(self, entities: pd.DataFrame, *, service: str = "recommender_v1") -> pd.DataFrame:
-        """Return the customer features of `service` for `entities`, a row a row in their order.
+        """Return the customer features of `service` for `entities`, one row each, in order.
 
         `entities` has columns `customer_id` and `event_timestamp` (UTC); each row gets the latest
-        snapshot at or before its time, named by `snapshot_timestamp`. A customer that was not
-        known then has nulls. Raises ValueError for a null id or a time before the first snapshot.
+        snapshot at or before its time, given by `snapshot_timestamp`. A customer unknown at that
+        time has nulls. Raises ValueError for a null id or a time before the first snapshot.
         """
         if entities["customer_id"].isna().any():
             raise ValueError("entities: a customer_id is null; every row needs one")
@@ -49,12 +49,12 @@ class OfflineFeatures:
     def products(self, at: pd.Timestamp) -> pd.DataFrame:
         """Return all product features of every product known before the snapshot at `at`, by id.
 
-        The latest snapshot at or before `at` (UTC) is read, named by `snapshot_timestamp`: from
-        its files, since a whole view at its own time leaves Feast nothing to join.
+        Reads the files of the latest snapshot at or before `at` (UTC), without Feast, because
+        nothing has to be joined. `snapshot_timestamp` is its time.
         """
         snapshot = self._snapshots(pd.Series([at]), PRODUCT_VIEWS[0]).iloc[0]
         sales, catalog = (
-            pq.read_table(snapshots.standing(self.ws, view)[snapshot])
+            pq.read_table(snapshots.files_of(self.ws, view)[snapshot])
             .to_pandas(types_mapper=nullable)
             .drop(columns=["event_timestamp", "created_timestamp"])
             for view in PRODUCT_VIEWS
@@ -74,10 +74,10 @@ class OfflineFeatures:
         ]
 
     def _historical(self, entities: pd.DataFrame, refs: list[str]) -> pd.DataFrame:
-        """Return `entities` with `refs`, in their order, as they stood at each one's snapshot.
+        """Return `entities`, in order, with the values of `refs` at the snapshot of each.
 
         Feast reads at the snapshots' own times, where its offline TTL (which the online store
-        does not know) takes nothing away; the times of `entities` are then put back.
+        does not apply) drops nothing; the times of `entities` are then restored.
         """
         entities = entities.reset_index(drop=True)
         times = entities["event_timestamp"]
@@ -89,18 +89,18 @@ class OfflineFeatures:
         ).to_arrow()
         rows: pd.DataFrame = joined.sort_by(_ROW).to_pandas()
         if not np.array_equal(rows[_ROW], np.arange(len(entities))):
-            raise RuntimeError(f"Feast gave {len(rows)} rows for {len(entities)} entities")
+            raise RuntimeError(f"Feast returned {len(rows)} rows for {len(entities)} entities")
         return _typed(rows.drop(columns=_ROW)).assign(event_timestamp=times)
 
     def _snapshots(self, times: pd.Series, view: str) -> pd.Series:
         """Return for each time the latest snapshot at or before it."""
-        standing = pd.DatetimeIndex(snapshots.standing(self.ws, view)).as_unit("us")
-        places = standing.searchsorted(pd.DatetimeIndex(times), side="right") - 1
+        available = pd.DatetimeIndex(snapshots.files_of(self.ws, view)).as_unit("us")
+        places = available.searchsorted(pd.DatetimeIndex(times), side="right") - 1
         if len(times) and places.min() < 0:
             raise ValueError(
                 f"event_timestamp = {times.min()}: before the first snapshot; build an earlier one"
             )
-        return pd.Series(standing[places], index=times.index)
+        return pd.Series(available[places], index=times.index)
 
 
 def nullable(kind: pa.DataType) -> Any:

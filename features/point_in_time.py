@@ -1,4 +1,4 @@
-"""Rows as they are known at a cut: the ground of all Ibis expressions of features.
+"""Rows known at a cut: the basis of all Ibis expressions of features.
 
 A cut is a time T (`cuts` has one column, `cut`). A row is known at T when it happened and was
 recorded before T; windows are [T - days, T). Amounts are added as exact decimals: a value depends
@@ -25,7 +25,7 @@ def microseconds(time: Any) -> Any:
 
 
 def knowable(order_lines: Table) -> Table:
-    """Add when a line happened and was known (microseconds), and what it brought (decimals)."""
+    """Add when a line happened and became known (microseconds), its value and units (decimals)."""
     return order_lines.mutate(
         happened=microseconds(_.event_timestamp),
         known=microseconds(ibis.greatest(_.event_timestamp, _.recorded_timestamp)),
@@ -36,7 +36,7 @@ def knowable(order_lines: Table) -> Table:
 
 
 def sold(order_lines: Table) -> Table:
-    """Return the positive sale lines of products, `knowable`."""
+    """Return the positive sale lines of products, with the columns of `knowable`."""
     lines = knowable(order_lines)
     return lines.filter(lines.line_type == "sale", lines.product_id.notnull(), lines.positive)
 
@@ -50,7 +50,7 @@ def latest(
 ) -> Table:
     """Add `replaced`: when a later (with `oldest`: earlier) row of the same `by` was first known.
 
-    At every cut then exactly one row of each `by` is known and not replaced: the latest known.
+    Then exactly one row of each `by` is known and not replaced at every cut: the latest known.
     """
     order = [ibis.desc(name) if oldest else ibis.asc(name) for name in ("event_timestamp", *ties)]
     later = ibis.window(group_by=list(by), order_by=order, rows=(1, None))
@@ -58,7 +58,7 @@ def latest(
 
 
 def seen(rows: Table, cuts: Table, *, days: int | None = None, until_days: int = 0) -> Table:
-    """Return `rows` once for each cut T that sees them, in [T - days, T - until_days)."""
+    """Return `rows` known at each cut T, once per cut, in [T - days, T - until_days)."""
     starts, ends = [_.known], [_FOREVER]
     if "replaced" in rows.columns:
         ends.append(_.replaced)
@@ -73,23 +73,23 @@ def seen(rows: Table, cuts: Table, *, days: int | None = None, until_days: int =
 def aggregated(
     features: Sequence[Aggregation], rows: Mapping[str, Table], cuts: Table, *, key: Sequence[str]
 ) -> list[Table]:
-    """Return `features` by `key`, one table for each kind of `rows` that they are aggregated of.
+    """Return `features` by `key`, one table for each kind of `rows` that they aggregate.
 
-    Rows are read over the longest window of their features, and no further.
+    Rows are read only over the longest window of their features.
     """
     tables = []
     for name in dict.fromkeys(feature.measure.rows for feature in features):
-        own = [feature for feature in features if feature.measure.rows == name]
-        windows = [feature.days for feature in own if feature.days is not None]
-        days = max(windows) if len(windows) == len(own) else None
-        there = seen(rows[name], cuts, days=days, until_days=min(f.until_days for f in own))
-        aggregates = {feature.name: feature.expression(there) for feature in own}
-        tables.append(there.group_by(list(key)).agg(**aggregates))
+        selected = [feature for feature in features if feature.measure.rows == name]
+        windows = [feature.days for feature in selected if feature.days is not None]
+        days = max(windows) if len(windows) == len(selected) else None
+        visible = seen(rows[name], cuts, days=days, until_days=min(f.until_days for f in selected))
+        aggregates = {feature.name: feature.expression(visible) for feature in selected}
+        tables.append(visible.group_by(list(key)).agg(**aggregates))
     return tables
 
 
 def joined(first: Table, *others: Table) -> Table:
-    """Join `others` to the rows of `first`; a number that is missing is 0, decimals are floats."""
+    """Join `others` to the rows of `first`; a missing number becomes 0, decimals become floats."""
     key = first.columns[:2]
     table = first
     for other in others:
@@ -100,7 +100,7 @@ def joined(first: Table, *others: Table) -> Table:
 
 
 def stamped(rows: Table) -> Table:
-    """Name the cut as Feast reads it: what was computed for T happened and was known at T."""
+    """Rename the cut for Feast: a row computed for T has event and created time T."""
     return rows.rename(event_timestamp="cut").mutate(created_timestamp=_.event_timestamp)
 
 

@@ -1,6 +1,6 @@
-"""The features of a product: the one list, from which rows, Feast's fields and inputs follow.
+"""The features of a product: the single list that defines rows, Feast's fields and inputs.
 
-`features.transforms` computes them. There are no fresh rows: products change with a snapshot alone.
+`features.transforms` computes them. There are no fresh rows: products change only with a snapshot.
 """
 
 from typing import Final
@@ -10,7 +10,7 @@ from features.aggregations import Aggregation, Expression, Feature, Measure, nam
 # Guests count in units, not in buyers.
 UNITS: Final = Measure(rows="sold", function="sum", column="units")
 BUYERS: Final = Measure(rows="buyers", function="count", column="customer_id", latest_only=True)
-# A past window reads rows of its own: those of the year before are four times as many.
+# A past window reads separate rows: a year has four times as many as 90 days.
 UNITS_LAST_YEAR: Final = Measure(rows="sold_last_year", function="sum", column="units")
 BUYERS_LAST_YEAR: Final = Measure(rows="sold_last_year", function="distinct", column="customer_id")
 
@@ -23,7 +23,7 @@ SALES_AGGREGATIONS: Final = (
 PRODUCT_FEATURES: Final[tuple[Feature, ...]] = (
     *SALES_AGGREGATIONS,
     Expression("unit_price", "float64"),  # of the last sale before T
-    Expression("unit_price_90d", "float64"),  # mean over units; the last price where none was sold
+    Expression("unit_price_90d", "float64"),  # mean over units; the last price if none was sold
     Expression("return_rate_365d", "float64"),
     Expression("first_sale_timestamp", "timestamp"),
     Expression("last_sale_timestamp", "timestamp"),

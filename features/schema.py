@@ -1,7 +1,7 @@
-"""The canonical tables: the vocabulary of the whole house, checked at the border.
+"""The canonical tables: the vocabulary of all packages, validated on input.
 
-Times are UTC. `event_timestamp` is when it happened, `recorded_timestamp` when we could know; a
-feature at T reads rows for which both lie before T.
+Times are UTC. `event_timestamp` is when a row happened, `recorded_timestamp` when it became known;
+a feature at T reads rows for which both lie before T.
 """
 
 from collections.abc import Mapping
@@ -92,7 +92,7 @@ TABLES: Final = {
     "products": PRODUCTS,
     "events": EVENTS,
 }
-# The columns that say when a row happened and when we could know it, by table.
+# The columns of when a row happened and when it became known, by table.
 TIMES: Final = {
     "order_lines": ("event_timestamp", "recorded_timestamp"),
     "customers": ("valid_from",),
@@ -109,7 +109,7 @@ def empty(table: str) -> pd.DataFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where a table comes from, for messages: its file, and the file's names of its columns."""
+    """The source of a table, for messages: its file, and the column names in that file."""
 
     file: str
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -117,11 +117,11 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class RetailDataset:
-    """What an adapter gives: canonical tables, indexed by the row of the file they came from.
+    """The result of an adapter: canonical tables, indexed by the row in their file.
 
-    `read` is the number of rows of order lines read; `dropped` and `kept` say by reason or line
-    type what became of them, and add up to `read`. `warnings` counts faults that were mended.
-    `timezone`, `currency` and `clock` are the shop's, where the adapter knows them.
+    `read` is the number of rows of order lines read; `dropped` (by reason) and `kept` (by line
+    type) count them and add up to `read`. `warnings` counts faults that were mended. `timezone`,
+    `currency` and `clock` are the shop's, if the adapter knows them.
     """
 
     source: str
@@ -139,12 +139,12 @@ class RetailDataset:
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
     def origin(self, table: str) -> Origin:
-        """Return where `table` comes from."""
+        """Return the source of `table`."""
         return self.origins.get(table, Origin(file=self.source))
 
 
 class BadInput(UserError, ValueError):
-    """A file breaks the schema: names file, row, column, value and rule."""
+    """A file breaks the schema; the message names file, row, column, value and rule."""
 
     def __init__(
         self,
@@ -170,7 +170,7 @@ class BadInput(UserError, ValueError):
 
 
 def _plain(value: Any) -> object:
-    """Return a numpy or pandas scalar as Python prints it; None where it is missing."""
+    """Return a numpy or pandas scalar as a Python value; None if it is missing."""
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return None
     if isinstance(value, np.generic):
@@ -200,7 +200,7 @@ def validate(table: str, frame: pd.DataFrame, *, origin: Origin) -> pd.DataFrame
 
 
 def _bad_input(error: Any, frame: pd.DataFrame, key: list[str], origin: Origin) -> BadInput:
-    """Say in the file's words what pandera found."""
+    """Return pandera's `error` with the column names and the row of the file."""
     column, reason = getattr(error.schema, "name", None), error.reason_code.name
     if reason == "DUPLICATES":
         at = int(frame.duplicated(key).to_numpy().argmax())

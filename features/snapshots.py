@@ -1,8 +1,8 @@
-"""Feature snapshots: what was known at each Monday and at the cut asked for, as Parquet files.
+"""Feature snapshots: what was known at each Monday and at the requested cut, as Parquet files.
 
 `snapshots/VIEW/<time>.parquet` holds one view at one time T: a pure function of the canonical rows
-known before T. Its footer names their digest and the code's version; while both stand the file is
-reused, otherwise it is made again.
+known before T. Its footer names their digest and the code's version; while both match the file is
+reused, otherwise it is built again.
 """
 
 import hashlib
@@ -25,14 +25,14 @@ from features.views import READ, VIEWS, compute
 from features.workspace import Workspace, WorkspaceError
 
 CODE_VERSION: Final = source_digest("features.views")
-"""The digest of all code that decides what a snapshot holds: those of other code are made again."""
+"""The digest of all code that determines a snapshot; those of other code are built again."""
 _CUTS_AT_ONCE: Final = 53
 _LINES_AT_ONCE: Final = 15_000_000  # lines times cuts: bounds the memory of one expression
 
 Paths = Mapping[str, Path]
 """The Parquet file of each canonical table."""
 Progress = Callable[[int, int], None]
-"""Called with the number of files that stand and of all files."""
+"""Called with the number of current files and of all files."""
 
 
 def snapshot_times(
@@ -40,8 +40,8 @@ def snapshot_times(
 ) -> list[pd.Timestamp]:
     """Return the times (UTC) of the snapshots up to `as_of`: every Monday 00:00 local, and `as_of`.
 
-    The first one is the first Monday at which a line was known. Raises WorkspaceError where no
-    line was known before `as_of`. `paths` are by default those of the tables that stand.
+    The first one is the first Monday at which a line was known. Raises WorkspaceError if no
+    line was known before `as_of`. `paths` are by default those of the current tables.
     """
     return _times(paths or table_paths(ws), ws.timezone, as_of)
 
@@ -65,7 +65,7 @@ def _times(paths: Paths, timezone: str, as_of: pd.Timestamp) -> list[pd.Timestam
 
 
 def cut_digest(ws: Workspace, as_of: pd.Timestamp) -> str:
-    """Return the digest of every canonical row known before `as_of`, whatever their order."""
+    """Return the digest of every canonical row known before `as_of`, in any order."""
     return cut_digests(table_paths(ws), [as_of])[as_of]
 
 
@@ -74,20 +74,20 @@ def known_order_lines(
 ) -> pd.DataFrame:
     """Return the canonical order lines that happened and were recorded before `as_of`.
 
-    `paths` are by default those of the tables that stand.
+    `paths` are by default those of the current tables.
     """
     lines = read_file((paths or table_paths(ws))["order_lines"])
     return known_before(lines, as_of).reset_index(drop=True)
 
 
-def standing(ws: Workspace, view: str) -> dict[pd.Timestamp, Path]:
+def files_of(ws: Workspace, view: str) -> dict[pd.Timestamp, Path]:
     """Return the files of `view` by their time, oldest first."""
     paths = (ws.snapshots / view).glob("*.parquet")
     return dict(sorted((_time(path), path) for path in paths))
 
 
 def stamp(time: pd.Timestamp) -> str:
-    """Return `time` (UTC) as file names hold it, to the microsecond where it has one."""
+    """Return `time` (UTC) as written in file names, with microseconds only if it has any."""
     return time.strftime("%Y%m%dT%H%M%S.%fZ" if time.microsecond else "%Y%m%dT%H%M%SZ")
 
 
@@ -97,7 +97,7 @@ def path_of(ws: Workspace, view: str, time: pd.Timestamp) -> Path:
 
 
 def built_from(path: Path) -> str:
-    """Return the digest of the rows that the file was made of; empty if other code made it.
+    """Return the digest of the rows that the file was built from; empty if other code built it.
 
     Raises FileNotFoundError.
     """
@@ -113,22 +113,22 @@ def build(
     progress: Progress | None = None,
     paths: Paths | None = None,
 ) -> list[pd.Timestamp]:
-    """Make every snapshot up to `as_of` (UTC) that is missing or out of date; return their times.
+    """Build every snapshot up to `as_of` (UTC) that is missing or out of date; return their times.
 
     A snapshot of any other time that is out of date is removed, so that nothing stale is read.
-    `paths` are by default those of the tables that stand.
+    `paths` are by default those of the current tables.
     """
     with ws.lock("snapshots"):
-        for path in ws.snapshots.glob("*/.*"):  # what a killed build left
+        for path in ws.snapshots.glob("*/.*"):  # leftovers of a killed build
             path.unlink()
-        paths = paths or table_paths(ws)  # one generation, whatever is ingested meanwhile
+        paths = paths or table_paths(ws)  # one generation, even if another is ingested meanwhile
         times = _times(paths, ws.timezone, as_of)
-        found = {view: standing(ws, view) for view in VIEWS}
+        existing = {view: files_of(ws, view) for view in VIEWS}
         digests = cut_digests(
-            paths, sorted({*times, *(time for files in found.values() for time in files)})
+            paths, sorted({*times, *(time for files in existing.values() for time in files)})
         )
         missing = {}
-        for view, files in found.items():
+        for view, files in existing.items():
             current = {t for t, path in files.items() if built_from(path) == digests[t]}
             for time in files.keys() - current - set(times):
                 files[time].unlink()
@@ -151,17 +151,17 @@ def build(
 def cut_digests(paths: Paths, times: Sequence[pd.Timestamp]) -> dict[pd.Timestamp, str]:
     """Return for each of the sorted `times` the digest of the rows known before it.
 
-    Each row becomes a number (MD5 of its columns as JSON); a digest is made of their sums and
-    their number by table, added up from one time to the next.
+    Each row becomes a number (MD5 of its columns as JSON); a digest is computed from their
+    sums and counts by table, accumulated from one time to the next.
     """
     cuts = pa.table({"cut": pa.array(times, pa.timestamp("us", tz="UTC"))})
-    con: Any = _connect().con  # DuckDB itself: Ibis cannot spell MD5 as a number
+    con: Any = _connect().con  # DuckDB itself: Ibis has no MD5 as a number
     con.register("cuts", cuts)
     parts: dict[pd.Timestamp, dict[str, list[str]]] = {time: {} for time in times}
     for name in READ:
         columns = ", ".join(f"{column} := {column}" for column in TABLES[name].columns)
         known = f"greatest({', '.join(TIMES[name])})"
-        found = con.execute(
+        sums = con.execute(
             f"""
             SELECT cut, count(*), sum(md5_number_lower(row)::HUGEINT),
                    sum(md5_number_upper(row)::HUGEINT)
@@ -172,8 +172,8 @@ def cut_digests(paths: Paths, times: Sequence[pd.Timestamp]) -> dict[pd.Timestam
             """,
             [str(paths[name])],
         ).fetchall()
-        by_time = {pd.Timestamp(cut): numbers for cut, *numbers in found}
-        total = np.zeros(3, dtype=object)  # whole numbers of any size
+        by_time = {pd.Timestamp(cut): numbers for cut, *numbers in sums}
+        total = np.zeros(3, dtype=object)  # integers of any size
         for time in times:
             total = total + np.array(by_time.get(time, (0, 0, 0)), dtype=object)
             parts[time][name] = [str(number) for number in total]
@@ -195,5 +195,5 @@ def _time(path: Path) -> pd.Timestamp:
 
 
 def _connect() -> Any:
-    """Return an own in-memory DuckDB in UTC, on two threads."""
+    """Return a new in-memory DuckDB in UTC, on two threads."""
     return ibis.duckdb.connect(threads=2)

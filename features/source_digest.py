@@ -1,4 +1,4 @@
-"""What code computes, as a digest: another one means that stored results have to be made again."""
+"""A digest of source code: when it changes, stored results have to be computed again."""
 
 import ast
 import hashlib
@@ -10,7 +10,7 @@ from configs.code import ROOT, normalized
 
 @cache
 def source_digest(module: str) -> str:
-    """Return the digest (16 hex digits) of `module` and of all modules of its package it imports.
+    """Return the digest (16 hex digits) of `module` and of all its imports from its package.
 
     Comments, docstrings and layout do not count; everything else does, constants included.
     """

@@ -50,9 +50,9 @@ def table_paths(ws: Workspace) -> dict[str, Path]:
 
 
 class PinnedTables:
-    """The generation of the canonical tables that stood when this object was made.
+    """The generation of the canonical tables that was current when this object was created.
 
-    Its files stay on the disk, whatever is ingested meanwhile, as long as this object lives.
+    Its files stay on the disk as long as this object lives, even if others are ingested meanwhile.
     Raises WorkspaceError if nothing was ingested.
     """
 

@@ -1,4 +1,4 @@
-"""Times as stored (microseconds since 1970, UTC), and as people write them."""
+"""Times as stored (microseconds since 1970, UTC), and as text."""
 
 import datetime
 from datetime import timedelta
@@ -31,11 +31,11 @@ def timestamp(unix_microseconds: int) -> pd.Timestamp:
 
 
 DAY_US: Final = 86_400_000_000
-"""Microseconds of a day, in which stored times are told."""
+"""Microseconds in a day; stored times are in microseconds."""
 
 
 def read_day(text: str) -> datetime.date:
-    """Return the day that `text` names, written YYYY-MM-DD. Raises ValueError.
+    """Return the day in `text`, written YYYY-MM-DD. Raises ValueError.
 
     >>> read_day("2011-07-01")
     datetime.date(2011, 7, 1)
@@ -50,7 +50,7 @@ def read_day(text: str) -> datetime.date:
 
 
 def read_time(text: str) -> pd.Timestamp:
-    """Return the time (UTC) that `text` names in RFC 3339, as the API reads it. Raises ValueError.
+    """Return the time (UTC) in `text`, RFC 3339 as the API reads it. Raises ValueError.
 
     >>> read_time("2011-07-01T00:00:00+02:00")
     Timestamp('2011-06-30 22:00:00+0000', tz='UTC')

@@ -1,6 +1,6 @@
 """Point-in-time features as pure Ibis expressions: canonical tables and cuts in, feature rows out.
 
-`cuts` has one column, `cut`: the times T; each function gives the rows of all cuts at once.
+`cuts` has one column, `cut`: the times T; each function returns the rows of all cuts at once.
 """
 
 from typing import Final
@@ -30,9 +30,9 @@ _VALUE_90D: Final = Aggregation(
 def customer_activity(order_lines: Table, cuts: Table, *, customers: Table | None = None) -> Table:
     """Return CUSTOMER_FEATURES of every customer known at a cut.
 
-    A customer is known by any line, and by a row of `customers` from its `valid_from` on.
-    An order counts when it has a positive sale or fee line, and spend is the value of such lines;
-    units and products are those of positive sale lines, returns are return lines.
+    A customer is known from any line, or from the `valid_from` of a row of `customers`.
+    An order counts when it has a positive sale or fee line, and spend is the value of these lines;
+    units and products come from positive sale lines, returns from return lines.
     """
     key = ["customer_id", "cut"]
     lines = knowable(order_lines.filter(_.customer_id.notnull()))
@@ -58,8 +58,8 @@ def product_sales(order_lines: Table, cuts: Table) -> Table:
     """Return PRODUCT_FEATURES of every product with a positive sale before a cut.
 
     Guests count in units, not in buyers. `unit_price` is that of the last sale, `unit_price_90d`
-    the mean over units (the last price where none was sold), `return_rate_365d` the units returned
-    by the units sold (0 where none was).
+    the mean over units (the last price if none was sold), `return_rate_365d` the units returned
+    divided by the units sold (0 if none was).
     """
     key = ["product_id", "cut"]
     sales = sold(order_lines)
@@ -85,8 +85,8 @@ def product_sales(order_lines: Table, cuts: Table) -> Table:
 
 
 def product_catalog(products: Table, cuts: Table) -> Table:
-    """Return what stood of every product at a cut: title, category, parent_product_id."""
+    """Return title, category and parent_product_id of every product, as valid at a cut."""
     valid_from = microseconds(_.valid_from)
     rows = products.mutate(event_timestamp=_.valid_from, happened=valid_from, known=valid_from)
-    there = seen(latest(rows, ["product_id"], ties=()), cuts)
-    return stamped(there.select("product_id", "cut", "title", "category", "parent_product_id"))
+    visible = seen(latest(rows, ["product_id"], ties=()), cuts)
+    return stamped(visible.select("product_id", "cut", "title", "category", "parent_product_id"))

@@ -1,4 +1,4 @@
-"""The views of a snapshot, and their rows at given times: the code that CODE_VERSION follows."""
+"""The views of a snapshot, and their rows at given times: the code that CODE_VERSION digests."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,17 +20,17 @@ VIEWS: Final = {
     "product_sales": "product_id",
     "product_catalog": "product_id",
 }
-"""The name of each view and of the id of its rows."""
+"""View -> the id column of its rows."""
 CUSTOMER_VIEWS: Final = ("customer_activity", "customer_history")
 PRODUCT_VIEWS: Final = ("product_sales", "product_catalog")
 READ: Final = ("order_lines", "customers", "products")
-"""The canonical tables that views are computed of."""
+"""The canonical tables that views are computed from."""
 
 
 def compute(
     con: Any, paths: Mapping[str, Path], view: str, times: Sequence[pd.Timestamp]
 ) -> Iterator[tuple[pd.Timestamp, pa.Table]]:
-    """Yield each time with the rows of `view`, sorted by id, times of features in microseconds.
+    """Yield each time with the rows of `view`, sorted by id; feature times are microseconds.
 
     `con` is an Ibis connection to DuckDB, `paths` holds the Parquet file of each table in READ.
     """

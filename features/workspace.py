@@ -1,4 +1,4 @@
-"""The workspace: one directory per shop that holds everything that is made, and its clock."""
+"""The workspace: one directory per shop with all files created for it, and its clock."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ SCHEMA_VERSION: Final = 1
 
 
 class WorkspaceError(UserError, RuntimeError):
-    """The workspace is missing, or of another version; the message names the command to run."""
+    """The workspace is missing or has another version; the message names the command to run."""
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -30,7 +30,7 @@ def write_json(path: Path, content: Any) -> None:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A shop's directory. Open it with `Workspace.open`, make it with `Workspace.create`."""
+    """A shop's directory. Open it with `Workspace.open`, create it with `Workspace.create`."""
 
     home: Path
     timezone: str
@@ -42,30 +42,30 @@ class Workspace:
     def create(
         cls, home: Path, *, timezone: str = "UTC", currency: str = "GBP", clock: str = "system"
     ) -> "Workspace":
-        """Make a workspace, or return the one that stands there when its settings are the same."""
+        """Create a workspace, or return the existing one if its settings are the same."""
         home = home.resolve()
         try:
             ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise WorkspaceError(f"timezone {timezone!r}: not an IANA zone") from error
-        made = cls(home, timezone, currency, clock)
+        created = cls(home, timezone, currency, clock)
         if clock != "simulated":
-            made.now()
+            created.now()
         if (home / "workspace.json").exists():
-            found = cls.open(home)
-            if (found.timezone, found.currency) != (timezone, currency):
+            existing = cls.open(home)
+            if (existing.timezone, existing.currency) != (timezone, currency):
                 raise WorkspaceError(
-                    f"{home} holds a shop in {found.timezone} and {found.currency}, not "
+                    f"{home} holds a shop in {existing.timezone} and {existing.currency}, not "
                     f"{timezone} and {currency}: name another --home"
                 )
-            if found.clock == clock:
-                return found
-        made._save()
-        return made
+            if existing.clock == clock:
+                return existing
+        created._save()
+        return created
 
     @classmethod
     def open(cls, home: Path) -> "Workspace":
-        """Return the workspace at `home`. Raises WorkspaceError where none (or another) stands."""
+        """Return the workspace at `home`. Raises WorkspaceError if it cannot be read."""
         home = home.resolve()
         file = home / "workspace.json"
         try:
@@ -112,7 +112,7 @@ class Workspace:
         if self.clock != "simulated":
             raise WorkspaceError(f"the clock {self.clock!r} cannot be advanced, only `simulated`")
         if (self.home / "clock.json").exists() and now < self.now():
-            raise ValueError(f"now = {now}: the simulated clock stands at {self.now()} already")
+            raise ValueError(f"now = {now}: the simulated clock is already at {self.now()}")
         write_json(self.home / "clock.json", {"now": now.isoformat()})
 
     def midnight(self, date: str) -> pd.Timestamp:
@@ -130,10 +130,10 @@ class Workspace:
         return local.tz_convert("UTC").as_unit("us")
 
     def cut(self, as_of: str | None) -> pd.Timestamp:
-        """Return the time (UTC) an `--as-of` means: its local midnight, without one now.
+        """Return the time (UTC) of an `--as-of`: its local midnight, or `now()` for None.
 
-        Raises WorkspaceError where it is not a date, or lies after `now()`: what will be known
-        by then is not known yet.
+        Raises WorkspaceError if it is not a date, or lies after `now()`: the data until then are
+        not known yet.
         """
         now = self.now()
         if as_of is None:
@@ -151,7 +151,7 @@ class Workspace:
         with locked(self.home / f".{name}.lock"):
             yield
 
-    # Where things lie. Each has one writer, named behind it.
+    # Paths. Each has one writer, named in brackets.
     @property
     def tables(self) -> Path:
         """Canonical tables (features.tables)."""
@@ -159,7 +159,7 @@ class Workspace:
 
     @property
     def snapshots(self) -> Path:
-        """Feature snapshots, a folder a view, a file a time (features.snapshots)."""
+        """Feature snapshots, one folder per view, one file per time (features.snapshots)."""
         return self.home / "snapshots"
 
     @property
@@ -169,7 +169,7 @@ class Workspace:
 
     @property
     def online(self) -> Path:
-        """What materialize made for serving: `current.json` (features.materialize)."""
+        """The files that serving reads, and `current.json` (features.materialize)."""
         return self.home / "online"
 
     @property
@@ -179,7 +179,7 @@ class Workspace:
 
     @property
     def product_changes_db(self) -> Path:
-        """What was said of products (features.logs.product_changes)."""
+        """The log of product changes (features.logs.product_changes)."""
         return self.home / "product_changes.db"
 
     @property
@@ -199,7 +199,7 @@ class Workspace:
 
     @property
     def checkpoints(self) -> Path:
-        """Checkpoints of unfinished trainings, and kept lists (training.evaluation.kept_lists)."""
+        """Checkpoints of unfinished trainings; stored lists (training.evaluation.kept_lists)."""
         return self.home / "checkpoints"
 
     @property
@@ -215,7 +215,7 @@ class Workspace:
 
 @lru_cache
 def _fixed(clock: str) -> pd.Timestamp:
-    """Return the time that `fixed:T` stands at."""
+    """Return the time T of the clock `fixed:T`."""
     kind, _, text = clock.partition(":")
     try:
         if kind != "fixed":
@@ -233,5 +233,5 @@ def _simulated(file: Path) -> pd.Timestamp:
 
 @lru_cache(maxsize=8)
 def _read_clock(file: Path, _: tuple[int, ...]) -> pd.Timestamp:
-    """Return what `file` says, read once for each of its contents: it is replaced as a whole."""
+    """Return the time in `file`, cached by its stamp: the file is always replaced as a whole."""
     return pd.Timestamp(json.loads(file.read_text())["now"]).as_unit("us")

@@ -1,4 +1,4 @@
-"""What tests of several rooms share."""
+"""A fixture for the tests of several packages."""
 
 import os
 from pathlib import Path

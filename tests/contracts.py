@@ -1,4 +1,4 @@
-"""What every recommender and every predictor promises: its tests inherit from a contract."""
+"""Contracts of every recommender and every predictor: their tests inherit from them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ def suffixes(folder: Path) -> set[str]:
 
 
 class RecommenderContract:
-    """Subclasses say how to fit, and may add tests of their own."""
+    """Subclasses implement `fit`, and may add tests."""
 
     @classmethod
     def fit(cls, shop: Shop) -> Recommender:
@@ -111,7 +111,7 @@ class RecommenderContract:
 
 
 class PredictorContract:
-    """Subclasses say how to fit and which numbers are possible, and may add tests of their own."""
+    """Subclasses implement `fit`, set the range of the predictions, and may add tests."""
 
     lowest: ClassVar[float] = 0
     highest: ClassVar[float] = 1
@@ -131,7 +131,7 @@ class PredictorContract:
         return shop.past.queries(shop.past.as_of, shop.past.customers(shop.past.as_of)[:20])
 
     def check(self, predicted: FloatArray, count: int) -> None:
-        """Fail unless `predicted` are `count` finite numbers in the range."""
+        """Check that `predicted` holds `count` finite numbers in the range."""
         assert predicted.shape == (count,)
         assert predicted.dtype == np.float32
         assert np.isfinite(predicted).all()

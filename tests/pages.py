@@ -34,7 +34,7 @@ def text_of(page: str) -> str:
 
 def blocks(page: str, language: str) -> list[str]:
     """Return the code blocks of `page` in `language`, in order."""
-    return [text for found, text in _FENCED.findall(text_of(page)) if found == language]
+    return [text for tag, text in _FENCED.findall(text_of(page)) if tag == language]
 
 
 def prose(page: str) -> str:
@@ -74,7 +74,7 @@ def console_commands(block: str) -> Iterator[str]:
             continue
         try:
             _tokens(command)
-        except ValueError:  # a quotation goes on in the next line
+        except ValueError:  # a quotation continues in the next line
             command += "\n"
             continue
         yield command
@@ -100,7 +100,7 @@ def simple_commands(command: str) -> Iterator[list[str]]:
 
 
 def fault(words: list[str]) -> str | None:
-    """Return what is wrong with a simple command; None if it can be run as written."""
+    """Return the fault of a simple command; None if it can be run as written."""
     match words:
         case ["python", "-m", package, *arguments]:
             return _fault_of_verb(package, arguments)

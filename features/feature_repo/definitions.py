@@ -1,4 +1,4 @@
-"""The Feast objects of a workspace: entities, views over its snapshots, a service a model."""
+"""The Feast objects of a workspace: entities, views over its snapshots, one service per model."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +13,6 @@ from features.customer_row import ONLINE_VALUE, ONLINE_VIEW
 from features.product_features import CATALOG_FEATURES, PRODUCT_FEATURES
 from features.times import STALE_AFTER
 
-"""Snapshots are weekly: an older row has missed one."""
 _TYPES: Final[dict[Dtype, FeastType]] = {
     "int64": Int64,
     "float64": Float64,

@@ -1,7 +1,7 @@
-"""The event log, the one truth of what was posted, from which snapshots are brought up to date.
+"""The event log: all posted events, from which snapshots are updated.
 
-An event posted at R is recorded at R, and never later than it happened: a snapshot at S holds it
-if and only if R < S, so that the events a stored row lacks are those recorded at or after S.
+An event posted at R is recorded at R, and its event time is R at the latest: a snapshot at S holds
+it if and only if R < S. The events missing from a stored row are those recorded at or after S.
 """
 
 import sqlite3
@@ -85,7 +85,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Rejection:
-    """Why the event at `index` was not taken."""
+    """Why the event at `index` was rejected."""
 
     index: int
     code: str
@@ -94,7 +94,7 @@ class Rejection:
 
 @dataclass(frozen=True, kw_only=True)
 class AppendResult:
-    """What became of a batch; the three add up to its length."""
+    """The result of a batch; the three counts add up to its length."""
 
     accepted: int
     duplicates: int
@@ -102,7 +102,7 @@ class AppendResult:
 
 
 class EventLog:
-    """An append-only log in SQLite (WAL), for several processes; durable before it acknowledges.
+    """An append-only log in SQLite (WAL), for several processes; writes are durable on return.
 
     Calls may come from any thread; reads and writes do not wait for each other.
     """
@@ -119,9 +119,9 @@ class EventLog:
     def append(self, events: Sequence[Event], *, clock: Callable[[], pd.Timestamp]) -> AppendResult:
         """Write `events`, recorded at `clock()` (UTC), and sync them to disk before returning.
 
-        The clock is read while no other process writes, so that events stand in the log by
-        their recorded time: whoever waits for the writers (`absorb_events`) sees all that is older.
-        An `event_id` that stands already is a duplicate, whatever else it says. Rejected are
+        The clock is read while no other process writes, so that the log is in order of recorded
+        time: a reader that waits for the writers (`absorb_events`) sees all older events. An event
+        whose `event_id` is already stored is a duplicate, even if other fields differ. Rejections:
         `future_time` (more than CLOCK_SKEW ahead) and `order_known` (another event completed that
         order). Raises sqlite3.Error when the log cannot be written.
         """
@@ -129,12 +129,12 @@ class EventLog:
         with self._writer.writing() as log:
             recorded = _no_earlier(log, clock())
             for index, event in enumerate(events):
-                if _stands(log, "event_id = ?", event.event_id):
+                if _exists(log, "event_id = ?", event.event_id):
                     duplicates += 1
                 elif event.event_timestamp > recorded + CLOCK_SKEW:
                     detail = f"time {event.event_timestamp.isoformat()} lies in the future"
                     rejected.append(Rejection(index=index, code="future_time", detail=detail))
-                elif event.type == "order_completed" and _stands(
+                elif event.type == "order_completed" and _exists(
                     log, "type = 'order_completed' AND order_id = ?", event.order_id
                 ):
                     detail = f"order_id {event.order_id!r} was completed by another event"
@@ -145,7 +145,7 @@ class EventLog:
         return AppendResult(accepted=accepted, duplicates=duplicates, rejected=tuple(rejected))
 
     def since(self, customer_id: str, snapshot_us: int) -> list[Event]:
-        """Return the customer's events that a snapshot lacks, as they arrived.
+        """Return the customer's events missing from a snapshot, in order of arrival.
 
         `snapshot_us` is its time, in microseconds since 1970.
         """
@@ -190,9 +190,9 @@ class EventLog:
         return self._frame(query, recorded_before)
 
     def arrivals(self) -> pd.DataFrame:
-        """Return event_id, order_id and recorded_timestamp of every event, whatever its lines.
+        """Return event_id, order_id and recorded_timestamp of every event, with or without lines.
 
-        The order_id is null but for the event that completed the order.
+        The order_id is null except for the event that completed the order.
         """
         query = (
             "SELECT event_id, CASE type WHEN 'order_completed' THEN order_id END AS order_id, "
@@ -210,15 +210,15 @@ class EventLog:
 
 
 def all_order_lines(ws: Workspace) -> pd.DataFrame:
-    """Return every canonical order line of the shop, once: the tables' and the log's.
+    """Return every canonical order line of the shop once, from the tables and the log.
 
-    An order that stands in the tables is read there, its refunds are joined by their line numbers.
+    An order in the tables is read from there; its refunds are matched by their line numbers.
     """
     try:
         stored = read_table(ws, "order_lines")
     except WorkspaceError:  # nothing was ingested
         stored = empty("order_lines")
-    fresh = unknown(logged(ws, "order_lines"), stored)
+    fresh = new_lines(logged(ws, "order_lines"), stored)
     return pd.concat([stored, fresh], ignore_index=True) if len(fresh) else stored
 
 
@@ -226,26 +226,26 @@ def logged(ws: Workspace, table: str) -> pd.DataFrame:
     """Return the log's part of canonical table `table`: order_lines or events."""
     if not ws.events_db.exists():
         return empty(table)
-    with _settled(ws) as log:
+    with _after_writers(ws) as log:
         return log.order_lines() if table == "order_lines" else log.events()
 
 
 def arrivals(ws: Workspace) -> pd.DataFrame:
     """Return when the events of the workspace's log were recorded, as `EventLog.arrivals` does."""
-    with _settled(ws) as log:
+    with _after_writers(ws) as log:
         return log.arrivals()
 
 
 @contextmanager
-def _settled(ws: Workspace) -> Iterator[EventLog]:
-    """Open the workspace's log after those who write to it now are done."""
+def _after_writers(ws: Workspace) -> Iterator[EventLog]:
+    """Open the workspace's log after its current writers are done."""
     with closing(EventLog(ws.events_db)) as log:
         log.append([], clock=ws.now)
         yield log
 
 
-def unknown(lines: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
-    """Return the `lines` that `stored` lacks: whole orders, and single lines of refunds."""
+def new_lines(lines: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
+    """Return the `lines` missing from `stored`: whole orders, and single lines of refunds."""
     key = ["order_id", "line_number"]
     refund = lines["line_number"] >= FIRST_REFUND_LINE
     known_order = lines["order_id"].isin(
@@ -256,12 +256,12 @@ def unknown(lines: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
 
 
 def _no_earlier(log: sqlite3.Connection, now: pd.Timestamp) -> pd.Timestamp:
-    """Return `now`, or when the last event was recorded: a clock that goes back moves nothing."""
+    """Return the later of `now` and the last recorded time, because a clock can go back."""
     (last,) = log.execute("SELECT MAX(recorded_us) FROM events").fetchone()
     return now if last is None or last <= microseconds(now) else timestamp(last)
 
 
-def _stands(log: sqlite3.Connection, condition: str, value: str | None) -> bool:
+def _exists(log: sqlite3.Connection, condition: str, value: str | None) -> bool:
     query = f"SELECT 1 FROM events WHERE {condition}"
     return log.execute(query, (value,)).fetchone() is not None
 

@@ -1,8 +1,8 @@
-"""What a shop says of its products between snapshots: the log of it, and how the tables take it in.
+"""The log of a shop's product changes between snapshots.
 
-A row says one field of one product, recorded at R. What was said last of a price, availability and
-stock stands until it is said anew. Titles and categories are versions: those recorded before a
-snapshot are in it (`absorb_products`), those recorded at or after it are read here, on top of it.
+A row sets one field of one product, recorded at R. A price, availability or stock is valid until
+the next change. Titles and categories are versions: a snapshot holds those recorded before it
+(`absorb_products`); those recorded at or after it are read from this log and override it.
 """
 
 import json
@@ -29,7 +29,7 @@ CREATE INDEX IF NOT EXISTS changes_by_time ON changes (recorded_us);
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProductChange:
-    """What is said of a product; None: nothing is said of that."""
+    """A change of a product; a field that is None does not change."""
 
     product_id: str
     title: str | None = None
@@ -37,7 +37,7 @@ class ProductChange:
     unit_price: float | None = None
     available: bool | None = None
     store_stock: Mapping[str, float] | None = None
-    """Units by store, of all stores: it replaces what was said before."""
+    """Units by store, for all stores: it replaces the previous stock."""
 
 
 class Text(NamedTuple):
@@ -49,10 +49,10 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ProductState:
-    """What was said last of each field, by product_id."""
+    """The last value of each field, by product_id."""
 
     sequence: int = -1
-    """Of the newest row; -1: there is none."""
+    """Of the newest row; -1 without rows."""
     titles: Mapping[str, Text] = field(default_factory=dict)
     categories: Mapping[str, Text] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
@@ -65,12 +65,12 @@ class ProductState:
 
     @property
     def product_ids(self) -> set[str]:
-        """Every product of which anything was said."""
+        """Every product with at least one change."""
         parts = (self.titles, self.categories, self.prices, self.available, self.stock)
         return {product_id for part in parts for product_id in part}
 
     def then(self, newer: "ProductState") -> "ProductState":
-        """Return what stands after `newer` was said."""
+        """Return the state after the changes of `newer`."""
         return ProductState(
             sequence=max(self.sequence, newer.sequence),
             titles={**self.titles, **newer.titles},
@@ -82,9 +82,9 @@ class ProductState:
 
 
 class ProductChanges:
-    """The log in SQLite (WAL), for several processes; durable before it acknowledges.
+    """The log in SQLite (WAL), for several processes; writes are durable on return.
 
-    Calls may come from any thread. `carried`: a copy that nobody writes, on whatever disk.
+    Calls may come from any thread. `carried`: a copy that is never written, on any disk.
     """
 
     def __init__(self, path: Path, *, carried: bool = False) -> None:
@@ -99,19 +99,19 @@ class ProductChanges:
     def record(
         self, changes: Sequence[ProductChange], *, clock: Callable[[], pd.Timestamp]
     ) -> None:
-        """Write `changes`, the last of a field wins, and sync them to disk before returning.
+        """Write `changes` (the last of a field wins) and sync them to disk before returning.
 
-        All are recorded at `clock()` (UTC), read while no other process writes, or, where that
-        has not moved on, a microsecond after the last: no two calls share a time. Raises
-        sqlite3.Error when the log cannot be written.
+        All are recorded at `clock()` (UTC), read while no other process writes. If the clock has
+        not moved on, they are recorded a microsecond after the last change: no two calls share a
+        time. Raises sqlite3.Error when the log cannot be written.
         """
         with self._writer.writing() as log:
             (last,) = log.execute("SELECT MAX(recorded_us) FROM changes").fetchone()
             recorded = microseconds(clock())
             recorded = recorded if last is None else max(recorded, last + 1)
             for name in FIELDS:
-                said = [(c.product_id, name, _stored(getattr(c, name))) for c in changes]
-                rows = [row for row in said if row[2] is not None]
+                entries = [(c.product_id, name, _stored(getattr(c, name))) for c in changes]
+                rows = [row for row in entries if row[2] is not None]
                 if name not in TEXTS:
                     log.executemany(
                         "DELETE FROM changes WHERE product_id = ? AND field = ?",
@@ -124,43 +124,43 @@ class ProductChanges:
                 )
 
     def sequence(self) -> int:
-        """Return what grows with every change, by one look at an index; -1 where none was made."""
+        """Return the sequence of the newest change, by one index lookup; -1 without changes."""
         with self._reader.reading() as log:
             (last,) = log.execute("SELECT MAX(recorded_us) FROM changes").fetchone()
         return -1 if last is None else int(last)
 
     def since(self, sequence: int = -1) -> ProductState:
-        """Return what was said after `sequence`; by default everything that stands."""
+        """Return the changes after `sequence`; by default all current values."""
         query = (
             "SELECT field, product_id, value, recorded_us FROM changes "
             "WHERE recorded_us > ? ORDER BY recorded_us"
         )
         with self._reader.reading() as log:
             rows = log.execute(query, (sequence,)).fetchall()
-        said: dict[str, dict[str, tuple[Any, int]]] = {name: {} for name in FIELDS}
+        latest: dict[str, dict[str, tuple[Any, int]]] = {name: {} for name in FIELDS}
         for name, product_id, value, recorded in rows:
-            said[name][product_id] = (value, recorded)
+            latest[name][product_id] = (value, recorded)
         return ProductState(
             sequence=rows[-1][3] if rows else -1,
-            titles={product_id: Text(*row) for product_id, row in said["title"].items()},
-            categories={product_id: Text(*row) for product_id, row in said["category"].items()},
+            titles={product_id: Text(*row) for product_id, row in latest["title"].items()},
+            categories={product_id: Text(*row) for product_id, row in latest["category"].items()},
             prices={
-                product_id: float(value) for product_id, (value, _) in said["unit_price"].items()
+                product_id: float(value) for product_id, (value, _) in latest["unit_price"].items()
             },
             available={
-                product_id: bool(value) for product_id, (value, _) in said["available"].items()
+                product_id: bool(value) for product_id, (value, _) in latest["available"].items()
             },
             stock={
                 product_id: float(sum(json.loads(value).values()))
-                for product_id, (value, _) in said["store_stock"].items()
+                for product_id, (value, _) in latest["store_stock"].items()
             },
         )
 
     def versions(self, until: pd.Timestamp) -> pd.DataFrame:
-        """Return each time at which anything was said of a product, up to `until` (UTC).
+        """Return a row for each product and time of a change, up to `until` (UTC).
 
-        Columns product_id, valid_from, title, category, null where nothing was said of them.
-        Waits for who writes.
+        Columns product_id, valid_from, title, category, null if they did not change. Waits for the
+        current writers.
         """
         query = (
             "SELECT product_id, recorded_us, MAX(value) FILTER (WHERE field = 'title'), "
@@ -184,7 +184,7 @@ class ProductChanges:
             )
 
     def copy(self, path: Path) -> None:
-        """Write all that stands to the new file `path`, to be `carried`."""
+        """Write the whole log to the new file `path`, to be opened as `carried`."""
         with self._reader.reading() as log:
             log.execute("VACUUM INTO ?", (str(path),))
 

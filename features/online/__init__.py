@@ -1,1 +1,1 @@
-"""The feature store: its client, the rows that serving reads, fresh events on top of them."""
+"""The online store: Feast's registry, the rows that serving reads, their update by events."""

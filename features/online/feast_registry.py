@@ -9,9 +9,9 @@ from feast.protos.feast.core.Registry_pb2 import Registry
 from configs.durable import replacing
 
 
-class DurableRegistryStore(FileRegistryStore):  # type: ignore[misc]  # Feast tells no types
-    """As Feast's own, which empties the file before it writes it anew: a reader in that moment, or
-    after a kill, finds no registry."""
+class DurableRegistryStore(FileRegistryStore):  # type: ignore[misc]  # Feast has no types
+    """Replaces the file in one step. Feast's own class empties the file before it writes it: a
+    reader at that moment, or after a kill, sees no registry."""
 
     def _write_registry(self, registry_proto: Registry) -> None:
         registry_proto.version_id = str(uuid.uuid4())

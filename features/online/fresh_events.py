@@ -1,7 +1,7 @@
 """A customer's stored row as of now: fresh events are added to it, without a new snapshot.
 
-Each feature's own definition says what an event adds (`features.customer_features`); a test holds
-every one of them against a new snapshot.
+The definition of each feature determines what an event adds (`features.customer_features`); a test
+compares every feature with a new snapshot.
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ from features.times import microseconds
 def with_fresh_events(row: Row, events: Sequence[Event], *, at: pd.Timestamp) -> dict[str, Any]:
     """Return the customer's `row` (as stored; `{}` for a new customer) as it is at `at`.
 
-    `events` are those that the row's snapshot lacks (`EventLog.since`). The result equals what a
+    `events` are those missing from the row's snapshot (`EventLog.since`). The result equals what a
     snapshot at `at` would hold as long as no stored purchase left a window since the row's
-    snapshot; a count of products takes one for new when it stands nowhere in the window's part of
-    the stored history, which holds at most HISTORY_LENGTH purchases.
+    snapshot; a count of products counts a product as new if it is not in the window's part of the
+    stored history, which holds at most HISTORY_LENGTH purchases.
     """
     now = microseconds(at)
     orders: list[FreshRow] = []

@@ -1,4 +1,4 @@
-"""The online store's rows as serving reads them: by Feast, from a file that may come and go."""
+"""The online store's rows, read by Feast from a file that may be removed or replaced."""
 
 import sqlite3
 import threading
@@ -14,9 +14,9 @@ from features.customer_row import ONLINE_VALUE, ONLINE_VIEW
 class OnlineRows:
     """The packed values of `store` (a Feast store on SQLite); any thread may call.
 
-    Feast opens `file` once and keeps it, or what it made where none stood, for good. Here a file
-    that is gone is an error until it is back, and one that was replaced is opened anew, as after
-    every failure.
+    Feast opens `file` once and keeps the connection, even to the empty file that it created when
+    none existed. Here a missing file is an error until it is back, and a replaced file is opened
+    again, as after every failure.
     """
 
     def __init__(self, store: Any, file: Path) -> None:
@@ -26,16 +26,16 @@ class OnlineRows:
         self._opened: tuple[int, int] | None = None
 
     def read(self, customer_id: str) -> bytes | None:
-        """Return the customer's value; None where there is none.
+        """Return the customer's value; None if there is none.
 
         It is read below `get_online_features`, which takes ten times as long for the same value.
         """
         with self._lock:
             try:
-                standing = identity(self._file)
-                if self._read is None or self._opened != standing:
+                current = identity(self._file)
+                if self._read is None or self._opened != current:
                     self._forget()
-                    self._read, self._opened = self._reader(), standing
+                    self._read, self._opened = self._reader(), current
                 return self._read(customer_id)
             except Exception:
                 self._forget()
@@ -45,7 +45,7 @@ class OnlineRows:
         from feast.protos.feast.types.EntityKey_pb2 import EntityKey
         from feast.protos.feast.types.Value_pb2 import Value
 
-        self._store.refresh_registry()  # what was read of it may be older, or half written
+        self._store.refresh_registry()  # the one in memory may be old, or half written
         read = partial(
             self._store._get_provider().online_read,
             config=self._store.config,
@@ -55,15 +55,15 @@ class OnlineRows:
 
         def value(customer_id: str) -> bytes | None:
             names = [Value(string_val=customer_id)]
-            ((_, found),) = read(
+            ((_, values),) = read(
                 entity_keys=[EntityKey(join_keys=["customer_id"], entity_values=names)]
             )
-            return found[ONLINE_VALUE].bytes_val if found else None
+            return values[ONLINE_VALUE].bytes_val if values else None
 
         return value
 
     def _forget(self) -> None:
-        """Close the connection that Feast keeps; its next read opens another."""
+        """Close the connection that Feast holds; its next read opens another."""
         self._read = None
         online_store = self._store._get_provider().online_store
         connection: sqlite3.Connection | None = online_store._conn

@@ -1,4 +1,4 @@
-"""The online store: what serving reads of customers and products, put there by `materialize`."""
+"""The online store: the customers and products that serving reads, written by `materialize`."""
 
 import json
 from typing import Any
@@ -14,9 +14,9 @@ from features.workspace import Workspace, WorkspaceError
 
 
 class OnlineStore:
-    """The customers that `materialize` put online, one Feast row each.
+    """The customers that `materialize` wrote, one Feast row each.
 
-    Reads need `ws.feast` alone, so that a Bento carries this folder and no snapshots.
+    Reads need only `ws.feast`, so that a Bento contains this folder and no snapshots.
     """
 
     def __init__(self, ws: Workspace) -> None:
@@ -26,9 +26,9 @@ class OnlineStore:
     def online_customer(self, customer_id: str) -> dict[str, Any] | None:
         """Return the customer's stored row (features.customer_row); None for an unknown one.
 
-        `snapshot_timestamp` is the time of its snapshot: nothing here says whether that is fresh.
-        Raises WorkspaceError for a row that other code wrote, and what Feast raises where the
-        store cannot be read; the next call tries anew.
+        `snapshot_timestamp` is the time of its snapshot, which may be stale. Raises WorkspaceError
+        for a row that other code wrote, and Feast's errors when the store cannot be read; the next
+        call tries again.
         """
         if not customer_id:
             raise ValueError(f"customer_id = {customer_id!r}: a customer has a non-empty id")
@@ -44,9 +44,9 @@ class OnlineStore:
             ) from error
 
     def online_ids(self, count: int) -> list[str]:
-        """Return at most `count` of the stored customers, evenly apart in the order of their ids.
+        """Return at most `count` of the stored customers, evenly spaced in order of their ids.
 
-        Empty where `ws.online` does not lie beside the store.
+        Empty if `ws.online` is missing.
         """
         file = self._ws.online / f"{ONLINE_VIEW}.parquet"
         if not file.exists():
@@ -57,9 +57,9 @@ class OnlineStore:
 
 
 def online_products(ws: Workspace) -> tuple[pd.Timestamp, pd.DataFrame]:
-    """Return the products that `materialize` made for serving, sorted by id, and their time (UTC).
+    """Return the products that `materialize` wrote, sorted by id, and their time (UTC).
 
-    Raises WorkspaceError where nothing was materialized.
+    Raises WorkspaceError if nothing was materialized.
     """
     current = current_cut(ws)
     if current is None:
@@ -69,7 +69,7 @@ def online_products(ws: Workspace) -> tuple[pd.Timestamp, pd.DataFrame]:
 
 
 def current_cut(ws: Workspace) -> dict[str, str] | None:
-    """Return what `materialize` wrote of its last cut; None where nothing was materialized."""
+    """Return the entry of the last `materialize`; None if nothing was materialized."""
     try:
         current: dict[str, str] = json.loads((ws.online / "current.json").read_text())
     except FileNotFoundError:

@@ -46,7 +46,7 @@ DAY = pd.Timedelta(days=1)
 
 
 def trade(ws: Workspace, *, old: int, new: int) -> None:
-    """Expose customers of both variants at noon; every third old and every second new one buys."""
+    """Expose customers of both variants at noon; every third (old) or second (new) one buys."""
     sides = [("old", n) for n in range(old)] + [("new", n) for n in range(new)]
     with ExposureLog(ws.experiments / DATABASE) as log:
         log.append(
@@ -74,10 +74,10 @@ def trade(ws: Workspace, *, old: int, new: int) -> None:
 
 def spring_shop(home: Path) -> Workspace:
     """Make a shop at noon where `spring` compares versions 2 (old) and 3 (new), window a week."""
-    made = Workspace.create(home, clock="simulated")
-    made.advance(NOON)
+    shop = Workspace.create(home, clock="simulated")
+    shop.advance(NOON)
     for version in ("2", "3"):
-        (made.bundles / "recommender" / version).mkdir(parents=True)
-    write_json(made.bundles / "current.json", {"recommender": "recommender/3"})
-    start(made, experiment(window_days=7))
-    return made
+        (shop.bundles / "recommender" / version).mkdir(parents=True)
+    write_json(shop.bundles / "current.json", {"recommender": "recommender/3"})
+    start(shop, experiment(window_days=7))
+    return shop

@@ -87,7 +87,7 @@ def test_an_interrupted_simulation_says_how_to_go_on(ws: Workspace) -> None:
     def simulate() -> str:
         with pytest.raises(ExperimentError, match="in a simulation that did not end") as found:
             simulate_over_http(ws, "ab", NOBODY, customers=5, days=1, seed=1, progress=quiet)
-        return str(found.value).partition("Go on by ")[2]
+        return str(found.value).partition("Continue with ")[2]
 
     anew = "`python -m experiments start FILE key=NEW`"
     assert simulate() == f"`python -m experiments kill ab --reason interrupted` and {anew}"

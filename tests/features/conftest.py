@@ -18,7 +18,7 @@ EXTRA = (
 
 
 def shop(home: Path) -> Workspace:
-    """Return a shop with random lines, an id with a slash, and one customer without orders."""
+    """Return a shop with random lines, an id with a slash and one customer without orders."""
     table = pd.concat([random_lines(seed=11, count=600), lines(*EXTRA)], ignore_index=True)
     return workspace(
         home,
@@ -38,7 +38,7 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> OfflineFeatures:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Workspace:
-    """A small shop of the test's own, two lines, materialized at AS_OF."""
+    """A small shop with two lines, materialized at AS_OF, for one test."""
     table = lines(line("o1", "A", "p", "2011-03-01"), line("o2", "B", "p", "2011-03-02"))
     ws = workspace(tmp_path / "own", table)
     materialize(ws, AS_OF)

@@ -29,9 +29,9 @@ LATER = time("2011-03-14 06:00")
 
 
 def check_feature(home: Path, before: dict[str, float], after: dict[str, float]) -> None:
-    """Check that the features of customer A stand wherever features do.
+    """Check the features of customer A in snapshots, online row, Feast, inputs and reasons.
 
-    `before` are their values at CUT, `after` with the order that is posted after it.
+    `before` are their values at CUT, `after` those with the order posted after CUT.
     """
     ws = workspace(
         home,
@@ -77,7 +77,7 @@ def check_feature(home: Path, before: dict[str, float], after: dict[str, float])
 
 
 def _snapshot(ws: Workspace, at: pd.Timestamp, names: dict[str, float]) -> dict[str, float]:
-    table = pq.read_table(snapshots.standing(ws, "customer_activity")[at], columns=[*names])
+    table = pq.read_table(snapshots.files_of(ws, "customer_activity")[at], columns=[*names])
     return dict(table.to_pylist()[0])
 
 

@@ -34,7 +34,7 @@ def line(
     number: int = 1,
     recorded: str | None = None,
 ) -> dict[str, object]:
-    """Return one order line; it was recorded when it happened unless `recorded` says later."""
+    """Return one order line; it is recorded when it happens unless `recorded` is given."""
     return {
         "order_id": order_id,
         "line_number": number,
@@ -58,13 +58,13 @@ def lines(*rows: dict[str, object]) -> pd.DataFrame:
 
 def customers(*rows: tuple[str, str]) -> pd.DataFrame:
     """Return canonical customers of (customer_id, valid_from)."""
-    known = [{"customer_id": c, "valid_from": time(t), "country": None} for c, t in rows]
-    return _table("customers", known)
+    records = [{"customer_id": c, "valid_from": time(t), "country": None} for c, t in rows]
+    return _table("customers", records)
 
 
 def products(*rows: tuple[str, str, str]) -> pd.DataFrame:
     """Return canonical products of (product_id, valid_from, title)."""
-    known = [
+    records = [
         {
             "product_id": product_id,
             "valid_from": time(valid_from),
@@ -74,7 +74,7 @@ def products(*rows: tuple[str, str, str]) -> pd.DataFrame:
         }
         for product_id, valid_from, title in rows
     ]
-    return _table("products", known)
+    return _table("products", records)
 
 
 def workspace(
@@ -94,20 +94,20 @@ def workspace(
 
 
 def ask(*rows: tuple[str | None, pd.Timestamp]) -> pd.DataFrame:
-    """Return the entities of a training frame: customers and the times they are asked at."""
+    """Return the entities of a training frame: customers and the times of their features."""
     return pd.DataFrame(list(rows), columns=["customer_id", "event_timestamp"])
 
 
 def _table(name: str, rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     columns = TABLES[name].columns
-    made = pd.DataFrame(list(rows), columns=list(columns)).astype(
+    frame = pd.DataFrame(list(rows), columns=list(columns)).astype(
         {c: str(k.dtype) for c, k in columns.items()}
     )
-    return made if len(made) else empty(name)
+    return frame if len(frame) else empty(name)
 
 
 def stored(value: Any) -> Any:
-    """Return a feature of a frame as online rows hold it (features.customer_row)."""
+    """Return a frame's value as stored in online rows (features.customer_row)."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):

@@ -43,7 +43,9 @@ def test_times_are_the_first_and_the_last() -> None:
 
 
 def test_a_past_window_of_latest_rows_is_refused() -> None:
-    with pytest.raises(ValueError, match="products_last_year: the latest rows alone tell nothing"):
+    with pytest.raises(
+        ValueError, match="products_last_year: latest_only rows cannot have a window"
+    ):
         Aggregation("products_last_year", COUNT, days=365, until_days=275)
 
 

@@ -25,7 +25,7 @@ from tests.features.shop import AS_OF, MONDAY, ask, line, lines, stored, workspa
 
 
 def test_online_equals_offline_for_every_customer(offline: OfflineFeatures) -> None:
-    ids = pq.read_table(snapshots.standing(offline.ws, "customer_activity")[AS_OF])["customer_id"]
+    ids = pq.read_table(snapshots.files_of(offline.ws, "customer_activity")[AS_OF])["customer_id"]
     assert len(ids) == 7
     frame = offline.customers(ask(*((customer_id, AS_OF) for customer_id in ids.to_pylist())))
     store = OnlineStore(offline.ws)
@@ -109,7 +109,9 @@ def test_rows_laid_out_by_other_code_are_written_anew(own: Workspace) -> None:
 
 
 def test_the_newest_cut_wins(own: Workspace) -> None:
-    with pytest.raises(WorkspaceError, match="the online store stands at 2011-03-16"):
+    with pytest.raises(
+        WorkspaceError, match="the online store already holds the later cut 2011-03-16"
+    ):
         materialize(own, MONDAY)
     row = OnlineStore(own).online_customer("A")
     assert row is not None

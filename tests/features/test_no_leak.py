@@ -121,7 +121,7 @@ def test_frames_and_snapshots_keep_every_bit(clients: Clients) -> None:
     assert everything.products(CUT).set_index("product_id").loc["p0", "title"] == "Old"
     assert not everything.products(CUT)["product_id"].isin(["p98", "p99"]).any()
     for view in VIEWS:
-        files = [snapshots.standing(client.ws, view) for client in clients]
+        files = [snapshots.files_of(client.ws, view) for client in clients]
         assert all(files[0][at].read_bytes() == files[1][at].read_bytes() for at in times)
 
 

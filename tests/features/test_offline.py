@@ -85,7 +85,7 @@ def test_a_null_id_is_refused(offline: OfflineFeatures) -> None:
 
 
 def test_a_snapshot_corrected_later_is_not_read_in_the_past(own: Workspace) -> None:
-    path = snapshots.standing(own, "customer_activity")[MONDAY]
+    path = snapshots.files_of(own, "customer_activity")[MONDAY]
     before = OfflineFeatures(own).customers(ask(("A", MONDAY)))
     rows = pq.read_table(path).to_pandas()
     rows["orders_total"] = 99

@@ -95,8 +95,8 @@ def test_build_writes_every_view_at_every_time(ws: Workspace) -> None:
         for name in ("20110307T000000Z", "20110314T000000Z", "20110316T000000Z")
     )
     for view in VIEWS:
-        assert list(snapshots.standing(ws, view)) == times
-    activity = pq.read_table(snapshots.standing(ws, "customer_activity")[AS_OF]).to_pandas()
+        assert list(snapshots.files_of(ws, view)) == times
+    activity = pq.read_table(snapshots.files_of(ws, "customer_activity")[AS_OF]).to_pandas()
     assert activity["customer_id"].tolist() == ["A", "B"]
     assert activity["snapshot_timestamp"].tolist() == [1_300_233_600_000_000] * 2
     assert activity["last_order_timestamp"].tolist() == [
@@ -109,12 +109,12 @@ def test_build_writes_every_view_at_every_time(ws: Workspace) -> None:
 def test_a_cut_within_a_second_has_its_own_file(ws: Workspace) -> None:
     cut = time("2011-03-16 10:20:30.000001")
     snapshots.build(ws, as_of=cut)
-    assert snapshots.standing(ws, "product_sales")[cut].name == "20110316T102030.000001Z.parquet"
+    assert snapshots.files_of(ws, "product_sales")[cut].name == "20110316T102030.000001Z.parquet"
 
 
 def test_what_is_up_to_date_is_not_made_again(ws: Workspace) -> None:
     snapshots.build(ws, as_of=AS_OF)
-    path = snapshots.standing(ws, "customer_activity")[AS_OF]
+    path = snapshots.files_of(ws, "customer_activity")[AS_OF]
     os.utime(path, (1, 1))
     calls: list[tuple[int, int]] = []
     snapshots.build(ws, as_of=AS_OF, progress=lambda *call: calls.append(call))
@@ -155,16 +155,16 @@ def test_an_outdated_cut_that_nobody_asked_for_is_removed(ws: Workspace) -> None
     other = time("2011-03-15")
     snapshots.build(ws, as_of=other)
     snapshots.build(ws, as_of=AS_OF)
-    assert other in snapshots.standing(ws, "customer_activity")  # still true
+    assert other in snapshots.files_of(ws, "customer_activity")  # still true
     add(ws, line("o3", "A", "q", "2011-03-01"))
     snapshots.build(ws, as_of=AS_OF)
-    assert other not in snapshots.standing(ws, "customer_activity")
+    assert other not in snapshots.files_of(ws, "customer_activity")
 
 
 def test_other_code_and_a_killed_build_are_mended(ws: Workspace) -> None:
     snapshots.build(ws, as_of=AS_OF)
     before = files(ws)
-    path = snapshots.standing(ws, "customer_history")[AS_OF]
+    path = snapshots.files_of(ws, "customer_history")[AS_OF]
     rows = pq.read_table(path)
     old = rows.slice(0, 0).replace_schema_metadata({**rows.schema.metadata, b"code": b"0"})
     pq.write_table(old, path)
@@ -183,7 +183,7 @@ def test_step_by_step_equals_at_once(tmp_path: Path) -> None:
     stepwise = workspace(tmp_path / "stepwise", past)
     snapshots.build(stepwise, as_of=half)
     for path in ("customer_activity", "customer_history", "product_sales", "product_catalog"):
-        snapshots.standing(stepwise, path)[half].unlink()
+        snapshots.files_of(stepwise, path)[half].unlink()
     with stepwise.lock("tables"):
         write_tables(stepwise, {"order_lines": table.sample(frac=1, random_state=1)})
     snapshots.build(stepwise, as_of=whole)

@@ -1,4 +1,4 @@
-"""A client of the API that trusts nothing: each answer is held to what every answer must be."""
+"""A client of the API that checks every response against the rules for all responses."""
 
 from typing import Any, Final, TypeVar
 
@@ -16,7 +16,7 @@ BUSY: Final = {"store_unavailable", "overloaded", "not_ready", "timed_out"}
 
 
 class Asker:
-    """Asks the service at `url` and notes in `ledger` what it was told."""
+    """Sends requests to `url` and records the responses in `ledger`."""
 
     def __init__(self, url: str, ledger: Ledger, *, key: str | None) -> None:
         self.ledger = ledger
@@ -28,45 +28,49 @@ class Asker:
         status: int | None = None, headers: dict[str, str] | None = None,
     ) -> A | None:  # fmt: skip
         content = msgspec.json.encode(body)
-        said = self.send(name, method, path, content, headers=headers, status=status or 200)
-        if said is None or not said.is_success:
+        response = self.send(name, method, path, content, headers=headers, status=status or 200)
+        if response is None or not response.is_success:
             return None
-        answer = msgspec.json.decode(said.content, type=kind, strict=True)
-        if msgspec.json.encode(answer) != said.content:
-            self.ledger.fault(f"{name}: not what the schema says: {said.text[:500]}")
+        answer = msgspec.json.decode(response.content, type=kind, strict=True)
+        if msgspec.json.encode(answer) != response.content:
+            self.ledger.fault(f"{name}: not what the schema says: {response.text[:500]}")
         if isinstance(answer, RecommendationAnswer):
-            self.listed(body, answer)
+            self.record_list(body, answer)
         return answer
 
     def send(
         self, name: str, method: str, path: str, content: bytes, *, status: int,
         headers: dict[str, str] | None = None,
     ) -> httpx.Response | None:  # fmt: skip
-        said = self.http.request(method, path, content=content, headers=headers)
+        response = self.http.request(method, path, content=content, headers=headers)
         code = ""
-        if not said.is_success:
-            code = self._problem(name, said)
-        self.ledger.count(f"{name} {said.status_code}", code)
-        if said.status_code == 503 and code in BUSY and "retry-after" in said.headers:
+        if not response.is_success:
+            code = self._problem(name, response)
+        self.ledger.count(f"{name} {response.status_code}", code)
+        if response.status_code == 503 and code in BUSY and "retry-after" in response.headers:
             return None
-        if said.status_code != status:
-            self.ledger.fault(f"{name}: {said.status_code}, not {status}: {said.text[:500]}")
+        if response.status_code != status:
+            self.ledger.fault(
+                f"{name}: {response.status_code}, not {status}: {response.text[:500]}"
+            )
             return None
-        return said
+        return response
 
-    def _problem(self, name: str, said: httpx.Response) -> str:
+    def _problem(self, name: str, response: httpx.Response) -> str:
         try:
-            problem = msgspec.json.decode(said.content, type=ProblemDetails, strict=True)
+            problem = msgspec.json.decode(response.content, type=ProblemDetails, strict=True)
         except msgspec.MsgspecError:
-            self.ledger.fault(f"{name}: {said.status_code} is no problem: {said.text[:500]}")
+            self.ledger.fault(
+                f"{name}: {response.status_code} is no problem: {response.text[:500]}"
+            )
             return "none"
-        kind = said.headers["content-type"]
-        if kind != "application/problem+json" or problem.status != said.status_code:
-            self.ledger.fault(f"{name}: {kind}: {said.text[:500]}")
+        kind = response.headers["content-type"]
+        if kind != "application/problem+json" or problem.status != response.status_code:
+            self.ledger.fault(f"{name}: {kind}: {response.text[:500]}")
         return problem.code
 
-    def listed(self, body: Body, answer: RecommendationAnswer) -> None:
-        """Note the list, and what is wrong about it."""
+    def record_list(self, body: Body, answer: RecommendationAnswer) -> None:
+        """Record the list, and its faults."""
         items = tuple(item.product_id for item in answer.items)
         model = answer.model
         made_by = f"{model.name}@{model.version}" if model.version else model.name

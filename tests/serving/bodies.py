@@ -1,4 +1,4 @@
-"""Bodies and headers that nobody should send, made from valid ones by a seeded generator."""
+"""Invalid bodies and headers, made from valid ones by a seeded generator."""
 
 import copy
 import json
@@ -47,7 +47,7 @@ VALID: Final[tuple[tuple[str, str, Any], ...]] = (
     ("POST", "/v1/events", {"events": [VIEW, ORDER]}),
     ("GET", "/v1/experiments", None),
     ("GET", "/v1/experiments/none/results", None),
-    # What starts an experiment runs a process: this one breaks a rule before that.
+    # A valid start runs a process: this one breaks a rule before that.
     ("POST", "/v1/experiments/none:start", {"variants": {"a": {"model": "x", "weight": -1}}}),
     ("POST", "/v1/experiments/none:ramp", {"exposed_share": 0.5}),
     ("POST", "/v1/experiments/none:stop", {"reason": "seen"}),
@@ -71,7 +71,7 @@ KEYS: Final = (b"", b"k", b"same", b"x" * 128, b"x" * 129, b"\xff\xfe", b"\xc3\x
 
 
 def request(rng: random.Random) -> tuple[str, str, bytes, Headers]:
-    """Return method, path, body and headers of a request that is nearly right."""
+    """Return method, path, body and headers of a request that is nearly valid."""
     method, path, valid = rng.choice(VALID)
     body = b"" if valid is None else rng.choice(_MUTATIONS)(rng, copy.deepcopy(valid))
     if rng.random() < 0.05:
@@ -106,14 +106,14 @@ def _values(rng: random.Random, body: Any) -> bytes:
 
 
 def _fields(rng: random.Random, body: Any) -> bytes:
-    """Drop a field, or add one that nobody knows, or give one twice."""
+    """Drop a field, add an unknown one, or give one twice."""
     container, key = rng.choice(_places(body))
     text = _encoded(body)
-    how = rng.choice(["drop", "add", "twice"])
-    if how == "drop":
+    action = rng.choice(["drop", "add", "twice"])
+    if action == "drop":
         del container[key]
         return _encoded(body)
-    field = b'"surplus":' if how == "add" else json.dumps(str(key)).encode() + b":"
+    field = b'"surplus":' if action == "add" else json.dumps(str(key)).encode() + b":"
     place = rng.choice([i for i, c in enumerate(text) if c == ord("{")])
     value = _encoded(rng.choice(JUNK))
     rest = text[place + 1 :]
@@ -121,7 +121,7 @@ def _fields(rng: random.Random, body: Any) -> bytes:
 
 
 def _raw(rng: random.Random, body: Any) -> bytes:
-    """Put where a value stood what JSON does not know."""
+    """Replace a value by one that is not JSON."""
     container, key = rng.choice(_places(body))
     container[key] = "@@"
     return _encoded(body).replace(b'"@@"', rng.choice([*NUMBERS, *TEXTS]))
@@ -140,12 +140,12 @@ def _bytes(rng: random.Random, body: Any) -> bytes:
     text = bytearray(_encoded(body))
     for _ in range(rng.randint(1, 4)):
         place = rng.randrange(len(text) + 1)
-        how = rng.randrange(4)
-        if how == 0:
+        action = rng.randrange(4)
+        if action == 0:
             del text[place:]
-        elif how == 1:
+        elif action == 1:
             text[place : place + 1] = bytes([rng.randrange(256)])
-        elif how == 2:
+        elif action == 2:
             text[place:place] = rng.choice([b"\xef\xbb\xbf", b"\x00", b"//", b",", b"\xf0\x9f"])
         else:
             del text[place : place + rng.randint(1, 9)]
@@ -153,7 +153,7 @@ def _bytes(rng: random.Random, body: Any) -> bytes:
 
 
 def _whole(rng: random.Random, body: Any) -> bytes:
-    """Send something else altogether."""
+    """Replace the whole body by another value."""
     other = rng.choice([*JUNK, [body], {"body": body}, "text"])
     return rng.choice([_encoded(other), _encoded(body).decode().encode("utf-16"), b"a=1&b=2"])
 

@@ -34,9 +34,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with features online, recommender 1 (own purchases), 2 (popularity), churn 1."""
     ws = Workspace.create(tmp_path_factory.mktemp("shop"), clock=f"fixed:{NOW.isoformat()}")
     lines = order_lines()
-    kept = {str(kind): int(count) for kind, count in lines["line_type"].value_counts().items()}
+    counts = {str(kind): int(count) for kind, count in lines["line_type"].value_counts().items()}
     ingest(
-        ws, RetailDataset(source="test", order_lines=lines, read=len(lines), kept=kept, dropped={})
+        ws,
+        RetailDataset(source="test", order_lines=lines, read=len(lines), kept=counts, dropped={}),
     )
     materialize(ws, NOW)
     put_bundle(ws, "recommender", "1", OwnPurchases(OWN_PURCHASES))
@@ -60,7 +61,7 @@ def simulated_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def ws(shop: Path, tmp_path: Path) -> Workspace:
-    """The shop, for this test alone."""
+    """A copy of the shop for one test."""
     return Workspace.open(Path(shutil.copytree(shop, tmp_path / "shop")))
 
 

@@ -1,4 +1,4 @@
-"""How tests break things, and what tells of it."""
+"""The content of broken files, and the metric of a failed load."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What visitors of a service were told, and whether the shop's databases hold it, once."""
+"""The requests and responses of visitors, and checks that the databases hold each one once."""
 
 import sqlite3
 import threading
@@ -18,27 +18,27 @@ Event = Mapping[str, Any]
 
 @dataclass(kw_only=True)
 class Ledger:
-    """What was sent and acknowledged; any thread may write."""
+    """The requests that were sent and acknowledged; any thread may write."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     answers: Counter[str] = field(default_factory=Counter)
-    """`recommend 200`, `order 503 store_unavailable`, `card reset`: how often."""
+    """Counts of `recommend 200`, `order 503 store_unavailable`, `card reset`."""
     lists: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Who made lists, and why not the model: (`recommender@1`, ``)."""
+    """Counts of lists by model and fallback reason: (`recommender@1`, ``)."""
     sent: dict[str, Event] = field(default_factory=dict)
     """Every valid event that was sent, by event_id."""
-    known: set[str] = field(default_factory=set)
-    """The event_ids of those that were acknowledged, as accepted or as a duplicate."""
+    acknowledged: set[str] = field(default_factory=set)
+    """The event_ids of acknowledged events, accepted or duplicate."""
     shown: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """recommendation_id -> the products of an answer that is to have its exposure."""
+    """recommendation_id -> the products of an answer that must have an exposure."""
     unlogged: set[str] = field(default_factory=set)
     """The recommendation_ids that were answered with `exposure_log_unavailable`."""
     prices: dict[str, float] = field(default_factory=dict)
-    """The price of a product that was acknowledged last."""
+    """The last acknowledged price of each product."""
     tried: dict[str, list[float]] = field(default_factory=dict)
-    """The prices that were sent after that, without an acknowledgement."""
+    """The prices that were sent later, without an acknowledgement."""
     faults: list[str] = field(default_factory=list)
-    """What must not be."""
+    """Violations of a rule."""
     resets: list[float] = field(default_factory=list)
     """When (time.monotonic) a connection broke."""
 
@@ -57,28 +57,33 @@ class Ledger:
 
     def acknowledge(self, events: list[Event], refused: set[int]) -> None:
         with self.lock:
-            self.known |= {e["event_id"] for i, e in enumerate(events) if i not in refused}
+            self.acknowledged |= {e["event_id"] for i, e in enumerate(events) if i not in refused}
 
     def told(self, name: str) -> int:
-        """Return how often `name`, or what begins with it, was answered."""
+        """Return the number of answers whose words begin with those of `name`."""
         with self.lock:
-            return sum(n for said, n in self.answers.items() if f"{said} ".startswith(f"{name} "))
+            return sum(
+                n for answer, n in self.answers.items() if f"{answer} ".startswith(f"{name} ")
+            )
 
     def __str__(self) -> str:
-        """Say what there was, in figures."""
+        """Return the counts as text."""
         lines = [
             f"{sum(self.answers.values())} requests, {len(self.resets)} broken connections",
-            f"{len(self.known)} of {len(self.sent)} events acknowledged, "
+            f"{len(self.acknowledged)} of {len(self.sent)} events acknowledged, "
             f"{len(self.shown)} lists with and {len(self.unlogged)} without exposure, "
             f"prices of {len(self.prices)} products",
             *(f"  {name}: {n}" for name, n in sorted(self.answers.items())),
-            *(f"  list of {who} {why}: {n}" for (who, why), n in sorted(self.lists.items())),
+            *(
+                f"  list of {model} {reason}: {n}"
+                for (model, reason), n in sorted(self.lists.items())
+            ),
         ]
         return "\n".join(lines)
 
 
 def check_whole(ws: Workspace) -> None:
-    """Assert that SQLite finds nothing wrong in any database of the shop."""
+    """Assert that SQLite finds no fault in any database of the shop."""
     files = [ws.events_db, ws.product_changes_db, ws.experiments / DATABASE]
     for file in (*files, ws.home / "answered.db", ws.feast / "online.db"):
         with closing(sqlite3.connect(file)) as database:
@@ -86,7 +91,7 @@ def check_whole(ws: Workspace) -> None:
 
 
 def check_kept(ws: Workspace, ledger: Ledger) -> None:
-    """Assert that what was acknowledged is there, once, and nothing that nobody sent."""
+    """Assert that everything acknowledged is stored once, and nothing that was not sent."""
     check_whole(ws)
     check_events(ws, ledger)
     check_exposures(ws, ledger)
@@ -108,12 +113,12 @@ def check_events(ws: Workspace, ledger: Ledger) -> None:
     items: dict[str, list[list[Any]]] = {}
     for event_id, *line in lines:
         items.setdefault(event_id, []).append(line)
-    assert ledger.known <= rows.keys() <= ledger.sent.keys()
+    assert ledger.acknowledged <= rows.keys() <= ledger.sent.keys()
     for event_id, row in rows.items():
         event = ledger.sent[event_id]
         assert row == [event["type"], event["customer_id"], event.get("order_id")]
-        asked = [[*item.values()] for item in event.get("items", [])]
-        assert items.get(event_id, []) == asked, event_id
+        expected = [[*item.values()] for item in event.get("items", [])]
+        assert items.get(event_id, []) == expected, event_id
 
 
 def check_exposures(ws: Workspace, ledger: Ledger) -> None:
@@ -128,11 +133,11 @@ def check_exposures(ws: Workspace, ledger: Ledger) -> None:
 def check_absorbed(ws: Workspace, ledger: Ledger) -> None:
     """Assert that the canonical tables hold each acknowledged event and order line once."""
     events = Counter(read_table(ws, "events")["event_id"])
-    assert all(events[name] == 1 for name in ledger.known)
+    assert all(events[name] == 1 for name in ledger.acknowledged)
     lines = read_table(ws, "order_lines")
     lines = lines[lines["order_id"].str.startswith("soak-")]
     held = Counter(zip(lines["order_id"], lines["product_id"], lines["quantity"], strict=True))
-    for event in (ledger.sent[event_id] for event_id in ledger.known):
+    for event in (ledger.sent[event_id] for event_id in ledger.acknowledged):
         sign = -1 if event["type"] == "order_refunded" else 1
         for item in event.get("items", []):
             line = event["order_id"], item["product_id"], sign * item["quantity"]

@@ -1,4 +1,4 @@
-"""What `/metrics` says."""
+"""Values of `/metrics`."""
 
 from contextlib import suppress
 
@@ -28,8 +28,8 @@ def value(samples: Samples, name: str, **labels: str) -> float:
 
 
 def up(client: TestClient) -> dict[str, float]:
-    found = scrape(client)
-    return {d: value(found, "regulars_up", dependency=d) for d in DEPENDENCIES}
+    scraped = scrape(client)
+    return {d: value(scraped, "regulars_up", dependency=d) for d in DEPENDENCIES}
 
 
 def number(running: Server, name: str, **labels: str) -> float:

@@ -1,4 +1,4 @@
-"""What the shop's churn model predicts offline."""
+"""The offline inputs of the shop's churn model."""
 
 from typing import Any
 

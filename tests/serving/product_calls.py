@@ -1,4 +1,4 @@
-"""What tests say of products over the API."""
+"""Calls that change products over the API."""
 
 from typing import Any
 
@@ -20,6 +20,6 @@ def put(client: TestClient, *parts: Any) -> list[dict[str, Any]]:
     return results
 
 
-def soon(client: TestClient, *expected: str, **asked: Any) -> None:
-    """Wait until the list is `expected`; fail if it is not within SOON_S."""
-    until(lambda: products(ask(client, **asked)) == [*expected], seconds=SOON_S)
+def soon(client: TestClient, *expected: str, **request: Any) -> None:
+    """Wait until the list is `expected`; fail after SOON_S."""
+    until(lambda: products(ask(client, **request)) == [*expected], seconds=SOON_S)

@@ -1,4 +1,4 @@
-"""A small simulated shop with real models, made by the verbs that the commands call."""
+"""A small simulated shop with real models, made by the functions that the commands call."""
 
 from pathlib import Path
 
@@ -20,11 +20,11 @@ TOWERS = ("1", "2")
 
 
 def make(home: Path) -> Workspace:
-    """Make the shop at the new folder `home`: its clock stands at the history's end."""
+    """Make the shop at the new folder `home`: its clock is at the history's end."""
     world = World(CONFIG)
-    made = Workspace(home, "UTC", "GBP", "simulated")
-    world.save(made)
-    made.advance(world.end)
+    new = Workspace(home, "UTC", "GBP", "simulated")
+    world.save(new)
+    new.advance(world.end)
     ws = Workspace.create(home, clock="simulated")
     ingest(ws, simulated.load(world))
     towers = config_class("two_tower").model_validate({"epochs": 1, "weeks": 6})
@@ -39,7 +39,7 @@ def make(home: Path) -> Workspace:
 
 
 def town(ws: Workspace, url: object) -> Town:
-    """Return what visitors of `ws`, served at `url`, know."""
+    """Return the town for visitors of `ws`, served at `url`."""
     lines = read_table(ws, "order_lines")
     return Town(
         url=str(url),

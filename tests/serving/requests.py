@@ -1,4 +1,4 @@
-"""What tests ask of the API, and what they read from its answers."""
+"""Requests of the tests to the API, and values of its answers."""
 
 import json
 import socket
@@ -31,7 +31,7 @@ def products(answer: dict[str, Any]) -> list[str]:
 
 
 def start_experiment(ws: Workspace, **weights: float) -> Experiment:
-    """Put a running experiment of recommender 1 against 2 where the service finds it."""
+    """Write a running experiment of recommender 1 against 2 for the service."""
     experiment = Experiment(
         key="test",
         salt="c",  # anna, ben and dan land on one side, cleo on the other
@@ -66,21 +66,21 @@ VIEW = {
 
 @contextmanager
 def locked(path: Path) -> Iterator[sqlite3.Connection]:
-    """Hold the database's write lock, so that whoever writes waits."""
+    """Hold the database's write lock, so that other writers wait."""
     with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         yield holder
 
 
 def posted(port: int, sent: bytes, *headers: str) -> tuple[int, bytes]:
-    """Return the status and the body that are answered when only `sent` of a body comes."""
+    """Return status and body of the answer to a request of which only `sent` arrives."""
     lines = [f"POST {PATH} HTTP/1.1", "Host: 127.0.0.1", "Content-Length: 100", *headers, "", ""]
     with closing(socket.create_connection(("127.0.0.1", port), timeout=30)) as connection:
         connection.sendall("\r\n".join(lines).encode() + sent)
         with HTTPResponse(connection) as answer:
             answer.begin()
-            said = answer.read()
+            received = answer.read()
             if answer.status == HTTPStatus.REQUEST_TIMEOUT:  # the rest of the body may still come
                 assert answer.headers["connection"] == "close"
                 assert connection.recv(1) == b""
-        return answer.status, said
+        return answer.status, received

@@ -1,4 +1,4 @@
-"""A service in processes of its own."""
+"""A service in separate processes."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ class Server:
             return False
 
     def workers(self) -> list[int]:
-        """Return the processes that the server started; each has a session of its own."""
+        """Return the processes that the server started; each has its own session."""
         table = subprocess.run(
             ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
         )
@@ -63,7 +63,7 @@ def started(
     folder: Path | None = None,
     port: int | None = None,
 ) -> Iterator[Server]:
-    """Start `command` of `port`, or a free one; whatever is left of it is killed at the end."""
+    """Start `command` on `port` or a free one; kill what is left of it at the end."""
     port = port or free_port()
     with log.open("ab") as output:
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""A tiny shop with models and an online store, and how its API is run in this process."""
+"""A tiny shop with models and an online store, and its API in this process."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ CHURN_RATE = 0.375
 
 
 LOCAL = "http://127.0.0.1"
-"""As the service sees a request from its own machine."""
+"""The address of a request from the same machine."""
 
 
 OWN_PURCHASES = OwnPurchasesConfig(half_life_days=200, popularity_weight=0.1)
@@ -61,7 +61,7 @@ LINES = (
 
 
 def order_lines() -> pd.DataFrame:
-    """Return LINES as canonical order lines, an order a line."""
+    """Return LINES as canonical order lines, one order per line."""
     customers, days, products, quantities, types = zip(*LINES, strict=True)
     times = [NOW - day * DAY for day in days]
     frame = pd.DataFrame(
@@ -103,7 +103,7 @@ def put_bundle(ws: Workspace, name: str, version: str, model: Recommender | Pred
 
 
 def put_champions(ws: Workspace, **versions: str) -> None:
-    """Let serving answer with these versions."""
+    """Make these versions the champions."""
     write_json(ws.bundles / "current.json", {name: f"{name}/{v}" for name, v in versions.items()})
 
 
@@ -115,24 +115,24 @@ def churn_model() -> LogisticRegression:
 
 @contextmanager
 def serving(**environment: str) -> Iterator[TestClient]:
-    """Run the application in this process, as the environment says; wait until it is ready."""
+    """Run the application in this process with `environment`; wait until it is ready."""
     with serving_at(Settings.of(environment)) as client:
         yield client
 
 
 @contextmanager
-def serving_at(places: Settings, url: str = LOCAL) -> Iterator[TestClient]:
-    """Run the application of `places`, asked under `url`; wait until it is ready."""
-    app = create_app(lambda: Backend(places))
+def serving_at(settings: Settings, url: str = LOCAL) -> Iterator[TestClient]:
+    """Run the application of `settings` at `url`; wait until it is ready."""
+    app = create_app(lambda: Backend(settings))
     with TestClient(app, url, raise_server_exceptions=False) as client:
         until(lambda: client.get("/readyz").status_code == 200)
         yield client
 
 
-def until(true: Callable[[], bool], *, seconds: float = 60) -> None:
-    """Wait until `true()` is; fail after `seconds`."""
+def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+    """Wait until `condition()` is true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not true():
+    while not condition():
         if time.monotonic() > deadline:
             pytest.fail(f"not true after {seconds} s")
         time.sleep(0.02)

@@ -25,7 +25,7 @@ PRODUCTS = {
 
 
 def cosine(bought: str, other: str) -> Cosine:
-    """Return a model in which `bought` speaks for `other` and nothing else is related."""
+    """Return a model in which `bought` is related to `other`, and nothing else is."""
     weights = np.zeros((5, 5), dtype=np.float32)
     weights[[*PRODUCTS].index(bought), [*PRODUCTS].index(other)] = 1
     return Cosine(
@@ -34,7 +34,7 @@ def cosine(bought: str, other: str) -> Cosine:
 
 
 def stock(home: Path) -> Path:
-    """Make a shop at `home` as conftest's, with texts and prices; recommender 2 relates two."""
+    """Make conftest's shop at `home` with texts and prices; recommender 2 relates two products."""
     ws = Workspace.create(home, clock=f"fixed:{NOW.isoformat()}")
     lines = order_lines()
     prices = {name: price for name, (_, _, price) in PRODUCTS.items()}
@@ -43,12 +43,12 @@ def stock(home: Path) -> Path:
         {"product_id": name, "valid_from": NOW - 90 * DAY, "title": title, "category": category}
         for name, (title, category, _) in PRODUCTS.items()
     ]
-    known = pd.DataFrame(rows).assign(parent_product_id=None)
+    catalog = pd.DataFrame(rows).assign(parent_product_id=None)
     frame = empty("products")
     dataset = RetailDataset(
         source="test",
         order_lines=lines,
-        products=known[frame.columns].astype(frame.dtypes),
+        products=catalog[frame.columns].astype(frame.dtypes),
         read=len(lines),
         kept={str(kind): int(count) for kind, count in lines["line_type"].value_counts().items()},
         dropped={},

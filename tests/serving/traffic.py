@@ -1,4 +1,4 @@
-"""Visitors of a running service: a seeded mix of all it answers, each answer held to its rules."""
+"""Visitors of a running service: a seeded mix of all requests, each response checked."""
 
 import random
 import subprocess
@@ -36,12 +36,12 @@ BAD: Final[tuple[tuple[bytes, int], ...]] = (
     (b" " * (LARGEST_BODY + 1), 413),
 )
 OWN: Final = 40
-"""New customers of a visitor, whom nobody else orders for."""
+"""New customers per visitor; no other visitor orders for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Town:
-    """What visitors know of a shop."""
+    """The data of a shop that visitors use."""
 
     url: str
     customers: list[str]
@@ -52,7 +52,7 @@ class Town:
 
 
 class Visitor(Asker):
-    """One client: asks, posts, and notes in `ledger` what it was told."""
+    """One client: sends requests and records the responses in `ledger`."""
 
     def __init__(self, town: Town, ledger: Ledger, *, number: int, seed: int) -> None:
         super().__init__(town.url, ledger, key=town.key)
@@ -61,17 +61,17 @@ class Visitor(Asker):
         self._number = 0
         self._orders: dict[str, list[Event]] = {}
         self._unsure: set[str] = set()
-        self._own = town.products[number::8]  # whose prices nobody else says
+        self._own = town.products[number::8]  # only this visitor changes their prices
 
     def run(self, stop: threading.Event, pause_s: float) -> None:
-        """Ask until `stop` is set."""
-        doing = {
+        """Send requests until `stop` is set."""
+        weights = {
             self.recommend: 10, self.order: 5, self.refund: 2, self.views: 3, self.batch: 2,
             self.churn: 2, self.card: 2, self.similar: 2, self.say: 2, self.bad: 3, self.again: 1,
         }  # fmt: skip
         with self.http:
             while not stop.is_set():
-                (act,) = self._rng.choices([*doing], [*doing.values()])
+                (act,) = self._rng.choices([*weights], [*weights.values()])
                 try:
                     act()
                 except httpx.TransportError:
@@ -79,7 +79,7 @@ class Visitor(Asker):
                     time.sleep(0.1)
                 time.sleep(pause_s)
 
-    # What is asked.
+    # Requests that read.
 
     def recommend(self) -> None:
         self.ask("recommend", LIST, self._list_body(), RecommendationAnswer)
@@ -87,14 +87,14 @@ class Visitor(Asker):
     def _list_body(self) -> Body:
         rng, products = self._rng, self._town.products
         body: Body = {"k": rng.randint(1, 30), "scenario": "soak"}
-        who = rng.choice(["known", "known", "own", "unknown", "session", "nobody"])
-        if who == "known":
+        customer_kind = rng.choice(["known", "known", "own", "unknown", "session", "nobody"])
+        if customer_kind == "known":
             body["customer_id"] = rng.choice(self._town.customers)
-        elif who == "own":
+        elif customer_kind == "own":
             body["customer_id"] = self._customer()
-        elif who == "unknown":
+        elif customer_kind == "unknown":
             body["customer_id"] = f"nobody/{rng.randint(1, 10**9)}"
-        elif who == "session":
+        elif customer_kind == "session":
             body["session_product_ids"] = rng.sample(products, 3)
         if rng.random() < 0.5:
             body["exclude_product_ids"] = rng.sample(products, 10)
@@ -118,16 +118,16 @@ class Visitor(Asker):
             self.ledger.fault(f"batch: {statuses}")
         for part, result in zip(parts, answer.results, strict=False):
             if result.answer is not None:
-                self.listed(part, result.answer)
+                self.record_list(part, result.answer)
 
     def again(self) -> None:
-        """Ask twice under one Idempotency-Key."""
+        """Send one request twice with one Idempotency-Key."""
         body, headers = self._list_body(), {"Idempotency-Key": self._new_id()}
-        one, two = (
+        first, second = (
             self.ask("again", LIST, body, RecommendationAnswer, headers=headers) for _ in "12"
         )
-        if one and two and one != two:
-            self.ledger.fault(f"one Idempotency-Key, two answers: {one} {two}")
+        if first and second and first != second:
+            self.ledger.fault(f"one Idempotency-Key, two answers: {first} {second}")
 
     def churn(self) -> None:
         ids = [*self._rng.sample(self._town.customers, 20), self._customer(), "nobody"]
@@ -135,9 +135,9 @@ class Visitor(Asker):
         answer = self.ask("churn", "/v1/predictions/churn", body, PredictionAnswer)
         if answer and [p.customer_id for p in answer.predictions] != ids:
             self.ledger.fault("churn: other customers")
-        for told in answer.predictions if answer else ():
-            if told.value is None or not 0 <= told.value <= 1:
-                self.ledger.fault(f"churn: {told}")
+        for prediction in answer.predictions if answer else ():
+            if prediction.value is None or not 0 <= prediction.value <= 1:
+                self.ledger.fault(f"churn: {prediction}")
 
     def card(self) -> None:
         customer = self._customer()
@@ -167,10 +167,10 @@ class Visitor(Asker):
             headers, status = {"Authorization": "Bearer wrong"}, 401
         self.send("bad", "POST", LIST, content, headers=headers, status=status)
 
-    # What is told.
+    # Requests that write.
 
     def order(self) -> None:
-        """Order something; the next answer knows it."""
+        """Order something; the next answer must list it."""
         customer, bought = self._customer(), self._rng.sample(self._town.products, 2)
         event = self._event("order_completed", customer) | {
             "order_id": f"soak-{self._new_id()}",
@@ -178,7 +178,7 @@ class Visitor(Asker):
             "items": [{"product_id": p, "quantity": 2.0, "unit_price": 3.5} for p in bought],
         }
         sure = customer not in self._unsure
-        self._unsure.add(customer)  # until it is acknowledged: a broken answer says nothing
+        self._unsure.add(customer)  # until the acknowledgement: it may be lost
         if not self._post("order", [event]):
             return
         if sure:
@@ -197,30 +197,30 @@ class Visitor(Asker):
             return
         order = self._rng.choice(self._orders[customer])
         event = self._event("order_refunded", customer, f"refund/{order['order_id']}")
-        if event["event_id"] not in self.ledger.sent:  # of an order at most one
+        if event["event_id"] not in self.ledger.sent:  # at most one per order
             same = {name: order[name] for name in ("order_id", "currency")}
             self._post("refund", [event | same | {"items": order["items"][:1]}])
 
     def views(self) -> None:
-        """Post events out of order, known ones and one without product among them."""
+        """Post events out of order, with known ones and one without product."""
         fresh: list[Event] = [
             self._event(self._rng.choice(["product_viewed", "product_clicked", "product_added"]),
                         self._rng.choice(self._town.customers))
             | {"product_id": self._rng.choice(self._town.products)}
             for _ in range(self._rng.randint(1, 20))
         ]  # fmt: skip
-        mine = self._orders.get(self._customer(), [])
-        events = [*fresh, *fresh[:1], *mine[-1:]]
+        past_orders = self._orders.get(self._customer(), [])
+        events = [*fresh, *fresh[:1], *past_orders[-1:]]
         self._rng.shuffle(events)
         self._post("views", events, bad=True)
 
     def say(self) -> None:
         product, price = self._rng.choice(self._own), float(self._new_number())
-        said: Body = {"product_id": product, "unit_price": price}
+        change: Body = {"product_id": product, "unit_price": price}
         if self._rng.random() < 0.05:
-            said["title"] = f"Title {price:g}"
+            change["title"] = f"Title {price:g}"
         self.ledger.tried.setdefault(product, []).append(price)
-        body = {"products": [said, {"product_id": product}]}
+        body = {"products": [change, {"product_id": product}]}
         answer = self.ask("say", PRODUCTS, body, ProductsAnswer, method="PUT")
         if answer:
             self.ledger.prices[product], self.ledger.tried[product] = price, []
@@ -236,9 +236,9 @@ class Visitor(Asker):
         answer = self.ask(name, EVENTS, body, EventsAnswer, status=202, headers=headers)
         if answer is None:
             return False
-        told = answer.accepted + answer.duplicates + len(answer.rejected)
+        total = answer.accepted + answer.duplicates + len(answer.rejected)
         refused = {r.index for r in answer.rejected}
-        if told != len(body["events"]) or refused != ({len(events)} if bad else set()):
+        if total != len(body["events"]) or refused != ({len(events)} if bad else set()):
             self.ledger.fault(f"events: {answer}")
         self.ledger.acknowledge(events, refused)
         return True
@@ -267,7 +267,7 @@ class Visitor(Asker):
 def visiting(
     town: Town, ledger: Ledger, *, visitors: int = 4, seed: int = 1, pause_s: float = 0.01
 ) -> Iterator[None]:
-    """Let visitors come until the block ends; what they stumble over is a fault."""
+    """Run visitors until the block ends; their errors are faults."""
     stop = threading.Event()
 
     def visit(number: int) -> None:
@@ -288,7 +288,7 @@ def visiting(
 
 
 def connections(pid: int) -> int:
-    """Return how many clients the process `pid` holds."""
+    """Return the number of connections to the process `pid`."""
     held = psutil.Process(pid).net_connections("tcp4")
     return sum(connection.status == psutil.CONN_ESTABLISHED for connection in held)
 

@@ -1,4 +1,4 @@
-"""One small simulated shop, built once, that the tests of training share."""
+"""One small simulated shop, built once for all tests of training."""
 
 import pytest
 

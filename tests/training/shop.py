@@ -18,7 +18,7 @@ DAYS = pd.Timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:
-    """A workspace whose snapshots stand, and what was known 28 days before its end and there."""
+    """A workspace with snapshots, and its training data 28 days before the end and at the end."""
 
     ws: Workspace
     client: OfflineFeatures
@@ -28,7 +28,7 @@ class Shop:
 
 
 def make_shop(home: Path, config: WorldConfig) -> Shop:
-    """Simulate the shop of `config` at `home`; its clock stands at the end of the data."""
+    """Simulate the shop of `config` at `home`; its clock is fixed at the end of the data."""
     tables = World(config).history()
     end = tables["order_lines"]["event_timestamp"].max().normalize()
     ws = Workspace.create(home, clock=f"fixed:{end.isoformat()}")

@@ -22,7 +22,7 @@ def floats(rows: Sequence[Sequence[float]]) -> FloatArray:
 
 
 def products(count: int, **inputs: Sequence[float]) -> Products:
-    """Return p0, p1, ... whose `inputs` (columns of PRODUCT_INPUTS) are given, all others 0."""
+    """Return p0, p1, ... whose `inputs` (columns of PRODUCT_INPUTS) are given; all others are 0."""
     features = np.zeros((count, len(PRODUCT_INPUTS)), dtype=np.float32)
     for name, values in inputs.items():
         features[:, PRODUCT_INPUTS.index(name)] = values
@@ -36,9 +36,9 @@ def products(count: int, **inputs: Sequence[float]) -> Products:
 
 
 def queries(*histories: Sequence[tuple[int, float]]) -> Queries:
-    """Return customers whose history is pairs (index of a product, days ago), newest first.
+    """Return customers with histories of (index of a product, days ago), newest first.
 
-    Each purchase brought 1.
+    Each purchase has the value 1.
     """
     length = max(1, *(len(history) for history in histories))
     history = np.full((len(histories), length), -1, dtype=np.int64)
@@ -73,5 +73,5 @@ def fractions(*rows: str) -> npt.NDArray[np.float32]:
 
 
 def catalogue(*buyers: float) -> Products:
-    """Return products p0, p1, ... of which so many were bought in the last 28 days."""
+    """Return products p0, p1, ... with these numbers of buyers in the last 28 days."""
     return products(len(buyers), log_buyers_28d=np.log1p(buyers).tolist())

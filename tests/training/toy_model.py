@@ -20,7 +20,7 @@ FILE = "visits.json"
 
 
 class VisitsConfig(Config):
-    """What the mean is of."""
+    """The horizon of the mean."""
 
     horizon_days: int = pydantic.Field(30, ge=1, description="days in which orders count")
 
@@ -36,7 +36,7 @@ class Visits:
 
     @classmethod
     def fit(cls, data: "TrainingData", *, config: VisitsConfig, seed: int, run: Run) -> Self:
-        """Take the mean of the last horizon before `data.as_of`."""
+        """Fit the mean on the last horizon before `data.as_of`."""
         at = data.as_of - pd.Timedelta(days=config.horizon_days)
         _, counts = orders_after(data, at, days=config.horizon_days)
         return cls(float(counts.mean()), horizon_days=config.horizon_days)

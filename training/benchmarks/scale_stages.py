@@ -68,7 +68,7 @@ def _simulate(home: Path, config: WorldConfig, lap: Lap) -> None:
 def _build(ws: Workspace, lap: Lap) -> None:
     snapshots.build(ws, as_of=ws.now())
     register(ws)
-    files = [file for view in VIEWS for file in snapshots.standing(ws, view).values()]
+    files = [file for view in VIEWS for file in snapshots.files_of(ws, view).values()]
     lap("build", sum(pq.read_metadata(file).num_rows for file in files))
 
 

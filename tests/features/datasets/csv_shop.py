@@ -1,4 +1,4 @@
-"""A shop's file under a mapping, as the tests of the csv adapter read it."""
+"""A shop's file and its mapping, for the tests of the csv adapter."""
 
 from pathlib import Path
 from typing import Any

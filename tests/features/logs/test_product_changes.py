@@ -275,10 +275,10 @@ def test_a_snapshot_knows_what_was_said_before_it_alone(ws: Workspace) -> None:
 
 def test_materialize_takes_in_what_was_said(ws: Workspace) -> None:
     materialize(ws, DAYS[3])
-    before = snapshots.standing(ws, "product_catalog")[DAYS[3]].read_bytes()
+    before = snapshots.files_of(ws, "product_catalog")[DAYS[3]].read_bytes()
     tell(ws, "tea", 5, title="Green tea")
     materialize(ws, DAYS[7])
     rows = OfflineFeatures(ws).products(DAYS[7]).set_index("product_id")
     assert rows.loc["tea", "title"] == "Green tea"
     snapshots.build(ws, as_of=DAYS[3])
-    assert snapshots.standing(ws, "product_catalog")[DAYS[3]].read_bytes() == before
+    assert snapshots.files_of(ws, "product_catalog")[DAYS[3]].read_bytes() == before
