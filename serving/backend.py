@@ -128,7 +128,7 @@ class Backend:
             stores=stores,
             versions=versions,
             changes=self._changes,
-            product_state=_packaged_state(ws, stores),
+            packaged=_packaged_state(ws, stores),
         )
         self._exposures = ExposureLog(stores.experiments / DATABASE) if stores else None
         self._exposure_commits = (

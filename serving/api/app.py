@@ -102,7 +102,7 @@ def create_app(open_backend: Callable[[], Backend]) -> Api:
 
 @dataclass(frozen=True)
 class _Unrouted(BaseRoute):
-    """Handles requests that match no route: 405 on a known path, else 404; under /v1 only with a key."""
+    """Handles requests that match no route: 405 on a known path, else 404; /v1 needs a key."""
 
     routes: tuple[BaseRoute, ...]
     tally: metrics.Tally = field(default_factory=lambda: metrics.Tally("other"))

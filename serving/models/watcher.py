@@ -54,15 +54,12 @@ class ModelWatcher:
         stores: Workspace | None,
         versions: Versions,
         changes: ProductChanges | None = None,
-        product_state: ProductState | None = None,
+        packaged: ProductState | None = None,
     ) -> None:
         self.served = Served()
         self._loaded = threading.Event()
         self._ws, self._stores, self._versions = ws, stores, versions
-        self._changes, self._product_state = (
-            changes,
-            ProductState() if product_state is None else product_state,
-        )
+        self._changes, self._state = changes, ProductState() if packaged is None else packaged
         self._named: Mapping[str, VersionName] = {}
         self._stamp: object = None
         self._again, self._pause_s = math.inf, POLL_S
@@ -113,13 +110,13 @@ class ModelWatcher:
         if self._changes is None:
             return ProductState()
         try:
-            if self._changes.sequence() == self._product_state.sequence:
+            if self._changes.sequence() == self._state.sequence:
                 return ProductState()
-            new_changes = self._changes.since(self._product_state.sequence)
+            new_changes = self._changes.since(self._state.sequence)
         except sqlite3.Error as error:
             logger.warning("product changes: %s", error)
             return ProductState()
-        self._product_state = self._product_state.then(new_changes)
+        self._state = self._state.then(new_changes)
         return new_changes
 
     def _apply_changes(self, new_changes: ProductState) -> None:
@@ -204,7 +201,7 @@ class ModelWatcher:
         if not (self._ws.online / "current.json").exists():
             return None
         as_of, rows = online_products(self._ws)
-        return catalogue_of(rows, as_of, state=self._product_state, previous=self.served.catalogue)
+        return catalogue_of(rows, as_of, state=self._state, previous=self.served.catalogue)
 
     def _store(self) -> OnlineStore | None:
         if self._stores is None or not (self._stores.online / "current.json").exists():
