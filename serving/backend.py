@@ -197,8 +197,8 @@ def _change_log(ws: Workspace, stores: Workspace | None) -> ProductChanges | Non
     """Return the log of product changes: that of the stores, or the one in a Bento."""
     if stores is not None:
         return ProductChanges(stores.product_changes_db)
-    packaged = ws.product_changes_db
-    return ProductChanges(packaged, carried=True) if packaged.exists() else None
+    database = ws.product_changes_db
+    return ProductChanges(database, carried=True) if database.exists() else None
 
 
 def _packaged_state(ws: Workspace, stores: Workspace | None) -> ProductState:
