@@ -1,4 +1,4 @@
-"""Histories as the two-tower reads them: means of embeddings and repeats, at several decays."""
+"""The two-tower's inputs from histories: decayed means of embeddings, and repeats."""
 
 import numpy as np
 

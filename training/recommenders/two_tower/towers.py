@@ -169,10 +169,10 @@ class TwoTowerNet(nn.Module):
         super().__init__()
         self.candidate, self.query, self.repeat = candidate, query, repeat
         self.cosine = cosine
-        spread = (
-            math.log(candidate.id.embedding_dim) / 2
-        )  # log deviation of random vectors' product
-        self.log_temperature = nn.Parameter(torch.tensor(-spread if cosine else spread))
+        log_deviation = math.log(candidate.id.embedding_dim) / 2  # of random dot products
+        self.log_temperature = nn.Parameter(
+            torch.tensor(-log_deviation if cosine else log_deviation)
+        )
 
     def leave_out(self, parts: Iterable[TowerPart]) -> None:
         """Fix each of `parts` at the value at which it has no effect."""
