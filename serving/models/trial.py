@@ -117,7 +117,7 @@ def made_up(products: Products) -> Row:
 
 
 def _requests(served: Served) -> Iterator[RecommendationRequest]:
-    """Yield requests of each kind for a session and the first customer; else a plain one."""
+    """Yield each kind of request for a session and the first customer; plain ones for the rest."""
     customers = _stored(served)
     known = [] if served.catalogue is None else served.catalogue.products.product_ids[:2].tolist()
     for kind in _KINDS:

@@ -42,7 +42,9 @@ class Versions:
             )
         if result.catalogue is None or result.champion in champions[:1] or not champions:
             return result
-        logger.error("%s is refused: %s goes on", champions[0], result.champion or "popularity")
+        logger.error(
+            "%s is refused: %s answers instead", champions[0], result.champion or "popularity"
+        )
         return _refusing(result, "recommender")
 
     def with_predictor(
@@ -60,7 +62,9 @@ class Versions:
             result = None
         if not champions or (result is not None and name == champions[0]):
             return result or state
-        logger.error("%s is refused: %s goes on", champions[0], name if result else "nothing")
+        logger.error(
+            "%s is refused: %s answers instead", champions[0], name if result else "nothing"
+        )
         return _refusing(result or state, family)
 
     def keep(self, state: Served) -> None:

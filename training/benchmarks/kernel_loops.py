@@ -1,4 +1,4 @@
-"""Each compiled loop beside the library call that it replaces, on the arrays of one answer."""
+"""The compiled loops and the library calls that they replace, on the arrays of one answer."""
 
 from collections.abc import Iterator
 from functools import partial

@@ -129,7 +129,7 @@ def _queries(count: int, products: Products, rng: np.random.Generator) -> Querie
 
 
 def _history(chances: FloatArray, rng: np.random.Generator) -> IntArray:
-    """Return the PURCHASES of a customer, who buys some products again and again."""
+    """Return the PURCHASES of a customer, who buys some products repeatedly."""
     favourites = rng.choice(len(chances), _FAVOURITES, replace=False, p=chances.astype(np.float64))
     return rng.choice(favourites, PURCHASES).astype(np.int64)
 
