@@ -29,7 +29,7 @@ activations.gelu_, 128 wide            torch gelu                     78        
 activations.gelu_, 64 wide             torch gelu                     45         287    14%   3e-07
 lightgbm_trees.add_up                  lightgbm predict              330       5,875   317%       0
 
-A loop that saves less than 5% is replaced by the library call, unless that changes the last bits of
-scores: BLAS sums dot products in another order, and numpy computes log1p differently on processors
+A loop that saves less than 5% should be replaced by the library call, unless that changes the last
+bits of scores: BLAS sums dot products in another order, and numpy computes log1p differently on processors
 with AVX-512. Rough scores replace exact ones only above 20,000 products.
 """

@@ -1,4 +1,4 @@
-"""Scores as dot products of vectors in 16 bits, after rough scores in 8 bits.
+"""Scores as dot products of 16-bit vectors; large catalogues get rough 8-bit scores first.
 
 The vectors of a catalogue do not fit a processor's near caches. For one query, reading them is most
 of the cost, and it evicts everything else from these caches. So the vectors are stored with 16 bits

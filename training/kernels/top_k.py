@@ -55,7 +55,7 @@ def _find_best(
             elif score > best[0]:
                 best[0], heap[0] = score, place
                 _sink(best, heap, k)
-    for last in range(filled - 1, 0, -1):  # move the worst one to the end
+    for last in range(filled - 1, 0, -1):  # move the worst remaining entry to the end
         best[0], best[last] = best[last], best[0]
         heap[0], heap[last] = heap[last], heap[0]
         _sink(best, heap, last)

@@ -28,7 +28,7 @@ class RankerOnArrays(NamedTuple):
 
     @classmethod
     def of(cls, standardise: Standardise, linear_layers: Sequence[nn.Linear]) -> Self:
-        """Copy the parameters of the network's standardisation and its three linear layers."""
+        """Take the parameters of the network's standardisation and its three linear layers."""
         first, second, third = linear_layers
         return cls(
             mean=_array(standardise.mean),
