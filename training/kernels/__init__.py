@@ -30,6 +30,6 @@ activations.gelu_, 64 wide             torch gelu                     45        
 lightgbm_trees.add_up                  lightgbm predict              330       5,875   317%       0
 
 A loop that saves less than 5% should be replaced by the library call, unless that changes the last
-bits of scores: BLAS sums dot products in another order, and numpy computes log1p differently on processors
-with AVX-512. Rough scores replace exact ones only above 20,000 products.
+bits of scores: BLAS sums dot products in another order, and numpy computes log1p differently on
+processors with AVX-512. Rough scores replace exact ones only above 20,000 products.
 """
