@@ -1,14 +1,15 @@
-"""What stands behind the API: found through the environment, opened at start, closed at the end.
+"""The resources of the API: located by environment variables, opened at start, closed at the end.
 
-`REGULARS_HOME` names a workspace, from which everything is read and to which everything is
-written. A packaged service carries models and products with it, and takes only its stores from
-elsewhere: `REGULARS_STORES` names a folder laid out like a workspace, of which it uses `feast/`,
-`online/`, `experiments/`, `events.db`, `product_changes.db` and `keys.json`. Without either it
-answers with fallbacks.
-`REGULARS_POLICY` names a YAML of what every list is to be where its request does not say (by
-default the policy that a packaged service carries),
-`REGULARS_IN_FLIGHT` the number of answers that a worker makes at a time, `REGULARS_DEVICE` (`auto`,
-`cpu` or `cuda`) where the models' dense parts are computed: `auto` takes a GPU where there is one.
+`REGULARS_HOME` is the path of a workspace; the service reads and writes everything there.
+A packaged service contains models and products, and needs only external stores:
+`REGULARS_STORES` is a folder with the layout of a workspace, of which the service uses `feast/`,
+`online/`, `experiments/`, `events.db`, `product_changes.db` and `keys.json`. Without either
+variable it answers with fallbacks.
+`REGULARS_POLICY` is a YAML file with the default policy for lists, for what a request does not set
+(default: the policy in the packaged service).
+`REGULARS_IN_FLIGHT` is the number of answers that a worker computes concurrently.
+`REGULARS_DEVICE` (`auto`, `cpu` or `cuda`) is where the models' dense parts are computed; `auto`
+uses a GPU if there is one.
 """
 
 import gc
@@ -47,7 +48,7 @@ from training.lists.slates import Policy
 from training.run import Device, usable
 
 PACKAGED: Final = ROOT / "packaged"
-"""The workspace that a packaged service carries (serving.commands.package)."""
+"""The workspace inside a packaged service (serving.commands.package)."""
 POLICY: Final = "policy.yaml"
 """Its policy, in PACKAGED."""
 
@@ -59,19 +60,19 @@ class Settings:
     workspace: Workspace
     """Clock, currency, bundles and products."""
     stores: Workspace | None
-    """Customer rows, events, experiments and exposures; None: there are none."""
+    """Customer rows, events, experiments and exposures; None: no stores."""
     policy: Policy = field(default_factory=Policy)
-    """What a list is to be where its request does not say."""
+    """Defaults of a list, for what a request does not set."""
     limits: Limits = field(default_factory=Limits)
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the models' dense parts are computed."""
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:
-        """Return what the environment names.
+        """Return the settings of the `environment`.
 
-        Raises WorkspaceError when it names nothing, ConfigError where policy or limits are none,
-        or the device is none or not here.
+        Raises WorkspaceError if it names no workspace, ConfigError if policy, limits or device are
+        invalid, or the device is not available.
         """
         limits, device = _limits(environment), device_of(environment)
         home, file = environment.get("REGULARS_HOME"), environment.get("REGULARS_POLICY")
@@ -98,7 +99,7 @@ class Settings:
 
 
 def device_of(environment: Mapping[str, str]) -> Literal["cpu", "cuda"]:
-    """Return the device that the environment names. Raises ConfigError where it is not here."""
+    """Return the device of the environment. Raises ConfigError if invalid or not available."""
     name = environment.get("REGULARS_DEVICE", "auto")
     if name not in get_args(Device):
         raise ConfigError(f"REGULARS_DEVICE = {name!r}: one of {', '.join(get_args(Device))}")
@@ -115,28 +116,28 @@ def _limits(environment: Mapping[str, str]) -> Limits:
 class Backend:
     """One service's models, logs and request logic."""
 
-    def __init__(self, places: Settings) -> None:
-        ws, stores = places.workspace, places.stores
+    def __init__(self, settings: Settings) -> None:
+        ws, stores = settings.workspace, settings.stores
         self.now = ws.now
-        self._changes = _changes(ws, stores)
+        self._changes = _change_log(ws, stores)
         self._events = EventLog(stores.events_db) if stores else None
-        trial = Trial(self._events, clock=ws.now, policy=places.policy)
-        versions = Versions(ws.bundles, trial, device=places.device)
+        trial = Trial(self._events, clock=ws.now, policy=settings.policy)
+        versions = Versions(ws.bundles, trial, device=settings.device)
         self.models = ModelWatcher(
             ws,
             stores=stores,
             versions=versions,
             changes=self._changes,
-            told=_carried(ws, stores),
+            packaged=_packaged_state(ws, stores),
         )
         self._exposures = ExposureLog(stores.experiments / DATABASE) if stores else None
-        self._exposing = (
+        self._exposure_commits = (
             GroupCommit(self._exposures.append, name="exposures") if self._exposures else None
         )
         answered = (stores or ws).home / "answered.db"
         self.answered = IdempotencyStore(answered, clock=time.time) if stores else None
         self.recommendations = Recommendations(
-            self.models, self._events, self._exposing, clock=ws.now, policy=places.policy
+            self.models, self._events, self._exposure_commits, clock=ws.now, policy=settings.policy
         )
         self.predictions = Predictions(self.models, self._events, clock=ws.now)
         self.cards = Cards(self.models, self._events, clock=ws.now)
@@ -146,23 +147,26 @@ class Backend:
         self.products = Products(self._changes if stores else None, clock=ws.now)
         self.intake = Events(self._events, clock=ws.now, currency=ws.currency)
         self.access = Access(stores.home if stores else None)
-        self.limits, self.deadlines = places.limits, Deadlines()
-        self.load, self.reading = InFlight(places.limits.in_flight), InFlight(places.limits.reading)
+        self.limits, self.deadlines = settings.limits, Deadlines()
+        self.load, self.reading = (
+            InFlight(settings.limits.in_flight),
+            InFlight(settings.limits.reading),
+        )
         vitals = Vitals(ws, stores, models=self.models, load=self.load, answered=answered)
         self._stop = threading.Event()
-        follow = {
+        loops = {
             "models": self.models.follow,
             "keys": self.access.follow,
             "vitals": vitals.follow,
         }
         self._threads = [
             threading.Thread(target=target, args=(self._stop,), name=name, daemon=True)
-            for name, target in follow.items()
+            for name, target in loops.items()
         ]
 
     def start(self) -> None:
-        """Load the models; follow their changes and those of the keys; measure. On threads."""
-        with suppress(sqlite3.Error):  # nothing is written: the first one to write waits less
+        """Start the threads that load and reload models, reload keys, and measure vitals."""
+        with suppress(sqlite3.Error):  # appends nothing, so that the first real write is faster
             if self._exposures is not None and self._events is not None:
                 self._exposures.append([])
                 self._events.append([], clock=self.now)
@@ -170,15 +174,15 @@ class Backend:
             thread.start()
 
     def close(self) -> None:
-        """Stop following, write out what is queued, close the logs."""
+        """Stop the threads, write queued records, close the logs."""
         self._stop.set()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
-        for log in (  # who writes, then what is written
+        for log in (  # the writers first, then the logs
             self.intake,
             self.products,
-            self._exposing,
+            self._exposure_commits,
             self._exposures,
             self._events,
             self._changes,
@@ -186,20 +190,20 @@ class Backend:
         ):
             if log is not None:
                 log.close()
-        gc.unfreeze()  # what the models froze may be collected again
+        gc.unfreeze()  # undoes the freeze after a model was loaded
 
 
-def _changes(ws: Workspace, stores: Workspace | None) -> ProductChanges | None:
-    """Return what the shop says of its products: the stores' log, or what a Bento carries."""
+def _change_log(ws: Workspace, stores: Workspace | None) -> ProductChanges | None:
+    """Return the log of product changes: that of the stores, or the one in a Bento."""
     if stores is not None:
         return ProductChanges(stores.product_changes_db)
-    carried = ws.product_changes_db
-    return ProductChanges(carried, carried=True) if carried.exists() else None
+    database = ws.product_changes_db
+    return ProductChanges(database, carried=True) if database.exists() else None
 
 
-def _carried(ws: Workspace, stores: Workspace | None) -> ProductState:
-    """Return what a Bento carries of its products, beneath what its stores say since."""
+def _packaged_state(ws: Workspace, stores: Workspace | None) -> ProductState:
+    """Return the product state in a Bento; changes in its stores apply on top of it."""
     if stores is None or stores.home == ws.home or not ws.product_changes_db.exists():
         return ProductState()
     with closing(ProductChanges(ws.product_changes_db, carried=True)) as log:
-        return replace(log.since(), sequence=-1)  # of another log
+        return replace(log.since(), sequence=-1)  # a sequence of another log

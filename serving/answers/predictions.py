@@ -1,4 +1,4 @@
-"""From what is known of customers to predictions about them."""
+"""Predictions for customers, from their features and fresh events."""
 
 import logging
 import math
@@ -24,20 +24,20 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class CustomerToPredict:
-    """A customer that is asked about, and what is known of it."""
+    """A customer of a request, with its features."""
 
     customer_id: str
     customer: Customer | None
-    """None where it is unknown, or cannot be read."""
+    """None if unknown or unreadable."""
     reason: FallbackReason | None
-    """Why the answer is not as good as it should be."""
+    """Why the answer is degraded; None if it is not."""
     age_s: float | None
 
 
 def read(
     served: Served, events: EventLog | None, customer_id: str, *, now: pd.Timestamp
 ) -> CustomerToPredict:
-    """Return what is known of the customer at `now`, fresh events included."""
+    """Return the customer at `now`, with its features and fresh events."""
     since = served.catalogue.as_of if served.catalogue else now
     customer: Customer | None = None
     reason: FallbackReason | None = "unknown_customer"
@@ -52,8 +52,8 @@ def read(
     return CustomerToPredict(customer_id=customer_id, customer=customer, reason=reason, age_s=age)
 
 
-def who(served: Served, family: str) -> tuple[Model, int | None]:
-    """Return the model of `family` that answers, and its horizon in days; None without one."""
+def answering_model(served: Served, family: str) -> tuple[Model, int | None]:
+    """Return the served model of `family`, and its horizon in days (None without a model)."""
     bundle = served.predictors.get(family)
     if bundle is None or served.catalogue is None:
         return Model(name="none", version=None), None
@@ -64,36 +64,40 @@ def who(served: Served, family: str) -> tuple[Model, int | None]:
 def predict(
     served: Served,
     family: str,
-    asked: Sequence[CustomerToPredict],
+    customers: Sequence[CustomerToPredict],
     *,
     now: pd.Timestamp,
     explain: bool = False,
 ) -> list[Prediction]:
-    """Return what the model of `family` predicts for each customer, at `now`.
+    """Return the predictions of the model of `family` for each customer, at `now`.
 
-    For a customer whose purchases are not known, or cannot be read, the value is the family's
-    `unknown` figure of the model's last test window; null without a model.
+    For a customer whose purchases are unknown or unreadable, the value is the family's `unknown`
+    metric from the model's last test window; null without a model.
     """
     bundle = served.predictors.get(family)
     blank = Prediction(customer_id="", value=_unknown(family, bundle), feature_age_s=None)
-    found = [
+    answers = [
         replace(blank, customer_id=a.customer_id, feature_age_s=a.age_s, fallback_reason=a.reason)
-        for a in asked
+        for a in customers
     ]
     if bundle is None or served.catalogue is None:
-        return [replace(p, fallback_reason="model_unavailable") for p in found]
-    bought = {p: a.customer.row for p, a in enumerate(asked) if a.customer and a.customer.bought}
-    rows, ids = list(bought.values()), [asked[place].customer_id for place in bought]
+        return [replace(p, fallback_reason="model_unavailable") for p in answers]
+    bought = {
+        p: a.customer.row for p, a in enumerate(customers) if a.customer and a.customer.bought
+    }
+    rows, ids = list(bought.values()), [customers[place].customer_id for place in bought]
     queries, model = encode_rows(rows, ids, served.catalogue.products, now), predictor(bundle)
     for place, value in zip(bought, model.predict(queries), strict=True):
-        found[place] = replace(found[place], value=float(value))
+        answers[place] = replace(answers[place], value=float(value))
     typical = bundle.manifest.typical
     if explain and typical and bought:
         stored = activity_frame(rows)
-        told = reasons.explain(model, stored, queries, at=now, typical=typical)
-        for place, why in zip(bought, told, strict=True):
-            found[place] = replace(found[place], reasons=[Reason(**asdict(r)) for r in why])
-    return found
+        explanations = reasons.explain(model, stored, queries, at=now, typical=typical)
+        for place, explanation in zip(bought, explanations, strict=True):
+            answers[place] = replace(
+                answers[place], reasons=[Reason(**asdict(r)) for r in explanation]
+            )
+    return answers
 
 
 def _unknown(family: str, bundle: Bundle | None) -> float | None:
@@ -103,7 +107,7 @@ def _unknown(family: str, bundle: Bundle | None) -> float | None:
 
 
 def typical_value(served: Served, family: str, now: pd.Timestamp) -> float | None:
-    """Return the prediction of the typical customer at `now`; None of a version without one."""
+    """Return the prediction for the typical customer at `now`; None if the version has none."""
     bundle = served.predictors.get(family)
     if bundle is None or served.catalogue is None or not bundle.manifest.typical:
         return None

@@ -29,19 +29,19 @@ from serving.stores.idempotency import StoredAnswer
 from serving.telemetry import metrics
 
 LOAD_S: Final = 60.0
-"""Seconds after which a worker that has not loaded yet takes requests, and says so."""
+"""Seconds after which a worker accepts requests even if it has not loaded; it then answers 503."""
 
 
 class Api(Starlette):
-    """Starlette, but that requests of v1 go straight to their calls, past its layers.
+    """A Starlette app whose v1 requests skip the middleware and go straight to their calls.
 
-    `respond` answers whatever fails, and nothing else of what these do is needed.
+    `respond` handles all errors, and these requests need nothing else from the middleware.
     """
 
     calls: Mapping[tuple[str | None, str | None], Calls] = MappingProxyType({})
-    """By method and path, those without a parameter in it."""
+    """By method and path; only paths without parameters."""
     endpoints: tuple[Endpoint, ...] = ()
-    """What the OpenAPI document describes."""
+    """The endpoints in the OpenAPI document."""
 
     @cached_property
     def document(self) -> bytes:
@@ -60,10 +60,10 @@ class Api(Starlette):
 
 
 def create_app(open_backend: Callable[[], Backend]) -> Api:
-    """Return the application; its lifespan opens the backend, starts and closes it.
+    """Return the application; its lifespan opens, starts and closes the backend.
 
-    Until the backend has loaded no connection is taken, up to LOAD_S: of several workers on one
-    port, those that have loaded answer meanwhile.
+    The worker accepts no connection until the backend has loaded, or LOAD_S have passed. Meanwhile
+    other workers on the same port answer.
     """
 
     @asynccontextmanager
@@ -92,7 +92,7 @@ def create_app(open_backend: Callable[[], Backend]) -> Api:
         *(Route(path, handler, methods=["GET"]) for path, handler in gets.items()),
         Mount("/docs/assets", StaticFiles(directory=_swagger())),
     ]
-    routes.append(_Elsewhere(tuple(routes)))
+    routes.append(_Unrouted(tuple(routes)))
     app = Api(routes=routes, lifespan=lifespan, exception_handlers={Exception: _failed})
     app.endpoints = tuple(c.endpoint for c in calls)
     exact = [c for c in calls if "{" not in c.endpoint.path]
@@ -101,8 +101,8 @@ def create_app(open_backend: Callable[[], Backend]) -> Api:
 
 
 @dataclass(frozen=True)
-class _Elsewhere(BaseRoute):
-    """Answers what no route takes: 405 on a known path, else 404; below /v1 to a key alone."""
+class _Unrouted(BaseRoute):
+    """Handles requests that match no route: 405 on a known path, else 404; /v1 needs a key."""
 
     routes: tuple[BaseRoute, ...]
     tally: metrics.Tally = field(default_factory=lambda: metrics.Tally("other"))
@@ -115,10 +115,10 @@ class _Elsewhere(BaseRoute):
         response = await respond(request, self._refuse, path="other", tally=self.tally)
         await response(scope, receive, send)
 
-    async def _refuse(self, request: Request, told: RequestRecord) -> StoredAnswer:
+    async def _refuse(self, request: Request, record: RequestRecord) -> StoredAnswer:
         path = request.scope["path"]
         if path.startswith("/v1/"):
-            admit(request, None, told)
+            admit(request, None, record)
         allowed: set[str] = set()
         for route in self.routes:
             if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
@@ -130,9 +130,9 @@ class _Elsewhere(BaseRoute):
 
 
 async def _failed(request: Request, _: Exception) -> Response:
-    """Answer what fails outside of /v1; Starlette raises the error again, for the server's log."""
+    """Answer an error outside /v1; Starlette raises it again, for the server's log."""
     metrics.PROBLEMS.labels("other", "internal_error").inc()
-    problem = Problem("internal_error", "this is our fault; the server's log says more")
+    problem = Problem("internal_error", "the server failed; its log has the details")
     return problem.response(request_id=uuid.uuid4().hex, instance=request.url.path)
 
 
@@ -168,7 +168,7 @@ async def _index(_: Request) -> Response:
 
 def _swagger() -> Path:
     """Return the folder of Swagger UI that comes with BentoML."""
-    found = find_spec("bentoml")
-    if found is None or not found.submodule_search_locations:
+    spec = find_spec("bentoml")
+    if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("bentoml is not installed")
-    return Path(found.submodule_search_locations[0]) / "_internal/server/static_content"
+    return Path(spec.submodule_search_locations[0]) / "_internal/server/static_content"

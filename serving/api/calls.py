@@ -149,7 +149,7 @@ async def respond(
         response = _refused(request, problem, record, tally)
     except Exception:  # unexpected: the caller gets a problem, the log the traceback
         logger.exception("a request failed")
-        failure = Problem("internal_error", "this is our fault; the server's log says more")
+        failure = Problem("internal_error", "the server failed; its log has the details")
         response = _refused(request, failure, record, tally)
     seconds = time.perf_counter() - started
     tally.request(response.status_code, seconds)

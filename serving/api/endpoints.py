@@ -1,6 +1,6 @@
-"""The endpoints of v1: routes, checks and the OpenAPI document follow from an entry.
+"""The endpoints of v1: each entry defines a route, its checks and its OpenAPI description.
 
-Each family that predicts has one (`training.families`); the others are named here.
+Each family that predicts has one (`training.families`); this module lists the others.
 """
 
 from collections.abc import Awaitable, Callable
@@ -46,7 +46,7 @@ from serving.schemas.recommendations import (
 from training.families import predictions
 
 Handler = Callable[..., Awaitable[msgspec.Struct]]
-"""Takes the decoded body, if there is one, and by keyword `request_id` and what the path names."""
+"""Takes the decoded body, if any, and as keywords `request_id` and the path's parameters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,25 +56,25 @@ class Endpoint:
     path: str
     summary: str
     scope: Scope
-    """What a key must be allowed to."""
+    """The scope that the API key needs."""
     handler: Callable[[Backend], Handler]
     answer: type[msgspec.Struct]
     method: Literal["GET", "POST", "PUT"] = "POST"
     request: type[msgspec.Struct] | None = None
-    """The body; None takes none."""
+    """The schema of the body; None: no body."""
     decoded: type[msgspec.Struct] | None = None
-    """What the body is decoded to instead, where its parts are checked one by one."""
+    """The type to decode instead of `request`, where parts are validated one by one."""
     status: int = 200
     problems: tuple[int, ...] = ()
-    """Statuses of errors beside those of every endpoint."""
+    """Error statuses in addition to those of every endpoint."""
     creates: bool = False
-    """Takes `Idempotency-Key`: the same key and body give the same answer again."""
+    """Accepts `Idempotency-Key`: the same key and body return the stored answer."""
 
 
 _PRODUCTS: Final = (
     Endpoint(
         path="/v1/recommendations",
-        summary="What a customer will want next",
+        summary="Recommend products to a customer",
         scope="predict",
         handler=lambda backend: backend.recommendations.answer,
         request=RecommendationRequest,
@@ -83,7 +83,7 @@ _PRODUCTS: Final = (
     ),
     Endpoint(
         path="/v1/recommendations:batch",
-        summary="The same for up to 100 customers",
+        summary="Recommend products to up to 100 customers",
         scope="predict",
         handler=lambda backend: backend.batches.answer,
         request=RecommendationsRequest,
@@ -93,7 +93,7 @@ _PRODUCTS: Final = (
     ),
     Endpoint(
         path="/v1/products:similar",
-        summary="What is like a product, or bought along with it",
+        summary="Products similar to a product, or bought together with it",
         scope="predict",
         handler=lambda backend: backend.similar.answer,
         request=SimilarRequest,
@@ -102,7 +102,7 @@ _PRODUCTS: Final = (
     ),
     Endpoint(
         path="/v1/products:batch",
-        summary="What is new about products; every worker heeds it within seconds",
+        summary="Update products; every worker applies the changes within seconds",
         scope="events",
         handler=lambda backend: backend.products.take,
         method="PUT",
@@ -114,7 +114,7 @@ _PRODUCTS: Final = (
 _CUSTOMERS: Final = (
     Endpoint(
         path="/v1/customers:predictions",
-        summary="One customer: what was, and what is predicted",
+        summary="One customer: past purchases and predictions",
         scope="predict",
         handler=lambda backend: backend.cards.answer,
         request=CardRequest,
@@ -122,7 +122,7 @@ _CUSTOMERS: Final = (
     ),
     Endpoint(
         path="/v1/events",
-        summary="What customers did; orders count in the next answer",
+        summary="Record customers' events; orders count in the next answer",
         scope="events",
         handler=lambda backend: backend.intake.take,
         request=EventsRequest,
@@ -136,7 +136,7 @@ _EXPERIMENTS: Final = (
     Endpoint(
         method="GET",
         path="/v1/experiments",
-        summary="Every experiment ever started, and where it stands",
+        summary="List all experiments with their current state",
         scope="experiments",
         handler=lambda backend: backend.experiments.states,
         answer=ExperimentsAnswer,
@@ -144,7 +144,7 @@ _EXPERIMENTS: Final = (
     Endpoint(
         method="GET",
         path="/v1/experiments/{key}/results",
-        summary="What an experiment says so far",
+        summary="The results of an experiment so far",
         scope="experiments",
         handler=lambda backend: backend.experiments.results,
         answer=ResultsAnswer,
@@ -152,7 +152,7 @@ _EXPERIMENTS: Final = (
     ),
     Endpoint(
         path="/v1/experiments/{key}:start",
-        summary="Begin to assign customers to variants",
+        summary="Start to assign customers to variants",
         scope="experiments",
         handler=lambda backend: backend.experiments.start,
         request=StartRequest,
@@ -162,7 +162,7 @@ _EXPERIMENTS: Final = (
     ),
     Endpoint(
         path="/v1/experiments/{key}:ramp",
-        summary="Let a larger share of customers take part",
+        summary="Increase the share of customers who take part",
         scope="experiments",
         handler=lambda backend: backend.experiments.ramp,
         request=RampRequest,
@@ -199,7 +199,7 @@ def endpoints() -> tuple[Endpoint, ...]:
 
 
 def _prediction(family: str) -> Endpoint:
-    """Return the endpoint of what the models of `family` predict."""
+    """Return the endpoint for predictions of the models of `family`."""
     return Endpoint(
         path=f"/v1/predictions/{family}",
         summary=predictions()[family].summary,

@@ -1,4 +1,4 @@
-"""Lists for many customers in one request: each part as if it had been asked alone."""
+"""Lists for many customers in one request; each part is answered like a single request."""
 
 import asyncio
 import logging
@@ -30,29 +30,29 @@ class Batches:
     async def answer(
         self, request: RecommendationParts, *, request_id: str
     ) -> RecommendationsAnswer:
-        """Return a result for each part; each exposure is on disk by then.
+        """Return a result for each part, after all exposures are on disk.
 
-        Other requests get their turn between two parts. No part waits for its own exposure before
-        the next one is made: the log commits them in groups. Where the batch is cancelled, so is
-        every part, and no exposure of theirs is handed to the log any more.
+        Other requests can run between two parts. A part starts before the previous part's exposure
+        is committed: the log commits exposures in groups. Cancelling the batch cancels every part,
+        and then no more exposures are passed to the log.
         """
-        made: list[asyncio.Task[RecommendationResult]] = []
+        tasks: list[asyncio.Task[RecommendationResult]] = []
         async with asyncio.TaskGroup() as group:
             for index, part in enumerate(request.requests):
-                made.append(group.create_task(self._result(part, index, request_id)))
+                tasks.append(group.create_task(self._result(part, index, request_id)))
                 await asyncio.sleep(0)
-        results = [part.result() for part in made]
+        results = [part.result() for part in tasks]
         return RecommendationsAnswer(request_id=request_id, results=results)
 
     async def _result(self, part: msgspec.Raw, index: int, request_id: str) -> RecommendationResult:
         try:
-            asked = decode_part(_DECODER, part, at=f"/requests/{index}")
-            answer = await self._recommendations.part(asked, request_id=request_id)
+            decoded = decode_part(_DECODER, part, at=f"/requests/{index}")
+            answer = await self._recommendations.part(decoded, request_id=request_id)
             return RecommendationResult(status=200, answer=answer)
         except Problem as problem:
-            found = problem
-        except Exception:  # a part that fails must not take the others with it
+            failure = problem
+        except Exception:  # one part that fails must not stop the others
             logger.exception("part %s of a batch", index)
-            found = Problem("internal_error", "this is our fault; the server's log says more")
-        details = found.details(request_id=request_id, instance=PATH)
-        return RecommendationResult(status=found.status, problem=details)
+            failure = Problem("internal_error", "the server failed; its log has the details")
+        details = failure.details(request_id=request_id, instance=PATH)
+        return RecommendationResult(status=failure.status, problem=details)

@@ -1,4 +1,4 @@
-"""One customer on a card: what was, from its features, and what the models predict."""
+"""The card of one customer: past purchases, from its features, and the models' predictions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import pandas as pd
 
 from features.logs.events import EventLog
 from features.times import DAY_US
-from serving.answers.predictions import predict, read, who
+from serving.answers.predictions import answering_model, predict, read
 from serving.models.watcher import ModelWatcher
 from serving.schemas.predictions import CardRequest, CustomerCard
 from serving.state.customers import Customer
@@ -22,11 +22,11 @@ class Cards:
         self._models, self._events, self._clock = models, events, clock
 
     async def answer(self, request: CardRequest, *, request_id: str) -> CustomerCard:
-        """Return the customer's card; an unknown one's holds what is true of all."""
+        """Return the customer's card; for an unknown customer, with figures of all customers."""
         now, served = self._clock(), self._models.served
-        asked = read(served, self._events, request.customer_id, now=now)
-        (prediction,) = predict(served, "churn", [asked], now=now)
-        model, horizon = who(served, "churn")
+        to_predict = read(served, self._events, request.customer_id, now=now)
+        (prediction,) = predict(served, "churn", [to_predict], now=now)
+        model, horizon = answering_model(served, "churn")
         return CustomerCard(
             request_id=request_id,
             model=model,
@@ -39,14 +39,14 @@ class Cards:
             predicted_number_of_orders=None,
             predicted_clv=None,
             expected_date_of_next_order=None,
-            **historic(asked.customer),
+            **historic(to_predict.customer),
         )
 
 
 def historic(customer: Customer | None) -> dict[str, Any]:
-    """Return the card's fields that say what was; None of what is not known or not defined.
+    """Return the card's fields about past purchases; None for what is unknown or undefined.
 
-    A row in which nothing was stored yet (a customer without any order) counts as 0 orders.
+    A row without stored features (a customer without any order) counts as 0 orders.
     """
     known = customer is not None
     row = customer.row if customer is not None else {}

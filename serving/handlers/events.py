@@ -1,4 +1,4 @@
-"""Events: each one checked alone, all of them on disk before the acknowledgement."""
+"""Events: validated one by one, and written to disk before the acknowledgement."""
 
 import asyncio
 import sqlite3
@@ -21,20 +21,20 @@ _DECODER: Final = msgspec.json.Decoder(AnyEvent)
 
 
 class Events:
-    """Takes posted events into the log."""
+    """Writes posted events to the log."""
 
     def __init__(
         self, log: EventLog | None, *, clock: Callable[[], pd.Timestamp], currency: str
     ) -> None:
         self._log, self._clock, self._currency = log, clock, currency
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="events")  # a log that waits
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="events")  # for a log that blocks
 
     def close(self) -> None:
-        """End the thread, after what is being written."""
+        """End the thread after its current write."""
         self._thread.shutdown()
 
     async def take(self, request: EventParts, *, request_id: str) -> EventsAnswer:
-        """Return what became of each event. Raises Problem when all break the schema, or no log."""
+        """Return each event's outcome. Raises Problem if all break the schema, or without a log."""
         events: dict[int, Event] = {}
         rejected: list[RejectedEvent] = []
         errors: list[FieldError] = []
@@ -74,7 +74,7 @@ class Events:
         )
 
     def _refusal(self, posted: AnyEvent) -> tuple[str, str] | None:
-        """Return code and detail of a rule that the schema cannot tell."""
+        """Return code and detail of a broken rule that the schema cannot express; else None."""
         if not EPOCH.year <= posted.time.year < 9999 or posted.time < EPOCH:
             return "invalid_time", f"time {posted.time.isoformat()} lies before 1970 or after 9998"
         if isinstance(posted, OrderEvent) and posted.currency != self._currency:

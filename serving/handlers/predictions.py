@@ -1,4 +1,4 @@
-"""POST /v1/predictions/{family}: up to a thousand customers in a request, in its order."""
+"""POST /v1/predictions/{family}: up to 1,000 customers a request, answered in its order."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from typing import Final
 import pandas as pd
 
 from features.logs.events import EventLog
-from serving.answers.predictions import predict, read, typical_value, who
+from serving.answers.predictions import answering_model, predict, read, typical_value
 from serving.models.watcher import ModelWatcher
 from serving.schemas.predictions import PredictionAnswer, PredictionRequest
 
 TURN: Final = 32
-"""Customers read before other requests get their turn."""
+"""Customers read before other requests can run."""
 
 
 class Predictions:
@@ -26,27 +26,27 @@ class Predictions:
     async def answer(
         self, request: PredictionRequest, *, family: str, request_id: str
     ) -> PredictionAnswer:
-        """Return what the champion of `family` predicts for each customer."""
+        """Return the prediction of the champion of `family` for each customer."""
         now, served = self._clock(), self._models.served
-        asked = []
+        customers = []
         for place, customer_id in enumerate(request.customer_ids):
-            asked.append(read(served, self._events, customer_id, now=now))
+            customers.append(read(served, self._events, customer_id, now=now))
             if place % TURN == TURN - 1:
                 await asyncio.sleep(0)
         typical = None
         if request.explain:  # 128 times the work
             predictions = await asyncio.to_thread(
-                predict, served, family, asked, now=now, explain=True
+                predict, served, family, customers, now=now, explain=True
             )
             typical = typical_value(served, family, now)
         else:
-            predictions = predict(served, family, asked, now=now)
-        model, horizon = who(served, family)
+            predictions = predict(served, family, customers, now=now)
+        model, horizon = answering_model(served, family)
         return PredictionAnswer(
             request_id=request_id,
             model=model,
             experiments=[],
-            feature_age_s=max((a.age_s for a in asked if a.age_s is not None), default=None),
+            feature_age_s=max((a.age_s for a in customers if a.age_s is not None), default=None),
             horizon_days=horizon,
             predictions=predictions,
             fallback_reason="model_unavailable" if horizon is None else None,

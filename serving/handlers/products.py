@@ -1,4 +1,4 @@
-"""Products: each change checked alone, all of them on disk before the answer."""
+"""Products: changes are validated one by one, and written to disk before the answer."""
 
 import asyncio
 import sqlite3
@@ -20,18 +20,18 @@ _DECODER: Final = msgspec.json.Decoder(Product)
 
 
 class Products:
-    """Takes what a shop says of its products into the log."""
+    """Writes posted changes of products to the log."""
 
     def __init__(self, log: ProductChanges | None, *, clock: Callable[[], pd.Timestamp]) -> None:
         self._log, self._clock = log, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="products")
 
     def close(self) -> None:
-        """End the thread, after what is being written."""
+        """End the thread after its current write."""
         self._thread.shutdown()
 
     async def take(self, request: ProductParts, *, request_id: str) -> ProductsAnswer:
-        """Return what became of each product. Raises Problem where there is no log to write."""
+        """Return each product's outcome. Raises Problem without a writable log."""
         changes: list[ProductChange] = []
         results: list[ProductResult] = []
         for index, part in enumerate(request.products):
@@ -52,6 +52,6 @@ class Products:
 
 
 def _change(product: Product) -> ProductChange:
-    said = {name: getattr(product, name) for name in FIELDS}
-    given = {name: value for name, value in said.items() if value is not msgspec.UNSET}
+    fields = {name: getattr(product, name) for name in FIELDS}
+    given = {name: value for name, value in fields.items() if value is not msgspec.UNSET}
     return ProductChange(product_id=product.product_id, **given)

@@ -1,1 +1,1 @@
-"""Load versions, try them, swap them while requests run."""
+"""Load model versions, try them, and swap them while requests run."""

@@ -1,6 +1,6 @@
-"""What a version must do before it answers: what it will be asked, for customers of this shop.
+"""The trial of a version before it answers: requests of all kinds, for customers of this shop.
 
-It goes the way of requests, so that the first of them finds everything compiled, read and open.
+It uses the request path, so that for the first real request everything is compiled, read and open.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,8 +27,8 @@ from training.families import predictions
 from training.lists.slates import Policy
 
 CUSTOMERS: Final = 16
-"""Stored customers that a version is tried on, at most."""
-_DRAWN_BY: Final = "0" * 32
+"""Maximum number of stored customers in a trial."""
+_TRIAL_ID: Final = "0" * 32
 _KINDS: Final[tuple[dict[str, Any], ...]] = (
     {},
     {"diversity": 0.5},
@@ -40,11 +40,11 @@ _KINDS: Final[tuple[dict[str, Any], ...]] = (
 
 
 class Refused(RuntimeError):
-    """A version does not do what it must; the message says what it did."""
+    """A version failed its trial; the message says how."""
 
 
 class Trial:
-    """Tries versions on what is served: the shop's `policy`, stored customers, their `events`."""
+    """Tries versions on served data: the shop's `policy`, stored customers, their `events`."""
 
     def __init__(
         self, events: EventLog | None, *, clock: Callable[[], pd.Timestamp], policy: Policy
@@ -52,10 +52,10 @@ class Trial:
         self._events, self._clock, self._policy = events, clock, policy
 
     def recommender(self, served: Served) -> None:
-        """Let the champion of `served`, which is in no experiment, answer requests of all kinds.
+        """Let the champion of `served`, outside experiments, answer requests of all kinds.
 
-        Raises Refused where its scores are not a finite number for each product, or what the
-        version raises.
+        Raises Refused if its scores are not one finite number per product; errors of the version
+        pass through.
         """
         catalogue, name = served.catalogue, served.champion
         if catalogue is None or name is None:
@@ -66,10 +66,10 @@ class Trial:
             _check(name, ranker.score(queries), (1, len(products)))
         for request in _requests(served):
             policy = policy_of(request, self._policy)
-            made = scored(draft(served, self._events, request, policy=policy, now=now))
-            if made.scores is not None:
-                _check(name, made.scores, (len(products),))
-            items(made, request, policy=policy, recommendation_id=_DRAWN_BY)
+            scored_draft = scored(draft(served, self._events, request, policy=policy, now=now))
+            if scored_draft.scores is not None:
+                _check(name, scored_draft.scores, (len(products),))
+            items(scored_draft, request, policy=policy, recommendation_id=_TRIAL_ID)
         if len(products):
             similar = SimilarRequest(product_id=str(products.product_ids[0]), explain=True)
             similar_items(catalogue, ranker, similar)
@@ -77,7 +77,7 @@ class Trial:
     def predictor(self, served: Served, family: str) -> None:
         """Let the model of `family` in `served` predict and explain.
 
-        Raises Refused where it gives other numbers than its family may, or what the model raises.
+        Raises Refused if a number is outside its family's range; errors of the model pass through.
         """
         catalogue, bundle, now = served.catalogue, served.predictors.get(family), self._clock()
         if catalogue is None or bundle is None:
@@ -86,23 +86,25 @@ class Trial:
         if typical := bundle.manifest.typical:
             row |= reasons.typical_row(typical, now)
         known = Customer(row=row, stored_us=None, complete=True)
-        asked = [CustomerToPredict(customer_id="trial", customer=known, reason=None, age_s=None)]
-        asked += [read(served, self._events, name, now=now) for name in _stored(served)]
+        to_predict = [
+            CustomerToPredict(customer_id="trial", customer=known, reason=None, age_s=None)
+        ]
+        to_predict += [read(served, self._events, name, now=now) for name in _stored(served)]
         name = f"{family}@{bundle.version}"
-        rows = [{}, *(one.customer.row for one in asked if one.customer is not None)]
+        rows = [{}, *(entry.customer.row for entry in to_predict if entry.customer is not None)]
         queries = encode_rows(rows, ["trial"] * len(rows), catalogue.products, now)
-        found = predictor(bundle).predict(queries)
-        _check(name, found, (len(rows),))
+        values = predictor(bundle).predict(queries)
+        _check(name, values, (len(rows),))
         rule = predictions()[family]
-        if found.min() < rule.lowest or found.max() > rule.highest:
-            raise Refused(f"{name}: predicts {found.min()} to {found.max()}, no {rule.numbers}")
-        predict(served, family, asked, now=now, explain=True)
+        if values.min() < rule.lowest or values.max() > rule.highest:
+            raise Refused(f"{name}: predicts {values.min()} to {values.max()}, no {rule.numbers}")
+        predict(served, family, to_predict, now=now, explain=True)
 
 
 def made_up(products: Products) -> Row:
-    """Return a customer who bought two products of the catalogue at once, and one a month before.
+    """Return a customer who bought two products of the catalogue together, and a third 30 days ago.
 
-    Of fewer products each was bought; of none there is no history.
+    A smaller catalogue gives fewer purchases; an empty one gives no history.
     """
     bought = [str(name) for name in products.product_ids[:3]]
     end = int(products.at.astype(np.int64))
@@ -115,9 +117,7 @@ def made_up(products: Products) -> Row:
 
 
 def _requests(served: Served) -> Iterator[RecommendationRequest]:
-    """Yield a plain request of every tried customer, and one of each kind of the first and of a
-    session.
-    """
+    """Yield each kind of request for a session and the first customer; plain ones for the rest."""
     customers = _stored(served)
     known = [] if served.catalogue is None else served.catalogue.products.product_ids[:2].tolist()
     for kind in _KINDS:
@@ -132,8 +132,8 @@ def _stored(served: Served) -> list[str]:
     return [] if served.store is None else served.store.online_ids(CUSTOMERS)
 
 
-def _check(name: str, found: npt.NDArray[np.float32], shape: tuple[int, ...]) -> None:
-    if found.shape != shape:
-        raise Refused(f"{name}: gives {found.shape} numbers, not {shape}")
-    if not np.isfinite(found).all():
+def _check(name: str, values: npt.NDArray[np.float32], shape: tuple[int, ...]) -> None:
+    if values.shape != shape:
+        raise Refused(f"{name}: gives {values.shape} numbers, not {shape}")
+    if not np.isfinite(values).all():
         raise Refused(f"{name}: gives numbers that are not finite")

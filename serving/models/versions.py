@@ -1,4 +1,4 @@
-"""Versions of models: loaded, bound to the products, tried, and only then let in."""
+"""Model versions: loaded, bound to the products, tried, and only then served."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class Versions:
-    """The exported versions in the folder `bundles`, by `recommender@3`, on one device.
+    """The exported versions in the folder `bundles`, keyed like `recommender@3`, on one device.
 
     A version that cannot be loaded, or fails its trial, is logged and left out.
     """
@@ -26,66 +26,72 @@ class Versions:
         self._loaded: dict[str, Bundle] = {}
 
     def with_recommenders(
-        self, state: Served, *, standing: Served, champions: Sequence[str], variants: Iterable[str]
+        self, state: Served, *, previous: Served, champions: Sequence[str], variants: Iterable[str]
     ) -> Served:
-        """Return `state` with the first of `champions` that passes, and the `variants` that do.
+        """Return `state` with the first of `champions` and all `variants` that pass their trial.
 
-        What is `standing` need not pass again. Where no champion can score the products of `state`,
-        but one scores those that stand, these go on.
+        Versions in `previous` are not tried again. If no champion can score the products of
+        `state`, but one scores the previous products, the previous products stay.
         """
         variants = [*variants]
-        found = self._ranking(state, standing, champions, variants)
-        if champions and found.champion is None and standing.champion is not None:
-            held = replace(state, catalogue=standing.catalogue)
-            found = _refusing(self._ranking(held, standing, champions, variants), "products")
-        if found.catalogue is None or found.champion in champions[:1] or not champions:
-            return found
-        logger.error("%s is refused: %s goes on", champions[0], found.champion or "popularity")
-        return _refusing(found, "recommender")
+        result = self._with_rankers(state, previous, champions, variants)
+        if champions and result.champion is None and previous.champion is not None:
+            on_previous_products = replace(state, catalogue=previous.catalogue)
+            result = _refusing(
+                self._with_rankers(on_previous_products, previous, champions, variants), "products"
+            )
+        if result.catalogue is None or result.champion in champions[:1] or not champions:
+            return result
+        logger.error(
+            "%s is refused: %s answers instead", champions[0], result.champion or "popularity"
+        )
+        return _refusing(result, "recommender")
 
     def with_predictor(
-        self, state: Served, family: str, *, standing: Served, champions: Sequence[str]
+        self, state: Served, family: str, *, previous: Served, champions: Sequence[str]
     ) -> Served:
-        """Return `state` with the first of the `champions` of `family` that passes.
+        """Return `state` with the first of the `champions` of `family` that passes its trial.
 
-        What is `standing` need not pass again.
+        A version in `previous` is not tried again.
         """
         for name in champions:
-            found = self._with_predictor(state, family, name, standing)
-            if found is not None:
+            result = self._with_predictor(state, family, name, previous)
+            if result is not None:
                 break
         else:
-            found = None
-        if not champions or (found is not None and name == champions[0]):
-            return found or state
-        logger.error("%s is refused: %s goes on", champions[0], name if found else "nothing")
-        return _refusing(found or state, family)
+            result = None
+        if not champions or (result is not None and name == champions[0]):
+            return result or state
+        logger.error(
+            "%s is refused: %s answers instead", champions[0], name if result else "nothing"
+        )
+        return _refusing(result or state, family)
 
     def keep(self, state: Served) -> None:
-        """Forget what was loaded and is not in `state`."""
+        """Drop loaded bundles that `state` does not use."""
         used = {id(ranker.bundle) for ranker in state.rankers.values()}
         used |= {id(bundle) for bundle in state.predictors.values()}
-        self._loaded = {name: one for name, one in self._loaded.items() if id(one) in used}
+        self._loaded = {name: loaded for name, loaded in self._loaded.items() if id(loaded) in used}
 
-    def _ranking(
-        self, state: Served, standing: Served, champions: Sequence[str], variants: Sequence[str]
+    def _with_rankers(
+        self, state: Served, previous: Served, champions: Sequence[str], variants: Sequence[str]
     ) -> Served:
-        found = {name: self._ranker(name, state, standing) for name in variants}
+        by_name = {name: self._ranker(name, state, previous) for name in variants}
         champion = None
         for name in champions:
-            found[name] = found.get(name) or self._ranker(name, state, standing)
-            if found[name] is not None:
+            by_name[name] = by_name.get(name) or self._ranker(name, state, previous)
+            if by_name[name] is not None:
                 champion = name
                 break
-        rankers = {name: ranker for name, ranker in found.items() if ranker is not None}
+        rankers = {name: ranker for name, ranker in by_name.items() if ranker is not None}
         return replace(state, champion=champion, rankers=rankers)
 
-    def _ranker(self, name: str, state: Served, standing: Served) -> Ranker | None:
+    def _ranker(self, name: str, state: Served, previous: Served) -> Ranker | None:
         if state.catalogue is None:
             return None
-        products, stands = state.catalogue.products, standing.rankers.get(name)
-        if stands is not None and stands.products is products:
-            return stands
+        products, previous_ranker = state.catalogue.products, previous.rankers.get(name)
+        if previous_ranker is not None and previous_ranker.products is products:
+            return previous_ranker
         try:
             bundle = self._bundle(name)
             model = cast(Recommender, bundle.model)
@@ -103,19 +109,19 @@ class Versions:
         return ranker
 
     def _with_predictor(
-        self, state: Served, family: str, name: str, standing: Served
+        self, state: Served, family: str, name: str, previous: Served
     ) -> Served | None:
-        """Return `state` with version `name` of `family`; None where it cannot answer."""
+        """Return `state` with version `name` of `family`; None if it cannot answer."""
         try:
             bundle = self._bundle(name)
-            found = replace(state, predictors={**state.predictors, family: bundle})
-            tried = bundle is standing.predictors.get(family) and standing.catalogue is not None
+            result = replace(state, predictors={**state.predictors, family: bundle})
+            tried = bundle is previous.predictors.get(family) and previous.catalogue is not None
             if state.catalogue is not None and not tried:
-                self._trial.predictor(found, family)
+                self._trial.predictor(result, family)
         except Exception:
             _failed(name)
             return None
-        return found
+        return result
 
     def _bundle(self, name: str) -> Bundle:
         if name not in self._loaded:

@@ -1,8 +1,8 @@
-"""How a worker process is, once a second: its dependencies, its features' age, its CPU and memory.
+"""A worker's vitals, once a second: its dependencies, the age of its features, CPU and memory.
 
-Measured on a thread of its own, since in a service with workers whoever answers `/metrics` cannot
-ask the others. A dependency that the service was started without counts as down: what needs it is
-answered by fallbacks or refused.
+Each worker measures itself on a thread, since the worker that answers `/metrics` cannot query the
+others. A dependency that is not configured counts as down: requests that need it get fallbacks or
+errors.
 """
 
 import json
@@ -61,7 +61,7 @@ class Vitals:
         while True:
             try:
                 self.measure()
-            except Exception:  # whatever a disk holds, the next measure may succeed
+            except Exception:  # the next measurement may succeed
                 logger.exception("cannot measure")
             if stop.wait(PAUSE_S):
                 return
@@ -97,7 +97,7 @@ class Vitals:
             return False
         try:
             store.online_customer("vitals")
-        except Exception:  # Feast's stores raise what they like
+        except Exception:  # Feast's stores raise any type
             return False
         return True
 
@@ -117,12 +117,12 @@ class Vitals:
         status = Path("/proc/self/statm")
         if status.exists():
             metrics.MEMORY.set(int(status.read_text().split()[1]) * _PAGE)
-        else:  # macOS: the most it ever had, in bytes
+        else:  # macOS: the peak, in bytes
             metrics.MEMORY.set(used.ru_maxrss)
 
 
 def writable(path: Path) -> bool:
-    """Return whether the SQLite database at `path` stands and takes a writer within a second."""
+    """Return whether the SQLite database at `path` exists and takes a writer within a second."""
     uri = f"{path.absolute().as_uri()}?mode=rw"
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=1, isolation_level=None)) as connection:

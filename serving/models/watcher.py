@@ -1,7 +1,7 @@
-"""The models that answer: loaded, tried, and swapped while requests run.
+"""The served models: loaded, tried, and swapped while requests run.
 
 A promoted version that cannot be loaded, or fails its trial (`serving.models.trial`), is refused:
-the one that answers goes on until another one is promoted. So do the products that stand, where no
+the previous one answers until another one is promoted. The previous products stay too, if no
 champion can score the new ones.
 """
 
@@ -32,19 +32,19 @@ from training.families import predictions
 logger = logging.getLogger(__name__)
 POLL_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
-"""Until what could not be loaded is tried again."""
+"""Longest wait before a failed load is retried."""
 T = TypeVar("T")
 ANSWERED: Final = "answered.json"
-"""Names, beside `current.json`, the champions that answered last: a process that starts goes back
-to these where a promoted one is refused."""
+"""File beside `current.json` that names the champions that answered last: a new process falls back
+to them if a promoted one is refused."""
 
 
 class ModelWatcher:
-    """Follows a workspace: champions, product snapshot, running experiments, changes of products.
+    """Watches a workspace: champions, product snapshot, running experiments, product changes.
 
-    `served` is empty and `ready` false until the first load is done; with nothing to load it stays
-    empty and ready. Where a part cannot be loaded, what was served goes on, or it is left out where
-    nothing was; it is logged and tried again, after ever longer pauses, until it can.
+    `served` is empty and `ready` false until the first load is done; with nothing to load, `served`
+    stays empty and `ready` becomes true. If a part cannot be loaded, its previous value stays, if
+    any; the failure is logged, and the load is retried after growing pauses until it succeeds.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class ModelWatcher:
         stores: Workspace | None,
         versions: Versions,
         changes: ProductChanges | None = None,
-        told: ProductState | None = None,
+        packaged: ProductState | None = None,
     ) -> None:
         self.served = Served()
         self._loaded = threading.Event()
         self._ws, self._stores, self._versions = ws, stores, versions
-        self._changes, self._told = changes, ProductState() if told is None else told
+        self._changes, self._state = changes, ProductState() if packaged is None else packaged
         self._named: Mapping[str, VersionName] = {}
         self._stamp: object = None
         self._again, self._pause_s = math.inf, POLL_S
@@ -74,22 +74,22 @@ class ModelWatcher:
         self._loaded.wait(seconds)
 
     def refresh(self) -> bool:
-        """Load what changed, or is due to be tried again; return whether there was anything."""
-        stamp, news = tuple(_stamps(self._watched())), self._new_changes()
+        """Load what changed or is due for a retry; return whether there was anything to load."""
+        stamp, new_changes = tuple(_stamps(self._watched())), self._new_changes()
         if stamp == self._stamp and time.monotonic() < self._again:
-            if news:
-                self._apply_changes(news)
-            return bool(news)
+            if new_changes:
+                self._apply_changes(new_changes)
+            return bool(new_changes)
         if stamp != self._stamp:
             self._pause_s = POLL_S
         self._stamp, self._again = stamp, math.inf
-        stood = _parts(self.served)
+        before = _parts(self.served)
         self.served = self._load()
         self._pause_s = POLL_S if self._again == math.inf else _longer(self._pause_s)
-        if _parts(self.served) != stood:
+        if _parts(self.served) != before:
             gc.unfreeze()
             gc.collect()
-            gc.freeze()  # what is loaded stays: no collection need look at it again
+            gc.freeze()  # loaded objects stay: the collector can skip them
         self._loaded.set()
         return True
 
@@ -99,39 +99,39 @@ class ModelWatcher:
             wait_s = POLL_S
             try:
                 self.refresh()
-            except Exception:  # the thread must outlive whatever a file holds; requests go on
+            except Exception:  # no file content may end this thread
                 self._failed("all there is")
                 wait_s, self._pause_s = self._pause_s, _longer(self._pause_s)
             if stop.wait(wait_s):
                 return
 
     def _new_changes(self) -> ProductState:
-        """Return what was said of products since the last call, as far as it can be read."""
+        """Return the product changes since the last call; none if the log cannot be read."""
         if self._changes is None:
             return ProductState()
         try:
-            if self._changes.sequence() == self._told.sequence:
+            if self._changes.sequence() == self._state.sequence:
                 return ProductState()
-            news = self._changes.since(self._told.sequence)
+            new_changes = self._changes.since(self._state.sequence)
         except sqlite3.Error as error:
             logger.warning("product changes: %s", error)
             return ProductState()
-        self._told = self._told.then(news)
-        return news
+        self._state = self._state.then(new_changes)
+        return new_changes
 
-    def _apply_changes(self, news: ProductState) -> None:
-        """Serve `news`: prices and availability at once, texts and new products when bound."""
-        served, standing = self.served, self.served.catalogue
-        if standing is None:
+    def _apply_changes(self, new_changes: ProductState) -> None:
+        """Serve the changes: prices and stock at once, texts and new products once bound."""
+        served, previous = self.served, self.served.catalogue
+        if previous is None:
             return
-        self.served = replace(served, catalogue=with_prices_and_stock(standing, news))
-        if not reflects(standing, news):
+        self.served = replace(served, catalogue=with_prices_and_stock(previous, new_changes))
+        if not reflects(previous, new_changes):
             state = replace(
                 self.served, catalogue=self._catalogue(), refused=served.refused - {"products"}
             )
             self.served = self._versions.with_recommenders(
                 state,
-                standing=self.served,
+                previous=self.served,
                 champions=[] if served.champion is None else [served.champion],
                 variants=served.rankers,
             )
@@ -144,52 +144,52 @@ class ModelWatcher:
             yield from sorted(self._stores.experiments.glob("*/state.json"))
 
     def _load(self) -> Served:
-        standing, bundles, stores = self.served, self._ws.bundles, self._stores
+        previous, bundles, stores = self.served, self._ws.bundles, self._stores
         file, last = bundles / CURRENT, bundles / ANSWERED
         self._named = current = self._load_or_keep(file, lambda: read_champions(file), self._named)
         answered: Mapping[str, VersionName] = self._load_or_keep(
             last, lambda: read_champions(last), {}
         )
-        experiments = standing.experiments
+        experiments = previous.experiments
         if stores is not None:
             experiments = self._load_or_keep(
                 stores.experiments, lambda: tuple(running(stores)), experiments
             )
         state = Served(
-            catalogue=self._load_or_keep(self._ws.online, self._catalogue, standing.catalogue),
+            catalogue=self._load_or_keep(self._ws.online, self._catalogue, previous.catalogue),
             experiments=experiments,
             store=self._store(),
         )
         variants = {v.model for e in experiments for v in e.variants.values()}
         state = self._versions.with_recommenders(
             state,
-            standing=standing,
-            champions=_in_order("recommender", current, standing, answered),
+            previous=previous,
+            champions=_in_order("recommender", current, previous, answered),
             variants=variants,
         )
         for family in predictions():
-            champions = _in_order(family, current, standing, answered)
+            champions = _in_order(family, current, previous, answered)
             state = self._versions.with_predictor(
-                state, family, standing=standing, champions=champions
+                state, family, previous=previous, champions=champions
             )
         self._versions.keep(state)
         if state.refused or not variants <= state.rankers.keys():
             self._try_again()
         if not state.refused and current != answered and state.catalogue is not None:
-            with suppress(OSError):  # a Bento that cannot be written is never promoted to either
+            with suppress(OSError):  # a read-only Bento gets no promotions anyway
                 write_champions(last, current)
         return state
 
-    def _load_or_keep(self, what: object, load: Callable[[], T], standing: T) -> T:
-        """Return what `load` gives; where it raises, what is `standing`, to be tried again."""
+    def _load_or_keep(self, what: object, load: Callable[[], T], previous: T) -> T:
+        """Return the result of `load`; if it raises, `previous`, and schedule a retry."""
         try:
             return load()
         except Exception:  # one broken part must not stop the others from answering
             self._failed(what)
-            return standing
+            return previous
 
     def _failed(self, what: object) -> None:
-        """Tell that `what` cannot be loaded now; it is tried again."""
+        """Log that `what` cannot be loaded now, and schedule a retry."""
         self._try_again()
         metrics.LOAD_FAILED.set_to_current_time()
         logger.exception("cannot load %s, again in %s s", what, self._pause_s)
@@ -201,7 +201,7 @@ class ModelWatcher:
         if not (self._ws.online / "current.json").exists():
             return None
         as_of, rows = online_products(self._ws)
-        return catalogue_of(rows, as_of, told=self._told, standing=self.served.catalogue)
+        return catalogue_of(rows, as_of, state=self._state, previous=self.served.catalogue)
 
     def _store(self) -> OnlineStore | None:
         if self._stores is None or not (self._stores.online / "current.json").exists():
@@ -212,14 +212,14 @@ class ModelWatcher:
         try:
             if client is not None:  # the first read imports every store Feast knows
                 client.online_customer("warm-up")
-        except Exception:  # each request tries again; what needs no store is answered
+        except Exception:  # each request tries again, and falls back
             metrics.LOAD_FAILED.set_to_current_time()
             logger.exception("cannot read the online store in %s", stores.feast)
         return client
 
 
 def _parts(served: Served) -> list[int]:
-    """Return which large objects are `served`."""
+    """Return the identities of the large objects in `served`."""
     products = None if served.catalogue is None else served.catalogue.products
     return [id(products), *map(id, (*served.predictors.values(), *served.rankers.values()))]
 
@@ -231,21 +231,21 @@ def _longer(pause_s: float) -> float:
 def _in_order(
     name: str,
     current: Mapping[str, VersionName],
-    standing: Served,
+    previous: Served,
     answered: Mapping[str, VersionName],
 ) -> list[str]:
-    """Return the versions of model `name` to try: promoted, answering now, answering last.
+    """Return the versions of model `name` to try: the promoted, the current, the last to answer.
 
-    None where none is promoted.
+    Empty if none is promoted.
     """
     if name not in current:
         return []
-    found = (current[name], standing.answering.get(name), answered.get(name))
-    return list(dict.fromkeys(str(one) for one in found if one))
+    candidates = (current[name], previous.answering.get(name), answered.get(name))
+    return list(dict.fromkeys(str(candidate) for candidate in candidates if candidate))
 
 
 def _stamps(paths: Iterator[Path]) -> Iterator[tuple[str, object]]:
-    """Yield what tells one content of a file from the next: they are replaced, never changed."""
+    """Yield each existing file's content stamp: files are replaced, never changed in place."""
     for path in paths:
         with suppress(FileNotFoundError):
             yield str(path), content_stamp(path)

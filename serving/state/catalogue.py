@@ -53,20 +53,20 @@ def catalogue_of(
     rows: pd.DataFrame,
     as_of: pd.Timestamp,
     *,
-    told: ProductState,
-    standing: Catalogue | None = None,
+    state: ProductState,
+    previous: Catalogue | None = None,
 ) -> Catalogue:
-    """Return the catalogue of the snapshot `rows` at `as_of` with the changes in `told`.
+    """Return the catalogue of the snapshot `rows` at `as_of` with the changes in `state`.
 
     A product that is not in the snapshot was never sold, and has the posted price. Parts equal to
-    those of the `standing` catalogue stay the same objects, so that models bound to them need not
+    those of the `previous` catalogue stay the same objects, so that models bound to them need not
     be bound again.
     """
-    rows = _with_texts(rows, as_of, told)
+    rows = _with_texts(rows, as_of, state)
     products = encode_products(rows, as_of)
     by_id = rows.set_index("product_id").reindex(products.product_ids)
-    if standing is not None and _same(standing.products, products):
-        products, shelf = standing.products, standing.shelf
+    if previous is not None and _same(previous.products, products):
+        products, shelf = previous.products, previous.shelf
     else:
         buyers = by_id[RECENT_BUYERS].fillna(0).to_numpy(np.float32)
         shelf = ListCatalogue.of(products, popularity=buyers)
@@ -84,7 +84,7 @@ def catalogue_of(
         unavailable=none,
         sold_out=none,
     )
-    return with_prices_and_stock(catalogue, told)
+    return with_prices_and_stock(catalogue, state)
 
 
 def with_prices_and_stock(catalogue: Catalogue, state: ProductState) -> Catalogue:

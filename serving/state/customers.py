@@ -19,7 +19,7 @@ from serving.schemas.base import FallbackReason
 _STALE_US: Final = STALE_AFTER // timedelta(microseconds=1)
 """Age in microseconds from which a stored row is stale: snapshots are weekly."""
 SESSION_US: Final = 30 * 60_000_000
-"""Products looked at within so many microseconds belong to the current visit."""
+"""Products viewed within this many microseconds belong to the current visit."""
 
 
 class StoreUnavailable(RuntimeError):

@@ -1,4 +1,4 @@
-"""What answers at one moment: products, versions bound to them, experiments, the store."""
+"""The served state: products, model versions bound to them, experiments, the store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,34 +20,36 @@ class Ranker:
     products: Products
     score: Scorer
     related: Related | None
-    """What is bought along with what, where the model knows it."""
+    """Weights of products bought together, if the model has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """All that answers; replaced whole, so that a request sees one state."""
+    """The state that answers; replaced as a whole, so that a request sees one state."""
 
     catalogue: Catalogue | None = None
     champion: str | None = None
     """`recommender@3`."""
     rankers: Mapping[str, Ranker] = field(default_factory=dict)
-    """By `recommender@VERSION`: the champion and what running experiments name."""
+    """By `recommender@VERSION`: the champion and the variants of running experiments."""
     predictors: Mapping[str, Bundle] = field(default_factory=dict)
     """The champions of the families that predict, by registered name."""
     experiments: tuple[Experiment, ...] = ()
     store: OnlineStore | None = None
-    """Where stored customer rows are read."""
+    """The store of customer rows."""
     refused: frozenset[str] = frozenset()
-    """Registered names and `products`, where the newest cannot answer: what stood before it goes
-    on, or nothing does."""
+    """Registered names, or `products`, whose newest version cannot answer: the previous one
+    answers, if any."""
 
     @property
     def answering(self) -> dict[str, str]:
-        """The version that answers as champion by its model: `recommender@3`."""
-        found = {} if self.champion is None else {"recommender": self.champion}
-        return found | {name: f"{name}@{one.version}" for name, one in self.predictors.items()}
+        """The champion that answers, `recommender@3`, by registered name."""
+        versions = {} if self.champion is None else {"recommender": self.champion}
+        return versions | {
+            name: f"{name}@{loaded.version}" for name, loaded in self.predictors.items()
+        }
 
 
 def predictor(bundle: Bundle) -> Predictor:
-    """Return the bundle's model, which predicts."""
+    """Return the bundle's model as a predictor."""
     return cast(Predictor, bundle.model)

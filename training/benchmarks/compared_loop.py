@@ -25,7 +25,7 @@ class Loop:
 
 
 def into(out: FloatArray, write: Callable[[FloatArray], None]) -> Callable[[], FloatArray]:
-    """Return a function that lets `write` fill `out`, and returns it."""
+    """Return a function that calls `write` on `out` and returns `out`."""
 
     def run() -> FloatArray:
         write(out)
@@ -35,7 +35,7 @@ def into(out: FloatArray, write: Callable[[FloatArray], None]) -> Callable[[], F
 
 
 def on_copy(values: FloatArray, change: Callable[[FloatArray], None]) -> Callable[[], FloatArray]:
-    """Return a function that lets `change` work on a fresh copy of `values`, and returns it."""
+    """Return a function that calls `change` on a fresh copy of `values` and returns the copy."""
     copy = np.empty_like(values)
 
     def run() -> FloatArray:

@@ -1,4 +1,4 @@
-"""Each compiled loop beside the library call that it replaces, on the arrays of one answer."""
+"""The compiled loops and the library calls that they replace, on the arrays of one answer."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -37,7 +37,7 @@ from training.recommenders.two_stage.tree_ranker import TREES
 from training.recommenders.two_tower.model import TwoTowerConfig
 
 MANY_PRODUCTS: Final = 50_000
-"""The size of a catalogue that is scored roughly first."""
+"""A catalogue size at which products are scored roughly first."""
 LISTED: Final = 10
 """The length of an answer's list."""
 _HALF_LIFE_DAYS: Final = 200.0
@@ -92,8 +92,8 @@ def _of_history(answer: TypicalAnswer, query: Queries, rng: np.random.Generator)
     yield Loop(
         name="faded_history.add_left",
         library="numpy indexing",
-        compiled=on_copy(scores, lambda own: add_left(own, bought, weight=0.8)),
-        by_library=on_copy(scores, lambda own: library.add_left(own, bought, weight=0.8)),
+        compiled=on_copy(scores, lambda copy: add_left(copy, bought, weight=0.8)),
+        by_library=on_copy(scores, lambda copy: library.add_left(copy, bought, weight=0.8)),
         calls=2,
     )
     ials = IALSConfig()
@@ -111,7 +111,7 @@ def _of_history(answer: TypicalAnswer, query: Queries, rng: np.random.Generator)
         name="sparse_rows.add_weights",
         library="scipy csr_array @",
         compiled=on_copy(
-            np.zeros_like(scores), lambda own: add_weights(tuple(bought), csr, popular, own)
+            np.zeros_like(scores), lambda copy: add_weights(tuple(bought), csr, popular, copy)
         ),
         by_library=lambda: library.weighted_rows(places, left, weights, popular)[None],
     )
@@ -119,19 +119,19 @@ def _of_history(answer: TypicalAnswer, query: Queries, rng: np.random.Generator)
     rates = (np.log(2) / np.array(tower.half_lives)).astype(np.float32)
     share, lasting = np.full_like(rates, 0.25), _numbers(rng, count, tower.embedding_dim)
     means = len(rates) * (tower.embedding_dim + 1)
-    given = (query.history, query.history_days)
+    purchases = (query.history, query.history_days)
     arrays = (lasting, rates, share, np.zeros(width, np.float32), np.ones(width, np.float32))
     yield Loop(
         name="decayed_means.read_history",
         library="numpy exp, @",
-        compiled=lambda: read_history(*given, query.activity, arrays)[0][0, :means],
+        compiled=lambda: read_history(*purchases, query.activity, arrays)[0][0, :means],
         by_library=lambda: library.read_history(query, lasting, rates, share)[0],
         tolerance=1e-5,
     )
     yield Loop(
         name="decayed_means.add_repeats",
         library="numpy unique, add.at",
-        compiled=on_copy(scores, lambda own: add_repeats(*given, rates, share, own)),
+        compiled=on_copy(scores, lambda copy: add_repeats(*purchases, rates, share, copy)),
         by_library=lambda: library.repeats(query, rates, share, scores[0])[None],
         tolerance=1e-5,
     )
@@ -143,16 +143,16 @@ def _of_catalogue(
     """Yield the loops over all products."""
     count = len(answer.products)
     for dim in (TwoTowerConfig().embedding_dim, IALSConfig().embedding_dim):
-        vectors, own = _numbers(rng, count, dim), _numbers(rng, 1, dim)
+        vectors, query_vector = _numbers(rng, count, dim), _numbers(rng, 1, dim)
         yield Loop(
             name=f"dot_products, {dim} dimensions",
             library="numpy @ (float32)",
-            compiled=partial(_dot_scorer(vectors, own), query),
-            by_library=partial(np.matmul, own, vectors.T),
+            compiled=partial(_dot_scorer(vectors, query_vector), query),
+            by_library=partial(np.matmul, query_vector, vectors.T),
             tolerance=1e-3,
         )
-    many, one = _numbers(rng, MANY_PRODUCTS, 64), _numbers(rng, 1, 64)
-    scorer = _dot_scorer(many, one)
+    many, query_of_many = _numbers(rng, MANY_PRODUCTS, 64), _numbers(rng, 1, 64)
+    scorer = _dot_scorer(many, query_of_many)
 
     def best() -> FloatArray:
         rough = scorer.rough(query)
@@ -164,7 +164,7 @@ def _of_catalogue(
         name=f"dot_products.rough, {MANY_PRODUCTS:,}",
         library="numpy @ (float32)",
         compiled=best,
-        by_library=lambda: np.sort((one @ many.T)[0])[-PER_SOURCE:],
+        by_library=lambda: np.sort((query_of_many @ many.T)[0])[-PER_SOURCE:],
         tolerance=1e-3,
         calls=0,
     )
@@ -193,23 +193,24 @@ def _of_candidates(answer: TypicalAnswer, query: Queries, nominated: Nominated) 
     rows, columns = nominated.pairs.rows, nominated.pairs.columns
     products, count = answer.products, len(rows)
     scores = tuple(source.scorer(products)(query) for source in answer.sources.values())
-    own = np.empty((2 * len(scores), count), dtype=np.float32)
+    source_columns = np.empty((2 * len(scores), count), dtype=np.float32)
     yield Loop(
         name="candidate_inputs.write_source_scores",
         library="numpy indexing, max",
-        compiled=into(own, lambda out: write_source_scores(scores, rows, columns, out)),
+        compiled=into(source_columns, lambda out: write_source_scores(scores, rows, columns, out)),
         by_library=lambda: library.source_scores(scores, rows, columns),
     )
     known = np.concatenate([answer.rebuy.inputs(products), products.features], axis=1)
     width = known.shape[1] + query.activity.shape[1]
-    given = (known, query.activity, rows, columns)
+    input_arrays = (known, query.activity, rows, columns)
     yield Loop(
         name="candidate_inputs.write_product_inputs",
         library="numpy indexing",
         compiled=into(
-            np.empty((width, count), np.float32), lambda out: write_product_inputs(*given, out)
+            np.empty((width, count), np.float32),
+            lambda out: write_product_inputs(*input_arrays, out),
         ),
-        by_library=lambda: library.product_inputs(*given),
+        by_library=lambda: library.product_inputs(*input_arrays),
     )
     price = products.features[:, PRODUCT_INPUTS.index("log_price")].astype(np.float64)
     vectors = content_vectors(products)
@@ -253,10 +254,10 @@ def _of_rankers(answer: TypicalAnswer, nominated: Nominated) -> Iterator[Loop]:
     first = np.ascontiguousarray(weight.T)
 
     def first_layer() -> FloatArray:
-        varying, weights, more = standardised(
+        varying, weights, folded_bias = standardised(
             (mean, scale, first, bias), columns, 0, columns.shape[1]
         )
-        return weights.T @ varying + more[:, None]
+        return weights.T @ varying + folded_bias[:, None]
 
     yield Loop(
         name="standardised_columns.standardised",
@@ -291,5 +292,5 @@ def _numbers(rng: np.random.Generator, *shape: int) -> FloatArray:
     return rng.normal(0, 0.3, shape).astype(np.float32)
 
 
-def _dot_scorer(vectors: FloatArray, own: FloatArray) -> DotScorer:
-    return DotScorer(vectors, lambda _: (own, lambda _: None))
+def _dot_scorer(vectors: FloatArray, query_vector: FloatArray) -> DotScorer:
+    return DotScorer(vectors, lambda _: (query_vector, lambda _: None))

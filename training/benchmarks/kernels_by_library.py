@@ -1,7 +1,7 @@
 """The compiled loops' results by calls of numpy, scipy and torch, for one customer.
 
-Each function takes what the loop takes, or the library's own form of it, and returns the same
-numbers to 32-bit rounding.
+Each function takes the loop's arguments, or the library's form of them, and returns the same
+numbers up to 32-bit rounding.
 """
 
 from itertools import pairwise
@@ -24,21 +24,21 @@ Numbers = npt.NDArray[np.float64]
 
 
 def gelu(values: FloatArray, bias: FloatArray) -> FloatArray:
-    """Return what `gelu_` writes."""
+    """Return the result of `gelu_`."""
     rows = torch.from_numpy(values) + torch.from_numpy(bias)[:, None]
     activated: FloatArray = torch.nn.functional.gelu(rows).numpy()
     return activated
 
 
 def standardised(columns: FloatArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
-    """Return all inputs (F, N) compressed, to mean 0 and deviation 1, within 5 of 0."""
+    """Return all inputs (F, N) compressed, standardised and clipped to +-5."""
     compressed = np.sign(columns) * np.log1p(np.abs(columns))
     z: FloatArray = (compressed - mean[:, None]) / scale[:, None]
     return z.clip(-5, 5)
 
 
 def top_k(scores: FloatArray, k: int) -> IntArray:
-    """Return the columns (k,) of the best finite `scores` (C,), the first of equals first."""
+    """Return the columns (k,) of the best finite `scores` (C,); equal scores keep their order."""
     usable = np.where(np.isfinite(scores), scores, -np.inf)
     places = np.flatnonzero(usable >= np.partition(usable, -k)[-k])
     return places[np.argsort(-usable[places], kind="stable")[:k]]
@@ -47,11 +47,11 @@ def top_k(scores: FloatArray, k: int) -> IntArray:
 def nominate(
     scores: tuple[FloatArray, ...], history: IntArray, count: int
 ) -> tuple[IntArray, npt.NDArray[np.bool_]]:
-    """Return columns and newness (N,) of the candidates, as `nominate` does."""
+    """Return columns (N,) of the candidates and whether each is new, as `nominate` does."""
     owned = history[history >= 0]
     chosen = np.zeros(scores[0].shape[1], dtype=np.bool_)
-    for own in scores:
-        usable = np.where(np.isfinite(own[0]), own[0], -np.inf)
+    for of_source in scores:
+        usable = np.where(np.isfinite(of_source[0]), of_source[0], -np.inf)
         usable[owned] = -np.inf
         bound = np.partition(usable, -count)[-count]
         above = np.flatnonzero(usable > bound)
@@ -64,7 +64,7 @@ def nominate(
 
 
 def faded(history: IntArray, days: FloatArray, half_life: float) -> tuple[IntArray, FloatArray]:
-    """Return the distinct products of one history, newest first, and what is left of each."""
+    """Return the distinct products of one history, newest first, and their decayed purchases."""
     known = history >= 0
     places, first, group = np.unique(history[known], return_index=True, return_inverse=True)
     order = np.argsort(first)
@@ -80,9 +80,9 @@ def customer_vector(
     places: IntArray, left: FloatArray, vectors: FloatArray, *, confidence: float
 ) -> FloatArray:
     """Return the vector (D,) of `customer_vectors`."""
-    own, extra = vectors[places], np.float32(confidence) * left
-    gram = np.eye(vectors.shape[1], dtype=np.float32) + (own.T * extra) @ own
-    return np.linalg.solve(gram, (1 + extra) @ own)
+    bought_vectors, extra = vectors[places], np.float32(confidence) * left
+    gram = np.eye(vectors.shape[1], dtype=np.float32) + (bought_vectors.T * extra) @ bought_vectors
+    return np.linalg.solve(gram, (1 + extra) @ bought_vectors)
 
 
 def weighted_rows(
@@ -107,7 +107,7 @@ def read_history(
 def repeats(
     queries: Queries, rates: FloatArray, weight: FloatArray, scores: FloatArray
 ) -> FloatArray:
-    """Return `scores` (C,) with what `add_repeats` adds."""
+    """Return `scores` (C,) plus the terms of `add_repeats`."""
     history, days = queries.history[0], queries.history_days[0]
     known = history >= 0
     places, group = np.unique(history[known], return_inverse=True)
@@ -119,46 +119,46 @@ def repeats(
 
 
 def add_left(scores: FloatArray, bought: Faded, *, weight: float) -> None:
-    """Add to `scores` (B, C) what `add_left` adds."""
+    """Do what `faded_history.add_left` does to `scores` (B, C)."""
     for row in range(len(scores)):
-        own = slice(bought.starts[row], bought.starts[row + 1])
-        scores[row, bought.places[own]] += np.float32(weight) * bought.left[own]
+        entries = slice(bought.starts[row], bought.starts[row + 1])
+        scores[row, bought.places[entries]] += np.float32(weight) * bought.left[entries]
 
 
 def source_scores(scores: tuple[FloatArray, ...], rows: IntArray, columns: IntArray) -> FloatArray:
-    """Return what `write_source_scores` writes, (2 S, N)."""
+    """Return the result (2 S, N) of `write_source_scores`."""
     out = np.empty((2 * len(scores), len(rows)), dtype=np.float32)
-    own, gaps = out[: len(scores)], out[len(scores) :]
-    for source, of_source in enumerate(scores):
-        own[source] = of_source[rows, columns]
+    source_rows, gaps = out[: len(scores)], out[len(scores) :]
+    for source, one_source in enumerate(scores):
+        source_rows[source] = one_source[rows, columns]
     for _, candidates in _by_row(rows, len(scores[0])):
-        best = own[:, candidates].max(axis=1, keepdims=True)
-        np.subtract(own[:, candidates], best, out=gaps[:, candidates])
+        best = source_rows[:, candidates].max(axis=1, keepdims=True)
+        np.subtract(source_rows[:, candidates], best, out=gaps[:, candidates])
     return out
 
 
 def product_inputs(
     known: FloatArray, activity: FloatArray, rows: IntArray, columns: IntArray
 ) -> FloatArray:
-    """Return what `write_product_inputs` writes, (F, N)."""
+    """Return the result (F, N) of `write_product_inputs`."""
     return np.concatenate([known[columns].T, activity[rows].T])
 
 
 def put_above(
     scores: FloatArray, candidates: tuple[FloatArray, IntArray, IntArray], ranked: FloatArray
 ) -> None:
-    """Do what `put_above` does."""
+    """Do what `nomination.put_above` does."""
     best, rows, columns = candidates
-    for row, own in _by_row(rows, len(scores)):
+    for row, of_row in _by_row(rows, len(scores)):
         line = scores[row]
         line -= best[row]
-        line += ranked[own].min()
+        line += ranked[of_row].min()
         line -= 1
-        line[columns[own]] = ranked[own]
+        line[columns[of_row]] = ranked[of_row]
 
 
 def _by_row(rows: IntArray, count: int) -> list[tuple[int, slice]]:
-    """Return where the candidates of each of `count` rows stand, of rows that have any."""
+    """Return the slice of each of `count` rows' candidates, for rows that have any."""
     bounds = np.searchsorted(rows, np.arange(count + 1)).tolist()
     parts = enumerate(pairwise(bounds))
     return [(row, slice(start, stop)) for row, (start, stop) in parts if start < stop]
@@ -167,7 +167,7 @@ def _by_row(rows: IntArray, count: int) -> list[tuple[int, slice]]:
 def pair_inputs(
     queries: Queries, columns: IntArray, contents: csr_array, price: Numbers
 ) -> FloatArray:
-    """Return PAIR_INPUTS (F, N) of one customer, who bought something, and of N products."""
+    """Return PAIR_INPUTS (F, N) of one customer with purchases and N products."""
     known = queries.history[0] >= 0
     days, values = (
         numbers[0][known].astype(np.float64)
@@ -178,7 +178,7 @@ def pair_inputs(
     )
     order = np.cumsum(np.diff(days, prepend=days[0]) != 0)
     times, orders, count = np.bincount(group), order[-1] + 1, len(places)
-    alike = np.append(np.bincount(group, 0.5 ** (days / 60)), 0.0)
+    cosine_weights = np.append(np.bincount(group, 0.5 ** (days / 60)), 0.0)
     lines = _lines_by_product(days, values, first, group, order)
     of_customer = {
         "history_purchases": len(days),
@@ -194,12 +194,12 @@ def pair_inputs(
     number = np.searchsorted(places, columns).clip(max=count - 1)
     number = np.where(places[number] == columns, number, count)
     out = lines[:, number].astype(np.float32)
-    profile = contents[places].T @ alike[:count]
+    profile = contents[places].T @ cosine_weights[:count]
     likeness = contents[columns] @ profile
-    likeness -= alike[number] * (np.diff(contents.indptr)[columns] > 0)
+    likeness -= cosine_weights[number] * (np.diff(contents.indptr)[columns] > 0)
     out[PAIR_INPUTS.index("price_to_usual")] = price[columns] - price[places[group]].mean()
     out[PAIR_INPUTS.index("alike")] = likeness.clip(min=0)
-    out[PAIR_INPUTS.index("alike_mean")] = likeness.clip(min=0) / max(alike.sum(), 1e-6)
+    out[PAIR_INPUTS.index("alike_mean")] = likeness.clip(min=0) / max(cosine_weights.sum(), 1e-6)
     return out
 
 
@@ -222,7 +222,7 @@ def customer_inputs(row: Row, at: pd.Timestamp) -> FloatArray:
 def _lines_by_product(
     days: Numbers, values: Numbers, first: IntArray, group: IntArray, order: IntArray
 ) -> Numbers:
-    """Return PAIR_INPUTS (F, K + 1) of what was bought, then of all else; the customer's are 0."""
+    """Return PAIR_INPUTS (F, K + 1) of bought products, then of others; the customer's are 0."""
     times, value = np.bincount(group), np.bincount(group, values)
     oldest = np.zeros(len(times))
     np.maximum.at(oldest, group, days)

@@ -1,7 +1,7 @@
-"""A typical answer of `two_stage`, drawn from a seed: a catalogue, customers, and the model.
+"""A typical answer of `two_stage`, generated from a seed: a catalogue, customers, and the model.
 
-The weights are random, of the sizes that the default configs give: what an answer costs depends on
-sizes, hardly on what was learned.
+The weights are random, in the sizes of the default configs: the cost of an answer depends on sizes,
+hardly on the values of the weights.
 """
 
 from dataclasses import dataclass
@@ -36,16 +36,16 @@ PURCHASES: Final = 100
 PER_SOURCE: Final = TwoStageConfig().per_source
 """Products that a source nominates."""
 _AT: Final = np.datetime64("2011-01-01", "us")
-_ORDER_LINES: Final = 7  # purchases of one order
+_ORDER_LINES: Final = 7  # purchases in one order
 _FAVOURITES: Final = 40  # products among which a customer buys
-_WORDS: Final = 400  # of which titles are made
+_WORDS: Final = 400  # vocabulary of titles
 _CATEGORIES: Final = 40
 _RECENT_BUYERS: Final = PRODUCT_INPUTS.index("log_buyers_28d")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TypicalAnswer:
-    """What an answer is computed from."""
+    """The inputs of an answer: data and model."""
 
     products: Products
     queries: Queries
@@ -58,7 +58,7 @@ class TypicalAnswer:
 
 
 def typical_answer(*, products: int, customers: int, seed: int) -> TypicalAnswer:
-    """Draw a catalogue of so many `products`, `customers`, and all parts of the model."""
+    """Generate a catalogue of `products`, `customers`, and all parts of the model."""
     rng = np.random.default_rng(seed)
     catalogue = _products(products, rng)
     queries = _queries(customers, catalogue, rng)
@@ -71,15 +71,18 @@ def typical_answer(*, products: int, customers: int, seed: int) -> TypicalAnswer
         ),
         unknown=[0.2, 0.5, 0.0],
     )
-    found = nominator(sources, rebuy, catalogue, per_source=PER_SOURCE)(queries)
-    inputs = np.ascontiguousarray(found.inputs)
+    nominated = nominator(sources, rebuy, catalogue, per_source=PER_SOURCE)(queries)
+    inputs = np.ascontiguousarray(nominated.inputs)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = RankerNet(len(ranker_inputs(sources)), NetworkConfig())
     network.standardise.learn(np.sign(inputs) * np.log1p(np.abs(inputs)))
-    z = inputs[:, 0] + rng.normal(size=len(inputs)).astype(np.float32) + 3 * found.new
+    z = inputs[:, 0] + rng.normal(size=len(inputs)).astype(np.float32) + 3 * nominated.new
     examples = RankerExamples(
-        inputs=inputs, customers=found.pairs.rows, bought=z > np.quantile(z, 0.9), new=found.new
+        inputs=inputs,
+        customers=nominated.pairs.rows,
+        bought=z > np.quantile(z, 0.9),
+        new=nominated.new,
     )
     return TypicalAnswer(
         products=catalogue,
@@ -126,7 +129,7 @@ def _queries(count: int, products: Products, rng: np.random.Generator) -> Querie
 
 
 def _history(chances: FloatArray, rng: np.random.Generator) -> IntArray:
-    """Return the PURCHASES of a customer, who buys some products again and again."""
+    """Return the PURCHASES of a customer, who buys some products repeatedly."""
     favourites = rng.choice(len(chances), _FAVOURITES, replace=False, p=chances.astype(np.float64))
     return rng.choice(favourites, PURCHASES).astype(np.int64)
 
@@ -162,7 +165,7 @@ def _sources(products: Products, rng: np.random.Generator, *, seed: int) -> Sour
 
 
 def drawn_weights(count: int, neighbours: int, rng: np.random.Generator) -> csr_array:
-    """Return weights (C, C), so many `neighbours` in each row."""
+    """Return random weights (C, C) with `neighbours` entries in each row."""
     rows = np.repeat(np.arange(count), neighbours)
     columns = rng.integers(count, size=len(rows))
     weights = rng.exponential(0.3, len(rows)).astype(np.float32)

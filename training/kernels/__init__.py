@@ -1,9 +1,9 @@
-"""Compiled loops on plain arrays, and what each saves.
+"""Compiled loops on plain arrays, and the CPU time that each saves.
 
 `python -m training benchmark kernels` makes this table. It measures median CPU microseconds in one
 answer of `two_stage`: 5,000 products, a history of 100 purchases, about 170 candidates, models of
-the default sizes, one thread. The answer, scores and list without the HTTP request around them,
-took 1,748. An answer runs before each measurement, so that caches are as an answer leaves them.
+the default sizes, one thread. The answer (scores and list, without the HTTP request) took 1,748.
+An answer runs before each measurement, so that the caches hold its data.
 `saved` is the share of the answer; `differ` the greatest difference of the results, 0 for none.
 
 loop                                   library call              loop us  library us  saved  differ
@@ -29,7 +29,7 @@ activations.gelu_, 128 wide            torch gelu                     78        
 activations.gelu_, 64 wide             torch gelu                     45         287    14%   3e-07
 lightgbm_trees.add_up                  lightgbm predict              330       5,875   317%       0
 
-What saves less than 5% belongs into the library call, unless that changes the last bits of scores:
-sums of dot products are ordered otherwise in BLAS, and numpy computes log1p otherwise on processors
-with AVX-512. Rough scores take the place of exact ones above 20,000 products only.
+A loop that saves less than 5% should be replaced by the library call, unless that changes the last
+bits of scores: BLAS sums dot products in another order, and numpy computes log1p differently on
+processors with AVX-512. Rough scores replace exact ones only above 20,000 products.
 """

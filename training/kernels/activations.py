@@ -49,7 +49,7 @@ def compress(values: FloatArray, out: FloatArray) -> None:
     bits = out.view(np.int32)
     for place in range(len(values)):
         size = abs(values[place])
-        more = np.float32(1) + size
+        one_plus_size = np.float32(1) + size
         exponent = (bits[place] - np.int32(_ROOT_BITS)) >> np.int32(23)
         bits[place] -= exponent << np.int32(23)
         f, e = out[place] - np.float32(1), np.float32(exponent)  # 1 + f in [sqrt(1/2), sqrt(2))
@@ -63,6 +63,6 @@ def compress(values: FloatArray, out: FloatArray) -> None:
         y = y * f + np.float32(3.3333331174e-1)
         s = f * f
         y = y * f * s - np.float32(2.12194440e-4) * e - np.float32(0.5) * s
-        lost = size - (more - np.float32(1))
-        y = f + (y + lost / more) + np.float32(0.693359375) * e
+        lost = size - (one_plus_size - np.float32(1))
+        y = f + (y + lost / one_plus_size) + np.float32(0.693359375) * e
         out[place] = y if values[place] > 0 else -y

@@ -1,4 +1,4 @@
-"""The columns of a ranker's inputs that are copied: scores, products' inputs, customers' inputs."""
+"""Copied columns of a ranker's inputs: scores, products' inputs, customers' inputs."""
 
 from configs.compiled import compiled
 from training.data.inputs import FloatArray, IntArray
@@ -13,17 +13,17 @@ def write_source_scores(
     A gap is a score less the best score of the row's candidates.
     """
     for source in range(len(scores)):
-        own, gaps = out[source], out[len(scores) + source]
+        of_source, gaps = out[source], out[len(scores) + source]
         for pair in range(len(rows)):
-            own[pair] = scores[source][rows[pair], columns[pair]]
+            of_source[pair] = scores[source][rows[pair], columns[pair]]
         stop = 0
         while stop < len(rows):
-            start, best = stop, own[stop]
+            start, best = stop, of_source[stop]
             while stop < len(rows) and rows[stop] == rows[start]:
-                best = max(best, own[stop])
+                best = max(best, of_source[stop])
                 stop += 1
             for pair in range(start, stop):
-                gaps[pair] = own[pair] - best
+                gaps[pair] = of_source[pair] - best
 
 
 @compiled

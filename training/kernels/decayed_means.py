@@ -1,4 +1,4 @@
-"""Histories as the two-tower reads them: means of embeddings and repeats, at several decays."""
+"""The two-tower's inputs from histories: decayed means of embeddings, and repeats."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def read_history(
 ) -> tuple[FloatArray, FloatArray]:
     """Return the inputs of the query tower's mix (B, H D + H + F), and the direct part (B, D).
 
-    The embeddings of one order are added up first, since its purchases decay alike. `tower` is a
+    The embeddings of one order are added first, since its purchases have one decay. `tower` is a
     `_Tower` of `towers_on_arrays`, as a tuple.
     """
     lasting, rates, share, mean, scale = tower

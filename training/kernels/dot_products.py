@@ -1,4 +1,4 @@
-"""Scores as dot products of vectors whose numbers have 16 bits, or first roughly 8.
+"""Scores as dot products of 16-bit vectors; large catalogues get rough 8-bit scores first.
 
 The vectors of a catalogue do not fit a processor's near caches. For one query, reading them is most
 of the cost, and it evicts everything else from these caches. So the vectors are stored with 16 bits
@@ -19,7 +19,7 @@ ROUGH_FROM: Final = 20_000
 """The size of a catalogue above which one query is scored roughly first."""
 _CODE: Final = 127
 _MOST_DIMENSIONS: Final = 512
-"""The most dimensions whose products with 8 bits add up within 32 bits."""
+"""The most dimensions for which the sums of 8-bit products fit in 32 bits."""
 _FINE_CODE: Final = 32_767
 _Codes = npt.NDArray[np.int8]
 _FineCodes = npt.NDArray[np.int16]
@@ -38,12 +38,12 @@ class RoughScores(NamedTuple):
 
 
 class DotScorer:
-    """Scores C products by the dot products of their `rounded` vectors and those of the queries."""
+    """Scores C products by the dot products of their `rounded` vectors and the queries' vectors."""
 
     def __init__(
         self, vectors: FloatArray, query_vectors: Callable[[Queries], QueryVectors]
     ) -> None:
-        """Take `vectors` (C, D), and `query_vectors` for those of queries."""
+        """Take the products' `vectors` (C, D), and the function of the queries' vectors."""
         self._query_vectors = query_vectors
         self._vectors = _Vectors.of(vectors)
         self._scales: FloatArray = self._vectors.scales * np.float32(_FINE_CODE / _CODE)
@@ -52,7 +52,7 @@ class DotScorer:
             self._codes = np.rint(vectors / self._scales[:, None]).astype(np.int8)
 
     def __call__(self, queries: Queries) -> FloatArray:
-        """Return the scores (B, C), all of them exact."""
+        """Return the exact scores (B, C)."""
         vectors, add = self._query_vectors(queries)
         if len(queries) == 1:
             scores = np.empty((1, len(self._vectors.scales)), dtype=np.float32)
@@ -63,7 +63,7 @@ class DotScorer:
         return scores
 
     def rough(self, queries: Queries) -> RoughScores:
-        """Return rough scores (B, C) where exact ones of all products would cost more."""
+        """Return rough scores (B, C) where exact scores of all products would cost more."""
         codes, scales = self._codes, self._scales
         if codes is None or len(queries) != 1:
             return RoughScores(self(queries))
@@ -99,7 +99,7 @@ class _Vectors(NamedTuple):
 
 
 def rounded(vectors: FloatArray) -> FloatArray:
-    """Return `vectors` (C, D) as a DotScorer stores them, in steps of each one's greatest / 32,767.
+    """Return `vectors` (C, D) as a DotScorer stores them, in steps of their maximum / 32,767.
 
     >>> rounded(np.float32([[1, 1e-9]]))
     array([[1., 0.]], dtype=float32)

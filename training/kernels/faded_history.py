@@ -17,9 +17,9 @@ class Faded(NamedTuple):
 
 
 def faded_history(queries: Queries, *, half_life_days: float) -> Faded:
-    """Return the purchases of each customer; one counts half when `half_life_days` old.
+    """Return the purchases of each customer; one counts half after `half_life_days`.
 
-    Purchases that the stored history does not hold any more do not count.
+    Purchases that are no longer in the stored history do not count.
     """
     starts = np.zeros(len(queries) + 1, dtype=np.int64)
     places = np.empty(queries.history.size, dtype=np.int64)

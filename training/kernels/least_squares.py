@@ -8,16 +8,16 @@ from configs.compiled import Plain, compiled, compiled_loosely
 from training.data.inputs import FloatArray
 from training.kernels.faded_history import Faded
 
-_ACCURACY: Final = 1e-7  # of a customer's vector: what is left of the right side of its equations
+_ACCURACY: Final = 1e-7  # residual of a customer's equations, relative to their right side
 
 
 def customer_vectors(bought: Faded, vectors: FloatArray, *, confidence: float) -> FloatArray:
     """Return the vectors (B, D) of customers with purchases `bought`, given the products' (C, D).
 
     The minimum of sum_c w_c (p_c - u v_c)^2 + penalty |u|^2 over all C products, where p is 1 and
-    w is 1 + confidence * bought for what was bought, else p is 0 and w is 1 (Hu et al., 2008). The
-    products' vectors are `whitened`, and so are those returned: then the equations are
-    (1 + V' E V) u = V' (1 + e) over the products bought alone, e = confidence * bought, and are
+    w is 1 + confidence * bought for bought products, else p is 0 and w is 1 (Hu et al., 2008). The
+    products' vectors are `whitened`, and so are the returned ones: then the equations are
+    (1 + V' E V) u = V' (1 + e) over the bought products only, e = confidence * bought. They are
     solved by conjugate gradients to 32-bit rounding (Hestenes and Stiefel, 1952).
 
     >>> one = Faded(starts=np.array([0, 1, 1]), places=np.array([0]), left=np.float32([1]))
@@ -38,34 +38,38 @@ def _solve(bought: Plain, vectors: FloatArray, confidence: np.float32, solved: F
     for row in range(len(solved)):
         start, stop = starts[row], starts[row + 1]
         extra = confidence * left[start:stop]
-        own = np.empty((len(extra), dim), dtype=np.float32)
-        rest = np.zeros(dim, dtype=np.float32)
+        bought_vectors = np.empty((len(extra), dim), dtype=np.float32)
+        residual = np.zeros(dim, dtype=np.float32)
         for number in range(len(extra)):
-            own[number] = vectors[places[start + number]]
-            _add_times(rest, np.float32(1) + extra[number], own[number])
-        step, moved = rest.copy(), np.empty(dim, dtype=np.float32)
-        size = _product(rest, rest)
-        enough = np.float32(_ACCURACY**2) * size
+            bought_vectors[number] = vectors[places[start + number]]
+            _add_times(residual, np.float32(1) + extra[number], bought_vectors[number])
+        direction, image = residual.copy(), np.empty(dim, dtype=np.float32)
+        squared_residual = _product(residual, residual)
+        tolerance = np.float32(_ACCURACY**2) * squared_residual
         for _ in range(2 * dim):
-            if size <= enough:
+            if squared_residual <= tolerance:
                 break
-            moved[:] = step
+            image[:] = direction
             for number in range(len(extra)):
-                _add_times(moved, extra[number] * _product(own[number], step), own[number])
-            length = size / _product(step, moved)
-            _add_times(solved[row], length, step)
-            _add_times(rest, -length, moved)
-            before, size = size, _product(rest, rest)
-            step *= size / before
-            step += rest
+                _add_times(
+                    image,
+                    extra[number] * _product(bought_vectors[number], direction),
+                    bought_vectors[number],
+                )
+            length = squared_residual / _product(direction, image)
+            _add_times(solved[row], length, direction)
+            _add_times(residual, -length, image)
+            last_squared, squared_residual = squared_residual, _product(residual, residual)
+            direction *= squared_residual / last_squared
+            direction += residual
 
 
 @compiled_loosely
-def _product(one: FloatArray, other: FloatArray) -> np.float32:
+def _product(first: FloatArray, second: FloatArray) -> np.float32:
     """Return the product of two vectors (D,)."""
     total = np.float32(0)
-    for place in range(len(one)):
-        total += one[place] * other[place]
+    for place in range(len(first)):
+        total += first[place] * second[place]
     return total
 
 

@@ -1,4 +1,4 @@
-"""The products that the sources nominate for each customer, and the scores of all others."""
+"""The products that the sources nominate for each customer, and the scores of the others."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from training.data.inputs import FloatArray, IntArray
 
 BoolArray = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.uint32]
-_STRIDE: Final = 64  # keys that are skipped together where none is good enough
+_STRIDE: Final = 64  # keys that are skipped together if none is good enough
 _NOMINATED: Final = 1
 _OWNED: Final = 2
 
@@ -65,10 +65,10 @@ def top_places(scores: FloatArray, count: int) -> IntArray:
 
 @compiled
 def _order(scores: FloatArray, keys: Keys) -> None:
-    """Write integers `keys` (C,) in the order of the `scores` (C,); 0 where one is not finite."""
+    """Write integer `keys` (C,) that sort like the `scores` (C,); 0 where one is not finite."""
     numbers, bits = keys.view(np.float32), keys.view(np.int32)
     for place in range(len(keys)):
-        numbers[place] = scores[place] + np.float32(0)  # -0 is 0
+        numbers[place] = scores[place] + np.float32(0)  # turns -0 into 0
     infinite = np.int32(0x7F800000)
     for place in range(len(keys)):
         flipped = bits[place] >> np.int32(31) | np.int32(-(2**31))  # all bits below 0, else one
@@ -106,9 +106,9 @@ def _bound(keys: Keys, count: int) -> np.uint32:
     if len(keys) >= 2 * lanes:
         best = np.zeros(lanes, dtype=np.uint32)
         for start in range(0, len(keys) - lanes + 1, lanes):
-            some = keys[start : start + lanes]
+            chunk = keys[start : start + lanes]
             for lane in range(lanes):
-                best[lane] = max(best[lane], some[lane])
+                best[lane] = max(best[lane], chunk[lane])
         bound = max(bound, _nth(best, count))
     return bound
 
@@ -118,13 +118,13 @@ def _reaching(bound: np.uint32, keys: Keys) -> IntArray:
     """Return the places of the `keys` that reach `bound`, in ascending order."""
     places, size = np.empty(len(keys), dtype=np.int64), 0
     for start in range(0, len(keys), _STRIDE):
-        some, better = keys[start : start + _STRIDE], 0
-        for key in some:
+        chunk, better = keys[start : start + _STRIDE], 0
+        for key in chunk:
             better |= key >= bound
         if better:
-            for lane in range(len(some)):
+            for lane in range(len(chunk)):
                 places[size] = start + lane
-                size += some[lane] >= bound
+                size += chunk[lane] >= bound
     return places[:size]
 
 
@@ -136,12 +136,12 @@ def _nth(keys: Keys, count: int) -> np.uint32:
     """
     bound = np.uint32(0)
     for bit in range(31, -1, -1):
-        more = np.uint32(bound | np.uint32(1 << bit))
+        higher = np.uint32(bound | np.uint32(1 << bit))
         reached = np.int32(0)
         for key in keys:
-            reached = np.int32(reached + (key >= more))
+            reached = np.int32(reached + (key >= higher))
         if reached >= count:
-            bound = more
+            bound = higher
         if reached == count:
             break
     return bound

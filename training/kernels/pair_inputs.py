@@ -1,4 +1,4 @@
-"""A ranker's inputs of a customer and a product together, from the history and the catalogue."""
+"""A ranker's inputs for a pair of customer and product, from the history and the catalogue."""
 
 from typing import Final, NamedTuple
 
@@ -12,35 +12,35 @@ from training.data.inputs import FloatArray, IntArray
 from training.kernels.faded_history import group
 
 HALF_LIVES: Final = (14.0, 60.0, 200.0)
-"""Days in which what a purchase counts for halves."""
+"""Half-lives of a purchase's weight, in days."""
 NO_ORDERS_SINCE: Final = float(HISTORY_LENGTH)
-"""The orders since a product was bought that never was."""
+"""The orders since a product was bought, if it never was."""
 PAIR_INPUTS: Final = (
     "times_bought",
     *(f"bought_decayed_{days:.0f}d" for days in HALF_LIVES),
     "days_since_bought",
     "days_between_bought",  # mean days between purchases of this product
-    "due",  # days since bought, in the product's own rhythm
+    "due",  # days since bought, over days between
     "in_last_order",
     "orders_since_bought",
     "share_of_orders",  # purchases of this product to orders
-    "log_value",  # of what was paid for this product: its purchases' last lines
-    "log_last_value",  # of what was paid for it at last
-    "last_value_to_usual",  # its log less that of the mean purchase's
-    "percent_of_value",  # of what was paid for all
+    "log_value",  # of the amount paid for this product: its purchases' last lines
+    "log_last_value",  # of the amount paid for it in its newest purchase
+    "last_value_to_usual",  # its log minus the log of the mean purchase
+    "percent_of_value",  # of the amount paid for all products
     "percent_of_value_60d",  # the same, decayed
-    "price_to_usual",  # log price less the mean log price of the history
-    "alike",  # cosines with the other purchases, decayed by _ALIKE_DAYS, added up
-    "alike_mean",  # the same over the weight of all purchases
+    "price_to_usual",  # log price minus the mean log price of the history
+    "alike",  # sum of cosines with the other purchases, decayed by _ALIKE_DAYS
+    "alike_mean",  # the same divided by the weight of all purchases
     "history_purchases",
     "history_products",
-    "history_repeats",  # share of the purchases that repeat another one's product
+    "history_repeats",  # share of the purchases that repeat a product
     "history_rebought",  # share of the products that were bought more than once
     "history_orders",
     "history_order_size",  # purchases to orders
     "history_days",  # since the oldest purchase
 )
-# The columns by name: compiled code takes them as constants.
+# The columns by name: constants for compiled code.
 _TIMES_BOUGHT: Final = PAIR_INPUTS.index("times_bought")
 _DAYS_SINCE: Final = PAIR_INPUTS.index("days_since_bought")
 _DAYS_BETWEEN: Final = PAIR_INPUTS.index("days_between_bought")
@@ -91,15 +91,15 @@ def write_pair_inputs(
 ) -> None:
     """Write PAIR_INPUTS of N pairs into `out` (F, N).
 
-    `bought` are products, days and values (B, L) of the purchases, `pairs` rows and columns (N,),
-    row after row, and `contents` the products' as a tuple.
+    `bought` holds products, days and values (B, L) of the purchases; `pairs` rows and columns (N,),
+    row after row; `contents` is a `Contents` as a tuple.
     """
     history, days, values = bought
     rows, columns = pairs
     price, mean_price, starts, tokens, vectors, dim = contents
     length = history.shape[1]
     places, groups = np.empty(length, dtype=np.int64), np.empty(length, dtype=np.int64)
-    numbers = np.zeros(len(price), dtype=np.int16)  # of the bought products, from 1 on
+    numbers = np.zeros(len(price), dtype=np.int16)  # of the bought products, from 1
     profile = np.zeros(dim)
     stop = 0
     while stop < len(rows):
@@ -107,27 +107,27 @@ def write_pair_inputs(
         while stop < len(rows) and rows[stop] == row:
             stop += 1
         count = group(history[row], places, groups)
-        lines = np.zeros((count + 1, len(out)), dtype=np.float32)  # the last: of all not bought
-        alike = _write_history(days[row], values[row], groups, lines)
-        usual, weight = mean_price, max(alike.sum(), 1e-6)
+        lines = np.zeros((count + 1, len(out)), dtype=np.float32)  # the last: products not bought
+        weights = _write_history(days[row], values[row], groups, lines)
+        usual, total_weight = mean_price, max(weights.sum(), 1e-6)
         if count:
             usual = _mean_price(price, places, groups)
         for number in range(count):
             numbers[places[number]] = number + 1
             for entry in range(starts[places[number]], starts[places[number] + 1]):
-                profile[tokens[entry]] += alike[number] * vectors[entry]
+                profile[tokens[entry]] += weights[number] * vectors[entry]
         for pair in range(start, stop):
             place, likeness = columns[pair], 0.0
             for entry in range(starts[place], starts[place + 1]):
                 likeness += profile[tokens[entry]] * vectors[entry]
-            if starts[place] < starts[place + 1]:  # without the product's own purchases
-                likeness -= alike[numbers[place] - 1]
+            if starts[place] < starts[place + 1]:  # subtract the product's own purchases
+                likeness -= weights[numbers[place] - 1]
             line = lines[numbers[place] - 1]
             for number in range(len(line)):
                 out[number, pair] = line[number]
             out[_PRICE_TO_USUAL, pair] = price[place] - usual
             out[_ALIKE, pair] = max(likeness, 0.0)
-            out[_ALIKE_MEAN, pair] = max(likeness, 0.0) / weight
+            out[_ALIKE_MEAN, pair] = max(likeness, 0.0) / total_weight
         for place in places[:count]:
             numbers[place] = 0
             profile[tokens[starts[place] : starts[place + 1]]] = 0
@@ -135,7 +135,7 @@ def write_pair_inputs(
 
 @compiled
 def _mean_price(price: Numbers, places: IntArray, groups: IntArray) -> float:
-    """Return the mean log price of the purchases, of which there is at least one."""
+    """Return the mean log price of the purchases; there is at least one."""
     total, purchases = 0.0, 0
     for number in groups:
         if number >= 0:
@@ -150,32 +150,32 @@ def _write_history(
 ) -> Numbers:
     """Write into `lines` (K + 1, F) the inputs that need no catalogue; return decayed purchases.
 
-    A row for each bought product, as `groups` (L,) number them, and one for all others. The
-    decayed purchases (K + 1,) weigh what is alike; the last is 0.
+    There is a row for each bought product, numbered by `groups` (L,), and one for all others. The
+    decayed purchases (K + 1,) are the weights of the cosines; the last is 0.
     """
     count = len(lines) - 1
     times, newest, oldest = np.zeros(count), np.zeros(count), np.zeros(count)
     orders_since, last_value = np.zeros(count), np.zeros(count)
     value, decayed_value = np.zeros(count), np.zeros(count)
-    decayed, alike = np.zeros((count, len(HALF_LIVES))), np.zeros(count + 1)
-    sums = (times, newest, oldest, orders_since, last_value, value, decayed_value, decayed, alike)
+    decayed, weights = np.zeros((count, len(HALF_LIVES))), np.zeros(count + 1)
+    sums = (times, newest, oldest, orders_since, last_value, value, decayed_value, decayed, weights)
     totals = _add_up(days, values, groups, sums)
     _write_bought(sums, totals, lines[:count])
     _write_never_bought(lines[count])
     _write_customer(totals, lines)
-    return alike
+    return weights
 
 
 @compiled
 def _add_up(days: FloatArray, values: FloatArray, groups: IntArray, sums: Plain) -> Plain:
-    """Add up the purchases, by product into `sums`, which are 0, and all of them.
+    """Add up the purchases by product into `sums`, which are 0; return the totals.
 
-    Of a product (K,): purchases; days since the newest and since the oldest; orders since the
+    By product (K,): purchases; days since the newest and since the oldest; orders since the
     newest; the newest one's value; value; value decayed by _VALUE_DAYS; (K, HALF_LIVES) purchases
-    decayed; (K + 1,) purchases decayed by _ALIKE_DAYS, and a 0. Returned of all: purchases,
-    products bought more than once, orders, days since the oldest purchase, value, decayed value.
+    decayed; (K + 1,) purchases decayed by _ALIKE_DAYS, and a 0. Totals: purchases, products
+    bought more than once, orders, days since the oldest purchase, value, decayed value.
     """
-    times, newest, oldest, orders_since, last_value, value, decayed_value, decayed, alike = sums
+    times, newest, oldest, orders_since, last_value, value, decayed_value, decayed, weights = sums
     shares = np.empty(len(HALF_LIVES) + 2)
     order, day = -1, -1.0  # purchases of one order have one time
     purchases, rebought, oldest_of_all, total, decayed_total = 0, 0, 0.0, 0.0, 0.0
@@ -189,26 +189,26 @@ def _add_up(days: FloatArray, values: FloatArray, groups: IntArray, sums: Plain)
             for place in range(len(HALF_LIVES)):
                 shares[place] = 0.5 ** (day / HALF_LIVES[place])
             shares[-2], shares[-1] = 0.5 ** (day / _ALIKE_DAYS), 0.5 ** (day / _VALUE_DAYS)
-        own = np.float64(values[slot])
+        paid = np.float64(values[slot])
         if times[number] == 0:
-            newest[number], orders_since[number], last_value[number] = day, order, own
+            newest[number], orders_since[number], last_value[number] = day, order, paid
         rebought += times[number] == 1
         times[number] += 1
         oldest[number] = max(oldest[number], day)
         oldest_of_all = max(oldest_of_all, day)
         decayed[number] += shares[: len(HALF_LIVES)]
-        alike[number] += shares[-2]
-        value[number] += own
-        decayed_value[number] += own * shares[-1]
+        weights[number] += shares[-2]
+        value[number] += paid
+        decayed_value[number] += paid * shares[-1]
         purchases += 1
-        total += own
-        decayed_total += own * shares[-1]
+        total += paid
+        decayed_total += paid * shares[-1]
     return purchases, rebought, order + 1, oldest_of_all, total, decayed_total
 
 
 @compiled
 def _write_bought(sums: Plain, totals: Plain, lines: FloatArray) -> None:
-    """Write into `lines` (K, F) what is known of the bought products."""
+    """Write into `lines` (K, F) the inputs of the bought products."""
     times, newest, oldest, orders_since, last_value, value, decayed_value, decayed, _ = sums
     purchases, _, orders, _, total, decayed_total = totals
     orders = max(orders, 1)
@@ -233,7 +233,7 @@ def _write_bought(sums: Plain, totals: Plain, lines: FloatArray) -> None:
 
 @compiled
 def _write_never_bought(line: FloatArray) -> None:
-    """Write into `line` (F,) what holds for a product that was never bought."""
+    """Write into `line` (F,) the inputs of a product that was never bought."""
     line[_DAYS_SINCE], line[_DAYS_BETWEEN] = NEVER_DAYS, SINGLE_GAP_DAYS
     line[_DUE] = NEVER_DAYS / max(SINGLE_GAP_DAYS, 1.0)
     line[_ORDERS_SINCE] = NO_ORDERS_SINCE
@@ -241,7 +241,7 @@ def _write_never_bought(line: FloatArray) -> None:
 
 @compiled
 def _write_customer(totals: Plain, lines: FloatArray) -> None:
-    """Write into all `lines` (K + 1, F) what is the customer's alone."""
+    """Write into all `lines` (K + 1, F) the inputs that depend only on the customer."""
     purchases, rebought, orders, oldest, _, _ = totals
     count = len(lines) - 1
     for line in lines:

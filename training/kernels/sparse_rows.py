@@ -6,7 +6,7 @@ from training.data.inputs import FloatArray
 
 @compiled
 def add_weights(bought: Plain, weights: Plain, popular: FloatArray, scores: FloatArray) -> None:
-    """Add to `scores` (B, C) the rows of `weights` (C, C) by decayed purchases, and `popular`.
+    """Add to `scores` (B, C) the rows of `weights` (C, C) times decayed purchases, and `popular`.
 
     `bought` is a `Faded`, and `weights` a csr matrix: both as tuples of arrays.
     """

@@ -1,4 +1,4 @@
-"""Inputs of a network, standardised column by column for its first layer."""
+"""A network's inputs, standardised column by column for its first layer."""
 
 import numpy as np
 
@@ -22,16 +22,16 @@ def standardised(
     bias = first_bias.copy()
     count = 0
     for number in range(len(columns)):
-        column, others, out = columns[number, start:stop], False, varying[count]
+        column, varies, out = columns[number, start:stop], False, varying[count]
         for value in column:
-            others |= value != column[0]
-        width = len(column) if others else 1
+            varies |= value != column[0]
+        width = len(column) if varies else 1
         compress(column[:width], out)
         for place in range(width):
             z = (out[place] - mean[number]) / scale[number]
             z = z if z < np.float32(5) else np.float32(5)
             out[place] = z if z > np.float32(-5) else np.float32(-5)
-        if others:
+        if varies:
             for place in range(len(bias)):
                 weights[count, place] = first[number, place]
             count += 1

@@ -6,13 +6,13 @@ import numpy.typing as npt
 from configs.compiled import compiled
 from training.data.inputs import FloatArray, IntArray
 
-_STRIDE = 64  # scores that are skipped together where none is good enough
+_STRIDE = 64  # scores that are skipped together if none is good enough
 
 
 def top_k(scores: FloatArray, k: int, *, exclude: npt.NDArray[np.bool_] | None = None) -> IntArray:
     """Return the columns (B, k) of the k best of `scores` (B, C), best first.
 
-    Equal scores keep the order of the columns. `exclude` (B, C) marks what may not be listed;
+    Equal scores keep the order of the columns. `exclude` (B, C) marks products that are not listed;
     where fewer than k remain, the list ends in -1. ValueError if k < 1.
 
     >>> top_k(np.float32([[1, 3, 3, 2]]), 3)
@@ -23,16 +23,16 @@ def top_k(scores: FloatArray, k: int, *, exclude: npt.NDArray[np.bool_] | None =
     if k < 1:
         raise ValueError(f"k = {k}: a list has at least one place")
     scores = np.ascontiguousarray(scores)
-    barred = np.zeros(scores.shape, dtype=np.bool_) if exclude is None else exclude
+    excluded = np.zeros(scores.shape, dtype=np.bool_) if exclude is None else exclude
     places = np.full((len(scores), k), -1, dtype=np.int64)
     for row in range(len(scores)):
-        _find_best(scores[row], barred[row], places[row])
+        _find_best(scores[row], excluded[row], places[row])
     return places
 
 
 @compiled
 def _find_best(
-    scores: npt.NDArray[np.floating], barred: npt.NDArray[np.bool_], heap: IntArray
+    scores: npt.NDArray[np.floating], excluded: npt.NDArray[np.bool_], heap: IntArray
 ) -> None:
     """Write the places of the best finite `scores` (C,) into `heap` (k,), best first.
 
@@ -41,12 +41,12 @@ def _find_best(
     k, filled = len(heap), 0
     best = np.empty(k, dtype=scores.dtype)
     for start in range(0, len(scores), _STRIDE):
-        some, better = scores[start : start + _STRIDE], filled < k
-        for score in some:  # most strides hold nothing good enough
+        chunk, better = scores[start : start + _STRIDE], filled < k
+        for score in chunk:  # most strides hold nothing good enough
             better |= score > best[0]
-        for place in range(start, start + len(some) * better):
+        for place in range(start, start + len(chunk) * better):
             score = scores[place]
-            if barred[place] or not np.isfinite(score):
+            if excluded[place] or not np.isfinite(score):
                 continue
             if filled < k:
                 best[filled], heap[filled] = score, place
@@ -55,7 +55,7 @@ def _find_best(
             elif score > best[0]:
                 best[0], heap[0] = score, place
                 _sink(best, heap, k)
-    for last in range(filled - 1, 0, -1):  # move the worst of the rest behind it
+    for last in range(filled - 1, 0, -1):  # move the worst remaining entry to the end
         best[0], best[last] = best[last], best[0]
         heap[0], heap[last] = heap[last], heap[0]
         _sink(best, heap, last)
@@ -90,7 +90,7 @@ def _sink(best: npt.NDArray[np.floating], heap: IntArray, count: int) -> None:
 
 
 @compiled
-def _worse(best: npt.NDArray[np.floating], heap: IntArray, one: int, other: int) -> bool:
-    if best[one] != best[other]:
-        return bool(best[one] < best[other])
-    return bool(heap[one] > heap[other])
+def _worse(best: npt.NDArray[np.floating], heap: IntArray, first: int, second: int) -> bool:
+    if best[first] != best[second]:
+        return bool(best[first] < best[second])
+    return bool(heap[first] > heap[second])

@@ -1,4 +1,4 @@
-"""What recommenders answer in batch, as a table."""
+"""The batch answers of recommenders, as a table."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Why a product stands in a list, in words, from what is known of the customer and the shop."""
+"""Short explanations why a product is in a list, from the data of the customer and the shop."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ from training.interfaces import Related
 
 MOST: Final = 2
 POPULAR_SHARE: Final = 0.05
-"""The share of the catalogue, by buyers of 28 days, that is called popular."""
+"""The share of the catalogue, by buyers of 28 days, that counts as popular."""
 NEW_DAYS: Final = 28
 
 
@@ -24,9 +24,9 @@ def reasons(
 ) -> list[list[str]]:
     """Return for each of `places` (K,) at most MOST short sentences, the most personal first.
 
-    `query` (B = 1) is the customer at its time; None: nothing is known. The customer's own rhythm
-    is the median gap between purchases at least a day apart, in whole days. `related` finds the
-    bought product, another one, that speaks most for this one. Popular and new are as of
+    `query` (B = 1) is the customer at its time; None: an unknown customer. The interval in a reason
+    is the median gap between purchases of the product, at least a day apart, in whole days.
+    `related` gives the other bought product with the highest weight. Popular and new are as of
     `products.at`.
     """
     bought, days = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
@@ -35,23 +35,23 @@ def reasons(
         bought, days = query.history[0, known], query.history_days[0, known]
     companions = _companions(np.unique(bought), places, related)
     popular, new = _popular(products, places), _new(products, places)
-    told: list[list[str]] = []
+    by_product: list[list[str]] = []
     for number, place in enumerate(places):
-        found: list[str] = []
+        of_product: list[str] = []
         if (bought == place).any():
-            found.append(_rhythm(days[bought == place]))
+            of_product.append(_rhythm(days[bought == place]))
         if companions[number] >= 0:
-            found.append(f"often bought with {name_of(products, companions[number])}")
+            of_product.append(f"often bought with {name_of(products, companions[number])}")
         if popular[number]:
-            found.append("popular now")
+            of_product.append("popular now")
         if new[number]:
-            found.append("new in the shop")
-        told.append(found[:MOST])
-    return told
+            of_product.append("new in the shop")
+        by_product.append(of_product[:MOST])
+    return by_product
 
 
 def _rhythm(days: FloatArray) -> str:
-    """Say when the purchases of one product were, from the days since each of them.
+    """Return the reason for a repeat, from the days since each purchase of the product.
 
     >>> _rhythm(np.float32([12, 52.4, 92.1])), _rhythm(np.float32([3.2, 3.3])), _rhythm(np.zeros(1))
     ('you buy this about every 40 days', 'you bought this 3 days ago', 'you bought this today')
@@ -68,7 +68,7 @@ def _rhythm(days: FloatArray) -> str:
 
 
 def _companions(bought: IntArray, places: IntArray, related: Related | None) -> IntArray:
-    """Return (K,): the other product of `bought` (L,) that speaks most for each; -1: none does."""
+    """Return (K,): the other product of `bought` (L,) with the highest weight; -1: none above 0."""
     if related is None or not len(bought):
         return np.full(len(places), -1, dtype=np.int64)
     weights = np.where(bought[:, None] == places, 0, related(bought, places))
@@ -89,5 +89,5 @@ def _new(products: Products, places: IntArray) -> npt.NDArray[np.bool_]:
 
 
 def name_of(products: Products, place: int) -> str:
-    """Return what the product at `place` is called: its title, or its id without one."""
+    """Return the name of the product at `place`: its title, or else its id."""
     return products.titles[place].strip() or str(products.product_ids[place])

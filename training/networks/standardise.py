@@ -1,4 +1,4 @@
-"""Inputs to mean 0 and deviation 1, as the training data had them."""
+"""Standardise inputs to mean 0 and deviation 1 of the training data."""
 
 from typing import Any, Final
 
@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from training.data.inputs import FloatArray
 
 LIMIT: Final = 5.0
-"""Standardised inputs lie within so much of zero."""
+"""The largest absolute value of a standardised input."""
 _CONSTANT: Final = 1e-6
 """An input with at most this deviation is not scaled."""
 
 
 def mean_and_scale(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return the means (F,) and the deviations (F,) of `rows` (N, F), in 64 bits.
+    """Return the means (F,) and the standard deviations (F,) of `rows` (N, F), in 64 bits.
 
-    The deviation of an input that does not vary is given as 1.
+    The deviation of a constant input is returned as 1.
 
     >>> mean_and_scale(np.array([[1.0, 3.0], [5.0, 3.0]]))
     (array([3., 3.]), array([2., 1.]))
@@ -28,12 +28,12 @@ def mean_and_scale(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArra
 
 
 def standardised(inputs: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-    """Return `inputs` (.., F) less `mean`, over `scale`, within LIMIT of zero."""
+    """Return (`inputs` - `mean`) / `scale` (.., F), clipped to +-LIMIT."""
     return ((inputs - mean) / scale).clamp(-LIMIT, LIMIT)
 
 
 class Standardise(nn.Module):
-    """Inputs (.., F) less their mean, over their standard deviation, within LIMIT of zero."""
+    """Subtracts the mean of inputs (.., F), divides by their deviation, and clips to +-LIMIT."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Standardise(nn.Module):
         self.register_buffer("scale", torch.ones(width))
 
     def learn(self, rows: FloatArray) -> None:
-        """Take mean and scale from `rows` (N, F)."""
+        """Compute mean and scale from `rows` (N, F)."""
         mean, scale = mean_and_scale(rows)
         self.mean.copy_(torch.from_numpy(mean))
         self.scale.copy_(torch.from_numpy(scale))

@@ -1,4 +1,4 @@
-"""What every recommender must beat: what sells now, and what the customer bought before."""
+"""The baselines of every recommender: recent popularity, and the customer's own purchases."""
 
 import json
 from pathlib import Path
@@ -21,11 +21,11 @@ SETTINGS: Final = "baseline.json"
 
 
 class PopularityConfig(Config):
-    """Popularity has nothing to set."""
+    """Popularity has no settings."""
 
 
 class Popularity:
-    """Ranks products by their buyers of the last 28 days, for everyone alike."""
+    """Ranks products by their buyers of the last 28 days; the same list for every customer."""
 
     name: ClassVar[str] = "popularity"
 
@@ -41,7 +41,7 @@ class Popularity:
         seed: int,
         run: "Run",
     ) -> Self:
-        """Return the model; there is nothing to learn."""
+        """Return the model; it has nothing to learn."""
         return cls(config)
 
     def scorer(self, products: Products) -> Scorer:
@@ -66,16 +66,18 @@ class Popularity:
 
 
 class OwnPurchasesConfig(Config):
-    """How fast a purchase fades, and how much popularity counts besides."""
+    """The decay of purchases, and the weight of popularity."""
 
-    half_life_days: float = pydantic.Field(200.0, gt=0, description="until a purchase counts half")
+    half_life_days: float = pydantic.Field(
+        200.0, gt=0, description="days after which a purchase counts half"
+    )
     popularity_weight: float = pydantic.Field(
-        0.2, ge=0, description="of log(1 + buyers of 28 days), where a purchase of now weighs 1"
+        0.2, ge=0, description="weight of log(1 + buyers of 28 days); a purchase today has weight 1"
     )
 
 
 class OwnPurchases:
-    """Ranks products by the customer's own purchases, each fading by half-life, then popularity."""
+    """Ranks products by the customer's purchases, decayed by half-life, plus popularity."""
 
     name: ClassVar[str] = "own_purchases"
 
@@ -91,11 +93,11 @@ class OwnPurchases:
         seed: int,
         run: "Run",
     ) -> Self:
-        """Return the model; there is nothing to learn."""
+        """Return the model; it has nothing to learn."""
         return cls(config)
 
     def scorer(self, products: Products) -> Scorer:
-        """Return the function that adds each purchase's remainder to the weighted popularity."""
+        """Return the function that adds the decayed purchases to the weighted popularity."""
         popular = self.config.popularity_weight * products.input("log_buyers_28d")
 
         def score(queries: Queries) -> FloatArray:

@@ -1,4 +1,4 @@
-"""iALS: customers and products as vectors, by alternating least squares over every pair."""
+"""iALS: vectors of customers and products, by alternating least squares over all pairs."""
 
 import json
 from pathlib import Path
@@ -29,31 +29,32 @@ SETTINGS: Final = "ials.json"
 
 
 class IALSConfig(Config):
-    """How the vectors are fitted, and what counts besides."""
+    """How the vectors are fitted, and the weights of the other terms."""
 
-    embedding_dim: int = pydantic.Field(128, ge=1, description="dimensions of a product")
+    embedding_dim: int = pydantic.Field(128, ge=1, description="dimensions of a vector")
     iterations: int = pydantic.Field(15, ge=1, description="rounds over customers and products")
     confidence: float = pydantic.Field(
-        5.0, gt=0, description="what a purchase of now adds to the weight 1 of every pair"
+        5.0, gt=0, description="added to the weight 1 of every pair by a purchase today"
     )
     penalty: float = pydantic.Field(30.0, gt=0, description="weight of the squared vectors")
     half_life_days: float = pydantic.Field(
-        200.0, gt=0, description="until a purchase in a customer's history counts half"
+        200.0, gt=0, description="days after which a purchase in a customer's history counts half"
     )
     learning_half_life_days: LearningHalfLife = 60.0
     repeat_weight: float = pydantic.Field(
-        0.8, ge=0, description="of a purchase for its own product, where a sure purchase scores 1"
+        0.8,
+        ge=0,
+        description="weight of a purchase for its own product; a certain purchase scores 1",
     )
     popularity_weight: float = pydantic.Field(
-        0.2, gt=0, description="of log(1 + buyers of 28 days) on the same scale"
+        0.2, gt=0, description="weight of log(1 + buyers of 28 days), on the same scale"
     )
 
 
 class IALS:
-    """Ranks products by the product of their vector and the customer's, solved from the history.
+    """Ranks products by their vector's product with the customer's, solved from the history.
 
-    Hu, Koren and Volinsky, 2008; that it needs its settings tuned, and many dimensions: Rendle et
-    al., 2022.
+    Hu, Koren and Volinsky, 2008; it needs tuned settings and many dimensions: Rendle et al., 2022.
     """
 
     name: ClassVar[str] = "ials"
@@ -79,7 +80,7 @@ class IALS:
         bought = interactions(data, half_life_days=config.learning_half_life_days)
         weights = csr_matrix(bought.matrix, copy=True)
         weights.data = 1 + config.confidence * weights.data
-        with threadpool_limits(limits=1, user_api="blas"):  # implicit warns of more
+        with threadpool_limits(limits=1, user_api="blas"):  # implicit warns about more threads
             solver = AlternatingLeastSquares(
                 factors=config.embedding_dim,
                 regularization=config.penalty,
@@ -95,7 +96,7 @@ class IALS:
     def scorer(self, products: Products) -> Scorer:
         """Look up the vectors of `products` once; return the function of the queries.
 
-        A product that was not learned is found by its own purchases and its popularity alone.
+        A product without a vector is scored by its own purchases and its popularity only.
         """
         config = self.config
         places = products.among(self._product_ids)
@@ -137,8 +138,8 @@ class IALS:
 def whitened(vectors: FloatArray, *, penalty: float) -> FloatArray:
     """Return `vectors` V (C, D) in coordinates in which V'V + penalty becomes the unit matrix.
 
-    What all customers' equations share is solved by that, once; products of vectors that are
-    customers' and products' stay what they are.
+    This solves the part that all customers' equations share, once. Dot products of customers' and
+    products' vectors do not change.
 
     >>> whitened(np.float32([[1], [2]]), penalty=4)  # by the root of 1 + 4 + 4
     array([[0.33333334],
@@ -146,5 +147,5 @@ def whitened(vectors: FloatArray, *, penalty: float) -> FloatArray:
     """
     exact = vectors.astype(np.float64)
     gram = exact.T @ exact + penalty * np.eye(vectors.shape[1])
-    found = solve_triangular(np.linalg.cholesky(gram), exact.T, lower=True)
-    return np.ascontiguousarray(found.T, dtype=np.float32)
+    solved = solve_triangular(np.linalg.cholesky(gram), exact.T, lower=True)
+    return np.ascontiguousarray(solved.T, dtype=np.float32)

@@ -1,7 +1,7 @@
-"""Item-to-item models: what a customer bought speaks for what is bought along with it.
+"""Item-to-item models: a purchase raises the scores of products that are often bought with it.
 
-Each learns one weight for every ordered pair of products and scores a customer the same way: the
-weights of their purchases, faded by age, add up; a repeat and recent demand count besides.
+Each model learns a weight for every ordered pair of products. A customer's score of a product is
+the sum of the weights from their purchases, decayed by age, plus terms for repeats and popularity.
 """
 
 import json
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 
 WEIGHTS: Final = "weights.safetensors"
 SETTINGS: Final = "item_to_item.json"
-_BLOCK: Final = 256  # rows made dense at a time
+_BLOCK: Final = 256  # rows converted to dense at once
 
 
 def cosine(matrix: csr_array, *, shrinkage: float) -> csr_array:
     """Return the shrunk cosine of every two columns of `matrix` (U, P), as (P, P).
 
-    x_i x_j / (|x_i| |x_j| + shrinkage): Sarwar et al., 2001; the shrinkage, which doubts products
-    with few buyers, as in Ferrari Dacrema et al., 2019.
+    x_i x_j / (|x_i| |x_j| + shrinkage): Sarwar et al., 2001; the shrinkage lowers the cosines of
+    products with few buyers, as in Ferrari Dacrema et al., 2019.
 
     >>> cosine(csr_array(np.float32([[1, 1], [1, 0]])), shrinkage=0).toarray().round(3)
     array([[1.   , 0.707],
@@ -53,16 +53,18 @@ def cosine(matrix: csr_array, *, shrinkage: float) -> csr_array:
     together = (matrix.T @ matrix).tocoo()
     norms = np.sqrt(matrix.power(2).sum(axis=0))
     rows, columns = together.coords
-    below = norms[rows] * norms[columns] + shrinkage
-    values = np.divide(together.data, below, out=np.zeros_like(below), where=below > 0)
+    denominator = norms[rows] * norms[columns] + shrinkage
+    values = np.divide(
+        together.data, denominator, out=np.zeros_like(denominator), where=denominator > 0
+    )
     return csr_array((values.astype(np.float32), (rows, columns)), shape=together.shape)
 
 
 def rp3beta(matrix: csr_array, *, alpha: float, beta: float) -> csr_array:
-    """Return where a walk from product to customer to product ends, from `matrix` (U, P), (P, P).
+    """Return the end weights (P, P) of walks product-customer-product on `matrix` (U, P).
 
-    Each step's probability is raised to `alpha`, and where the walk ends divided by the product's
-    purchases to the power `beta`: Paudel et al., 2017.
+    Each step's probability is raised to the power `alpha`; the result is divided by the end
+    product's purchases to the power `beta`: Paudel et al., 2017.
 
     >>> rp3beta(csr_array(np.float32([[1, 1], [1, 0]])), alpha=1, beta=0).toarray()
     array([[0.75, 0.25],
@@ -77,8 +79,8 @@ def rp3beta(matrix: csr_array, *, alpha: float, beta: float) -> csr_array:
 def prune_and_scale(weights: csr_array | FloatArray, count: int) -> csr_array:
     """Return the `count` weights of each row of (P, P) farthest from 0, without the diagonal.
 
-    They are scaled alike, so that the strongest of a row is 1 in the mean of the rows that have
-    any: then a repeat and popularity weigh the same beside every way of making `weights`.
+    All weights get one scale, at which the strongest weights of the rows that have any average 1.
+    So repeats and popularity have the same relative weight for every kind of `weights`.
 
     >>> prune_and_scale(np.float32([[9, 1, -4], [3, 9, 2], [0, 0, 9]]), 1).toarray().round(2)
     array([[ 0.  ,  0.  , -1.14],
@@ -86,7 +88,7 @@ def prune_and_scale(weights: csr_array | FloatArray, count: int) -> csr_array:
            [ 0.  ,  0.  ,  0.  ]], dtype=float32)
     """
     width = weights.shape[0]
-    kept = []
+    blocks = []
     for start in range(0, width, _BLOCK):
         part = weights[start : start + _BLOCK]
         block = part.toarray() if isinstance(part, csr_array) else part.copy()
@@ -95,36 +97,41 @@ def prune_and_scale(weights: csr_array | FloatArray, count: int) -> csr_array:
         if count < width:
             weak = np.argpartition(-np.abs(block), count, axis=1)[:, count:]
             np.put_along_axis(block, weak, 0, axis=1)
-        kept.append(csr_array(block))
-    found = csr_array(vstack(kept))
-    if found.nnz:
-        tops = abs(found).max(axis=1).toarray()
-        found.data /= tops[tops > 0].mean()
-    return found
+        blocks.append(csr_array(block))
+    pruned = csr_array(vstack(blocks))
+    if pruned.nnz:
+        strongest = abs(pruned).max(axis=1).toarray()
+        pruned.data /= strongest[strongest > 0].mean()
+    return pruned
 
 
-Neighbours = Annotated[int, pydantic.Field(ge=1, description="weights kept of each product")]
+Neighbours = Annotated[int, pydantic.Field(ge=1, description="weights stored per product")]
 LearningHalfLife = Annotated[
     float | None,
-    pydantic.Field(gt=0, description="until a purchase to learn from counts half; null: it stays"),
+    pydantic.Field(
+        gt=0, description="days after which a training purchase counts half; null: no decay"
+    ),
 ]
 RepeatWeight = Annotated[
     float,
-    pydantic.Field(ge=0, description="of a purchase for its own product; the closest other has 1"),
+    pydantic.Field(
+        ge=0,
+        description="weight of a purchase for its own product; the closest other has 1",
+    ),
 ]
 
 
 class ItemToItemConfig(Config):
-    """What the item-to-item models share."""
+    """Settings that the item-to-item models share."""
 
     neighbours: Neighbours = 50
     half_life_days: float = pydantic.Field(
-        200.0, gt=0, description="until a purchase in a customer's history counts half"
+        200.0, gt=0, description="days after which a purchase in a customer's history counts half"
     )
     learning_half_life_days: LearningHalfLife = 45.0
     repeat_weight: RepeatWeight = 20.0
     popularity_weight: float = pydantic.Field(
-        2.0, gt=0, description="of log(1 + buyers of 28 days) on the same scale"
+        2.0, gt=0, description="weight of log(1 + buyers of 28 days), on the same scale"
     )
 
 
@@ -132,7 +139,7 @@ C = TypeVar("C", bound=ItemToItemConfig)
 
 
 class ItemToItem(ABC, Generic[C]):
-    """Ranks products by the weights that lead to them from a customer's faded purchases."""
+    """Ranks products by the weights to them from a customer's decayed purchases."""
 
     name: ClassVar[str]
     config_class: ClassVar[type[Any]]
@@ -145,7 +152,7 @@ class ItemToItem(ABC, Generic[C]):
     @staticmethod
     @abstractmethod
     def similarity(matrix: csr_array, config: C) -> csr_array | FloatArray:
-        """Return the weights (P, P) from row to column that `matrix` (U, P) speaks for."""
+        """Return the weights (P, P), from row to column, of the purchases `matrix` (U, P)."""
 
     @classmethod
     def fit(
@@ -164,7 +171,7 @@ class ItemToItem(ABC, Generic[C]):
     def scorer(self, products: Products) -> Scorer:
         """Look up the weights between `products` once; return the function of the queries.
 
-        A product that was not learned is found by its own purchases and its popularity alone.
+        A product that was not learned is scored by its own purchases and its popularity only.
         """
         width = len(products)
         places = products.among(self._product_ids)
@@ -187,22 +194,22 @@ class ItemToItem(ABC, Generic[C]):
         return score
 
     def related(self, products: Products) -> Related:
-        """Return the weights from bought products to others; 0 where one was not learned."""
+        """Return the weights from bought products to others; 0 if either was not learned."""
         learned = products.among(self._product_ids)
 
         def weights(bought: IntArray, others: IntArray) -> FloatArray:
             rows, columns = learned[bought], learned[others]
-            found: FloatArray = self._weights[np.maximum(rows, 0)][
+            learned_weights: FloatArray = self._weights[np.maximum(rows, 0)][
                 :, np.maximum(columns, 0)
             ].toarray()
-            return np.where((rows >= 0)[:, None] & (columns >= 0), found, np.float32(0))
+            return np.where((rows >= 0)[:, None] & (columns >= 0), learned_weights, np.float32(0))
 
         return weights
 
     def save(self, folder: Path) -> None:
         """Write weights, product ids and settings into the existing, empty `folder`."""
-        found = self._weights
-        parts = {"data": found.data, "indices": found.indices, "indptr": found.indptr}
+        stored = self._weights
+        parts = {"data": stored.data, "indices": stored.indices, "indptr": stored.indptr}
         save_file(parts, folder / WEIGHTS)
         settings = {
             "config": self.config.model_dump(mode="json"),
@@ -226,18 +233,18 @@ class ItemToItem(ABC, Generic[C]):
 
 
 class CosineConfig(ItemToItemConfig):
-    """How alike two products are."""
+    """How the similarity of two products is computed."""
 
     neighbours: Neighbours = 20
     learning_half_life_days: LearningHalfLife = 60.0
     repeat_weight: RepeatWeight = 10.0
     shrinkage: float = pydantic.Field(
-        0.0, ge=0, description="joint buyers that two products are doubted by"
+        0.0, ge=0, description="added to the cosine's denominator, in buyers"
     )
 
 
 class Cosine(ItemToItem[CosineConfig]):
-    """Item-to-item by the shrunk cosine of who bought them (Sarwar et al., 2001)."""
+    """Item-to-item by the shrunk cosine of the products' buyers (Sarwar et al., 2001)."""
 
     name: ClassVar[str] = "cosine"
     config_class: ClassVar[type[Any]] = CosineConfig
@@ -249,12 +256,12 @@ class Cosine(ItemToItem[CosineConfig]):
 
 
 class RP3BetaConfig(ItemToItemConfig):
-    """How a walk from product to customer to product is weighed."""
+    """The weights of a walk from product to customer to product."""
 
     learning_half_life_days: LearningHalfLife = None
     repeat_weight: RepeatWeight = 8.0
     alpha: float = pydantic.Field(0.4, gt=0, description="power of each step's probability")
-    beta: float = pydantic.Field(0.8, ge=0, description="power of the popularity divided by")
+    beta: float = pydantic.Field(0.8, ge=0, description="power of the popularity in the divisor")
 
 
 class RP3Beta(ItemToItem[RP3BetaConfig]):
@@ -265,5 +272,5 @@ class RP3Beta(ItemToItem[RP3BetaConfig]):
 
     @staticmethod
     def similarity(matrix: csr_array, config: RP3BetaConfig) -> csr_array:
-        """Return where the walks end."""
+        """Return the end weights of the walks."""
         return rp3beta(matrix, alpha=config.alpha, beta=config.beta)

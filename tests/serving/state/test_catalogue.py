@@ -29,16 +29,16 @@ def test_a_text_counts_from_the_snapshot_on_or_where_the_snapshot_lacks_the_prod
     rows: pd.DataFrame,
 ) -> None:
     told = ProductState(titles={n: Text(f"{n}!", BEFORE) for n in ("tea", "new")}, sequence=1)
-    catalogue = catalogue_of(rows, NOW, told=told)
+    catalogue = catalogue_of(rows, NOW, state=told)
     assert (titles(catalogue)["tea"], titles(catalogue)["new"]) == ("", "new!")
     assert reflects(catalogue, told)
     told = told.then(ProductState(titles={"tea": Text("Tea!", AFTER)}))
     assert not reflects(catalogue, told)
-    assert titles(catalogue_of(rows, NOW, told=told))["tea"] == "Tea!"
+    assert titles(catalogue_of(rows, NOW, state=told))["tea"] == "Tea!"
 
 
 def test_nothing_said_is_the_snapshot(rows: pd.DataFrame) -> None:
-    catalogue = catalogue_of(rows, NOW, told=ProductState())
+    catalogue = catalogue_of(rows, NOW, state=ProductState())
     assert catalogue.products.product_ids.tolist() == ["cup", "mug", "pot", "tea", "茶/1"]
     assert not catalogue.unavailable.any()
     assert not catalogue.sold_out.any()
@@ -47,36 +47,36 @@ def test_nothing_said_is_the_snapshot(rows: pd.DataFrame) -> None:
 
 
 def test_what_stands_unchanged_stays_the_same_object(rows: pd.DataFrame) -> None:
-    standing = catalogue_of(rows, NOW, told=ProductState())
-    again = catalogue_of(rows, NOW, told=ProductState(prices={"tea": 3.0}), standing=standing)
+    standing = catalogue_of(rows, NOW, state=ProductState())
+    again = catalogue_of(rows, NOW, state=ProductState(prices={"tea": 3.0}), previous=standing)
     assert again.products is standing.products
     assert again.shelf is standing.shelf
-    other = catalogue_of(rows, NOW, told=ProductState(prices={"new": 3.0}), standing=standing)
+    other = catalogue_of(rows, NOW, state=ProductState(prices={"new": 3.0}), previous=standing)
     assert other.products is not standing.products
 
 
 def test_only_what_was_never_sold_has_its_price_told_to_models(rows: pd.DataFrame) -> None:
-    standing = catalogue_of(rows, NOW, told=ProductState(prices={"new": 3.0}))
+    standing = catalogue_of(rows, NOW, state=ProductState(prices={"new": 3.0}))
     assert reflects(standing, ProductState(prices={"tea": 9.0, "new": 3.0}))
     assert not reflects(standing, ProductState(prices={"new": 9.0}))
-    free = catalogue_of(rows, NOW, told=ProductState(prices={"new": 0.0}))
+    free = catalogue_of(rows, NOW, state=ProductState(prices={"new": 0.0}))
     assert reflects(free, ProductState(prices={"new": 0.0}))
 
 
 def test_a_product_that_is_not_there_is_left_to_the_next_catalogue(rows: pd.DataFrame) -> None:
-    standing = catalogue_of(rows, NOW, told=ProductState())
+    standing = catalogue_of(rows, NOW, state=ProductState())
     told = ProductState(available={"new": False, "pot": False}, stock={"pot": 0.0, "cup": 2.0})
     after = with_prices_and_stock(standing, told)
     assert (
         after.unavailable.tolist() == after.sold_out.tolist() == [False, False, True, *[False] * 2]
     )
     assert not reflects(standing, told)
-    assert catalogue_of(rows, NOW, told=told).unavailable.sum() == 2
+    assert catalogue_of(rows, NOW, state=told).unavailable.sum() == 2
 
 
 def test_a_shop_without_products_may_be_told_of_one(rows: pd.DataFrame) -> None:
     catalogue = catalogue_of(
-        rows.iloc[:0], NOW, told=ProductState(titles={"new": Text("New", AFTER)})
+        rows.iloc[:0], NOW, state=ProductState(titles={"new": Text("New", AFTER)})
     )
     assert titles(catalogue) == {"new": "New"}
     assert np.isnan(catalogue.prices).all()

@@ -68,7 +68,7 @@ def test_no_rows() -> None:
 
 def test_missing_inputs_are_an_error() -> None:
     forest = read_forest(grown(made(300)).model_to_string())
-    with pytest.raises(ValueError, match="inputs = 1: these trees ask"):
+    with pytest.raises(ValueError, match="inputs = 1: these trees need"):
         add_up(forest, np.zeros((1, 9), dtype=np.float32))
 
 
@@ -79,7 +79,7 @@ def test_other_trees_are_refused() -> None:
         read_forest(grown(holes).model_to_string())
     with pytest.raises(UnknownTrees, match="missing"):
         read_forest(grown(made(3000), zero_as_missing=True).model_to_string())
-    with pytest.raises(UnknownTrees, match="line in a leaf"):
+    with pytest.raises(UnknownTrees, match="linear leaves"):
         read_forest(grown(made(3000), linear_tree=True).model_to_string())
     with pytest.raises(UnknownTrees, match="one number a row"):
         read_forest(

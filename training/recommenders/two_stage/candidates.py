@@ -1,7 +1,7 @@
-"""Candidates: the products that sources nominate for a customer, and a ranker's inputs of each.
+"""Candidates: the products that sources nominate for a customer, and the ranker's inputs of each.
 
-The history is nominated whole (buy again); every source adds the products that it ranks best among
-those outside the history, so that a list of new products has enough to choose from.
+The whole history is nominated (buy again). Every source adds the products that it ranks best
+outside the history, so that a list of new products has enough candidates.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ from training.recommenders.two_stage.pair_inputs import pair_reader
 from training.recommenders.two_stage.rebuy import REBUY_INPUTS, Rebuy
 
 _LIKELY: Final = 4
-"""Times the products that a source nominates: so many of its roughly best ones are made exact."""
+"""How many of the roughly best products are made exact, per product that a source nominates."""
 Sources = Mapping[str, Recommender]
 """The fitted recommenders that nominate, by name."""
 
@@ -35,8 +35,8 @@ class Nominated:
     pairs: Pairs
     """N candidates: row of the query, index of the product."""
     inputs: FloatArray  # (N, F), columns as `ranker_inputs`, one after another in memory
-    new: BoolArray  # (N,) not in the history
-    scores: FloatArray  # (B, C) of the first source, for what nobody nominated
+    new: BoolArray  # (N,) True if not in the history
+    scores: FloatArray  # (B, C) of the first source, for products that are no candidates
 
 
 def ranker_inputs(sources: Sources) -> list[str]:
@@ -54,7 +54,7 @@ def ranker_inputs(sources: Sources) -> list[str]:
 def nominator(
     sources: Sources, rebuy: Rebuy, products: Products, *, per_source: int
 ) -> Callable[[Queries], Nominated]:
-    """Compute what depends on `products` alone, once; return the function of the queries."""
+    """Precompute what depends only on `products`; return the function of the queries."""
     scorers = [model.scorer(products) for model in sources.values()]
     read = pair_reader(products)
     known = np.concatenate([rebuy.inputs(products), products.features], axis=1)
@@ -63,17 +63,19 @@ def nominator(
 
     def nominated(queries: Queries) -> Nominated:
         by_source = [_scored(score, queries) for score in scorers]
-        for one in by_source:
-            if one.make_exact:
+        for source_scores in by_source:
+            if source_scores.make_exact:
                 count = _LIKELY * per_source + queries.history.shape[1]
-                one.make_exact(top_places(one.scores[0], count))
-        scores = tuple(one.scores for one in by_source)
-        distinct = tuple(own for own, adds in zip(scores, adds_candidates, strict=True) if adds)
+                source_scores.make_exact(top_places(source_scores.scores[0], count))
+        scores = tuple(source_scores.scores for source_scores in by_source)
+        distinct = tuple(
+            of_source for of_source, adds in zip(scores, adds_candidates, strict=True) if adds
+        )
         rows, columns, new = nominate(distinct, queries.history, per_source)
         pairs = Pairs(rows=rows, columns=columns)
-        for one in by_source:
-            if one.make_exact:
-                one.make_exact(columns)
+        for source_scores in by_source:
+            if source_scores.make_exact:
+                source_scores.make_exact(columns)
         width = last + known.shape[1] + queries.activity.shape[1]
         inputs = np.empty((width, len(rows)), dtype=np.float32)
         write_source_scores(scores, rows, columns, inputs[:first])
@@ -89,6 +91,6 @@ def _scored(score: Scorer, queries: Queries) -> RoughScores:
 
 
 def _nominates_the_popular(model: Recommender, sources: Sources) -> bool:
-    """Say whether `model` nominates nothing but what popularity, another source, nominates."""
-    by_own = isinstance(model, OwnPurchases) and model.config.popularity_weight > 0
-    return by_own and any(isinstance(other, Popularity) for other in sources.values())
+    """Return whether `model` nominates only what another source, popularity, nominates too."""
+    adds_popularity = isinstance(model, OwnPurchases) and model.config.popularity_weight > 0
+    return adds_popularity and any(isinstance(other, Popularity) for other in sources.values())

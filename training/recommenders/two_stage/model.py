@@ -1,7 +1,7 @@
 """The whole recommender: sources nominate candidates, rankers order them.
 
-The rankers learn from earlier windows by rolling origin: for each, the sources are fitted again on
-what was known before it, so that no source knows what the rankers are to find.
+The rankers learn from earlier windows by rolling origin: for each window, the sources are fitted
+again on earlier data only, so that no source has seen the purchases that the rankers predict.
 """
 
 import json
@@ -39,11 +39,11 @@ RANKERS: Final[dict[str, type[Ranker]]] = {"network": NetworkRanker, "trees": Tr
 
 
 class TwoStageConfig(Config):
-    """How candidates are found and ordered."""
+    """How candidates are nominated and ordered."""
 
     sources: tuple[Source, ...] = pydantic.Field(
         ("two_tower", "ease", "ials", "own_purchases", "popularity"),
-        description="the models that nominate; the first, two_tower, orders what nobody nominates",
+        description="the models that nominate; the first, two_tower, orders all other products",
     )
     two_tower: TwoTowerConfig = TwoTowerConfig(epochs=4)
     per_source: int = pydantic.Field(60, ge=1, description="products that a source nominates")
@@ -52,7 +52,7 @@ class TwoStageConfig(Config):
         2000, ge=1, description="customers of a window to learn from, at most"
     )
     rankers: tuple[Literal["network", "trees"], ...] = pydantic.Field(
-        ("network", "trees"), min_length=1, description="whose scores add up"
+        ("network", "trees"), min_length=1, description="the rankers; their scores are added"
     )
     network: NetworkConfig = NetworkConfig()
     trees: TreesConfig = TreesConfig()
@@ -82,7 +82,7 @@ class TwoStage:
     def fit(cls, data: "TrainingData", *, config: TwoStageConfig, seed: int, run: "Run") -> Self:
         """Fit sources before each earlier window, the rankers on these windows, sources on all.
 
-        Raises NotEnoughData where no customer bought a candidate in any window.
+        Raises NotEnoughData if no customer bought a candidate in any window.
         """
         parts: list[RankerExamples] = []
         for at in _origins(data, count=config.windows):
@@ -91,7 +91,7 @@ class TwoStage:
                 sources = fit_sources(
                     past, names=config.sources, two_tower=config.two_tower, seed=seed, run=run
                 )
-            except NotEnoughData:  # nor is there enough before an earlier window
+            except NotEnoughData:  # earlier windows have even less data
                 break
             parts += _examples(past, data, sources, config=config, seed=seed)
         if not any(part.bought.any() for part in parts):
@@ -108,33 +108,33 @@ class TwoStage:
     def scorer(self, products: Products) -> Scorer:
         """Bind the sources to `products`; return the function of the queries.
 
-        Candidates score what the rankers say, above all other products, which keep the order of
-        the first source.
+        Candidates get the rankers' scores, above all other products, which keep the order of the
+        first source.
         """
         nominate = self.nominator(products)
 
         def score(queries: Queries) -> FloatArray:
-            found = nominate(queries)
-            scores, pairs = found.scores, found.pairs
+            nominated = nominate(queries)
+            scores, pairs = nominated.scores, nominated.pairs
             best = scores.max(axis=1, initial=-np.inf)
-            put_above(scores, (best, pairs.rows, pairs.columns), self.rank(found.inputs))
+            put_above(scores, (best, pairs.rows, pairs.columns), self.rank(nominated.inputs))
             return scores
 
         return score
 
     def nominator(self, products: Products) -> Callable[[Queries], Nominated]:
-        """Bind the first stage to `products`; return the function that finds candidates."""
+        """Bind the first stage to `products`; return the function that nominates candidates."""
         return nominator(self._sources, self._rebuy, products, per_source=self.config.per_source)
 
     def rank(self, inputs: FloatArray) -> FloatArray:
         """Return the second stage's scores (N,) of candidates' `inputs` (N, F)."""
-        ranked, *others = (ranker.score(inputs) for ranker in self._rankers)
-        for more in others:
-            ranked = ranked + more
-        return ranked
+        total, *others = (ranker.score(inputs) for ranker in self._rankers)
+        for other_scores in others:
+            total = total + other_scores
+        return total
 
     def related(self, products: Products) -> Related:
-        """Return what the first source that knows says of places of `products`; 0 without one."""
+        """Return the weights between `products` of the first source that has any; else zeros."""
         for model in self._sources.values():
             if isinstance(model, Relates):
                 return model.related(products)
@@ -147,7 +147,7 @@ class TwoStage:
                 part.to(device)
 
     def save(self, folder: Path) -> None:
-        """Write each source into a folder of its name; rankers, rates and settings beside."""
+        """Write each source to a subfolder of its name; rankers, rates and settings to `folder`."""
         for name, model in self._sources.items():
             (folder / name).mkdir()
             model.save(folder / name)
@@ -162,7 +162,7 @@ class TwoStage:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote. BundleError where it was trained on other inputs than today's."""
+        """Read what `save` wrote. BundleError if it was trained on other inputs than today's."""
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         config = TwoStageConfig(**settings["config"])
         sources: dict[str, Recommender] = {
@@ -181,7 +181,7 @@ class TwoStage:
 def _origins(data: "TrainingData", *, count: int) -> list[pd.Timestamp]:
     """Return the starts of the last `count` windows with purchases by `data.as_of`, newest first.
 
-    They are snapshot times, 28 days apart or more.
+    They are snapshot times at least 28 days apart.
     """
     origins: list[pd.Timestamp] = []
     end = data.as_of
@@ -204,31 +204,31 @@ def _examples(
     config: TwoStageConfig,
     seed: int,
 ) -> list[RankerExamples]:
-    """Return the candidates of who bought in the window from `past.as_of`.
+    """Return the candidates of customers who bought in the window from `past.as_of`.
 
-    In parts of BATCH customers; of more than `config.customers`, so many drawn by `seed`.
+    In parts of BATCH customers; at most `config.customers` of them, sampled by `seed`.
     """
     at = past.as_of
     window = data.purchases(at, at + WINDOW)
     customers = np.array(sorted(set(window["customer_id"])), dtype=object)
     if len(customers) > config.customers:
-        drawn = np.random.default_rng(seed).permutation(len(customers))[: config.customers]
-        customers = customers[np.sort(drawn)]
+        sampled = np.random.default_rng(seed).permutation(len(customers))[: config.customers]
+        customers = customers[np.sort(sampled)]
     products = past.products(at)
     nominate = nominator(sources, Rebuy.fit(past), products, per_source=config.per_source)
     queries = past.queries(at, customers)
     bought = pairs(window, customers, products.product_ids)
     parts = []
     for start in range(0, len(queries), BATCH):
-        some = queries[start : start + BATCH]
-        found = nominate(some)
-        mask = bought.mask(start, start + len(some), len(products))
+        batch = queries[start : start + BATCH]
+        nominated = nominate(batch)
+        mask = bought.mask(start, start + len(batch), len(products))
         parts.append(
             RankerExamples(
-                inputs=np.ascontiguousarray(found.inputs),
-                customers=found.pairs.rows,
-                bought=mask[found.pairs.rows, found.pairs.columns],
-                new=found.new,
+                inputs=np.ascontiguousarray(nominated.inputs),
+                customers=nominated.pairs.rows,
+                bought=mask[nominated.pairs.rows, nominated.pairs.columns],
+                new=nominated.new,
             )
         )
     return parts
@@ -240,9 +240,11 @@ def _fit_rankers(
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
         run.on_part("ranker", epoch, metrics)
 
-    own = Run(on_epoch=on_epoch, device=run.device)
+    ranker_run = Run(on_epoch=on_epoch, device=run.device)
     fits: dict[str, Callable[[], Ranker]] = {
-        "network": lambda: NetworkRanker.fit(examples, config=config.network, seed=seed, run=own),
+        "network": lambda: NetworkRanker.fit(
+            examples, config=config.network, seed=seed, run=ranker_run
+        ),
         "trees": lambda: TreeRanker.fit(examples, config=config.trees, seed=seed),
     }
     return [fits[name]() for name in config.rankers]

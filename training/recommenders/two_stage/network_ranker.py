@@ -1,4 +1,4 @@
-"""The ranker of a small network, trained by a softmax over each customer's candidates."""
+"""The network ranker, trained with a softmax over each customer's candidates."""
 
 import json
 from collections.abc import Iterator
@@ -24,32 +24,36 @@ if TYPE_CHECKING:
 
 WEIGHTS: Final = "ranker.safetensors"
 SETTINGS: Final = "ranker.json"
-_NOTHING: Final = -1e9  # the score of a place without a candidate
+_NO_CANDIDATE: Final = -1e9  # the score of a place without a candidate
 
 
 class NetworkConfig(Config):
     """How the network is built and trained."""
 
     epochs: int = pydantic.Field(4, ge=1, description="passes over the customers")
-    hidden: int = pydantic.Field(128, ge=2, description="width of the first layer; then its half")
+    hidden: int = pydantic.Field(
+        128, ge=2, description="width of the first layer; the second has half"
+    )
     dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="share of hidden units dropped")
     learning_rate: float = pydantic.Field(3e-3, gt=0, description="step of AdamW")
     learning_rate_decay: float = pydantic.Field(
-        0.5, gt=0, le=1, description="of learning_rate, left after each epoch"
+        0.5, gt=0, le=1, description="factor of learning_rate after each epoch"
     )
     weight_decay: float = pydantic.Field(0.01, ge=0, description="decay of AdamW")
     new_weight: float = pydantic.Field(
-        0.5, ge=0, description="of the loss over what is not in the history, beside that over all"
+        0.5,
+        ge=0,
+        description="weight of the added loss over products outside the history",
     )
-    batch_size: int = pydantic.Field(16, ge=1, description="customers in a step, about")
+    batch_size: int = pydantic.Field(16, ge=1, description="customers in a step, approximately")
 
 
 class Batch(NamedTuple):
     """B customers and their candidates, at most M each."""
 
     inputs: Tensor  # (N, F)
-    rows: Tensor  # (N,) below B, the customer
-    places: Tensor  # (N,) below M, the candidate's own among the customer's
+    rows: Tensor  # (N,) the customer, below B
+    places: Tensor  # (N,) the candidate's place among the customer's, below M
     bought: Tensor  # (N,)
     new: Tensor  # (N,)
 
@@ -72,7 +76,7 @@ class RankerNet(nn.Module):
         )
 
     def linear_layers(self) -> list[nn.Linear]:
-        """Return the layers that multiply, first to last."""
+        """Return the linear layers, first to last."""
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -84,8 +88,8 @@ class RankerNet(nn.Module):
 class NetworkRanker:
     """Orders candidates by a network of two hidden layers.
 
-    Its loss is that of the two-tower's training: the softmax over a customer's candidates, and
-    once more over those that are not in the history.
+    Its loss is that of the two-tower's training: the softmax over a customer's candidates, plus
+    the softmax over those that are not in the history.
     """
 
     def __init__(self, config: NetworkConfig, net: RankerNet) -> None:
@@ -96,7 +100,7 @@ class NetworkRanker:
 
     @classmethod
     def fit(cls, examples: RankerExamples, *, config: NetworkConfig, seed: int, run: "Run") -> Self:
-        """Train on whole customers; `run` is told each epoch's loss."""
+        """Train on whole customers; report each epoch's loss to `run`."""
         from training.networks.trainer import Learner, train
 
         with torch.random.fork_rng():
@@ -132,8 +136,8 @@ class NetworkRanker:
         if self._device is None:
             return self._arrays.scores(np.ascontiguousarray(inputs.T))
         with torch.inference_mode():
-            found: FloatArray = self._net(torch.from_numpy(inputs).to(self._device)).cpu().numpy()
-        return found
+            result: FloatArray = self._net(torch.from_numpy(inputs).to(self._device)).cpu().numpy()
+        return result
 
     def to(self, device: str) -> None:
         """Let torch compute the network on `device`."""
@@ -173,13 +177,13 @@ def _batches(examples: RankerExamples, *, size: int, rng: np.random.Generator) -
         lengths: IntArray = (ends - begins)[chosen]
         rows = np.repeat(np.arange(len(chosen)), lengths)
         places = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        taken = np.repeat(begins[chosen], lengths) + places
+        chosen_rows = np.repeat(begins[chosen], lengths) + places
         yield Batch(
-            torch.from_numpy(examples.inputs[taken]),
+            torch.from_numpy(examples.inputs[chosen_rows]),
             torch.from_numpy(rows),
             torch.from_numpy(places),
-            torch.from_numpy(examples.bought[taken]),
-            torch.from_numpy(examples.new[taken]),
+            torch.from_numpy(examples.bought[chosen_rows]),
+            torch.from_numpy(examples.new[chosen_rows]),
         )
 
 
@@ -188,6 +192,6 @@ def _list_loss(scores: Tensor, batch: Batch, *, among: Tensor | None = None) -> 
     shape = (int(batch.rows.max()) + 1, int(batch.places.max()) + 1)
     counted = torch.ones_like(batch.bought) if among is None else among
     rows, places = batch.rows[counted], batch.places[counted]
-    dense = scores.new_full(shape, _NOTHING).index_put((rows, places), scores[counted])
+    dense = scores.new_full(shape, _NO_CANDIDATE).index_put((rows, places), scores[counted])
     wanted = batch.bought[counted]
     return softmax_loss(dense, rows[wanted], places[wanted])

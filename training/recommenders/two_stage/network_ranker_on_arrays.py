@@ -11,11 +11,11 @@ from training.kernels.activations import gelu_
 from training.kernels.standardised_columns import standardised
 from training.networks.standardise import Standardise
 
-_COLUMNS: Final = 1024  # at a time: what is between two layers stays in a near cache
+_COLUMNS: Final = 1024  # processed at once: the values between two layers stay in a near cache
 
 
 class RankerOnArrays(NamedTuple):
-    """What `RankerNet` learned: F inputs, H hidden, then K = H / 2, then one."""
+    """The parameters of a `RankerNet`: F inputs, H hidden units, then K = H / 2, then 1."""
 
     mean: FloatArray  # (F,)
     scale: FloatArray  # (F,)
@@ -28,7 +28,7 @@ class RankerOnArrays(NamedTuple):
 
     @classmethod
     def of(cls, standardise: Standardise, linear_layers: Sequence[nn.Linear]) -> Self:
-        """Take the tensors of the network's layers, of which three are linear."""
+        """Take the parameters of the network's standardisation and its three linear layers."""
         first, second, third = linear_layers
         return cls(
             mean=_array(standardise.mean),

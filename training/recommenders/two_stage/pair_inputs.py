@@ -1,6 +1,6 @@
-"""What a ranker reads of a customer and a product together, at the time of the query.
+"""A ranker's inputs for a pair of customer and product, at the time of the query.
 
-All of it comes from the query's history (at most HISTORY_LENGTH purchases) and the catalogue.
+They are computed from the query's history (at most HISTORY_LENGTH purchases) and the catalogue.
 """
 
 from collections.abc import Callable
@@ -17,10 +17,10 @@ PairReader = Callable[[Queries, Pairs, FloatArray], None]
 
 
 def pair_reader(products: Products) -> PairReader:
-    """Compute what depends on `products` alone, once; return the function of queries and pairs.
+    """Precompute what depends only on `products`; return the function of queries and pairs.
 
-    A product that was never bought is NEVER_DAYS old; one that was bought once has no rhythm, and
-    SINGLE_GAP_DAYS between purchases. Products are alike by title and category.
+    A product that was never bought has NEVER_DAYS since its purchase; one that was bought once has
+    SINGLE_GAP_DAYS between purchases. The similarity of products compares title and category.
     """
     price = products.input("log_price").astype(np.float64)
     vectors = content_vectors(products)

@@ -1,4 +1,4 @@
-"""The models that nominate: fitted on what was known before a moment, each once, and loaded."""
+"""The models that nominate: each fitted once on the data before a time, stored, and loaded."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,9 +46,9 @@ def fit_sources(
     seed: int,
     run: "Run",
 ) -> dict[str, Recommender]:
-    """Return the sources called `names`, fitted on what was known before `data.as_of`.
+    """Return the sources called `names`, fitted on the data before `data.as_of`.
 
-    `two_tower` is that source's config; the others have their own. Raises NotEnoughData.
+    `two_tower` is that source's config; the others use their defaults. Raises NotEnoughData.
     """
     return {
         name: _fitted(
@@ -65,9 +65,9 @@ def fit_sources(
 def _fitted(
     name: str, data: "TrainingData", *, config: Config, seed: int, run: "Run"
 ) -> Recommender:
-    """Fit a source, or take the one that stands in `run.parts`: fitted alike on the same data."""
-    made_of = (data.as_of.isoformat(), data.digest, code_digest())
-    key = digest_of(name, config.model_dump(mode="json"), seed, *made_of)
+    """Fit a source, or load it from `run.parts` if it was fitted on the same data and config."""
+    inputs = (data.as_of.isoformat(), data.digest, code_digest())
+    key = digest_of(name, config.model_dump(mode="json"), seed, *inputs)
     folder = None if run.parts is None else run.parts / key
     if folder is not None and folder.exists():
         return load_source(name, folder)
@@ -75,15 +75,15 @@ def _fitted(
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
         run.on_part(f"{name} before {data.as_of:%Y-%m-%d %H:%M}Z", epoch, metrics)
 
-    own = Run(
+    source_run = Run(
         on_epoch=on_epoch,
         checkpoints=None if run.checkpoints is None else run.checkpoints / key,
         device=run.device,
     )
-    model: Recommender = SOURCES[name][0].fit(data, config=config, seed=seed, run=own)
+    model: Recommender = SOURCES[name][0].fit(data, config=config, seed=seed, run=source_run)
     if folder is not None:
-        with placing(folder) as aside:
-            model.save(aside)
+        with placing(folder) as temporary:
+            model.save(temporary)
     return model
 
 

@@ -1,4 +1,4 @@
-"""What a recommender learns from: customers at snapshot times, and what they bought next."""
+"""Training examples of a recommender: customers at snapshot times, and their next purchases."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -22,7 +22,7 @@ class Examples:
     products: Products
     queries: Queries
     bought: Pairs
-    """Ordered by row; a pair is there once, and only if the product was known at the snapshot."""
+    """Ordered by row; distinct pairs, only of products known at the snapshot."""
 
     def bought_by(self, rows: IntArray) -> tuple[IntArray, IntArray]:
         """Return the pairs of `rows` (distinct), each with its place in `rows`."""
@@ -36,8 +36,8 @@ class Examples:
 def examples(data: TrainingData, *, weeks: int) -> list[Examples]:
     """Return the examples of the last `weeks` snapshots, oldest first.
 
-    A snapshot at T is followed for 28 days, or to `data.as_of`, of at least 7. Raises NotEnoughData
-    where nobody bought a known product after any snapshot.
+    A snapshot's window lasts 28 days, or to `data.as_of`, but at least 7. Raises NotEnoughData
+    if nobody bought a known product after any snapshot.
     """
     times = [at for at in data.times if at + SHORTEST_WINDOW <= data.as_of][-weeks:]
     bought = {}

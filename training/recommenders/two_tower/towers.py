@@ -1,4 +1,4 @@
-"""The network of the two-tower recommender: what it reads, its towers, and their product.
+"""The network of the two-tower recommender: its inputs, its towers, and their dot product.
 
 B queries, C candidates, D embedding, F inputs, H heads, L history, T tokens.
 """
@@ -13,13 +13,12 @@ from torch.nn import functional
 
 from training.networks.standardise import Standardise
 
-SPREAD = 0.05  # of fresh embeddings
+SPREAD = 0.05  # standard deviation of initial embeddings
 TowerPart = Literal["id", "title", "inputs", "demand", "activity", "decay", "repeats", "magnitude"]
-"""What the network can do without, to see what each is worth.
+"""Parts that an ablation can leave out of the network.
 
-Products' ids, their titles, their inputs of the moment (without them demand is alike for all),
-demand; customers' inputs, the decay of purchases, the repeat path; magnitude: without it the
-towers' product is a cosine.
+Products: id, title, current inputs (without them demand is equal for all), demand. Customers:
+inputs, decay of purchases, repeat path. Magnitude: without it the towers' product is a cosine.
 """
 _FIXED: Final[dict[TowerPart, tuple[float, tuple[str, ...]]]] = {
     "id": (0.0, ("candidate.id.weight",)),
@@ -29,9 +28,9 @@ _FIXED: Final[dict[TowerPart, tuple[float, tuple[str, ...]]]] = {
     "activity": (math.inf, ("query.standardise.scale",)),
     "decay": (-math.inf, ("query.log_rate", "repeat.log_rate")),
     "repeats": (0.0, ("repeat.weight",)),
-    "magnitude": (0.0, ()),  # the network is told so when it is made
+    "magnitude": (0.0, ()),  # the network has an argument for it
 }
-"""The value at which a part says nothing, and what stays at it."""
+"""The value at which a part has no effect, and the tensors that are fixed at it."""
 
 
 class Catalogue(NamedTuple):
@@ -43,7 +42,7 @@ class Catalogue(NamedTuple):
     starts: Tensor  # (C,) where each product's tokens begin
 
     def take(self, places: Tensor) -> "Catalogue":
-        """Return the products at `places` (S,) alone."""
+        """Return only the products at `places` (S,)."""
         ends = torch.cat([self.starts[1:], self.starts.new_tensor([len(self.tokens)])])
         lengths = (ends - self.starts)[places]
         starts = lengths.cumsum(0) - lengths
@@ -61,15 +60,15 @@ class Visitors(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """What the candidate tower makes of a catalogue."""
+    """The candidate tower's output for a catalogue."""
 
-    lasting: Tensor  # (C, D) id and title: what a history is made of
-    current: Tensor  # (C, D) with the inputs of the moment
-    demand: Tensor  # (C,) what a product scores for anyone
+    lasting: Tensor  # (C, D) id and title; embeds a history
+    current: Tensor  # (C, D) the same with current inputs
+    demand: Tensor  # (C,) the score that a product has for every customer
 
 
 class CandidateTower(nn.Module):
-    """Products from their id, title and inputs; an id may be unknown, the rest then carries it."""
+    """Embeds products by id, title and inputs; an unknown id leaves title and inputs."""
 
     def __init__(
         self, ids: int, tokens: int, inputs: int, *, dim: int, hidden: int, dropout: float
@@ -86,7 +85,7 @@ class CandidateTower(nn.Module):
         self.demand = nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, 1))
 
     def forward(self, catalogue: Catalogue, *, id_dropout: float = 0.0) -> Candidates:
-        """Return the candidates; a share `id_dropout` of the ids is taken for unknown."""
+        """Return the candidates; a share `id_dropout` of the ids is treated as unknown."""
         rows = catalogue.rows
         if id_dropout > 0:
             rows = rows * (torch.rand(len(rows), device=rows.device) >= id_dropout)
@@ -98,7 +97,7 @@ class CandidateTower(nn.Module):
 
 
 class QueryTower(nn.Module):
-    """Customers from their inputs and the mean of what they bought, once for each learned decay."""
+    """Embeds customers by inputs and the mean of their purchases, for each learned decay."""
 
     def __init__(
         self, inputs: int, *, dim: int, hidden: int, dropout: float, half_lives: tuple[float, ...]
@@ -116,15 +115,15 @@ class QueryTower(nn.Module):
         )
 
     def mix_layers(self) -> list[nn.Linear]:
-        """Return the layers of `mix` that multiply, first to last."""
+        """Return the linear layers of `mix`, first to last."""
         return [layer for layer in self.mix if isinstance(layer, nn.Linear)]
 
     def forward(self, visitors: Visitors, lasting: Tensor) -> Tensor:
-        """Return the queries (B, D) over products whose lasting embeddings are (C, D)."""
+        """Return the queries (B, D), given the products' lasting embeddings (C, D)."""
         weights = _decay(visitors, self.log_rate)  # (B, L, H)
         bought = functional.embedding(visitors.history.clamp(min=0), lasting)
         total = weights.sum(1)
-        # The 1 in the mean draws short and old histories to zero: magnitude says how much is known.
+        # The 1 in the mean shrinks short and old histories: magnitude grows with known purchases.
         means = torch.einsum("blh,bld->bhd", weights, bought) / (total + 1).unsqueeze(2)
         known = [means.flatten(1), torch.log1p(total), self.standardise(visitors.activity)]
         mixed: Tensor = self.mix(torch.cat(known, dim=1))
@@ -132,11 +131,11 @@ class QueryTower(nn.Module):
 
 
 class RepeatPath(nn.Module):
-    """What having bought a product adds to its own score.
+    """Adds to a product's score for the customer's purchases of it.
 
-    The towers' product has D dense dimensions and one sparse dimension a product: the candidate's
-    is its id, the query's a concave function of its decayed purchases of that product. Dense
-    embeddings alone blur what a customer bought with what resembles it.
+    It adds one sparse dimension per product to the D dense ones: the candidate has 1 at its id, the
+    query a concave function of its decayed purchases of that product. Dense embeddings alone do not
+    separate the products that a customer bought from similar ones.
     """
 
     def __init__(self, half_lives: tuple[float, ...]) -> None:
@@ -145,7 +144,7 @@ class RepeatPath(nn.Module):
         self.weight = nn.Parameter(torch.full((len(half_lives),), 0.5))
 
     def forward(self, visitors: Visitors, scores: Tensor) -> Tensor:
-        """Return `scores` (B, C) with what purchases add to those of their products."""
+        """Return `scores` (B, C) plus the terms of repeat purchases."""
         bought = visitors.history >= 0
         row, slot = bought.nonzero(as_tuple=True)  # (N,) purchases
         cell = row * scores.shape[1] + visitors.history[row, slot]
@@ -157,7 +156,7 @@ class RepeatPath(nn.Module):
 
 
 class TwoTowerNet(nn.Module):
-    """Scores (B, C): the towers' product, the repeat path, and demand."""
+    """Scores (B, C): the towers' dot product, the repeat path, and demand."""
 
     def __init__(
         self,
@@ -170,11 +169,13 @@ class TwoTowerNet(nn.Module):
         super().__init__()
         self.candidate, self.query, self.repeat = candidate, query, repeat
         self.cosine = cosine
-        spread = math.log(candidate.id.embedding_dim) / 2  # of random vectors' product
-        self.log_temperature = nn.Parameter(torch.tensor(-spread if cosine else spread))
+        log_deviation = math.log(candidate.id.embedding_dim) / 2  # of random dot products
+        self.log_temperature = nn.Parameter(
+            torch.tensor(-log_deviation if cosine else log_deviation)
+        )
 
     def leave_out(self, parts: Iterable[TowerPart]) -> None:
-        """Fix each of `parts` at the value at which it says nothing."""
+        """Fix each of `parts` at the value at which it has no effect."""
         tensors = dict([*self.named_parameters(), *self.named_buffers()])
         for part in parts:
             value, names = _FIXED[part]
@@ -182,7 +183,7 @@ class TwoTowerNet(nn.Module):
                 tensors[name].requires_grad_(False).fill_(value)
 
     def forward(self, visitors: Visitors, candidates: Candidates) -> Tensor:
-        """Return the scores of `candidates` for `visitors`, whose history indexes them."""
+        """Return the scores of `candidates` for `visitors`, whose histories index them."""
         query, current = self.query(visitors, candidates.lasting), candidates.current
         if self.cosine:
             query, current = functional.normalize(query), functional.normalize(current)
@@ -192,6 +193,6 @@ class TwoTowerNet(nn.Module):
 
 
 def _decay(visitors: Visitors, log_rate: Tensor) -> Tensor:
-    """Return how much of each purchase is left (B, L, H): exp(-rate * days), 0 where padded."""
+    """Return the decayed weight of each purchase (B, L, H): exp(-rate * days), 0 where padded."""
     left = torch.exp(-log_rate.exp() * visitors.days.unsqueeze(2))
     return left * (visitors.history >= 0).unsqueeze(2)

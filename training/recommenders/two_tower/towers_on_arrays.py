@@ -1,6 +1,6 @@
-"""The two-tower's scores on plain arrays: for one customer torch's calls cost more than its sums.
+"""The two-tower's scores on plain arrays: for one customer torch's call overhead dominates.
 
-What `TwoTowerNet` computes, from the same weights; that network remains for learning and for GPUs.
+It computes the same as `TwoTowerNet`, from the same weights; torch is used for training and GPUs.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from training.recommenders.two_tower.towers import Candidates, TwoTowerNet
 
 
 def array_scorer(net: TwoTowerNet, candidates: Candidates) -> DotScorer:
-    """Return the function that gives the scores (B, C) of `candidates`, with `net` on the CPU."""
+    """Return the function of the scores (B, C) of `candidates`, with `net` on the CPU."""
     lasting, current, demand = (part.numpy() for part in candidates)
     if net.cosine:
         current = _normalised(current)
@@ -55,20 +55,20 @@ def array_scorer(net: TwoTowerNet, candidates: Candidates) -> DotScorer:
 
 
 def _array(tensor: Tensor) -> FloatArray:
-    """Return a copy, which the network's further training leaves as it is."""
+    """Return a copy, which further training of the network does not change."""
     array: FloatArray = tensor.detach().numpy().copy()
     return array
 
 
 def _normalised(vectors: FloatArray) -> FloatArray:
-    """Return `vectors` (N, D), each of length 1."""
+    """Return `vectors` (N, D) scaled to length 1."""
     lengths = np.sqrt((vectors**2).sum(axis=1, keepdims=True))
     unit: FloatArray = vectors / np.maximum(lengths, np.float32(1e-12))
     return unit
 
 
 class _Tower(NamedTuple):
-    """The parameters by which the query tower reads a history: H heads, D embedding, F inputs."""
+    """The query tower's parameters for a history: H heads, D embedding, F inputs."""
 
     lasting: FloatArray  # (C, D)
     rates: FloatArray  # (H,)
