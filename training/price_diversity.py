@@ -50,7 +50,7 @@ def price_diversity(
     device: Device = "auto",
     progress: Progress = SILENT,
 ) -> DiversityCost:
-    """Train recommender `model` before the last window before `as_of` (UTC); price its lists there.
+    """Train recommender `model` before the last window up to `as_of` (UTC); price its lists there.
 
     If it counts epochs, their number is chosen on that window, as in an evaluation, whose stored
     choice is reused. Table and plot are logged as one MLflow run. Raises UnknownModel for a name

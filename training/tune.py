@@ -63,8 +63,8 @@ def tune(
 ) -> TuneResult:
     """Run the study of `model` until `trials` are finished (complete or pruned).
 
-    The first trial is `config` (by default the model's own) unchanged; its best overrides are
-    written to `tuned/MODEL.yaml` in the workspace. Raises NothingToTune.
+    The first trial is `config` (by default the model's own) unchanged; the best overrides of it
+    are written to `tuned/MODEL.yaml` in the workspace. Raises NothingToTune.
     """
     import optuna
 

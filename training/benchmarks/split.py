@@ -100,7 +100,7 @@ def _id(token: str, where: str) -> int:
 def hold_out(pairs: Pairs, *, share: float, rng: np.random.Generator) -> tuple[Pairs, Pairs]:
     """Return `pairs` without a random `share` of each user's, and the drawn ones.
 
-    Every user keeps a pair. A share that is not a whole number is met in the mean over users.
+    Every user keeps a pair. A fractional number of pairs is met in the mean over users.
 
     >>> ten = Pairs(rows=np.zeros(10, dtype=np.int64), columns=np.arange(10))
     >>> left, held = hold_out(ten, share=0.2, rng=np.random.default_rng(0))
@@ -143,7 +143,7 @@ def answer_split(
 ) -> Answered:
     """Train on the file `train` and list the K best new items for each of its users.
 
-    The epochs are chosen on pairs held out of it, then the model is trained again on all of it. An
+    The epochs are chosen on held-out pairs, then the model is trained again on all pairs. An
     interrupted training in the folder `work` resumes, if file, config, seed and code are the same;
     the caller removes the folder. Raises SplitError.
     """

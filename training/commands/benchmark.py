@@ -144,7 +144,7 @@ def scale(
                     write_costs(costs, output)
                     done = f"size {cost.size:g} {cost.stage}: {cost.wall_seconds:.1f} s"
                     status.console.print(done, highlight=False)
-        finally:  # where a size exceeds the memory, those before it are still shown
+        finally:  # if a size exceeds the memory, those before it are still shown
             if costs:
                 from training.commands.display import console, table
 

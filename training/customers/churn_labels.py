@@ -60,7 +60,7 @@ class ChurnLabels:
     def churned(self, at: pd.Timestamp, *, horizon_days: int) -> FloatArray:
         """Return (B,) 1.0 for each customer of `active(at)` without an order in the horizon.
 
-        Raises ValueError where the horizon [at, at + horizon_days) reaches past `as_of`.
+        Raises ValueError if the horizon [at, at + horizon_days) reaches past `as_of`.
         """
         end = at + pd.Timedelta(days=horizon_days)
         if end > self.as_of:

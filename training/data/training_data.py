@@ -72,7 +72,7 @@ class TrainingData:
 
     @property
     def start(self) -> pd.Timestamp:
-        """The time of the first purchase; `as_of` where there is none."""
+        """The time of the first purchase; `as_of` without one."""
         first = self._lines["event_timestamp"].min()
         return self.as_of if pd.isna(first) else first
 

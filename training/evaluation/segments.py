@@ -80,7 +80,7 @@ class Window:
     newcomers: Queries  # N
     bought: Pairs  # by the newcomers in the window
     age_days: FloatArray  # (C,) since the first sale
-    shares: Figures  # (C,) of the customers of the last 90 days, the share that bought it
+    shares: Figures  # (C,) share of the last 90 days' customers who bought it
     vectors: Vectors  # (C, D) the content of the products
 
     def lists(self, model: Recommender) -> Lists:

@@ -98,7 +98,7 @@ def register(
 
 
 def of_run(ws: Workspace, client: Any, run_id: str) -> Version:
-    """Return the version that the run `run_id` made. Raises RegistryError where it made none."""
+    """Return the version that the run `run_id` made. Raises RegistryError if it made none."""
     for entry in client.search_model_versions(f"run_id = '{run_id}'"):
         return _version(ws, entry)
     raise RegistryError(f"run {run_id} has no registered version")
