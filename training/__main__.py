@@ -1,7 +1,8 @@
 """`python -m training`: models from a shop's features.
 
-A training is named by its model, data cut, config, seed and code: asked for again, the version that
-stands is taken; cut off, the same command goes on. Everything is logged to the workspace's MLflow.
+A training is identified by its model, data cut, config, seed and code. Repeating a command returns
+the existing version; after an interruption it resumes. Everything is logged to the workspace's
+MLflow.
 """
 
 from typing import TYPE_CHECKING, Annotated
@@ -39,8 +40,9 @@ def fit(
 ) -> None:
     """Train a model on everything before the cut and register the version.
 
-    The number of epochs is chosen on the last window before the cut; the model stands beside its
-    baselines there. Example: python -m training fit churn --as-of 2011-09-11 hidden=[64,32]
+    The number of epochs is chosen on the last window before the cut; the model is compared
+    with its baselines there. Example: python -m training fit churn --as-of 2011-09-11
+    hidden=[64,32]
     """
     with work_of(model, overrides, as_of=as_of, config=config, home=home) as work:
         from training.fit import fit as run
@@ -96,7 +98,7 @@ def tune(
 
     console.print(
         f"{result.study}: {result.complete} complete, {result.pruned} pruned; "
-        f"best {result.value:.4f} with {result.best or 'the settings as they stand'}"
+        f"best {result.value:.4f} with {result.best or 'the default settings'}"
     )
     console.print(f"Next: python -m training fit {model} --config {result.file}")
 
@@ -113,17 +115,17 @@ def promote(
     version: Annotated[str | None, typer.Option(help="Its number; else the newest.")] = None,
     home: Home = HOME,
 ) -> None:
-    """Make a version the champion: print its comparison, move the alias, hand it to serving."""
+    """Make a version the champion: print its comparison, move the alias, switch serving to it."""
     with user_errors():
         from features.workspace import Workspace
         from training.commands.display import console
         from training.registry.versions import find, promote
 
         ws = Workspace.open(home)
-        found = find(ws, model, version)
-        console.print(_table(found))
-        promote(ws, found.name, found.version)
-        console.print(f"{found.name} version {found.version} is the champion: serving takes it.")
+        chosen = find(ws, model, version)
+        console.print(_table(chosen))
+        promote(ws, chosen.name, chosen.version)
+        console.print(f"{chosen.name} version {chosen.version} is the champion: serving takes it.")
 
 
 @app.command()
@@ -156,24 +158,26 @@ def compare(
         from training.registry.versions import find
 
         ws = Workspace.open(home)
-        found = {text: find(ws, *text.split("@", 1)) for text in (a, b)}
-        for text, one in found.items():
-            manifest = one.manifest
+        chosen = {text: find(ws, *text.split("@", 1)) for text in (a, b)}
+        for text, each in chosen.items():
+            manifest = each.manifest
             console.print(
-                f"{text}: {one.name} version {one.version}, {manifest.model}, "
+                f"{text}: {each.name} version {each.version}, {manifest.model}, "
                 f"data before {manifest.as_of.isoformat()}, seed {manifest.seed}"
             )
-        console.print(compare_metrics("", {t: one.manifest.metrics for t, one in found.items()}))
-        if len({(one.manifest.as_of, one.manifest.data_digest) for one in found.values()}) > 1:
+        console.print(compare_metrics("", {t: each.manifest.metrics for t, each in chosen.items()}))
+        if len({(each.manifest.as_of, each.manifest.data_digest) for each in chosen.values()}) > 1:
             console.print("Their data cuts differ, so their figures are of different windows.")
 
 
-def _table(found: "Version") -> object:
+def _table(chosen: "Version") -> object:
     from training.commands.display import compare_metrics
 
-    manifest = found.manifest
-    title = f"{found.name} version {found.version}, last window before {manifest.as_of.isoformat()}"
-    return compare_metrics(title, {manifest.model: manifest.metrics, **found.baselines})
+    manifest = chosen.manifest
+    title = (
+        f"{chosen.name} version {chosen.version}, last window before {manifest.as_of.isoformat()}"
+    )
+    return compare_metrics(title, {manifest.model: manifest.metrics, **chosen.baselines})
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What each part of a model is worth: the whole beside the model trained without it.
+"""What each part of a model is worth: the whole model compared with one trained without the part.
 
-Every variant learns from what was known before a window and ranks it after its last epoch: no
-number of epochs is chosen there. Each is trained with several seeds, whose figures are averaged; an
-interval says how sure the mean is of the customers. The lists are kept in the workspace's
-checkpoints under the key of the job, so that what was cut off goes on.
+Every variant is trained on what was known before a window and measured in it after its last epoch:
+no number of epochs is chosen there. Each is trained with several seeds, whose figures are averaged;
+an interval is the uncertainty of the mean over the customers. The lists are stored in the
+workspace's checkpoints under the key of the job, so that an interrupted ablation resumes.
 """
 
 import shutil
@@ -19,9 +19,9 @@ from features.workspace import Workspace
 from training.data.windows import WINDOW_DAYS
 from training.evaluation.intervals import Estimate, Sample, compare
 from training.evaluation.job import Job, prepare
-from training.evaluation.kept_lists import read_lists, write_lists
 from training.evaluation.recommender_judge import K, Lists
 from training.evaluation.segments import EVERYONE, SegmentList, Window, window_of
+from training.evaluation.stored_lists import read_lists, write_lists
 from training.models import UnknownModel, recommender_class
 from training.recommenders.two_tower import towers
 from training.registry.tracking import Tracking, tracked
@@ -39,12 +39,12 @@ PARTS: Final[dict[str, dict[str, dict[str, Any]]]] = {
         "id_dropout": {"id_dropout": 0.0},
     }
 }
-"""By model: its parts, and the settings that leave each out; a tuple adds to the config's own."""
+"""By model: its parts, and the settings that leave each out; a tuple extends the config's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ablation:
-    """What a window says of a model and of its variants, each without one part."""
+    """The figures of a model and of its variants, each without one part, in a window."""
 
     model: str
     config: Config
@@ -52,8 +52,8 @@ class Ablation:
     as_of: pd.Timestamp
     timezone: str
     figures: pd.DataFrame
-    """A row a variant, segment and list: NDCG@10 and the lead of the whole, means of the seeds with
-    95% intervals over the customers, and NDCG@10 with each seed."""
+    """A row per variant, segment and list: NDCG@10 and the lead of the whole model, means over the
+    seeds with 95% intervals over the customers, and NDCG@10 with each seed."""
     run_id: str
     """The MLflow run that holds all this."""
 
@@ -72,8 +72,8 @@ def ablate(
     """Measure `model` and its variants on the last window of 28 days before `as_of` (UTC).
 
     `parts` are left out in turn, by default all of the model's; seeds count from 0. Raises
-    UnknownModel for a model without parts, ConfigError for a part that it has not, NotEnoughData or
-    WorkspaceError where the window has nothing to learn from or to measure.
+    UnknownModel for a model without parts, ConfigError for an unknown part, NotEnoughData or
+    WorkspaceError if the window has no data to train on or to measure.
     """
     variants = {WHOLE: {}, **_known(model, parts)}
     job = prepare(ws, model, as_of=as_of, config=config, progress=progress)
@@ -87,12 +87,12 @@ def ablate(
         window = window_of(job.full, at=job.past.as_of, days=WINDOW_DAYS)
         samples: dict[SegmentList, list[dict[str, Sample]]] = {}
         for done, (name, work) in enumerate(works, start=1):
-            lists = _answer(work, window, name, device=device, progress=progress)
+            lists = _rank(work, window, name, device=device, progress=progress)
             for part, sample in window.samples(lists).items():
                 by_seed = samples.setdefault(part, [{} for _ in range(seeds)])
                 by_seed[work.seed][name] = sample
             progress.on_model(done, len(works))
-        found = Ablation(
+        ablation = Ablation(
             model=model,
             config=job.config,
             seeds=seeds,
@@ -101,23 +101,23 @@ def ablate(
             figures=_figures(samples),
             run_id=run_id,
         )
-        _log(tracking, found)
-    return found
+        _log(tracking, ablation)
+    return ablation
 
 
-def grid(found: Ablation) -> TextTable:
-    """Return what the console shows: NDCG by variant and list, and the lead of the whole."""
-    everyone = found.figures[found.figures["segment"] == EVERYONE]
+def grid(ablation: Ablation) -> TextTable:
+    """Return the console's table: NDCG by variant and list, and the lead of the whole model."""
+    everyone = ablation.figures[ablation.figures["segment"] == EVERYONE]
     rows: dict[str, list[str]] = {}
     for row in everyone.to_dict("records"):  # the list "all" before "new"
         lead = f"{row['lead']:+.4f}", f"{row['lead_low']:+.3f}, {row['lead_high']:+.3f}"
         shown = ("", "") if row["without"] == WHOLE else lead
         rows.setdefault(row["without"], []).extend([f"{row[NDCG]:.4f}", *shown])
     counts = everyone.drop_duplicates("list").set_index("list")["customers"]
-    day = found.as_of.tz_convert(found.timezone).date()
+    day = ablation.as_of.tz_convert(ablation.timezone).date()
     return TextTable(
-        title=f"NDCG@{K} of {found.model} without a part, and by how much the whole leads: mean of "
-        f"{found.seeds} seeds, the {WINDOW_DAYS} days before {day}, "
+        title=f"NDCG@{K} of {ablation.model} without a part, and by how much the whole leads: mean "
+        f"of {ablation.seeds} seeds, the {WINDOW_DAYS} days before {day}, "
         + ", ".join(f"list {name!r} of {count} customers" for name, count in counts.items()),
         columns=(
             "without",
@@ -128,14 +128,14 @@ def grid(found: Ablation) -> TextTable:
 
 
 def _figures(samples: Mapping[SegmentList, Sequence[Mapping[str, Sample]]]) -> pd.DataFrame:
-    """Return the figures of each part's `samples`: for each seed those of every variant."""
+    """Return the figures of each part's `samples`, which hold every variant for each seed."""
     rows: list[dict[str, object]] = []
-    none = Estimate(value=0.0, low=0.0, high=0.0)
+    no_lead = Estimate(value=0.0, low=0.0, high=0.0)
     for (segment, name), by_seed in samples.items():
-        found = compare(by_seed, seed=0)
-        for variant in found.means if found.customers else ():
-            mean = found.means[variant][NDCG]
-            lead = none if variant == WHOLE else found.leads[variant][NDCG]
+        comparison = compare(by_seed, seed=0)
+        for variant in comparison.means if comparison.customers else ():
+            mean = comparison.means[variant][NDCG]
+            lead = no_lead if variant == WHOLE else comparison.leads[variant][NDCG]
             row = {
                 "without": variant,
                 "segment": segment,
@@ -144,8 +144,8 @@ def _figures(samples: Mapping[SegmentList, Sequence[Mapping[str, Sample]]]) -> p
             }
             row |= {NDCG: mean.value, f"{NDCG}_low": mean.low, f"{NDCG}_high": mean.high}
             row |= {"lead": lead.value, "lead_low": lead.low, "lead_high": lead.high}
-            for seed, one in enumerate(by_seed):
-                row[f"{NDCG}_seed_{seed}"] = one[variant].figures[NDCG].mean()
+            for seed, by_variant in enumerate(by_seed):
+                row[f"{NDCG}_seed_{seed}"] = by_variant[variant].figures[NDCG].mean()
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -153,7 +153,7 @@ def _figures(samples: Mapping[SegmentList, Sequence[Mapping[str, Sample]]]) -> p
 def _known(model: str, parts: Sequence[str] | None) -> dict[str, dict[str, Any]]:
     """Return the settings that leave out each of `parts` of `model`."""
     if model not in PARTS:
-        raise UnknownModel(f"model {model!r}: nothing can be left out but of {', '.join(PARTS)}")
+        raise UnknownModel(f"model {model!r}: parts can be left out only of {', '.join(PARTS)}")
     known = PARTS[model]
     for part in parts or ():
         if part not in known:
@@ -169,8 +169,8 @@ def _changed(config: Config, settings: dict[str, Any]) -> Config:
     return config.model_copy(update=added)
 
 
-def _answer(job: Job, window: Window, name: str, *, device: Device, progress: Progress) -> Lists:
-    """Return the lists in `window` of the job's model, as it was after its last epoch."""
+def _rank(job: Job, window: Window, name: str, *, device: Device, progress: Progress) -> Lists:
+    """Return the lists of the job's model in `window` after its last epoch."""
     folder = job.ws.checkpoints / "ablate" / job.key
     file, training = folder / "lists.npz", folder / "training"
     if not file.exists():
@@ -184,14 +184,14 @@ def _answer(job: Job, window: Window, name: str, *, device: Device, progress: Pr
     return read_lists(file)
 
 
-def _log(tracking: Tracking, found: Ablation) -> None:
+def _log(tracking: Tracking, ablation: Ablation) -> None:
     """Log the settings, the figures of all customers, and every figure as FILE."""
-    run_id = found.run_id
-    settings = found.config.model_dump(mode="json")
-    tracking.log_params(run_id, {**settings, "seeds": found.seeds})
-    everyone = found.figures[found.figures["segment"] == EVERYONE]
+    run_id = ablation.run_id
+    settings = ablation.config.model_dump(mode="json")
+    tracking.log_params(run_id, {**settings, "seeds": ablation.seeds})
+    everyone = ablation.figures[ablation.figures["segment"] == EVERYONE]
     for row in everyone.to_dict("records"):
-        start = f"{row['without']}.{row['list']}"
-        tracking.log_metrics(run_id, {f"{start}.{name}": row[name] for name in (NDCG, "lead")})
+        prefix = f"{row['without']}.{row['list']}"
+        tracking.log_metrics(run_id, {f"{prefix}.{name}": row[name] for name in (NDCG, "lead")})
     client: Any = tracking.client
-    client.log_text(run_id, found.figures.to_csv(index=False), FILE)
+    client.log_text(run_id, ablation.figures.to_csv(index=False), FILE)

@@ -22,30 +22,30 @@ from training.models import model_class
 
 FILE: Final = "bundle.json"
 CURRENT: Final = "current.json"
-"""In the folder of all bundles: which of them serves each model."""
+"""File in the folder of all bundles that names the bundle serving each model."""
 
 
 class Manifest(Config):
-    """What `bundle.json` says: which model this is and what it was made from."""
+    """The content of `bundle.json`: which model this is and what it was made from."""
 
     name: str
     """The registered model, a key of `training.families.FAMILIES`."""
     model: str
     """A key of `training.models.MODELS`."""
     version: str | None = None
-    """The registered version; None in a run's artifacts, where none is given yet."""
+    """The registered version; None in a run's artifacts, written before registration."""
     feature_service: str
     as_of: pydantic.AwareDatetime
-    """The data cut: nothing that happened or was recorded at or after it was read."""
+    """The data cut: only rows that happened and were recorded before it were read."""
     data_digest: str
     git_commit: str
     config: dict[str, Any]
     seed: int
     metrics: dict[str, float]
-    """Of the last window before `as_of`, by a model that had not seen it."""
+    """On the last window before `as_of`, by a model that was not trained on it."""
     typical: dict[str, float] = pydantic.Field(default_factory=dict)
-    """The typical customer at `as_of`, with which the reasons of a prediction compare
-    (`training.customers.reasons.typical`); empty of a family without reasons, and in versions made
+    """The typical customer at `as_of`, the reference of a prediction's reasons
+    (`training.customers.reasons.typical`); empty for a family without reasons, and in versions made
     before there were reasons."""
 
     @pydantic.field_validator("name")
@@ -76,7 +76,7 @@ class Bundle:
 
 
 class VersionName(NamedTuple):
-    """A registered version as people and answers name it: `recommender@3`."""
+    """A registered version, written as `recommender@3`."""
 
     name: str
     version: str
@@ -101,7 +101,7 @@ class VersionName(NamedTuple):
 
 
 def read_champions(file: Path) -> dict[str, VersionName]:
-    """Return the versions that `file` (CURRENT) names by model; none where it is not there."""
+    """Return the version of each model in `file` (CURRENT); empty if the file is missing."""
     try:
         named: dict[str, str] = json.loads(file.read_bytes())
     except FileNotFoundError:
@@ -110,12 +110,12 @@ def read_champions(file: Path) -> dict[str, VersionName]:
 
 
 def write_champions(file: Path, champions: Mapping[str, VersionName]) -> None:
-    """Replace what `file` names in one step: {"churn": "churn/3", ...}."""
-    write_json(file, {name: one.folder for name, one in champions.items()})
+    """Replace the content of `file` in one step: {"churn": "churn/3", ...}."""
+    write_json(file, {name: champion.folder for name, champion in champions.items()})
 
 
 def write_bundle(folder: Path, model: Recommender | Predictor, manifest: Manifest) -> None:
-    """Write `model` and its manifest as `folder` in one step. FileExistsError where one stands."""
+    """Write `model` and its manifest as `folder` in one step. FileExistsError if it exists."""
     _place(folder, manifest, model.save)
 
 
@@ -131,7 +131,7 @@ def copy_bundle(source: Path, folder: Path, *, version: str) -> Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Return what `bundle.json` in `folder` says. Raises BundleError where it cannot be read."""
+    """Return the manifest in `folder`. Raises BundleError if it cannot be read."""
     try:
         return Manifest.model_validate_json((folder / FILE).read_bytes())
     except FileNotFoundError:
@@ -143,14 +143,16 @@ def read_manifest(folder: Path) -> Manifest:
 def load_bundle(folder: Path, *, device: Literal["cpu", "cuda"] = "cpu") -> Bundle:
     """Read the bundle at `folder`; with `cuda` torch computes the model's dense parts on the GPU.
 
-    Raises BundleError where it cannot be read, or its model reads other inputs than today's or has
-    other settings.
+    Raises BundleError if it cannot be read, or if its model has other inputs or settings than this
+    code.
     """
     manifest = read_manifest(folder)
     try:
         model = model_class(manifest.model).load(folder / "model")
     except pydantic.ValidationError as error:
-        raise BundleError(f"{folder}: not today's settings; fit it again: {error}") from error
+        raise BundleError(
+            f"{folder}: other settings than this code's; fit it again: {error}"
+        ) from error
     if device == "cuda" and isinstance(model, OnDevice):
         model.to(device)
     return Bundle(model=model, manifest=manifest, folder=folder)

@@ -1,4 +1,4 @@
-"""What keeps a model from being trained or read; each message names what to do."""
+"""Errors that keep a model from being trained or read; each message says what to do."""
 
 from configs.errors import UserError
 
@@ -8,11 +8,11 @@ class BundleError(UserError, RuntimeError):
 
 
 class TooManyProducts(UserError, ValueError):
-    """The catalogue is larger than a matrix of all pairs may be; the message names its size."""
+    """The catalogue is too large for a matrix of all pairs; the message names its size."""
 
 
 class DataChanged(UserError, RuntimeError):
-    """The features were made of other rows while they were read; the message says what to do."""
+    """The features were rebuilt from other rows during a read; the message says what to do."""
 
 
 class NotEnoughData(UserError, ValueError):

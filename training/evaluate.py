@@ -1,6 +1,6 @@
-"""A recommender beside its baselines on the last windows before a cut: rolling origin.
+"""Compare a recommender with its baselines on the last windows before a cut: rolling origin.
 
-Every model learns from what was known before a window and answers in it; where it counts epochs,
+Every model is trained on what was known before a window and measured in it; if it counts epochs,
 their number is chosen there too.
 """
 
@@ -15,9 +15,9 @@ from features.workspace import Workspace
 from training.data.windows import WINDOW_DAYS
 from training.evaluation.intervals import Comparison, Sample, compare
 from training.evaluation.job import Job, prepare
-from training.evaluation.kept_lists import kept_lists
 from training.evaluation.results import Baselines, Evaluation, EvaluationWindow
 from training.evaluation.segments import SegmentList, window_of
+from training.evaluation.stored_lists import stored_lists
 from training.models import MODELS, config_class, spec
 from training.registry.tracking import tracked
 from training.reports.evaluation_report import log_report
@@ -46,9 +46,9 @@ def evaluate(
 ) -> Evaluation:
     """Measure recommender `model` on the last `windows` windows of 28 days before `as_of` (UTC).
 
-    `config` is by default the model's own; baselines have theirs. Figures and report are logged as
-    one MLflow run. Raises UnknownModel for what is no recommender, NotEnoughData or WorkspaceError
-    where a window has nothing to learn from or to measure.
+    `config` defaults to the model's own; baselines use theirs. Figures and report are logged as
+    one MLflow run. Raises UnknownModel for a name that is no recommender, NotEnoughData or
+    WorkspaceError if a window has no data to train on or to measure.
     """
     names = (model, *_baselines(model, baselines))
 
@@ -65,46 +65,48 @@ def evaluate(
             job = job_of(number) if number else newest
             done = (number * len(names), windows * len(names))
             measured.insert(0, _measure(job, names, device=device, progress=progress, done=done))
-        found = Evaluation(
+        evaluation = Evaluation(
             model=model,
             config=newest.config,
             seed=seed,
             as_of=newest.as_of,
             timezone=ws.timezone,
             git_commit=git_commit(),
-            asked=baselines,
+            requested_baselines=baselines,
             baselines=names[1:],
-            windows=tuple(one.origin for one in measured),
+            windows=tuple(result.origin for result in measured),
             parts=measured[0].origin.parts
             if windows == 1
-            else _compare([one.samples for one in measured], seed=seed),
+            else _compare([result.samples for result in measured], seed=seed),
             run_id=run_id,
         )
-        log_report(tracking, found)
-    return found
+        log_report(tracking, evaluation)
+    return evaluation
 
 
-def _baselines(model: str, asked: Baselines) -> tuple[str, ...]:
-    """Return the names of the models that `model` stands beside."""
-    own = spec(model, registered="recommender")
-    known = [name for name, entry in MODELS.items() if entry.registered == "recommender"]
-    named = known if asked == "all" else own.baselines
-    return tuple(name for name in named if name != model)
+def _baselines(model: str, requested: Baselines) -> tuple[str, ...]:
+    """Return the names of the models that `model` is compared with."""
+    model_spec = spec(model, registered="recommender")
+    recommenders = [name for name, entry in MODELS.items() if entry.registered == "recommender"]
+    selected = recommenders if requested == "all" else model_spec.baselines
+    return tuple(name for name in selected if name != model)
 
 
 def _measure(
     job: Job, names: Sequence[str], *, device: Device, progress: Progress, done: tuple[int, int]
 ) -> _Measured:
-    """Let every model answer in the last window of `job`, its own model by its config.
+    """Measure every model in the last window of `job`; the job's own model uses its config.
 
-    `done` are the answers so far and all that are asked.
+    `done` is the number of models measured so far and in total.
     """
     window = window_of(job.full, at=job.past.as_of, days=WINDOW_DAYS)
-    samples, found = {}, {}
+    samples, assessed = {}, {}
     for place, name in enumerate(names, start=1):
         config = job.config if name == job.model else config_class(name)()
         work = replace(job, model=name, config=config)
-        lists, found[name] = kept_lists(work, window, device=device, on_epoch=progress.on_epoch)
+        lists, assessed[name] = stored_lists(
+            work, window, device=device, on_epoch=progress.on_epoch
+        )
         samples[name] = window.samples(lists)
         progress.on_model(done[0] + place, done[1])
     return _Measured(
@@ -115,8 +117,8 @@ def _measure(
             data_digest=job.data_digest,
             customers=len(window.judge.queries),
             newcomers=len(window.newcomers),
-            epochs={name: one.epochs for name, one in found.items() if one.history},
-            history=found[job.model].history,
+            epochs={name: result.epochs for name, result in assessed.items() if result.history},
+            history=assessed[job.model].history,
             parts=_compare([samples], seed=job.seed),
         ),
     )
@@ -125,7 +127,7 @@ def _measure(
 def _compare(
     windows: Sequence[dict[str, dict[SegmentList, Sample]]], *, seed: int
 ) -> dict[SegmentList, Comparison]:
-    """Return each part's models side by side; `windows` hold the parts of each model."""
+    """Return the comparison of the models in each part; `windows` hold the parts of each model."""
     first = next(iter(windows[0].values()))
     return {
         part: compare(

@@ -1,8 +1,8 @@
 """The families of models: what all models of one registered name share.
 
-A family needs one entry here, its models in `training.models`, and a folder of its own. The verbs,
-the registry, the service and its API read the entry. What lies in other modules is named as
-`module:function` and imported at its first use, so that this file imports none of them.
+A family needs one entry here, its models in `training.models`, and a folder of its own. The
+commands, the registry, the service and its API read the entry. Functions of other modules are named
+as `module:function` and imported at first use, so that this file imports none of them.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Prediction:
     """The number that a family's models predict for each customer."""
 
     summary: str
-    """What POST /v1/predictions/NAME answers, in one line of the OpenAPI document."""
+    """The response of POST /v1/predictions/NAME, in one line of the OpenAPI document."""
     numbers: str
     """What the numbers are, for messages: `probabilities`."""
     lowest: float
@@ -25,9 +25,9 @@ class Prediction:
     highest: float
     """... or more than this."""
     unknown: str | None
-    """Metric of the last window that is the value for a customer without purchases; None: null."""
+    """Metric of the last window returned for a customer without purchases; None: null."""
     active_days: int | None
-    """Batch scores are of customers with an order in so many days before the cut; None: of all."""
+    """Batch scores cover customers with an order in this many days before the cut; None: all."""
     horizon_days: int
     """Days after the cut that `training score NAME` predicts by default."""
     horizon_help: str
@@ -35,8 +35,8 @@ class Prediction:
     score_help: str
     """What the file of `training score NAME` holds."""
     typical: str | None = None
-    """Function of `TrainingData` that returns the typical customer, with which the reasons of a
-    prediction compare (`training.customers.reasons`); None: predictions have no reasons."""
+    """Function of `TrainingData` that returns the typical customer, the reference of a prediction's
+    reasons (`training.customers.reasons`); None: predictions have no reasons."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +55,8 @@ class Family:
     """Function of (data, *, at, days) that returns the function of a model's metrics in the window
     [at, at + days)."""
     batch: str
-    """Function of (model, `Batch`) that returns the answers as a table: what `mlflow.pyfunc`
-    returns and, of predictors, what `training score NAME` writes."""
+    """Function of (model, `Batch`) that returns the results as a table: what `mlflow.pyfunc`
+    returns and, for predictors, what `training score NAME` writes."""
     window_days: int | None
     """Length of the window that a model is measured on; None: the `horizon_days` of its config."""
     prediction: Prediction | None
@@ -91,7 +91,7 @@ FAMILIES: Final[dict[str, Family]] = {
             active_days=365,
             horizon_days=90,
             horizon_help="Days without an order.",
-            score_help="Write who will stay away: customer_id, churn_probability, for a year's "
+            score_help="Write churn probabilities: customer_id, churn_probability, for a year's "
             "customers.",
             typical="training.customers.reasons:typical_customer",
         ),
@@ -101,7 +101,7 @@ FAMILIES: Final[dict[str, Family]] = {
 
 
 def predictions() -> dict[str, Prediction]:
-    """Return what each family of predictors predicts, by registered name.
+    """Return the prediction of each family of predictors, by registered name.
 
     >>> list(predictions())
     ['churn']
@@ -110,7 +110,7 @@ def predictions() -> dict[str, Prediction]:
 
 
 def imported(where: str) -> Any:
-    """Return what `where` (`module:name`) names.
+    """Return the object that `where` (`module:name`) names.
 
     >>> imported("math:ceil")(0.5)
     1

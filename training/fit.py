@@ -1,8 +1,8 @@
 """From the shop's data to a registered model version, on one page.
 
-Build the features, choose the epochs on the last window before `as_of`, measure the model beside
-its baselines there, train again on everything, log, register. The same data, config, seed and code
-give the version that stands; a training that was cut off goes on.
+Build the features, choose the epochs on the last window before `as_of`, measure the model and its
+baselines there, train again on all data, log, register. The same data, config, seed and code return
+the existing version; an interrupted training resumes.
 """
 
 import math
@@ -41,9 +41,9 @@ class FitResult:
     """On the last window before the data cut, by a model trained before that window."""
     baselines: dict[str, Metrics]
     reused: bool
-    """Whether the version stood already."""
+    """Whether the version existed already."""
     other_code: versions.Version | None
-    """Of a new version: the newest one of the same data, config and seed that other code made."""
+    """For a new version: the newest one of the same data, config and seed from other code."""
 
 
 def fit(
@@ -58,7 +58,7 @@ def fit(
 ) -> FitResult:
     """Return a registered version of `model` from the data before `as_of` (UTC).
 
-    `config` is by default the model's own. Raises UnknownModel, NotEnoughData, WorkspaceError.
+    `config` defaults to the model's own. Raises UnknownModel, NotEnoughData, WorkspaceError.
     """
     job = prepare(ws, model, as_of=as_of, config=config, seed=seed, progress=progress)
     other = None
@@ -82,10 +82,10 @@ def fit(
 
 def _fit(tracking: Tracking, run_id: str, job: Job, *, device: Device, progress: Progress) -> None:
     def run(phase: str) -> Run:
-        known = tracking.steps(run_id, f"{phase}_loss")
+        logged_steps = tracking.steps(run_id, f"{phase}_loss")
 
         def on_epoch(epoch: int, metrics: Metrics) -> None:
-            if epoch not in known:
+            if epoch not in logged_steps:
                 named = {f"{phase}_{name}": value for name, value in metrics.items()}
                 tracking.log_metrics(run_id, named, step=epoch)
             progress.on_epoch(phase, epoch, metrics)
@@ -102,23 +102,23 @@ def _fit(tracking: Tracking, run_id: str, job: Job, *, device: Device, progress:
         )
 
     tracking.log_params(run_id, job.config.model_dump(mode="json"))
-    found = assess_job(job, run=run("choose"))
+    assessment = assess_job(job, run=run("choose"))
     config = job.config
     if "epochs" in type(config).model_fields:
-        config = config.model_copy(update={"epochs": found.epochs})
+        config = config.model_copy(update={"epochs": assessment.epochs})
     fitted = model_class(job.model).fit(job.full, config=config, seed=job.seed, run=run("train"))
-    _log(tracking, run_id, job, found)
+    _log(tracking, run_id, job, assessment)
     versions.register(
         tracking,
         run_id,
         fitted,
-        _manifest(job, found, config),
+        _manifest(job, assessment, config),
         products=job.client.products(job.as_of),
     )
 
 
 def assess_job(job: Job, *, run: Run, baselines: bool = True) -> Assessment:
-    """Measure `job` on the last window before its `as_of`, trained on what was known before."""
+    """Measure `job` on the last window before its `as_of`, trained on the data before it."""
     days = window_days(job.model, job.config)
     judge = make_judge(job.model, job.full, at=job.past.as_of, days=days)
     return measure_last_window(
@@ -132,10 +132,10 @@ def assess_job(job: Job, *, run: Run, baselines: bool = True) -> Assessment:
     )
 
 
-def _manifest(job: Job, found: Assessment, config: Config) -> Manifest:
+def _manifest(job: Job, assessment: Assessment, config: Config) -> Manifest:
     family = spec(job.model).family
-    where = None if family.prediction is None else family.prediction.typical
-    typical: dict[str, float] = {} if where is None else imported(where)(job.full)
+    function = None if family.prediction is None else family.prediction.typical
+    typical: dict[str, float] = {} if function is None else imported(function)(job.full)
     return Manifest(
         name=family.name,
         model=job.model,
@@ -145,20 +145,20 @@ def _manifest(job: Job, found: Assessment, config: Config) -> Manifest:
         git_commit=git_commit(),
         config=config.model_dump(mode="json"),
         seed=job.seed,
-        metrics={k: v for k, v in found.metrics.items() if math.isfinite(v)},
+        metrics={k: v for k, v in assessment.metrics.items() if math.isfinite(v)},
         typical=typical,
     )
 
 
-def _log(tracking: Tracking, run_id: str, job: Job, found: Assessment) -> None:
+def _log(tracking: Tracking, run_id: str, job: Job, assessment: Assessment) -> None:
     """Log the figures, the report, the config and the learning curves."""
-    tracking.log_metrics(run_id, found.metrics)
-    for name, metrics in found.baselines.items():
+    tracking.log_metrics(run_id, assessment.metrics)
+    for name, metrics in assessment.baselines.items():
         tracking.log_metrics(run_id, {f"{name}.{k}": v for k, v in metrics.items()})
     window = [job.past.as_of.isoformat(), job.as_of.isoformat()]
     client: Any = tracking.client
-    client.log_dict(run_id, {"window": window, **asdict(found)}, "report.json")
+    client.log_dict(run_id, {"window": window, **asdict(assessment)}, "report.json")
     client.log_dict(run_id, job.config.model_dump(mode="json"), "config.yaml")
-    if found.history:
-        with draw_curves(job.model, found.history, best=found.epochs) as figure:
+    if assessment.history:
+        with draw_curves(job.model, assessment.history, best=assessment.epochs) as figure:
             client.log_figure(run_id, figure, "learning_curves.png")

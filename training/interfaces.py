@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from training.run import Run
 
 Scorer = Callable[[Queries], FloatArray]
-"""Takes B queries whose history indexes the scorer's products; gives scores (B, C)."""
+"""Takes B queries whose history indexes the scorer's products; returns scores (B, C)."""
 Related = Callable[[IntArray, IntArray], FloatArray]
-"""Takes places of L bought products and of K candidates; says how they are related, (L, K)."""
+"""Takes places of L bought products and of K candidates; returns how related they are, (L, K)."""
 
 
 class Recommender(Protocol):
@@ -24,7 +24,7 @@ class Recommender(Protocol):
 
     @classmethod
     def fit(cls, data: "TrainingData", *, config: Any, seed: int, run: "Run") -> Self:
-        """Train on what was known before `data.as_of`, by `config`, the model's own class of it.
+        """Train on what was known before `data.as_of`, with `config` of the model's config class.
 
         The same data, config and seed give the same bits. Raises NotEnoughData.
         """
@@ -46,10 +46,10 @@ class Recommender(Protocol):
 
 @runtime_checkable
 class Relates(Protocol):
-    """A recommender that knows what is bought along with what, for the words of `reasons`."""
+    """A recommender that knows which products are bought together, for the text of `reasons`."""
 
     def related(self, products: Products) -> Related:
-        """Return how places of `products` are related; 0 where nothing is known."""
+        """Return the function of how related places of `products` are; 0 where nothing is known."""
         ...
 
 
@@ -60,7 +60,7 @@ class OnDevice(Protocol):
     def to(self, device: str) -> None:
         """Let torch compute the dense parts on `device` (`cuda`, or `cpu`) from now on.
 
-        Until then compiled loops do on the CPU, several times faster than torch there.
+        Before that, compiled loops compute them on the CPU, several times faster than torch there.
         """
         ...
 
@@ -73,7 +73,7 @@ class Predictor(Protocol):
 
     @classmethod
     def fit(cls, data: "TrainingData", *, config: Any, seed: int, run: "Run") -> Self:
-        """Train on what was known before `data.as_of`, by `config`, the model's own class of it.
+        """Train on what was known before `data.as_of`, with `config` of the model's config class.
 
         The same data, config and seed give the same bits. Raises NotEnoughData.
         """
@@ -95,10 +95,10 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Customers to answer at one time: the input of a family's `batch` function."""
+    """Customers to score at one time: the input of a family's `batch` function."""
 
     queries: Queries
     products: Products
     """The catalogue that the queries' history indexes."""
     k: int = 10
-    """Products in a list; predictors do not read it."""
+    """Products in a list; predictors ignore it."""

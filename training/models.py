@@ -1,4 +1,4 @@
-"""The models by name: where each one's class and config lie, and which baselines it answers to."""
+"""The models by name: where each one's class and config are defined, and its baselines."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """One model: `where` and `config` are `module:Class`, imported when asked for."""
+    """One model: `where` and `config` are `module:Class`, imported at first use."""
 
     registered: str
     """The registered model that its versions belong to, a key of `training.families.FAMILIES`."""
     where: str
     config: str
     baselines: tuple[str, ...] = ()
-    """The names of the models that every report of this one stands beside."""
+    """The names of the models that every report compares this one with."""
 
     @property
     def family(self) -> Family:
@@ -101,40 +101,42 @@ MODELS: Final[dict[str, ModelSpec]] = {
 
 
 class UnknownModel(UserError, ValueError):
-    """A model name that nobody knows; the message lists the known ones."""
+    """An unknown model name; the message lists the known ones."""
 
 
 def spec(name: str, *, registered: str | None = None) -> ModelSpec:
     """Return the entry of model `name`.
 
-    Raises UnknownModel, also if it is no `registered` model or its family is not in FAMILIES.
+    Raises UnknownModel, also if it is no `registered` model or if its family is not in FAMILIES.
 
     >>> spec("churn").baselines
     ('recency', 'logistic_regression')
     """
     if name not in MODELS:
         raise UnknownModel(f"model {name!r}: known are {', '.join(MODELS)}")
-    own = MODELS[name].registered
-    if own not in FAMILIES:
-        raise UnknownModel(f"model {name!r}: family {own!r}: known are {', '.join(FAMILIES)}")
-    if registered not in (None, own):
+    family_name = MODELS[name].registered
+    if family_name not in FAMILIES:
+        raise UnknownModel(
+            f"model {name!r}: family {family_name!r}: known are {', '.join(FAMILIES)}"
+        )
+    if registered not in (None, family_name):
         raise UnknownModel(f"model {name!r}: not a {registered} model")
     return MODELS[name]
 
 
 def model_class(name: str) -> "type[Recommender] | type[Predictor]":
     """Return the class of model `name`."""
-    found: type[Recommender] | type[Predictor] = imported(spec(name).where)
-    return found
+    cls: type[Recommender] | type[Predictor] = imported(spec(name).where)
+    return cls
 
 
 def recommender_class(name: str) -> "type[Recommender]":
     """Return the class of recommender `name`. Raises UnknownModel, also for a predictor's name."""
-    found: type[Recommender] = imported(spec(name, registered="recommender").where)
-    return found
+    cls: type[Recommender] = imported(spec(name, registered="recommender").where)
+    return cls
 
 
 def config_class(name: str) -> "type[Config]":
     """Return the config class of model `name`."""
-    found: type[Config] = imported(spec(name).config)
-    return found
+    cls: type[Config] = imported(spec(name).config)
+    return cls

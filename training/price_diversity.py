@@ -1,7 +1,7 @@
-"""What it costs in NDCG that a list's products are unlike each other: `training diversity`.
+"""The cost in NDCG of diverse lists: `training diversity`.
 
-A model learns from what was known before the last window; on that window its lists are composed
-again at each level of the `diversity` that a policy or a request may ask for.
+A model is trained on what was known before the last window; on that window its lists are composed
+again at each level of the `diversity` that a policy or a request may set.
 """
 
 from functools import partial
@@ -20,10 +20,10 @@ from training.data.pairs import Pairs
 from training.data.windows import WINDOW_DAYS
 from training.evaluation import ranking_metrics
 from training.evaluation.job import Job, prepare
-from training.evaluation.kept_lists import kept_lists
 from training.evaluation.recommender_judge import LISTS, K, RecommenderJudge
 from training.evaluation.results import LEVELS, DiversityCost
 from training.evaluation.segments import window_of
+from training.evaluation.stored_lists import stored_lists
 from training.interfaces import Recommender, Scorer
 from training.kernels.top_k import top_k
 from training.lists.diversity import mmr, pool_size
@@ -50,32 +50,32 @@ def price_diversity(
     device: Device = "auto",
     progress: Progress = SILENT,
 ) -> DiversityCost:
-    """Learn recommender `model` from before the last window by `as_of` (UTC), and price its lists.
+    """Train recommender `model` before the last window up to `as_of` (UTC); price its lists there.
 
-    Where it counts epochs, their number is chosen on that window, as in an evaluation, whose
-    choice is taken if it stands. Table and plot are logged as one MLflow run. Raises UnknownModel
-    for what is no recommender, NotEnoughData or WorkspaceError as `rolling.evaluate` does.
+    If it counts epochs, their number is chosen on that window, as in an evaluation, whose stored
+    choice is reused. Table and plot are logged as one MLflow run. Raises UnknownModel for a name
+    that is no recommender, NotEnoughData or WorkspaceError as `training.evaluate.evaluate` does.
     """
     spec(model, registered="recommender")
     job = prepare(ws, model, as_of=as_of, config=config, seed=seed, progress=progress)
     key, tags = f"diversity-{job.key}", {"kind": "diversity", **job.tags}
     with tracked(ws, key=key, name=f"diversity of {model}", tags=tags) as (tracking, run_id):
-        found = DiversityCost(
+        cost = DiversityCost(
             model=model,
             as_of=job.as_of,
             timezone=ws.timezone,
             levels=_price(job, device=device, progress=progress),
             run_id=run_id,
         )
-        _log(tracking, found, job.config)
-    return found
+        _log(tracking, cost, job.config)
+    return cost
 
 
 def _price(job: Job, *, device: Device, progress: Progress) -> pd.DataFrame:
     window = window_of(job.full, at=job.past.as_of, days=WINDOW_DAYS)
     config = job.config
     if "epochs" in type(config).model_fields:
-        _, chosen = kept_lists(job, window, device=device, on_epoch=progress.on_epoch)
+        _, chosen = stored_lists(job, window, device=device, on_epoch=progress.on_epoch)
         config = config.model_copy(update={"epochs": chosen.epochs})
     run = Run(
         on_epoch=partial(progress.on_epoch, job.model),
@@ -87,14 +87,14 @@ def _price(job: Job, *, device: Device, progress: Progress) -> pd.DataFrame:
     return price_of_diversity(fitted, window.judge)
 
 
-def grid(found: DiversityCost) -> TextTable:
-    """Return the table of `found`: a row a level, NDCG and diversity of both lists."""
-    rows = {name: found.levels[found.levels["list"] == name] for name in LISTS}
+def grid(cost: DiversityCost) -> TextTable:
+    """Return the table of `cost`: a row per level, NDCG and diversity of both lists."""
+    rows = {name: cost.levels[cost.levels["list"] == name] for name in LISTS}
     figures = (f"ndcg_at_{K}", "intra_list_diversity")
     columns = [rows[name][figure] for name in LISTS for figure in figures]
     cells = zip(*columns, strict=True)
     return TextTable(
-        title=f"{found.model}: NDCG@{K} of a list, and how unlike its products are, by diversity",
+        title=f"{cost.model}: NDCG@{K} of a list, and how unlike its products are, by diversity",
         columns=("diversity", *(f"{f} {name!r}" for name in LISTS for f in ("NDCG", "unlike"))),
         rows=tuple(
             (f"{level:.1f}", *(f"{value:.4f}" for value in row))
@@ -104,11 +104,11 @@ def grid(found: DiversityCost) -> TextTable:
 
 
 def price_of_diversity(model: Recommender, judge: RecommenderJudge, *, k: int = K) -> pd.DataFrame:
-    """Return what each diversity of LEVELS costs and brings on the window of `judge`.
+    """Return NDCG and diversity at each of LEVELS on the window of `judge`.
 
-    A row for each `list` (all, new) and `diversity`: the means over the customers who bought of
-    `ndcg_at_k` and of `intra_list_diversity`, by the content of the products; NaN where nobody
-    bought what the list may name. Nothing else of a policy is applied.
+    A row per `list` (all, new) and `diversity`: the means of `ndcg_at_k` and of
+    `intra_list_diversity` (by the content of the products) over the customers who bought; NaN if no
+    customer bought a product that the list may hold. No other rule of a policy is applied.
     """
     scorer = model.scorer(judge.products)
     vectors = content_vectors(judge.products)
@@ -130,8 +130,8 @@ def _levels(
     exclude: Pairs | None,
     k: int,
 ) -> list[pd.DataFrame]:
-    """Return the figures of each customer at each level, a frame for a batch and level."""
-    found: list[pd.DataFrame] = []
+    """Return the figures of each customer at each level, a frame per batch and level."""
+    frames: list[pd.DataFrame] = []
     width = len(judge.products)
     for start in range(0, len(judge.queries), BATCH):
         stop = min(start + BATCH, len(judge.queries))
@@ -141,12 +141,12 @@ def _levels(
             continue
         truth = truth[scored]
         scores = scorer(judge.queries[start:stop])[scored]
-        barred = None if exclude is None else exclude.mask(start, stop, width)[scored]
-        pools = top_k(scores, pool_size(k), exclude=barred)
+        excluded = None if exclude is None else exclude.mask(start, stop, width)[scored]
+        pools = top_k(scores, pool_size(k), exclude=excluded)
         relevance = np.where(pools >= 0, _at(scores, pools), -np.inf)
-        alike = np.stack([likeness(vectors, pool) for pool in pools])
+        similarity = np.stack([likeness(vectors, pool) for pool in pools])
         for level in LEVELS:
-            chosen = mmr(relevance, alike, k=k, diversity=level)
+            chosen = mmr(relevance, similarity, k=k, diversity=level)
             lists = np.where(chosen >= 0, _at(pools, chosen), -1)
             hits = (lists >= 0) & _at(truth, lists)
             figures = {
@@ -154,18 +154,18 @@ def _levels(
                 f"ndcg_at_{k}": ranking_metrics.ndcg(hits, truth.sum(axis=1)),
                 "intra_list_diversity": ranking_metrics.diversity(lists, vectors),
             }
-            found.append(pd.DataFrame(figures))
-    return found
+            frames.append(pd.DataFrame(figures))
+    return frames
 
 
 def _at(values: npt.NDArray[N], columns: IntArray) -> npt.NDArray[N]:
-    """Return of `values` (B, C) those in `columns` (B, K); where there is no column, the first."""
+    """Return the `values` (B, C) at `columns` (B, K); a negative column takes the first value."""
     return np.take_along_axis(values, np.maximum(columns, 0), axis=1)
 
 
-def _log(tracking: Tracking, found: DiversityCost, config: Config) -> None:
+def _log(tracking: Tracking, cost: DiversityCost, config: Config) -> None:
     """Log settings, table and plot."""
-    tracking.log_params(found.run_id, config.model_dump(mode="json"))
-    tracking.client.log_text(found.run_id, found.levels.to_csv(index=False), TABLE)
-    with draw_price(found) as figure:
-        tracking.client.log_text(found.run_id, svg(figure), PLOT)
+    tracking.log_params(cost.run_id, config.model_dump(mode="json"))
+    tracking.client.log_text(cost.run_id, cost.levels.to_csv(index=False), TABLE)
+    with draw_price(cost) as figure:
+        tracking.client.log_text(cost.run_id, svg(figure), PLOT)

@@ -1,7 +1,7 @@
 """Batch scores as Parquet files, from data before a cut: customers' lists, and predictions.
 
-Each function takes a fitted model and the data it was fitted on; the command line fits it first,
-or takes the version that stands.
+Each function takes a fitted model and the data it was fitted on; the command line fits the model
+first, or takes the existing version.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from training.lists.ranking import rank
 
 
 def known_lists(text: str) -> list[str]:
-    """Return the lists named in `text`, parted by commas. ConfigError for one that nobody knows.
+    """Return the lists named in `text`, separated by commas. ConfigError for an unknown one.
 
     >>> known_lists("all,new")
     ['all', 'new']
@@ -35,19 +35,19 @@ def known_lists(text: str) -> list[str]:
 def recommendations(
     model: Recommender, data: TrainingData, *, k: int = 10, lists: Sequence[str] = LISTS
 ) -> pd.DataFrame:
-    """Return for every customer before `data.as_of` the `k` best products, from rank 1.
+    """Return the `k` best products of every customer before `data.as_of`, from rank 1.
 
-    Columns list, customer_id, product_id, rank. The list "all" may name anything, "new" only what
-    the customer never bought.
+    Columns list, customer_id, product_id, rank. The list "all" may hold any product, "new" only
+    products that the customer never bought.
     """
     products = data.products(data.as_of)
     customers = data.customers(data.as_of)
     queries = data.queries(data.as_of, customers)
     owned = pairs(data.purchases(data.start, data.as_of), customers, products.product_ids)
-    asked = {name: owned if name == "new" else None for name in lists}
-    found = rank(model.scorer(products), queries, k, width=len(products), lists=asked)
+    exclusions = {name: owned if name == "new" else None for name in lists}
+    ranked = rank(model.scorer(products), queries, k, width=len(products), lists=exclusions)
     frames = []
-    for name, best in found.items():
+    for name, best in ranked.items():
         rows, places = np.nonzero(best >= 0)
         frames.append(
             pd.DataFrame(
@@ -63,17 +63,17 @@ def recommendations(
 
 
 def predictions(model: Predictor, data: TrainingData, *, family: str) -> pd.DataFrame:
-    """Return what `model` of the registered name `family` predicts at `data.as_of`.
+    """Return the predictions of `model` of the registered name `family` at `data.as_of`.
 
-    The customers are those with an order in the days before the cut that the family names. Raises
-    ValueError for a family that predicts nothing.
+    The customers are those with an order in the family's `active_days` before the cut. Raises
+    ValueError for a family without predictions.
     """
-    found = FAMILIES[family]
-    if found.prediction is None:
-        raise ValueError(f"family = {family!r}: its models predict nothing of a customer")
-    customers = data.customers(data.as_of, days=found.prediction.active_days)
+    entry = FAMILIES[family]
+    if entry.prediction is None:
+        raise ValueError(f"family = {family!r}: its models make no predictions for customers")
+    customers = data.customers(data.as_of, days=entry.prediction.active_days)
     queries, products = data.queries(data.as_of, customers), data.products(data.as_of)
-    answer: Callable[[Predictor, Batch], pd.DataFrame] = imported(found.batch)
+    answer: Callable[[Predictor, Batch], pd.DataFrame] = imported(entry.batch)
     return answer(model, Batch(queries=queries, products=products))
 
 

@@ -1,4 +1,4 @@
-"""What `tune` searches, by model, and how a draw changes a config."""
+"""The settings that `tune` searches, by model, and how a draw changes a config."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import Any, Final
 from configs.loader import Config, put
 
 Space = dict[str, "Range | tuple[Any, ...]"]
-"""By key of the config, dotted where it lies in a part's own config: numbers or options."""
+"""By config key, dotted for a key of a part's own config: a range of numbers or options."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`, drawn by their logarithm if `log`."""
+    """Numbers from `low` to `high`, drawn on a logarithmic scale if `log`."""
 
     low: float
     high: float
@@ -76,7 +76,7 @@ SPACES: Final[dict[str, Space]] = {
 }
 WITHOUT_SPACE: Final[dict[str, str]] = {
     "popularity": "it counts the buyers of 28 days and has no settings",
-    "recency": "its only setting, horizon_days, is the question and not how it is answered",
+    "recency": "its only setting, horizon_days, defines what is predicted and not how",
 }
 """Why the other models have no space."""
 
@@ -87,12 +87,12 @@ def setting(config: Config, key: str) -> Any:
 
 
 def changed(values: dict[str, Any], drawn: dict[str, Any]) -> dict[str, Any]:
-    """Return `values` with those of `drawn`, whose keys may be dotted.
+    """Return `values` updated by `drawn`, whose keys may be dotted.
 
     >>> changed({"k": 1, "part": {"dim": 1, "size": 2}}, {"part.dim": 3, "other.dim": 4})
     {'k': 1, 'part': {'dim': 3, 'size': 2}, 'other': {'dim': 4}}
     """
-    found = deepcopy(values)
+    merged = deepcopy(values)
     for key, value in drawn.items():
-        put(found, key, value)
-    return found
+        put(merged, key, value)
+    return merged

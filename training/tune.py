@@ -1,8 +1,8 @@
 """Search a model's settings by Optuna over the same assessment that `fit` makes.
 
 The objective is the score on the last window before `as_of`, so the windows after it stay unseen.
-A study that was cut off goes on: the trial that died is marked failed, and since each draw depends
-on the seed and the finished trials alone, the finished ones equal those of an unbroken study.
+An interrupted study resumes: its unfinished trial is marked failed. Each draw depends on the seed
+and the finished trials only, so the finished trials equal those of an uninterrupted study.
 """
 
 import json
@@ -38,7 +38,7 @@ class NothingToTune(UserError, ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class TuneResult:
-    """What a study found."""
+    """The result of a study."""
 
     study: str
     best: dict[str, Any]
@@ -63,15 +63,15 @@ def tune(
 ) -> TuneResult:
     """Run the study of `model` until `trials` are finished (complete or pruned).
 
-    The first trial is `config` (by default the model's own) as it stands; the best overrides of it
+    The first trial is `config` (by default the model's own) unchanged; the best overrides of it
     are written to `tuned/MODEL.yaml` in the workspace. Raises NothingToTune.
     """
     import optuna
 
     if model not in SPACES:
-        known = f"model {model!r}: settings to search have {', '.join(SPACES)}"
+        message = f"model {model!r}: the models with settings to search are {', '.join(SPACES)}"
         reason = WITHOUT_SPACE.get(model)
-        raise NothingToTune(known if reason is None else f"{known}; {model} has none: {reason}")
+        raise NothingToTune(message if reason is None else f"{message}; {model} has none: {reason}")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     job = prepare(ws, model, as_of=as_of, config=config, seed=seed, progress=progress)
     key = f"study-{job.key}"
@@ -83,8 +83,8 @@ def tune(
             direction="maximize",
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
         )
-        for dead in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
-            study.tell(dead.number, state=optuna.trial.TrialState.FAIL)
+        for unfinished in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
+            study.tell(unfinished.number, state=optuna.trial.TrialState.FAIL)
         if _finished(study) < trials:
             tags = {"study": study.study_name}
             with tracking.run(key=key, name=f"tune {model}", tags=tags) as parent:
@@ -109,7 +109,7 @@ def _run_trials(
     while (done := _finished(study)) < trials:
         study.sampler = optuna.samplers.TPESampler(seed=job.seed + done)
         if not done and not study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
-            study.enqueue_trial(_as_it_stands(job))
+            study.enqueue_trial(_first_trial(job))
         trial = study.ask()
         with (
             suppress(optuna.TrialPruned),
@@ -120,24 +120,24 @@ def _run_trials(
                 parent=parent,
                 stops=(KeyboardInterrupt, optuna.TrialPruned),
             ) as run_id,
-            _telling(study, trial) as tell,
+            _finishing(study, trial) as finish,
         ):
             overrides = _suggest(trial, SPACES[job.model])
             tracking.log_params(run_id, overrides)
-            told = _pruning(trial, job, tracking, run_id, progress)
-            run = Run(on_epoch=told, parts=job.ws.parts, device=device)
+            report_epoch = _pruning(trial, job, tracking, run_id, progress)
+            run = Run(on_epoch=report_epoch, parts=job.ws.parts, device=device)
             config = type(job.config)(**changed(job.config.model_dump(), overrides))
-            found = measure_last_window(
+            assessment = measure_last_window(
                 job.model, job.past, judge, config=config, seed=job.seed, run=run, baselines=False
             )
-            tracking.log_metrics(run_id, found.metrics)
-            tell(found.metrics[_objective(job)])
+            tracking.log_metrics(run_id, assessment.metrics)
+            finish(assessment.metrics[_objective(job)])
 
 
 def _pruning(
     trial: Any, job: Job, tracking: Tracking, run_id: str, progress: Progress
 ) -> Callable[[int, Metrics], None]:
-    """Return what logs each epoch of `trial` and ends it when the median trial was better."""
+    """Return a callback that logs each epoch of `trial` and prunes it below the median trial."""
     import optuna
 
     def on_epoch(epoch: int, metrics: Metrics) -> None:
@@ -151,8 +151,8 @@ def _pruning(
 
 
 @contextmanager
-def _telling(study: Any, trial: Any) -> Iterator[Callable[[float], None]]:
-    """Give the function that completes `trial`; what is raised makes it pruned or failed."""
+def _finishing(study: Any, trial: Any) -> Iterator[Callable[[float], None]]:
+    """Yield the function that completes `trial`; an exception marks it as pruned or failed."""
     import optuna
 
     try:
@@ -166,7 +166,7 @@ def _telling(study: Any, trial: Any) -> Iterator[Callable[[float], None]]:
 
 
 def _suggest(trial: Any, space: Space) -> dict[str, Any]:
-    """Return the trial's overrides; options are drawn by their JSON, as Optuna stores no tuples."""
+    """Return the trial's overrides; options are drawn as JSON because Optuna stores no tuples."""
     drawn: dict[str, Any] = {}
     for key, values in space.items():
         if isinstance(values, Range):
@@ -177,17 +177,17 @@ def _suggest(trial: Any, space: Space) -> dict[str, Any]:
     return drawn
 
 
-def _as_it_stands(job: Job) -> dict[str, Any]:
-    """Return the job's own settings as Optuna's parameters, where they lie in the space."""
-    own: dict[str, Any] = {}
+def _first_trial(job: Job) -> dict[str, Any]:
+    """Return the job's parameters settings within the space, as Optuna's parameters."""
+    parameters: dict[str, Any] = {}
     for key, values in SPACES[job.model].items():
         value = setting(job.config, key)
         if not isinstance(values, Range):
             if value in values:
-                own[key] = json.dumps(value)
+                parameters[key] = json.dumps(value)
         elif values.low <= value <= values.high:
-            own[key] = value
-    return own
+            parameters[key] = value
+    return parameters
 
 
 def _objective(job: Job) -> str:
@@ -204,14 +204,14 @@ def _conclude(study: Any, job: Job) -> TuneResult:
     """Write the best overrides and return the study's figures."""
     from optuna.trial import TrialState
 
-    asked = {k: v for k, v in job.config.model_dump(mode="json").items() if k != "epochs"}
+    settings = {k: v for k, v in job.config.model_dump(mode="json").items() if k != "epochs"}
     defaults = type(job.config)().model_dump(mode="json")
-    own = {k: v for k, v in asked.items() if v != defaults[k]}
+    non_default = {k: v for k, v in settings.items() if v != defaults[k]}
     drawn = {
         key: value if isinstance(SPACES[job.model][key], Range) else json.loads(value)
         for key, value in study.best_trial.params.items()
     }
-    best = changed(own, drawn)
+    best = changed(non_default, drawn)
     file = job.ws.home / "tuned" / f"{job.model}.yaml"
     _write_yaml(
         file,

@@ -129,7 +129,7 @@ def test_every_part_is_a_setting_that_is_not_the_default(model: str) -> None:
 
 
 def test_unknown_names_are_refused(shop: Shop) -> None:
-    with pytest.raises(UnknownModel, match="'ease': nothing can be left out but of two_tower"):
+    with pytest.raises(UnknownModel, match="'ease': parts can be left out only of two_tower"):
         ablate(shop.ws, "ease", as_of=shop.full.as_of)
     with pytest.raises(ConfigError, match="parts = 'wings': those of two_tower are id, title"):
         ablate(shop.ws, "two_tower", as_of=shop.full.as_of, parts=["id", "wings"])

@@ -117,7 +117,7 @@ def test_a_model_of_other_settings_is_refused(tmp_path: Path) -> None:
     write_bundle(tmp_path / "b", churn(), MANIFEST.model_copy(update={"model": "churn"}))
     file = tmp_path / "b" / "model" / "churn.json"
     file.write_text(file.read_text().replace('"hidden"', '"history_length"'))
-    with pytest.raises(BundleError, match="not today's settings; fit it again"):
+    with pytest.raises(BundleError, match="other settings than this code's; fit it again"):
         load_bundle(tmp_path / "b")
 
 

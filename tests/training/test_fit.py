@@ -102,7 +102,7 @@ def test_a_dead_run_is_marked_failed_by_the_next(shop: Shop) -> None:
     fit(shop.ws, "recency", as_of=shop.full.as_of, config=RecencyConfig(horizon_days=28))
     run = tracking.client.get_run(dead)
     assert run.info.status == "FAILED"
-    assert run.data.tags[FAILURE] == "its process ended without a word"
+    assert run.data.tags[FAILURE] == "its process ended without reporting a result"
 
 
 def test_an_error_fails_the_run_and_the_next_try_takes_it_up(shop: Shop) -> None:

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 from tests.training.shop import Shop
 from training.__main__ import app
 from training.evaluation.job import prepare
-from training.evaluation.kept_lists import kept_lists
 from training.evaluation.recommender_judge import recommender_judge
 from training.evaluation.results import LEVELS, DiversityCost
 from training.evaluation.segments import window_of
+from training.evaluation.stored_lists import stored_lists
 from training.models import UnknownModel
 from training.price_diversity import PLOT, TABLE, price_diversity, price_of_diversity
 from training.recommenders.baselines import OwnPurchases, OwnPurchasesConfig
@@ -57,13 +57,13 @@ def test_the_epochs_are_those_of_an_evaluation(shop: Shop) -> None:
     )
     job = prepare(shop.ws, "two_tower", as_of=shop.full.as_of, config=config)
     window = window_of(job.full, at=job.past.as_of, days=28)
-    _, kept = kept_lists(
+    _, stored = stored_lists(
         job, window, device="cpu", on_epoch=lambda *_: pytest.fail("trained again")
     )
-    assert kept.epochs == 1  # of two
+    assert stored.epochs == 1  # of two
     own = found.levels[found.levels["diversity"] == 0].set_index("list")["ndcg_at_10"]
-    assert own["all"] == pytest.approx(kept.metrics["ndcg_at_10"])
-    assert own["new"] == pytest.approx(kept.metrics["new_ndcg_at_10"])
+    assert own["all"] == pytest.approx(stored.metrics["ndcg_at_10"])
+    assert own["new"] == pytest.approx(stored.metrics["new_ndcg_at_10"])
 
 
 def test_the_command_shows_table_and_plot(shop: Shop) -> None:

@@ -105,7 +105,7 @@ def test_a_finished_study_does_nothing(shop: Shop, result: TuneResult) -> None:
 def test_a_model_without_a_space_is_named(shop: Shop) -> None:
     with pytest.raises(
         NothingToTune,
-        match=r"'recency': settings to search have two_stage, two_tower.*; recency has none: its",
+        match=r"'recency': the models with settings .* are two_stage, .*; recency has none: its",
     ):
         tune(shop.ws, "recency", trials=1, as_of=shop.full.as_of)
 

@@ -25,11 +25,11 @@ from training.run import Run
 
 MODEL: Final = "two_tower"
 Lap = Callable[[str, int], None]
-"""Told the stage that is done, and its rows."""
+"""Called with the finished stage, and its number of rows."""
 
 
 def run(stage: str, home: Path, size: float) -> list[Cost]:
-    """Run `stage` on the workspace `home` of a shop of `size`; return what it took."""
+    """Run `stage` on the workspace `home` of a shop of `size`; return its costs."""
     customers, products = shape(size)
     costs: list[Cost] = []
     last = [time.perf_counter(), time.process_time()]
@@ -73,7 +73,7 @@ def _build(ws: Workspace, lap: Lap) -> None:
 
 
 def _train(ws: Workspace, lap: Lap) -> None:
-    """Train for an epoch, what it learns from being read first; then for one more."""
+    """Train for one epoch, including the read of its data; then for one more."""
     data = _data(ws)
     purchases = len(data.purchases(data.start, data.as_of))
     run = Run(on_epoch=lambda epoch, _: lap("train" if epoch == 1 else "epoch", purchases))

@@ -1,8 +1,8 @@
-"""Published splits of users and items without times: read, learned from, answered.
+"""Published splits of users and items without times: reading, training, writing lists.
 
-The one place with a random split: such a split names no times, so what a model is judged by while
-its epochs are chosen are pairs held out of the train file at random. The words are the files' own:
-a user is a customer, an item a product.
+This is the only random split: such files have no times, so the epochs are chosen on pairs held out
+of the train file at random. The terms are those of the files: a user is a customer, an item a
+product.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ K: Final = 20
 HELD_OUT: Final = 0.1
 """The share of each user's pairs that is held out while the epochs are chosen."""
 JUDGED_USERS: Final = 4_000
-"""How many users, drawn once, the epochs are chosen on, at most."""
+"""The epochs are chosen on at most this many users, drawn once."""
 _LARGEST_ID: Final = 2**63 - 1
 
 
@@ -40,7 +40,7 @@ class SplitError(UserError, ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Which user has which item; users and items are counted in the order of their ids."""
+    """The pairs of users and items, which are numbered in the order of their ids."""
 
     users: IntArray  # (U,) ids
     items: IntArray  # (I,) ids
@@ -53,9 +53,9 @@ class Split:
 
 
 def read_split(file: Path) -> Split:
-    """Read a line a user, the user's id then those of the items, whole numbers parted by spaces.
+    """Read one line per user: its id, then those of its items, whole numbers separated by spaces.
 
-    Raises SplitError for another token, a line without an item, a user of two lines, an item twice
+    Raises SplitError for another token, a line without an item, a user on two lines, an item twice
     on a line and an empty file.
     """
     users: dict[int, int] = {}
@@ -68,8 +68,8 @@ def read_split(file: Path) -> Split:
         where = f"{file}, line {number}"
         tokens = line.split()
         if len(tokens) < 2:
-            found = f"user {tokens[0]} stands alone" if tokens else "it is empty"
-            raise SplitError(f"{where}: {found}; a line holds a user, then at least one item")
+            problem = f"user {tokens[0]} has no item" if tokens else "it is empty"
+            raise SplitError(f"{where}: {problem}; a line holds a user, then at least one item")
         user, *items = (_id(token, where) for token in tokens)
         if user in users:
             raise SplitError(
@@ -77,7 +77,7 @@ def read_split(file: Path) -> Split:
             )
         if len(set(items)) != len(items):
             twice = next(item for place, item in enumerate(items) if item in items[:place])
-            raise SplitError(f"{where}: item {twice} stands twice; a line names an item once")
+            raise SplitError(f"{where}: item {twice} appears twice; a line names an item once")
         users[user] = number
         owners += [user] * len(items)
         owned += items
@@ -98,9 +98,9 @@ def _id(token: str, where: str) -> int:
 
 
 def hold_out(pairs: Pairs, *, share: float, rng: np.random.Generator) -> tuple[Pairs, Pairs]:
-    """Return `pairs` without `share` of each user's, drawn at random, and the drawn ones.
+    """Return `pairs` without a random `share` of each user's, and the drawn ones.
 
-    Every user keeps a pair. Where the share is not whole, it is met in the mean over users.
+    Every user keeps a pair. A fractional number of pairs is met in the mean over users.
 
     >>> ten = Pairs(rows=np.zeros(10, dtype=np.int64), columns=np.arange(10))
     >>> left, held = hold_out(ten, share=0.2, rng=np.random.default_rng(0))
@@ -123,13 +123,13 @@ def hold_out(pairs: Pairs, *, share: float, rng: np.random.Generator) -> tuple[P
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """The lists for a split, and how the model that chose their epochs did."""
+    """The lists for a split, and the metrics of the model that chose the epochs."""
 
     lists: pd.DataFrame
     """Columns user, item and rank, from 1 = best; whole numbers."""
     epochs: int
     metrics: Metrics
-    """Recall and NDCG of the held-out pairs after so many epochs."""
+    """Recall and NDCG of the held-out pairs after `epochs`."""
 
 
 def answer_split(
@@ -141,11 +141,11 @@ def answer_split(
     device: Device,
     progress: Progress = SILENT,
 ) -> Answered:
-    """Learn from the file `train` and list for each of its users the K best new items.
+    """Train on the file `train` and list the K best new items for each of its users.
 
-    The epochs are chosen on pairs held out of it, then the model learns from all of it anew. What
-    was begun in the folder `work` goes on, if file, config, seed and code are the same; the
-    caller removes it. Raises SplitError.
+    The epochs are chosen on held-out pairs, then the model is trained again on all pairs. An
+    interrupted training in the folder `work` resumes, if file, config, seed and code are the same;
+    the caller removes the folder. Raises SplitError.
     """
     split = read_split(train)
     content = hashlib.sha256(train.read_bytes()).hexdigest()
@@ -155,20 +155,20 @@ def answer_split(
         raise SplitError(f"{train}: no pair could be held out; users of several items are needed")
     history = _History(work / "epochs.json")
 
-    def told(epoch: int, metrics: Metrics) -> None:
+    def add_epoch(epoch: int, metrics: Metrics) -> None:
         history.add(epoch, metrics)
         progress.on_epoch("choose", epoch, metrics)
 
     def judge(model: SplitTower) -> Metrics:
         return held_out_metrics(model, left, held, users=_drawn(held, seed=seed))
 
-    def run(phase: str, **told: Any) -> Run:
-        return Run(checkpoints=work / phase, device=device, **told)
+    def run(phase: str, **callbacks: Any) -> Run:
+        return Run(checkpoints=work / phase, device=device, **callbacks)
 
     def fit(pairs: Pairs, config: SplitTowerConfig, run: Run) -> SplitTower:
         return SplitTower.fit(pairs, shape=split.shape, config=config, seed=seed, run=run)
 
-    fit(left, config, run("choose", on_epoch=told, validate=judge))
+    fit(left, config, run("choose", on_epoch=add_epoch, validate=judge))
     best = history.best()
     chosen = config.model_copy(update={"epochs": best})
     model = fit(split.pairs, chosen, run("train", on_epoch=partial(progress.on_epoch, "train")))
@@ -201,9 +201,9 @@ def best_new(model: SplitTower, known: Pairs, users: IntArray, *, k: int) -> Int
     count = min(k, len(of_items))
     lists = np.full((len(users), k), -1, dtype=np.int64)
     for start in range(0, len(users), BATCH):
-        asked = users[start : start + BATCH]
-        scores = of_users[asked] @ of_items.T
-        spans = np.searchsorted(known.rows, [asked, asked + 1]).T
+        batch = users[start : start + BATCH]
+        scores = of_users[batch] @ of_items.T
+        spans = np.searchsorted(known.rows, [batch, batch + 1]).T
         for row, (first, stop) in enumerate(spans):
             scores[row, known.columns[first:stop]] = -np.inf
         best = torch.topk(torch.from_numpy(scores), count)  # `top_k` sorts whole rows
@@ -229,7 +229,7 @@ def _lists(model: SplitTower, split: Split) -> pd.DataFrame:
 
 
 class _History:
-    """The metrics by epoch, in a file, so that they outlive their process."""
+    """The metrics by epoch, stored in a file, so that an interrupted run can resume."""
 
     def __init__(self, file: Path) -> None:
         self._file = file

@@ -1,7 +1,8 @@
-"""What a recommender has found of a simulated shop's truth: preferences, tastes, demand, season.
+"""How well a recommender recovers a simulated shop's truth: preferences, tastes, demand, season.
 
-The truth (`features.simulator.truth`) only judges: models learn from what the shop knew before a
-cut. Judged are products that the customer had not bought, where remembering helps nobody.
+The truth (`features.simulator.truth`) is used to judge only: models are trained on what the shop
+knew before a cut. Only products that the customer had not bought are judged, so that memorising
+purchases does not help.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,9 +41,9 @@ from training.reports.text_table import TextTable
 from training.run import SILENT, Device, Progress, Run
 
 ACTIVE_DAYS: Final = 90
-"""Judged are customers with an order in so many days before the cut."""
+"""Only customers with an order in this many days before the cut are judged."""
 CUSTOMERS: Final = 2000
-"""So many of them, at most, drawn."""
+"""At most this many of them are judged, drawn at random."""
 HALF_YEAR: Final = pd.Timedelta(days=182)
 FIGURES: Final = {
     "preferences": "preferences",
@@ -54,26 +55,26 @@ FIGURES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class TruthCorrelations:
-    """Correlations of a model's scores with the truth: 1 for who knew it, 0 for a guess.
+    """Correlations of a model's scores with the truth: 1 for a perfect model, 0 for a guess.
 
     The common part of scores is each product's mean over customers.
     """
 
     customers: int
     preferences: Estimate
-    """Of a customer's scores with the true log weights, by rank: the mean over customers."""
+    """Rank correlation of a customer's scores with the true log weights: mean over customers."""
     tastes: Estimate
-    """The same of what the common part leaves of both: 0 for who tells everyone the same."""
+    """The same without the common part of both: 0 for a model with one ranking for everyone."""
     popularity: Estimate
-    """Of the common part with the true demand, by rank, over products."""
+    """Rank correlation of the common part with the true demand, over products."""
     season: Estimate
     """Of the half year's change of the common part with that of the season's part of demand, over
-    categories; what else changed demand (fashion, novelty, prices) is held fixed."""
+    categories; the other causes of demand (fashion, novelty, prices) are held fixed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
-    """What is true of B customers and C products at a cut."""
+    """The truth about B customers and C products at a cut."""
 
     products: Products
     utilities: Floats  # (B, C) log weights, NaN where bought before, or not on sale yet
@@ -83,18 +84,18 @@ class Truth:
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """A cut: what may be learned before it, who is asked there, and the truth to judge by."""
+    """A cut: the data before it, the customers at it, and the truth to judge by."""
 
     data: TrainingData
     queries: Queries
     truth: Truth
 
     def scores(self, model: Recommender) -> Floats:
-        """Return how `model` scores the products for the customers (B, C)."""
+        """Return the scores that `model` gives the products for the customers (B, C)."""
         scorer = model.scorer(self.truth.products)
         starts = range(0, len(self.queries), BATCH)
-        found = [scorer(self.queries[start : start + BATCH]) for start in starts]
-        return np.concatenate(found, dtype=np.float64)
+        batches = [scorer(self.queries[start : start + BATCH]) for start in starts]
+        return np.concatenate(batches, dtype=np.float64)
 
 
 def known_answers(
@@ -108,8 +109,8 @@ def known_answers(
 ) -> dict[str, TruthCorrelations]:
     """Fit `models` before `as_of` (UTC) and half a year before it; judge them by the truth there.
 
-    Nothing is registered. Raises WorkspaceError where the shop is not a simulated one, UnknownModel
-    for what is no recommender, NotEnoughData where too little was known half a year before.
+    Nothing is registered. Raises WorkspaceError if the shop is not simulated, UnknownModel for a
+    name that is no recommender, NotEnoughData if too little was known half a year before.
     """
     for name in models:
         spec(name, registered="recommender")
@@ -117,7 +118,7 @@ def known_answers(
     snapshots.build(ws, as_of=as_of, progress=progress.on_build)
     register(ws)
     client = OfflineFeatures(ws)
-    found = {}
+    correlations = {}
     with ws.lock("training"):
         both = moments(world, TrainingData(ws, client, as_of=as_of), seed=seed)
         for place, (name, config) in enumerate(models.items(), start=1):
@@ -131,21 +132,21 @@ def known_answers(
                 )
                 model = recommender_class(name).fit(moment.data, config=config, seed=seed, run=run)
                 scores.append(moment.scores(model))
-            found[name] = recovered(scores, [moment.truth for moment in both], seed=seed)
+            correlations[name] = recovered(scores, [moment.truth for moment in both], seed=seed)
             progress.on_model(place, len(models))
-    return found
+    return correlations
 
 
 def moments(world: World, data: TrainingData, *, seed: int) -> tuple[Moment, Moment]:
     """Return the last snapshot half a year before `data.as_of`, and `data.as_of`.
 
-    `seed` draws the customers. Raises NotEnoughData where there is no such snapshot.
+    `seed` draws the customers. Raises NotEnoughData if there is no such snapshot.
     """
     earlier = [time for time in data.times if time <= data.as_of - HALF_YEAR]
     if not earlier:
         raise NotEnoughData(
-            f"as_of = {data.as_of}: no snapshot is {HALF_YEAR.days} days older, to tell the "
-            "season by; take a later as_of"
+            f"as_of = {data.as_of}: no snapshot is {HALF_YEAR.days} days older, which the "
+            "season needs; take a later as_of"
         )
     return _moment(world, data.before(earlier[-1]), seed=seed), _moment(world, data, seed=seed)
 
@@ -179,15 +180,15 @@ def _moment(world: World, data: TrainingData, *, seed: int) -> Moment:
 
 
 def recovered(scores: Sequence[Floats], truths: Sequence[Truth], *, seed: int) -> TruthCorrelations:
-    """Judge the `scores` (B, C) that a model gave at each of two cuts, by the truth at the later.
+    """Judge a model's `scores` (B, C) at each of two cuts by the truth at the later one.
 
-    The earlier one tells what changed. `seed` draws the intervals.
+    The earlier cut shows what changed. `seed` draws the intervals.
     """
     counted = [
-        np.where(np.isnan(truth.utilities), np.nan, one)
-        for one, truth in zip(scores, truths, strict=True)
+        np.where(np.isnan(truth.utilities), np.nan, at_cut)
+        for at_cut, truth in zip(scores, truths, strict=True)
     ]
-    frames = [_frame(*one) for one in zip(counted, truths, strict=True)]
+    frames = [_frame(*part) for part in zip(counted, truths, strict=True)]
     given, wanted = counted[-1], truths[-1].utilities
     tastes = rank_correlations(personal(given), personal(wanted))
     columns = (frames[-1][name].to_numpy() for name in ("learned", "demand"))
@@ -201,10 +202,10 @@ def recovered(scores: Sequence[Floats], truths: Sequence[Truth], *, seed: int) -
 
 
 def changes(past: pd.DataFrame, present: pd.DataFrame) -> Floats:
-    """Return what changed between two frames of products, as means by category K: (3, K).
+    """Return the changes between two frames of products, as means by category K: (3, K).
 
-    The learned part, the season, and the rest of demand. Scores have a scale of their own at each
-    time: the learned parts are standardised over the products that were on sale at both.
+    The rows are the learned part, the season, and the rest of demand. Scores have a scale of their
+    own at each time, so the learned parts are standardised over the products on sale at both.
     """
     both = past.index.intersection(present.index)
     before, after = (_standard(frame.loc[both]) for frame in (past, present))
@@ -220,7 +221,7 @@ def _standard(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _frame(scores: Floats, truth: Truth) -> pd.DataFrame:
-    """Return the products that anyone could still buy: the common part of `scores`, the truth."""
+    """Return the common part of `scores` and the truth, of products that may still be bought."""
     columns = {
         "learned": common(scores),
         "demand": truth.demand,
@@ -230,18 +231,18 @@ def _frame(scores: Floats, truth: Truth) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index(truth.products.product_ids)).dropna()
 
 
-def grid(found: Mapping[str, TruthCorrelations], *, as_of: pd.Timestamp) -> TextTable:
-    """Return the figures with their intervals: a row a figure, a column a model."""
-    customers = next(iter(found.values())).customers
+def grid(correlations: Mapping[str, TruthCorrelations], *, as_of: pd.Timestamp) -> TextTable:
+    """Return the figures with their intervals: a row per figure, a column per model."""
+    customers = next(iter(correlations.values())).customers
     return TextTable(
         title=f"Correlation with the truth at {as_of.date()}, {customers} customers, 95% interval",
-        columns=("of", *found),
+        columns=("of", *correlations),
         rows=tuple(
-            (label, *(_text(getattr(one, name)) for one in found.values()))
+            (label, *(_text(getattr(figures, name)) for figures in correlations.values()))
             for name, label in FIGURES.items()
         ),
     )
 
 
-def _text(found: Estimate) -> str:
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+def _text(figure: Estimate) -> str:
+    return f"{figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}]"

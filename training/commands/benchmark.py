@@ -1,4 +1,4 @@
-"""`python -m training benchmark`: the models on what is known: published figures, truth, cost."""
+"""`python -m training benchmark`: models on published splits and simulated truth; their costs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from training.commands.work import work_of
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Answer published benchmarks; find a simulated shop's truth; measure costs.",
+    help="Run published benchmarks; compare with a simulated shop's truth; measure costs.",
 )
 
 
@@ -19,7 +19,7 @@ app = typer.Typer(
 def split(
     overrides: Overrides = None,
     *,
-    train: Annotated[Path, typer.Option(help="A line a user: its id, then its items' ids.")],
+    train: Annotated[Path, typer.Option(help="One line per user: its id, then its items' ids.")],
     output: Annotated[Path, typer.Option(help="The Parquet file to write.")],
     embedding_dim: Annotated[int, typer.Option(min=1, help="Dimensions of an embedding.")] = 64,
     seed: Seed = 0,
@@ -27,9 +27,9 @@ def split(
 ) -> None:
     """Train a two-tower on a published split; write each user's 20 best new items.
 
-    Reads the train file only. The number of epochs is chosen on a tenth of its pairs. Cut off, the
-    same command goes on. Example: python -m training benchmark split --train train.txt --output
-    lists.parquet
+    Reads the train file only. The number of epochs is chosen on a tenth of its pairs. After an
+    interruption the same command resumes. Example: python -m training benchmark split --train
+    train.txt --output lists.parquet
     """
     with user_errors():
         import shutil
@@ -67,7 +67,7 @@ def truth(
     *,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="A recommender; again for one more. Else two_tower, ease, popularity."),
+        typer.Option(help="A recommender; repeatable. Default: two_tower, ease, popularity."),
     ] = None,
     as_of: AsOf = None,
     config: ConfigFile = None,
@@ -77,19 +77,19 @@ def truth(
 ) -> None:
     """Correlate what models learn with the truth of a shop that `features simulate` made.
 
-    Preferences: scores with each customer's true wishes, over products never bought. Tastes alone:
-    the same without what all customers share, so that popularity finds none. Popularity: the
-    shared part with the true demand. Season: how the shared part moved in half a year with how the
-    season moved demand, by category. Settings are the first model's; each one is fitted before the
-    cut and half a year before it. Nothing is registered. Example: python -m training benchmark
-    truth --model two_tower --model popularity --as-of 2025-01-01 epochs=2
+    Preferences: scores with each customer's true preferences, over products never bought. Tastes
+    alone: the same without what all customers share, so that popularity has none. Popularity: the
+    shared part with the true demand. Season: the change of the shared part in half a year with the
+    season's change of demand, by category. Settings apply to the first model; each model is fitted
+    before the cut and half a year before it. Nothing is registered. Example: python -m training
+    benchmark truth --model two_tower --model popularity --as-of 2025-01-01 epochs=2
     """
     first, *others = model or ("two_tower", "ease", "popularity")
     with work_of(first, overrides, as_of=as_of, config=config, home=home) as work:
         from training.benchmarks.truth import grid, known_answers
         from training.models import config_class
 
-        found = known_answers(
+        correlations = known_answers(
             work.ws,
             {first: work.config, **{name: config_class(name)() for name in others}},
             as_of=work.as_of,
@@ -99,14 +99,14 @@ def truth(
         )
     from training.commands.display import console, table
 
-    console.print(table(grid(found, as_of=work.as_of)))
+    console.print(table(grid(correlations, as_of=work.as_of)))
 
 
 @app.command()
 def scale(
     *,
     sizes: Annotated[
-        str, typer.Option(help="Multiples of 1,250 customers, parted by commas.")
+        str, typer.Option(help="Multiples of 1,250 customers, separated by commas.")
     ] = "1,4,16",
     output: Annotated[Path, typer.Option(help="The CSV file to write.")],
     work: Annotated[
@@ -115,10 +115,10 @@ def scale(
 ) -> None:
     """Measure time and memory from a simulated shop's orders to lists for all its customers.
 
-    A size has so many times 1,250 customers and their order lines, and the square root of it times
-    500 products; size 4 is the demo's shop, size 16 takes about ten minutes. Every stage runs in
-    a process of its own: simulate, build (snapshots), train (a two-tower, one epoch and what it
-    reads), epoch (one more), score (lists of 10). Example: python -m training benchmark scale
+    A size is a multiple of 1,250 customers with their order lines; its square root is the multiple
+    of 500 products. Size 4 is the demo's shop, size 16 takes about ten minutes. Every stage runs in
+    a process of its own: simulate, build (snapshots), train (a two-tower, one epoch and reading its
+    data), epoch (one more), score (lists of 10). Example: python -m training benchmark scale
     --sizes 1,4 --output scale.csv
     """
     with user_errors():
@@ -144,7 +144,7 @@ def scale(
                     write_costs(costs, output)
                     done = f"size {cost.size:g} {cost.stage}: {cost.wall_seconds:.1f} s"
                     status.console.print(done, highlight=False)
-        finally:  # a size that the memory cannot hold takes nothing from those before it
+        finally:  # if a size exceeds the memory, those before it are still shown
             if costs:
                 from training.commands.display import console, table
 
@@ -160,7 +160,7 @@ def kernels(
 ) -> None:
     """Measure what each compiled loop saves against the library call that it replaces.
 
-    On one answer of two_stage, drawn by the seed: 5,000 products, a history of 100 purchases, and
+    On one request to two_stage, drawn by the seed: 5,000 products, a history of 100 purchases, and
     models of the default sizes with random weights. Both run in one process on one thread, in
     turns, and must give the same results. Figures are medians of CPU microseconds. Takes about two
     minutes. Example: python -m training benchmark kernels --repetitions 500
@@ -170,7 +170,7 @@ def kernels(
 
         from training.benchmarks.kernels import grid, measure
 
-        with Console().status("Draw an answer") as status:
+        with Console().status("Draw a request") as status:
             costs = measure(
                 repetitions=repetitions,
                 seed=seed,

@@ -1,4 +1,4 @@
-"""What the command line shows of a training: its progress by epoch, and figures side by side."""
+"""Console output of a training: its progress by epoch, and figures side by side."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ console = Console()
 
 
 class Display:
-    """Progress lines: one for the features, one a phase of training (or a trial)."""
+    """Progress lines: one for the features, one per phase of training (or trial)."""
 
     def __init__(self, progress: rich.progress.Progress, *, epochs: int | None) -> None:
         self._progress = progress
@@ -35,7 +35,7 @@ class Display:
 
     @property
     def progress(self) -> Progress:
-        """What a command calls, for these lines to be shown."""
+        """The callbacks that update these lines."""
         return Progress(on_build=self._on_build, on_epoch=self._on_epoch, on_model=self._on_model)
 
     def _on_build(self, done: int, total: int) -> None:
@@ -49,7 +49,7 @@ class Display:
         self._show("models", done, total=total)
 
     def _show(self, line: str, done: int, *, total: int | None, figures: str = "") -> None:
-        """Bring the `line` to `done`; it appears when it is first spoken of."""
+        """Set `line` to `done`; its first update adds it."""
         if line not in self._tasks:
             self._tasks[line] = self._progress.add_task(line, total=total, figures=figures)
         self._progress.update(self._tasks[line], completed=done, total=total, figures=figures)
@@ -57,7 +57,7 @@ class Display:
 
 @contextmanager
 def show(*, epochs: int | None) -> Iterator[Display]:
-    """Give a live display; `epochs` is the most passes that a phase makes."""
+    """Yield a live display; `epochs` is the largest number of epochs of a phase."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description:<9}"),
@@ -71,7 +71,7 @@ def show(*, epochs: int | None) -> Iterator[Display]:
 
 
 def show_outcome(result: FitResult) -> None:
-    """Say which version a fit registered or reused, and which one of other code it replaces."""
+    """Print which version a fit registered or reused, and which one of other code it replaces."""
     version, other = result.version, result.other_code
     if other is not None:
         console.print(
@@ -80,12 +80,12 @@ def show_outcome(result: FitResult) -> None:
             soft_wrap=True,
             highlight=False,
         )
-    done = "stood already" if result.reused else "registered"
-    console.print(f"{version.name} version {version.version} ({version.manifest.model}) {done}.")
+    outcome = "existed already" if result.reused else "registered"
+    console.print(f"{version.name} version {version.version} ({version.manifest.model}) {outcome}.")
 
 
 def compare_metrics(title: str, columns: Mapping[str, Metrics]) -> Table:
-    """Return a table of metrics: a row a metric, a column each of `columns`."""
+    """Return a table of metrics: a row per metric, a column for each of `columns`."""
     table = Table(title=title, title_justify="left")
     table.add_column("metric")
     for name in columns:
@@ -99,9 +99,9 @@ def compare_metrics(title: str, columns: Mapping[str, Metrics]) -> Table:
 
 def table(grid: TextTable) -> Group:
     """Return `grid` as a table for the console, under its title."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # fits 80 columns
+    rendered = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # fits 80 columns
     for place, name in enumerate(grid.columns):
-        made.add_column(name, justify="right" if place else "left", no_wrap=not place)
+        rendered.add_column(name, justify="right" if place else "left", no_wrap=not place)
     for row in grid.rows:
-        made.add_row(*row)
-    return Group(Text(grid.title, style="italic"), made)
+        rendered.add_row(*row)
+    return Group(Text(grid.title, style="italic"), rendered)

@@ -1,4 +1,4 @@
-"""`python -m training evaluate`: a model beside its baselines, on windows that it did not see."""
+"""`python -m training evaluate`: a model and its baselines on windows after their training."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -22,7 +22,7 @@ def evaluate(
     as_of: AsOf = None,
     config: ConfigFile = None,
     windows: Annotated[
-        int, typer.Option(min=1, help="The last windows of 28 days, each learned before it.")
+        int, typer.Option(min=1, help="Last windows of 28 days; training ends before each.")
     ] = 1,
     baselines: Annotated[
         Literal["default", "all"],
@@ -32,10 +32,10 @@ def evaluate(
     device: DeviceName = "auto",
     home: Home = HOME,
 ) -> None:
-    """Measure a model beside its baselines on the last window before the cut.
+    """Measure a model and its baselines on the last window before the cut.
 
-    All of them learn from what was known before that window. Nothing is registered. A recommender
-    gets a report with segments, intervals and plots, in one MLflow run.
+    All of them are trained on what was known before that window. Nothing is registered. A
+    recommender gets a report with segments, intervals and plots, in one MLflow run.
     """
     with work_of(model, overrides, as_of=as_of, config=config, home=home) as work:
         from training.models import spec
@@ -43,7 +43,7 @@ def evaluate(
         if spec(model).family.prediction is None:
             from training.evaluate import evaluate as run
 
-            found = run(
+            evaluation = run(
                 work.ws,
                 model,
                 as_of=work.as_of,
@@ -54,26 +54,26 @@ def evaluate(
                 baselines=baselines,
                 progress=work.progress,
             )
-            said = _report(work, found)
+            renderables = _report(work, evaluation)
         else:
             _only_default(windows, baselines)
-            said = _predictor(work, model, seed=seed, device=device)
+            renderables = _predictor(work, model, seed=seed, device=device)
     from training.commands.display import console
 
-    for one in said:
-        console.print(one, highlight=False, soft_wrap=isinstance(one, str))
+    for renderable in renderables:
+        console.print(renderable, highlight=False, soft_wrap=isinstance(renderable, str))
 
 
-def _report(work: Work, found: "Evaluation") -> "list[RenderableType]":
-    """Return the tables of the evaluation, its caveat, and where the report lies."""
+def _report(work: Work, evaluation: "Evaluation") -> "list[RenderableType]":
+    """Return the tables of the evaluation, its caveat, and the report's path."""
     from training.commands.display import table
     from training.reports import evaluation_report
     from training.reports.evaluation_tables import headline
 
-    warning = evaluation_report.caveat(found)
-    file = work.ws.artifacts / found.run_id / "artifacts" / evaluation_report.FILE
+    warning = evaluation_report.caveat(evaluation)
+    file = work.ws.artifacts / evaluation.run_id / "artifacts" / evaluation_report.FILE
     return [
-        *(table(grid) for grid in headline(found)),
+        *(table(grid) for grid in headline(evaluation)),
         *([] if warning is None else [warning]),
         f"Report: {file}",
         f"Open it among the runs: mlflow ui --backend-store-uri {work.ws.mlflow_uri}",
@@ -81,7 +81,7 @@ def _report(work: Work, found: "Evaluation") -> "list[RenderableType]":
 
 
 def _predictor(work: Work, model: str, *, seed: int, device: DeviceName) -> "list[RenderableType]":
-    """Return the table of a predictor beside its baselines on its last horizon before the cut."""
+    """Return the table of a predictor and its baselines on its last horizon before the cut."""
     from training.commands.display import compare_metrics
     from training.evaluation.job import prepare
     from training.fit import assess_job
@@ -97,11 +97,11 @@ def _predictor(work: Work, model: str, *, seed: int, device: DeviceName) -> "lis
         progress=work.progress,
     )
     run = Run(on_epoch=partial(work.progress.on_epoch, "choose"), device=device)
-    found = assess_job(job, run=run)
+    assessment = assess_job(job, run=run)
     title = f"{model}, {job.past.as_of.isoformat()} to {work.as_of.isoformat()}"
     counts = "epochs" in type(work.config).model_fields
     return [
-        compare_metrics(title, {model: found.metrics, **found.baselines}),
+        compare_metrics(title, {model: assessment.metrics, **assessment.baselines}),
         *([CAVEAT] if counts else []),
     ]
 

@@ -1,4 +1,4 @@
-"""`python -m training score`: fit, or take the version that stands, and write its answers."""
+"""`python -m training score`: fit a model, or take the existing version, and write its scores."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -42,16 +42,16 @@ def recommendations(
     with user_errors():
         from training import score
 
-        asked = score.known_lists(lists)
+        known = score.known_lists(lists)
         bundle, data = _fitted(
             "recommender", model, as_of=as_of, seed=seed, device=device, home=home
         )
         fitted = cast("Recommender", bundle.model)
-        _write(score.recommendations(fitted, data, k=k, lists=asked), output)
+        _write(score.recommendations(fitted, data, k=k, lists=known), output)
 
 
 def predict_command(family: str) -> Callable[..., None]:
-    """Return the verb that writes what the models of the registered name `family` predict."""
+    """Return the command that writes the predictions of the registered name `family`."""
     prediction, default = predictions()[family], FAMILIES[family].default_model
     names = [name for name, entry in MODELS.items() if entry.registered == family]
 

@@ -1,4 +1,4 @@
-"""What the verbs that train a model begin with: the shop, the cut, the settings, a display."""
+"""What each command that trains a model needs first: shop, cut, settings, display."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What the options of a verb mean."""
+    """The values of a command's options."""
 
     ws: "Workspace"
     as_of: "pd.Timestamp"
@@ -36,9 +36,9 @@ def work_of(
     config: Path | None,
     home: Path,
 ) -> Iterator[Work]:
-    """Open the shop and read the settings of `model`; show the progress of what is done inside.
+    """Open the shop and read the settings of `model`; show the progress of the block.
 
-    What a user can mend, there or here, ends as one line.
+    An error that the user can correct, here or in the block, ends as one line.
     """
     with user_errors():
         from configs.loader import load_config

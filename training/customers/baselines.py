@@ -59,11 +59,11 @@ class LogisticRegression:
 
         from training.networks.standardise import mean_and_scale
 
-        seen = examples(data, horizon_days=config.horizon_days)
-        x = seen.inputs[:, _columns(cls.inputs)].astype(np.float64)
+        labelled = examples(data, horizon_days=config.horizon_days)
+        x = labelled.inputs[:, _columns(cls.inputs)].astype(np.float64)
         mean, scale = mean_and_scale(x)
         solver = Solver(C=1 / getattr(config, "penalty", 1.0), max_iter=1000)
-        solver.fit((x - mean) / scale, seen.churned)
+        solver.fit((x - mean) / scale, labelled.churned)
         weights = solver.coef_[0] / scale
         return cls(
             np.append(weights, solver.intercept_[0] - weights @ mean),
@@ -89,7 +89,7 @@ class LogisticRegression:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote. BundleError where it was fitted on other inputs than today's."""
+        """Read what `save` wrote. BundleError if it was fitted on other inputs than this code's."""
         content = json.loads((folder / FILE).read_text())
         if set(content["coefficients"]) != set(cls.inputs):
             raise BundleError(f"{folder}: this model reads other customer inputs; fit it again")
@@ -98,7 +98,7 @@ class LogisticRegression:
 
 
 class Recency(LogisticRegression):
-    """Probability of churn from the time since the last order alone: it keeps recency's order."""
+    """Probability of churn from the time since the last order alone: it ranks as recency does."""
 
     name: ClassVar[str] = "recency"
     inputs: ClassVar[tuple[str, ...]] = (RECENCY,)

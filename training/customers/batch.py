@@ -1,4 +1,4 @@
-"""What the families of customer models answer in batch, as tables."""
+"""The batch results of the families of customer models, as tables."""
 
 import pandas as pd
 
@@ -6,7 +6,7 @@ from training.interfaces import Batch, Predictor
 
 
 def churn_probabilities(model: Predictor, batch: Batch) -> pd.DataFrame:
-    """Return the table customer_id, churn_probability, a row for each customer of `batch`."""
+    """Return the table customer_id, churn_probability, a row per customer of `batch`."""
     return pd.DataFrame(
         {
             "customer_id": batch.queries.customer_ids,

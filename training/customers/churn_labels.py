@@ -1,4 +1,4 @@
-"""What churn models learn from and are measured on: customers at a time, and who stayed away."""
+"""The examples of churn models: customers at a time, and whether they stayed away."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from training.data.training_data import Ids, TrainingData
 
 ACTIVE_DAYS: Final = 365
-"""Only customers with an order in so many days before a time are asked about then."""
+"""Only customers with an order in this many days before a time get a prediction then."""
 
 
 INPUTS: Final = tuple(name for name in CUSTOMER_INPUTS if not name.startswith("season_"))
-"""What churn models read. Not the season: with one past year it is learned by heart, and the
-level goes wrong (Online Retail II at 2010-12-01 and 2011-03-01: Brier .33 and .28 with it, .23 and
-.19 without it, the order of the customers the same)."""
+"""The inputs of churn models. Without the season: models memorise it from one past year, and the
+level becomes wrong (Online Retail II at 2010-12-01 and 2011-03-01: Brier .33 and .28 with it, .23
+and .19 without it, with the same order of customers)."""
 _ACTIVE: Final = pd.Timedelta(days=ACTIVE_DAYS)
 _COLUMNS: Final = [CUSTOMER_INPUTS.index(name) for name in INPUTS]
 
@@ -60,7 +60,7 @@ class ChurnLabels:
     def churned(self, at: pd.Timestamp, *, horizon_days: int) -> FloatArray:
         """Return (B,) 1.0 for each customer of `active(at)` without an order in the horizon.
 
-        Raises ValueError where the horizon [at, at + horizon_days) reaches past `as_of`.
+        Raises ValueError if the horizon [at, at + horizon_days) reaches past `as_of`.
         """
         end = at + pd.Timedelta(days=horizon_days)
         if end > self.as_of:
@@ -78,35 +78,35 @@ class ChurnLabels:
 
 
 _EXAMPLES: Final["WeakKeyDictionary[TrainingData, dict[int, Examples]]"] = WeakKeyDictionary()
-"""By data and horizon: a model and its baselines learn from the same ones."""
+"""By data and horizon: a model and its baselines share the same examples."""
 
 
 def examples(data: "TrainingData", *, horizon_days: int) -> Examples:
     """Return all customers of every snapshot whose horizon ends by `data.as_of`.
 
-    They are made once as long as `data` lives. Raises NotEnoughData where there is none, or where
-    all of them did the same.
+    They are made once per `data` object. Raises NotEnoughData if there are none, or if all have the
+    same label.
     """
-    made = _EXAMPLES.setdefault(data, {})
-    if horizon_days not in made:
-        made[horizon_days] = _make_examples(data, horizon_days=horizon_days)
-    return made[horizon_days]
+    cached = _EXAMPLES.setdefault(data, {})
+    if horizon_days not in cached:
+        cached[horizon_days] = _make_examples(data, horizon_days=horizon_days)
+    return cached[horizon_days]
 
 
 def _make_examples(data: "TrainingData", *, horizon_days: int) -> Examples:
     horizon = pd.Timedelta(days=horizon_days)
     orders = ChurnLabels(data)
-    asked = {
+    customers = {
         at: ids for at in data.times if at + horizon <= data.as_of and len(ids := orders.active(at))
     }
-    labels = [orders.churned(at, horizon_days=horizon_days) for at in asked]
+    labels = [orders.churned(at, horizon_days=horizon_days) for at in customers]
     if not labels or len(np.unique(np.concatenate(labels))) < 2:
         raise NotEnoughData(
             f"as_of = {data.as_of}: the orders before it do not show both customers who came back "
             f"within {horizon_days} days and customers who did not; take a later as_of"
         )
-    activity = data.activity_at(asked)
+    activity = data.activity_at(customers)
     return Examples(
-        inputs=select(np.concatenate([activity[at] for at in asked])),
+        inputs=select(np.concatenate([activity[at] for at in customers])),
         churned=np.concatenate(labels),
     )

@@ -1,9 +1,9 @@
-"""Why a customer's prediction is what it is: what each of its features adds to the typical one.
+"""The reasons of a customer's prediction: what each feature adds to that of a typical customer.
 
 The exact Shapley values (Shapley, 1953; Strumbelj & Kononenko, 2014) of the game whose players are
 FEATURES: a coalition's features have the customer's values, all others those of a typical customer
 (one reference point: the baseline Shapley of Sundararajan & Najmi, 2020). With seven players all
-128 coalitions are asked, so that nothing is sampled, and any Predictor can be explained.
+128 coalitions are evaluated, so that nothing is sampled, and any Predictor can be explained.
 """
 
 from collections.abc import Mapping
@@ -34,11 +34,11 @@ _LEADERS: Final = {
     "products_365d": "products_365d",
     "returns_365d": "returns_365d",
 }
-"""What is shown, and the stored feature whose value is shown: the leader of its group."""
+"""The shown names, and the stored feature whose value is shown: the leader of its group."""
 
 
 def _features() -> dict[str, tuple[str, ...]]:
-    """Return what is shown and the stored features that move with it, the leader first.
+    """Return the shown names and the stored features that move with each, the leader first.
 
     A group of features without a leader above is shown under the name of its first feature.
     """
@@ -57,20 +57,20 @@ def _features() -> dict[str, tuple[str, ...]]:
 
 
 FEATURES: Final[Mapping[str, tuple[str, ...]]] = _features()
-"""What is shown, and the stored features that move with it: the same in other windows. What models
-derive from several (days between orders, value of an order) follows them."""
+"""The shown names, and the stored features that move with each: the same in other windows. Inputs
+derived from several features (days between orders, value of an order) follow them."""
 SHOWN: Final = 5
-"""Reasons a customer gets at most."""
+"""The most reasons per customer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """What one feature does to one prediction."""
+    """The effect of one feature on one prediction."""
 
     feature: str
     """A key of FEATURES."""
     value: float
-    """The customer's own: a number, or days until the time of the prediction."""
+    """The customer's value: a number, or days until the time of the prediction."""
     impact: float
     """What it adds to the prediction of a typical customer; below 0 it lowers it."""
 
@@ -78,7 +78,7 @@ class Reason:
 def typical(rows: pd.DataFrame, at: pd.Timestamp) -> dict[str, float]:
     """Return the median of every stored feature of `rows` (B customers) at `at` (UTC).
 
-    Of a time it is the days until `at`. Empty without rows.
+    A time is given as the days until `at`. Empty without rows.
 
     >>> ages = pd.DataFrame({"last_order_timestamp": pd.to_datetime(["2024-01-01", "2024-01-03"])})
     >>> rows = ages.assign(first_order_timestamp=ages, **dict.fromkeys(ACTIVITY_COUNTS, 2))
@@ -98,7 +98,7 @@ def typical_row(typical: Mapping[str, float], at: pd.Timestamp) -> dict[str, Any
 
 
 def typical_customer(data: "TrainingData") -> dict[str, float]:
-    """Return what is typical at `data.as_of` of those whom churn models are asked about."""
+    """Return the typical customer at `data.as_of` among those that churn models predict for."""
     ids = data.customers(data.as_of, days=ACTIVE_DAYS)
     return typical(data.activity_rows(data.as_of, ids), data.as_of) if len(ids) else {}
 
@@ -111,22 +111,22 @@ def explain(
     at: pd.Timestamp,
     typical: Mapping[str, float],
 ) -> list[list[Reason]]:
-    """Return for each of B customers its reasons, those of the largest impact first.
+    """Return the reasons for each of B customers, those of the largest impact first.
 
     `rows` are the stored features from which `queries` were made at `at` (UTC), every customer
-    with an order; `typical` is what `typical()` returned. At most SHOWN, none without impact; the
-    impacts of all FEATURES add up to the prediction less that of the typical customer.
+    with an order; `typical` is the result of `typical()`. At most SHOWN, none without impact; the
+    impacts of all FEATURES add up to the prediction minus that of the typical customer.
     """
-    found = impacts(model, rows, queries, at=at, typical=typical)
+    contributions = impacts(model, rows, queries, at=at, typical=typical)
     values = np.stack([_plain(rows, stored[0], at) for stored in FEATURES.values()], axis=1)
     names = list(FEATURES)
     return [
         [
-            Reason(feature=names[i], value=round(float(own[i]), 2), impact=float(impact[i]))
+            Reason(feature=names[i], value=round(float(plain[i]), 2), impact=float(impact[i]))
             for i in np.argsort(-np.abs(impact), kind="stable")[:SHOWN]
             if impact[i] != 0
         ]
-        for own, impact in zip(values, found, strict=True)
+        for plain, impact in zip(values, contributions, strict=True)
     ]
 
 
@@ -139,12 +139,12 @@ def impacts(
     typical: Mapping[str, float],
 ) -> npt.NDArray[np.float64]:
     """Return what each of FEATURES adds to the prediction of each customer (B, players)."""
-    asked = np.array(_asked(model, rows, queries, at, typical), dtype=np.float64)
-    found: npt.NDArray[np.float64] = (_WEIGHTS @ asked).T
-    return np.where(np.abs(found) < _NOISE, 0.0, found)
+    predictions = np.array(_predict_coalitions(model, rows, queries, at, typical), dtype=np.float64)
+    contributions: npt.NDArray[np.float64] = (_WEIGHTS @ predictions).T
+    return np.where(np.abs(contributions) < _NOISE, 0.0, contributions)
 
 
-def _asked(
+def _predict_coalitions(
     model: Predictor,
     rows: pd.DataFrame,
     queries: Queries,
@@ -154,9 +154,9 @@ def _asked(
     """Return the predictions (B,) of every coalition."""
     columns = {}
     for player, stored in enumerate(FEATURES.values()):
-        own = _COALITIONS[:, player, None]  # (coalitions, 1)
+        member = _COALITIONS[:, player, None]  # (coalitions, 1)
         for name in stored:
-            value = np.where(own, _plain(rows, name, at), typical[name]).ravel()
+            value = np.where(member, _plain(rows, name, at), typical[name]).ravel()
             columns[name] = at - pd.to_timedelta(value, unit="D") if name in _TIMES else value
     activity = customer_inputs(pd.DataFrame(columns), at)
     parts = activity.reshape(len(_COALITIONS), len(rows), activity.shape[1])
@@ -172,10 +172,10 @@ def _plain(rows: pd.DataFrame, name: str, at: pd.Timestamp) -> npt.NDArray[np.fl
 
 
 def shapley_weights(coalitions: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Return (M, 2^M) weights: times the worth of all `coalitions` (2^M, M) the Shapley values.
+    """Return weights (M, 2^M) that turn the worth of all `coalitions` (2^M, M) into Shapley values.
 
     Player i's value is the sum over coalitions S without it of
-    |S|! (M - |S| - 1)! / M! times what it adds to S.
+    |S|! (M - |S| - 1)! / M! times the worth that it adds to S.
 
     >>> shapley_weights(np.array([[False, False], [True, False], [False, True], [True, True]]))
     array([[-0.5,  0.5, -0.5,  0.5],

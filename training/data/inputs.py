@@ -51,9 +51,9 @@ class Products:
         return self.features[:, PRODUCT_INPUTS.index(name)]
 
     def among(self, product_ids: Sequence[str]) -> IntArray:
-        """Return (C,) where each product stands in `product_ids`; -1 where it does not."""
-        found = {product_id: place for place, product_id in enumerate(product_ids)}
-        return np.array([found.get(name, -1) for name in self.product_ids], dtype=np.int64)
+        """Return (C,) the index of each product in `product_ids`; -1 where it is missing."""
+        index_of = {product_id: place for place, product_id in enumerate(product_ids)}
+        return np.array([index_of.get(name, -1) for name in self.product_ids], dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,7 @@ def encode_queries(
 def encode_rows(
     rows: Sequence[Row], customer_ids: Sequence[str], products: Products, at: pd.Timestamp
 ) -> Queries:
-    """Return what `encode_queries` does, from B online rows; `{}`: nothing is known."""
+    """Return the result of `encode_queries` from B online rows; `{}` is a row without features."""
     lists = [
         ([], (), ()) if row.get(HISTORY_LISTS[0]) is None else [row[name] for name in HISTORY_LISTS]
         for row in rows
@@ -144,12 +144,12 @@ def _queries(
     values = np.zeros(shape, dtype=np.float32)
     moment, places = to_datetime64(at), products.places
     now = int(moment.view("i8"))
-    for row, (names, times, worth) in enumerate(lists):
+    for row, (names, times, amounts) in enumerate(lists):
         count = len(names)
         if count:
             history[row, :count] = np.fromiter(map(places.get, names, repeat(-1)), np.int64, count)
             days[row, :count] = np.maximum((now - np.asarray(times)) / DAY_US, 0)
-            values[row, :count] = worth
+            values[row, :count] = amounts
     return Queries(
         customer_ids=customer_ids,
         at=np.full(len(customer_ids), moment),
@@ -161,7 +161,7 @@ def _queries(
 
 
 def to_datetime64(at: pd.Timestamp) -> np.datetime64:
-    """Return the UTC time `at` as numpy holds it: without a zone, in microseconds."""
+    """Return the UTC time `at` as numpy stores it: without a zone, in microseconds."""
     return at.as_unit("us").asm8
 
 

@@ -1,4 +1,4 @@
-"""All that a model may see before a cut; the only door from the features to the models."""
+"""All data that a model may see before a cut; the only access of models to the features."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -22,11 +22,11 @@ Ids = npt.NDArray[np.object_]
 class TrainingData:
     """The shop as it was known at `as_of` (UTC): nothing dated or recorded at or after it.
 
-    Models ask for queries and products at snapshot times, and for purchases and orders of a
-    period; a time or a period that reaches past `as_of` is refused with ValueError.
+    Models read queries and products at snapshot times, and purchases and orders of a period; a
+    time or a period that reaches past `as_of` raises ValueError.
 
-    All of it comes from one generation of the tables, `tables`, by default the one that stands at
-    the start. Where the snapshots were made of other rows meanwhile, reading them raises
+    All data come from one generation of the tables, `tables`, by default the current one at
+    construction. If the snapshots were built from other rows meanwhile, reading them raises
     DataChanged.
     """
 
@@ -48,9 +48,9 @@ class TrainingData:
     def before(self, at: pd.Timestamp) -> "TrainingData":
         """Return the shop as it was known at the snapshot time `at`."""
         self._refuse(at, "at")
-        found = TrainingData(self._ws, self._client, as_of=at, tables=self._tables)
-        found._digests = self._digests
-        return found
+        earlier = TrainingData(self._ws, self._client, as_of=at, tables=self._tables)
+        earlier._digests = self._digests
+        return earlier
 
     @property
     def digest(self) -> str:
@@ -72,7 +72,7 @@ class TrainingData:
 
     @property
     def start(self) -> pd.Timestamp:
-        """The time of the first purchase; `as_of` where there is none."""
+        """The time of the first purchase; `as_of` without one."""
         first = self._lines["event_timestamp"].min()
         return self.as_of if pd.isna(first) else first
 
@@ -92,7 +92,7 @@ class TrainingData:
     def queries_at(
         self, customers: Mapping[pd.Timestamp, Sequence[str] | Ids]
     ) -> dict[pd.Timestamp, Queries]:
-        """Return for each time its customers as they were then, read from the features at once."""
+        """Return for each time its customers as they were then, in one read of the features."""
         rows = self._rows(customers, service="recommender_v1")
         return {at: encode_queries(rows[at], self.products(at), at) for at in customers}
 
@@ -104,7 +104,7 @@ class TrainingData:
         return {at: customer_inputs(rows[at], at) for at in customers}
 
     def activity_rows(self, at: pd.Timestamp, customer_ids: Sequence[str] | Ids) -> pd.DataFrame:
-        """Return the activity of `customer_ids` as stored at `at`, a row each."""
+        """Return the activity of `customer_ids` as stored at `at`, one row each."""
         return self._rows({at: customer_ids}, service="churn_v1")[at]
 
     def _rows(
@@ -128,7 +128,7 @@ class TrainingData:
         }
 
     def purchases(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        """Return what known customers bought in [start, end), a row a line, oldest first.
+        """Return what known customers bought in [start, end), one row per line, oldest first.
 
         Columns customer_id, product_id, event_timestamp, recorded_timestamp: positive sale lines.
         Some of them may have been recorded after `end`.
@@ -141,8 +141,8 @@ class TrainingData:
     def orders(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         """Return the orders of known customers in [start, end), oldest first.
 
-        Columns customer_id, order_id, event_timestamp and recorded_timestamp (of the first line
-        that happened, and that was recorded): an order counts when it has a positive sale or fee
+        Columns customer_id, order_id, event_timestamp and recorded_timestamp (each the
+        earliest of its lines): an order counts when it has a positive sale or fee
         line. Some of them may have been recorded after `end`.
         """
         lines = self._between(start, end)
@@ -161,9 +161,9 @@ class TrainingData:
         return np.array(sorted(known["customer_id"].unique()), dtype=object)
 
     def _check_snapshots(self, views: Iterable[str], times: Iterable[pd.Timestamp]) -> None:
-        """Raise DataChanged where a snapshot that was read at `times` came from other rows.
+        """Raise DataChanged if a snapshot that was read at `times` was built from other rows.
 
-        Called after reading: what replaced the file before the reading shows.
+        Called after the read, so that a file replaced before the read is detected.
         """
         digests = self._digests_of(times)
         for view in views:
@@ -171,15 +171,15 @@ class TrainingData:
                 path = snapshots.path_of(self._ws, view, at)
                 if not path.exists() or snapshots.built_from(path) != digests[at]:
                     raise DataChanged(
-                        f"the snapshot {path} is of other rows than those that this command "
-                        "began with: the shop's past was changed meanwhile; run the command again"
+                        f"the snapshot {path} was built from other rows than this command "
+                        "started with: the shop's past has changed since; run the command again"
                     )
 
     def _digests_of(self, times: Iterable[pd.Timestamp]) -> dict[pd.Timestamp, str]:
         """Return the digest of the rows that were known at each time."""
         if not self._digests.keys() >= set(times):
-            asked = sorted({*self.times, *times})  # most will be needed: one reading of the tables
-            self._digests.update(snapshots.cut_digests(self._tables.paths, asked))
+            wanted = sorted({*self.times, *times})  # most are needed: one read of the tables
+            self._digests.update(snapshots.cut_digests(self._tables.paths, wanted))
         return self._digests
 
     def _between(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:

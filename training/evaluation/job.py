@@ -1,4 +1,4 @@
-"""One piece of work: which model to train, on which data, with which config, seed and code."""
+"""A training job: the model to train, its data, config, seed and code."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from training.run import SILENT, Progress
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is to be trained, and on what: two jobs of one `key` give bit-equal weights."""
+    """A model to train and its data: two jobs of one `key` give bit-equal weights."""
 
     ws: Workspace
     client: OfflineFeatures
@@ -36,18 +36,18 @@ class Job:
 
     @property
     def work(self) -> str:
-        """The digest of model, data, config and seed: the same for every code."""
+        """The digest of model, data, config and seed, without the code."""
         config = self.config.model_dump(mode="json")
         return digest_of(self.model, config, self.seed, self.as_of.isoformat(), self.data_digest)
 
     @property
     def key(self) -> str:
-        """The name of this work as this code does it: `work`, then the digest of the code."""
+        """The name of this job with this code: `work`, then the digest of the code."""
         return f"{self.work}-{self.code}"
 
     @property
     def tags(self) -> dict[str, str]:
-        """What this work is made of, as tags of its MLflow run."""
+        """The inputs of this job, as tags of its MLflow run."""
         return {
             "model": self.model,
             "as_of": self.as_of.isoformat(),
@@ -58,7 +58,7 @@ class Job:
 
     @property
     def checkpoints(self) -> Path:
-        """Where this work keeps what it must not do twice."""
+        """The folder of intermediate results that must not be computed twice."""
         return self.ws.checkpoints / self.key
 
 
@@ -71,10 +71,10 @@ def prepare(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> Job:
-    """Build the features up to `as_of` (UTC) and return what is to be trained on them.
+    """Build the features up to `as_of` (UTC) and return the job of training on them.
 
-    All of it is of the tables that stand now, whatever is ingested while it is trained. `config` is
-    by default the model's own.
+    All data come from the current tables, whatever is ingested during the training. `config`
+    defaults to the model's own.
     """
     from features import snapshots
 

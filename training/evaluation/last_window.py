@@ -1,7 +1,7 @@
 """How good a model would have been: trained before the last window, measured on it.
 
 The window of a recommender is 28 days, that of a predictor its horizon. The number of epochs is
-chosen on the window too, so a model's figures flatter it by that one choice.
+chosen on the window too, so a model's figures are optimistic by that one choice.
 """
 
 import json
@@ -30,13 +30,13 @@ Judge = Callable[[Any], Metrics]
 
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
-    """What the last window before `as_of` says of a configuration."""
+    """The figures of a configuration on the last window before `as_of`."""
 
     epochs: int
-    """The best number of passes; 1 for a model that counts none."""
+    """The best number of passes; 1 for a model without epochs."""
     metrics: Metrics
     history: dict[int, Metrics]
-    """Metrics by epoch, the training loss among them."""
+    """Metrics by epoch, including the training loss."""
     baselines: dict[str, Metrics]
 
     def save(self, file: Path) -> None:
@@ -51,22 +51,22 @@ class Assessment:
 
 
 def read_history(file: Path) -> dict[int, Metrics]:
-    """Return the metrics by epoch that stand in `file` (JSON); none where there is no file."""
+    """Return the metrics by epoch in `file` (JSON); empty if there is no file."""
     return _by_epoch(json.loads(file.read_text())) if file.exists() else {}
 
 
 def _by_epoch(saved: dict[str, Metrics]) -> dict[int, Metrics]:
-    """Return `saved` with its epochs as numbers, which JSON holds as text."""
+    """Return `saved` with its epochs as numbers, which JSON stores as text."""
     return {int(epoch): metrics for epoch, metrics in saved.items()}
 
 
 class _EarlyStop(Exception):
-    """The training got no better for `PATIENCE` epochs."""
+    """The objective did not improve for `PATIENCE` epochs."""
 
 
 @dataclass
 class _EpochWatch:
-    """Follows a training: passes each epoch on, remembers it in `file`, stops what is over."""
+    """Follows a training: passes each epoch on, stores it in `file`, stops early."""
 
     objective: str
     on_epoch: Callable[[int, Metrics], None]
@@ -110,14 +110,14 @@ def measure_last_window(
     run: Run,
     baselines: bool = True,
 ) -> Assessment:
-    """Train `model` on `past` and let `judge` measure it and, if asked for, its baselines.
+    """Train `model` on `past`; let `judge` measure it and, with `baselines`, its baselines.
 
-    Goes on from `run.checkpoints`. What `run.on_epoch` raises ends the training.
+    Resumes from `run.checkpoints`. An exception in `run.on_epoch` ends the training.
     """
-    done = None if run.checkpoints is None else run.checkpoints / "assessment.json"
-    if done is not None and done.exists():
-        return Assessment.load(done)
-    found = _train(model, past, judge, config=config, seed=seed, run=run)
+    stored = None if run.checkpoints is None else run.checkpoints / "assessment.json"
+    if stored is not None and stored.exists():
+        return Assessment.load(stored)
+    assessment = _train(model, past, judge, config=config, seed=seed, run=run)
     if baselines:
         compared = {}
         for name in spec(model).baselines:
@@ -125,12 +125,12 @@ def measure_last_window(
             fit = model_class(name).fit
             try:
                 compared[name] = judge(fit(past, config=settings, seed=seed, run=Run(device="cpu")))
-            except TooManyProducts:  # it cannot be had for this catalogue
+            except TooManyProducts:  # it cannot be fitted on this catalogue
                 continue
-        found = replace(found, baselines=compared)
-    if done is not None:
-        found.save(done)
-    return found
+        assessment = replace(assessment, baselines=compared)
+    if stored is not None:
+        assessment.save(stored)
+    return assessment
 
 
 def _train(
@@ -152,7 +152,7 @@ def _train(
 
 
 def _baseline_config(name: str, config: Config) -> Config:
-    """Return the defaults of baseline `name`, asked about the same horizon as `config`."""
+    """Return the default config of baseline `name`, with the same horizon as `config`."""
     cls = config_class(name)
     shared = {"horizon_days"} & cls.model_fields.keys() & type(config).model_fields.keys()
     return cls(**{field: getattr(config, field) for field in shared})

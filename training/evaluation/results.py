@@ -41,7 +41,7 @@ class Evaluation:
     as_of: pd.Timestamp
     timezone: str
     git_commit: str
-    asked: Baselines
+    requested_baselines: Baselines
     baselines: tuple[str, ...]
     windows: tuple[EvaluationWindow, ...]  # oldest first
     parts: dict[SegmentList, Comparison]

@@ -1,11 +1,11 @@
-"""Whom and what the figures of a window are told apart by.
+"""The segments of customers and products that figures of a window are split by.
 
-Customers by the number of their orders that were known before the window. Who had none is measured
-apart, from a row of features that knows nothing: the main figures are of customers who had bought.
-Their two lists are one, since they own nothing.
+Customers are split by the number of their orders known before the window. Customers without orders
+are measured separately, from a row without features: the main figures are of customers who had
+bought. Their two lists are one, since they own nothing.
 
-Products by their age, from their first sale to the window's start: the same lists, of which only
-products of that age count, for the customers who bought at least one such product.
+Products are split by their age, from their first sale to the window's start. The lists stay the
+same; only products of that age count, for the customers who bought at least one of them.
 """
 
 from dataclasses import dataclass, replace
@@ -73,41 +73,45 @@ class SegmentList(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """A judge's window with all that its segments need."""
+    """A judge's window with the data that its segments need."""
 
     judge: RecommenderJudge
     orders: IntArray  # (B,) of the judge's customers, before the window
     newcomers: Queries  # N
     bought: Pairs  # by the newcomers in the window
     age_days: FloatArray  # (C,) since the first sale
-    shares: Figures  # (C,) of the customers of the last 90 days, who bought the product
-    vectors: Vectors  # (C, D) what the products are
+    shares: Figures  # (C,) share of the last 90 days' customers who bought it
+    vectors: Vectors  # (C, D) the content of the products
 
     def lists(self, model: Recommender) -> Lists:
-        """Return the lists of `model`, those of the newcomers by their segment's name."""
+        """Return the lists of `model`; the newcomers' are under their segment's name."""
         products = self.judge.products
         scorer = model.scorer(products)
-        own = rank(scorer, self.newcomers, K, width=len(products), lists={NEWCOMERS: None})
-        return {**self.judge.lists(scorer), **own}
+        of_newcomers = rank(scorer, self.newcomers, K, width=len(products), lists={NEWCOMERS: None})
+        return {**self.judge.lists(scorer), **of_newcomers}
 
     def samples(self, lists: Lists) -> dict[SegmentList, Sample]:
         """Return the figures of `lists` by customer, for each part of the window."""
-        found = {}
+        by_segment = {}
         for name in LISTS:
             wanted = self.judge.truth(name)
             everyone = self._beyond(self.judge.sample(lists[name], wanted), lists[name], wanted)
-            found[SegmentList(EVERYONE, name)] = everyone
+            by_segment[SegmentList(EVERYONE, name)] = everyone
             for segment, (low, high) in ORDERS.items():
                 chosen = (low <= self.orders) & (self.orders <= high)
-                of_them = _keep(wanted, chosen[wanted.rows])
-                sample = self.judge.sample(lists[name], of_them)
-                found[SegmentList(segment, name)] = self._beyond(sample, lists[name], of_them)
+                part_truth = _rows_where(wanted, chosen[wanted.rows])
+                sample = self.judge.sample(lists[name], part_truth)
+                by_segment[SegmentList(segment, name)] = self._beyond(
+                    sample, lists[name], part_truth
+                )
             for segment, (low, high) in AGES.items():
                 chosen = (low < self.age_days) & (self.age_days <= high)
-                sample = self.judge.sample(lists[name], _keep(wanted, chosen[wanted.columns]))
-                found[SegmentList(segment, name)] = _only(sample, f"ndcg_at_{K}", f"recall_at_{K}")
-        found[SegmentList(NEWCOMERS, "all")] = self._newcomers(lists[NEWCOMERS])
-        return found
+                sample = self.judge.sample(lists[name], _rows_where(wanted, chosen[wanted.columns]))
+                by_segment[SegmentList(segment, name)] = _only(
+                    sample, f"ndcg_at_{K}", f"recall_at_{K}"
+                )
+        by_segment[SegmentList(NEWCOMERS, "all")] = self._newcomers(lists[NEWCOMERS])
+        return by_segment
 
     def _newcomers(self, lists: IntArray) -> Sample:
         sample = measure(
@@ -154,9 +158,9 @@ def window_of(data: "TrainingData", *, at: pd.Timestamp, days: int) -> Window:
 
 
 def buyer_shares(purchases: pd.DataFrame, product_ids: npt.NDArray[np.object_]) -> Figures:
-    """Return which share of the customers in `purchases` bought each product, (C,).
+    """Return the share of the customers in `purchases` who bought each product, (C,).
 
-    A product that none of them bought counts as if one had.
+    A product that none of them bought counts as bought by one.
 
     >>> rows = pd.DataFrame({"customer_id": ["a", "a", "b"], "product_id": ["p", "p", "p"]})
     >>> buyer_shares(rows, np.array(["p", "q"], dtype=object))
@@ -168,8 +172,8 @@ def buyer_shares(purchases: pd.DataFrame, product_ids: npt.NDArray[np.object_]) 
     return np.maximum(buyers.to_numpy(np.float64), 1) / customers
 
 
-def _keep(given: Pairs, kept: npt.NDArray[np.bool_]) -> Pairs:
-    return Pairs(rows=given.rows[kept], columns=given.columns[kept])
+def _rows_where(given: Pairs, mask: npt.NDArray[np.bool_]) -> Pairs:
+    return Pairs(rows=given.rows[mask], columns=given.columns[mask])
 
 
 def _only(sample: Sample, *figures: str) -> Sample:

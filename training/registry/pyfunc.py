@@ -1,6 +1,6 @@
-"""The model that `mlflow.pyfunc.load_model` gives to anyone, written as code beside its bundle.
+"""The model that `mlflow.pyfunc.load_model` returns, stored as code beside its bundle.
 
-`predict` takes customer feature rows: one row a customer, with the columns that
+`predict` takes customer feature rows: one row per customer, with the columns that
 `features.offline.OfflineFeatures.customers` returns (`customer_id` and the stored features of
 `customer_activity` and `customer_history`), as of the version's data cut.
 
@@ -25,7 +25,7 @@ from training.interfaces import Batch, Predictor, Recommender
 
 
 class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # untyped library
-    """Answers from a bundle and the catalogue at its data cut."""
+    """Computes results from a bundle and the catalogue at its data cut."""
 
     def load_context(self, context: Any) -> None:
         """Read the artifacts `bundle` (a folder) and `products` (Parquet, stored features)."""
@@ -37,7 +37,7 @@ class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # untyped l
     def predict(
         self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Return the answers of the version's family for the customers of `model_input`."""
+        """Return the results of the version's family for the customers of `model_input`."""
         queries = encode_queries(model_input, self._products, self._at)
         answer: Callable[[Recommender | Predictor, Batch], pd.DataFrame] = imported(
             FAMILIES[self._bundle.name].batch

@@ -1,4 +1,4 @@
-"""The workspace's MLflow runs, through the client alone: nothing global is set or active."""
+"""The workspace's MLflow runs, through the client alone: no global state is set or active."""
 
 import logging
 import os
@@ -29,13 +29,13 @@ def open_client(ws: Workspace) -> Any:
     for noisy in ("alembic", "mlflow.store.db.utils"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     ws.home.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():  # MLflow's own tables, by a way that SQLAlchemy will drop
+    with warnings.catch_warnings():  # MLflow's tables use an option that SQLAlchemy will drop
         warnings.filterwarnings("ignore", ".*``noload``")
         return MlflowClient(tracking_uri=ws.mlflow_uri, registry_uri=ws.mlflow_uri)
 
 
 class TrackedRun(NamedTuple):
-    """A run that goes on, and what writes it."""
+    """A running run and its writer."""
 
     tracking: "Tracking"
     run_id: str
@@ -43,7 +43,7 @@ class TrackedRun(NamedTuple):
 
 @contextmanager
 def hold_tracking(ws: Workspace, *, keep: str | None = None) -> Iterator["Tracking"]:
-    """Hold the workspace's lock `training`; mark the runs of dead processes, but for `keep`'s."""
+    """Hold the workspace's lock `training`; mark the runs of dead processes, except `keep`'s."""
     with ws.lock("training"):
         tracking = Tracking(ws)
         tracking.fail_stale(keep=keep)
@@ -54,9 +54,9 @@ def hold_tracking(ws: Workspace, *, keep: str | None = None) -> Iterator["Tracki
 def tracked(
     ws: Workspace, *, key: str | None, name: str, tags: Mapping[str, str]
 ) -> Iterator[TrackedRun]:
-    """Do what is inside as a run called `name`, alone in the workspace, and end it by its outcome.
+    """Run the block as a run called `name`, alone in the workspace; end it by the block's outcome.
 
-    The run of `key` that was cut off goes on; without a key it is always a new one.
+    An interrupted run of `key` resumes; without a key the run is always new.
     """
     with (
         hold_tracking(ws, keep=key) as tracking,
@@ -68,25 +68,25 @@ def tracked(
 class Tracking:
     """Writes runs. Only the holder of the workspace's lock `training` may make one.
 
-    Therefore a run that stands as RUNNING when the lock is taken belongs to a dead process.
+    Therefore a run with status RUNNING when the lock is taken belongs to a dead process.
     """
 
     def __init__(self, ws: Workspace) -> None:
         self.ws = ws
         self.client = open_client(ws)
-        found = self.client.get_experiment_by_name(NAME)
+        mlflow_experiment = self.client.get_experiment_by_name(NAME)
         self.experiment_id: str = (
             self.client.create_experiment(NAME, artifact_location=ws.artifacts.as_uri())
-            if found is None
-            else found.experiment_id
+            if mlflow_experiment is None
+            else mlflow_experiment.experiment_id
         )
 
     def start(
         self, *, key: str | None, name: str, tags: Mapping[str, str], parent: str | None = None
     ) -> str:
-        """Return the id of the run of `key`: the one that was cut off, going on, or a new one.
+        """Return the id of the run of `key`: the interrupted one, resumed, or a new one.
 
-        Without a key it is always a new one.
+        Without a key the run is always new.
         """
         for run_id, status in ({} if key is None else self.runs(key=key)).items():
             if status != "FINISHED":
@@ -94,10 +94,10 @@ class Tracking:
                 if FAILURE in self.client.get_run(run_id).data.tags:
                     self.client.delete_tag(run_id, FAILURE)
                 return run_id
-        own = {} if key is None else {KEY: key}
-        lineage = {} if parent is None else {"mlflow.parentRunId": parent}
+        key_tag = {} if key is None else {KEY: key}
+        parent_tag = {} if parent is None else {"mlflow.parentRunId": parent}
         run = self.client.create_run(
-            self.experiment_id, run_name=name, tags={**own, **lineage, **tags}
+            self.experiment_id, run_name=name, tags={**key_tag, **parent_tag, **tags}
         )
         started: str = run.info.run_id
         return started
@@ -109,7 +109,7 @@ class Tracking:
     def runs_of_other_code(self, *, key: str) -> list[str]:
         """Return the finished runs of the same work as `key` but other code, newest first.
 
-        A key of two such runs differs only behind its last dash.
+        The keys of two such runs differ only after the last dash.
         """
         work = key.rpartition("-")[0]
         return [
@@ -122,11 +122,11 @@ class Tracking:
         return self.client.search_runs([self.experiment_id], f"tags.`{KEY}` {key}")
 
     def fail_stale(self, *, keep: str | None = None) -> list[str]:
-        """Mark runs of dead processes as FAILED, but for those of the key `keep`; return ids."""
+        """Mark runs of dead processes as FAILED, except those of the key `keep`; return ids."""
         running = self.client.search_runs([self.experiment_id], "attributes.status = 'RUNNING'")
         stale = [r.info.run_id for r in running if keep is None or r.data.tags.get(KEY) != keep]
         for run_id in stale:
-            self.client.set_tag(run_id, FAILURE, "its process ended without a word")
+            self.client.set_tag(run_id, FAILURE, "its process ended without reporting a result")
             self.finish(run_id, "FAILED")
         return stale
 
@@ -146,7 +146,7 @@ class Tracking:
         self.client.log_batch(run_id, metrics=metrics)
 
     def steps(self, run_id: str, metric: str) -> set[int]:
-        """Return the steps at which `metric` stands in the run already."""
+        """Return the steps at which `metric` is already logged in the run."""
         return {point.step for point in self.client.get_metric_history(run_id, metric)}
 
     @contextmanager
@@ -159,7 +159,7 @@ class Tracking:
         parent: str | None = None,
         stops: tuple[type[BaseException], ...] = (KeyboardInterrupt,),
     ) -> Iterator[str]:
-        """Do what is inside as a run, as `start` takes it and `ending` ends it; give its id."""
+        """Run the block in a run that `start` begins and `ending` ends; yield its id."""
         run_id = self.start(key=key, name=name, tags=tags, parent=parent)
         with self.ending(run_id, stops=stops):
             yield run_id
@@ -168,7 +168,7 @@ class Tracking:
     def ending(
         self, run_id: str, *, stops: tuple[type[BaseException], ...] = (KeyboardInterrupt,)
     ) -> Iterator[None]:
-        """End the run as what happens inside says: FINISHED, KILLED on `stops`, else FAILED."""
+        """End the run by the outcome of the block: FINISHED, KILLED on `stops`, else FAILED."""
         try:
             yield
         except BaseException as error:
@@ -178,7 +178,7 @@ class Tracking:
         self.finish(run_id, "FINISHED")
 
     def finish(self, run_id: str, status: Status) -> None:
-        """End the run with its true `status`."""
+        """End the run with `status`."""
         self.client.set_terminated(run_id, status=status)
 
     def artifacts(self, run_id: str) -> Path:

@@ -1,6 +1,6 @@
 """Registered model versions: made from runs, compared, promoted to champion, exported for serving.
 
-`bundles/current.json` says which exported bundle serves each name: {"churn": "churn/3", ...}.
+`bundles/current.json` names the exported bundle that serves each name: {"churn": "churn/3", ...}.
 """
 
 import json
@@ -49,12 +49,12 @@ REQUIREMENTS: Final = (
 
 
 class RegistryError(UserError, RuntimeError):
-    """No such model or version; the message says what there is or what to run."""
+    """No such model or version; the message says what exists or what to run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """One registered version and what its bundle says of it."""
+    """One registered version and the manifest of its bundle."""
 
     name: str
     version: str
@@ -63,7 +63,7 @@ class Version:
     bundle: Path
     """The bundle among the run's artifacts."""
     baselines: dict[str, dict[str, float]]
-    """The baselines' metrics by their name, on the window that `manifest.metrics` are of."""
+    """The baselines' metrics by name, on the same window as `manifest.metrics`."""
 
 
 def register(
@@ -77,7 +77,7 @@ def register(
     """Log `model` to its run as plain files that `mlflow.pyfunc` can load; return its version.
 
     `products` is the catalogue at `manifest.as_of`, features as stored. A run makes one version:
-    asked again, it returns the first.
+    a second call returns the first.
     """
     known = tracking.client.search_model_versions(f"run_id = '{run_id}'")
     if known:
@@ -99,14 +99,14 @@ def register(
 
 
 def of_run(ws: Workspace, client: Any, run_id: str) -> Version:
-    """Return the version that the run `run_id` made. Raises RegistryError where it made none."""
+    """Return the version that the run `run_id` made. Raises RegistryError if it made none."""
     for entry in client.search_model_versions(f"run_id = '{run_id}'"):
         return _version(ws, entry)
     raise RegistryError(f"run {run_id} has no registered version")
 
 
 def find_finished(tracking: Tracking, *, key: str) -> Version | None:
-    """Return the version that a finished run of `key` made, if one stands."""
+    """Return the version that a finished run of `key` made; None without such a run."""
     for run_id, status in tracking.runs(key=key).items():
         if status == "FINISHED":
             for entry in tracking.client.search_model_versions(f"run_id = '{run_id}'"):
@@ -125,17 +125,17 @@ def find_of_other_code(tracking: Tracking, *, key: str) -> Version | None:
 def find(ws: Workspace, name: str, version: str | None = None) -> Version:
     """Return version `version` of `name`: a number, `champion`, or None for the newest.
 
-    `name` is a registered model, or a model (`two_tower`), whose own versions are then meant.
-    Raises UnknownModel, and RegistryError where no such version stands.
+    `name` is a registered model, or a model (`two_tower`), which selects only its own versions.
+    Raises UnknownModel, and RegistryError if there is no such version.
     """
     registered = name if name in FAMILIES else spec(name).registered
     client = open_client(ws)
-    found = client.search_model_versions(f"name = '{registered}'")
+    entries = client.search_model_versions(f"name = '{registered}'")
     if name != registered:
-        found = [entry for entry in found if entry.tags.get("model") == name]
-    if not found:
+        entries = [entry for entry in entries if entry.tags.get("model") == name]
+    if not entries:
         raise RegistryError(f"{name!r} has no version: run `python -m training fit` first")
-    numbers = sorted((int(entry.version) for entry in found), reverse=True)
+    numbers = sorted((int(entry.version) for entry in entries), reverse=True)
     if version == CHAMPION:
         aliases = client.get_registered_model(registered).aliases
         if CHAMPION not in aliases:
@@ -144,43 +144,43 @@ def find(ws: Workspace, name: str, version: str | None = None) -> Version:
             )
         version = aliases[CHAMPION]
     wanted = str(numbers[0]) if version is None else str(version)
-    for entry in found:
+    for entry in entries:
         if str(entry.version) == wanted:
             return _version(ws, entry)
     raise RegistryError(f"{name!r} has no version {wanted}: there are {numbers}")
 
 
 def export(ws: Workspace, name: str, version: str | None = None) -> Path:
-    """Write the bundle of a version to `bundles/NAME/VERSION`, where serving reads; return it.
+    """Write the bundle of a version to `bundles/NAME/VERSION`, read by serving; return it.
 
-    A bundle that stands there already is left as it is: versions never change.
+    An existing bundle is left unchanged: versions never change.
     """
-    found = find(ws, name, version)
-    folder = ws.bundles / found.name / found.version
+    selected = find(ws, name, version)
+    folder = ws.bundles / selected.name / selected.version
     if folder.exists():
         return folder
     with ws.lock("bundles"):
         if not folder.exists():
-            copy_bundle(found.bundle, folder, version=found.version)
+            copy_bundle(selected.bundle, folder, version=selected.version)
     return folder
 
 
 def promote(ws: Workspace, name: str, version: str | None = None) -> Version:
-    """Make a version the champion: export it, move the alias, then tell serving.
+    """Make a version the champion: export it, move the alias, then switch serving to it.
 
     The comparison with its baselines is recorded as a tag of the version. Returns the version.
     """
-    found = find(ws, name, version)
-    name, number = found.name, found.version
+    selected = find(ws, name, version)
+    name, number = selected.name, selected.version
     export(ws, name, number)
     client = open_client(ws)
-    compared = {found.manifest.model: found.manifest.metrics, **found.baselines}
+    compared = {selected.manifest.model: selected.manifest.metrics, **selected.baselines}
     client.set_model_version_tag(name, number, "promoted_on", json.dumps(compared))
     with ws.lock("bundles"):  # the alias and what serving reads never name different versions
         client.set_registered_model_alias(name, CHAMPION, number)
         current = ws.bundles / CURRENT
         write_champions(current, read_champions(current) | {name: VersionName(name, number)})
-    return found
+    return selected
 
 
 def _version(ws: Workspace, entry: Any) -> Version:
@@ -209,7 +209,7 @@ def _save_pyfunc(folder: Path) -> None:
     """Turn `folder`'s bundle and products into an MLflow model folder beside them."""
     from importlib.metadata import version
 
-    with warnings.catch_warnings():  # MLflow's, of its own classes and of an example of the input
+    with warnings.catch_warnings():  # MLflow's, of its own classes and a missing input example
         for message in (".*type hint is inferred as AnyType", ".*An input example was not"):
             warnings.filterwarnings("ignore", message)
         import mlflow.pyfunc

@@ -59,7 +59,7 @@ def command(evaluation: Evaluation) -> str:
             f"python -m training evaluate {evaluation.model}",
             *changed,
             f"--as-of {day} --seed {evaluation.seed} --windows {len(evaluation.windows)}",
-            f"--baselines {evaluation.asked}",
+            f"--baselines {evaluation.requested_baselines}",
         ]
     )
 

@@ -162,9 +162,9 @@ def test_a_list_ends_where_the_items_do() -> None:
         (b"1 -2\n", "line 1: '-2' is no id"),
         (b"1 9223372036854775808\n", "line 1: '9223372036854775808' is no id"),
         (b"1 2\n\n3 4\n", "line 2: it is empty; a line holds a user, then at least one item"),
-        (b"1 2\n3\n", "line 2: user 3 stands alone; a line holds a user, then at least one item"),
+        (b"1 2\n3\n", "line 2: user 3 has no item; a line holds a user, then at least one item"),
         (b"1 2\n3 4\n1 5\n", "line 3: user 1 has line 1 already; a user has one line"),
-        (b"1 2 3 2 3\n", "line 1: item 2 stands twice; a line names an item once"),
+        (b"1 2 3 2 3\n", "line 1: item 2 appears twice; a line names an item once"),
         (b"PAR1\xff\xfe", "a split is a text"),
         (b"1 2\n3 4\n", "no pair could be held out"),
     ],
@@ -192,7 +192,7 @@ def test_the_command_writes_the_file_and_leaves_nothing_else(train: Path) -> Non
 
 @pytest.mark.parametrize(
     ("content", "settings", "message"),
-    [("1 2 2\n", [], "line 1: item 2 stands twice"), ("1 2 3\n", ["wings=2"], "wings = 2")],
+    [("1 2 2\n", [], "line 1: item 2 appears twice"), ("1 2 3\n", ["wings=2"], "wings = 2")],
 )
 def test_what_a_user_can_mend_is_one_line(
     tmp_path: Path, content: str, settings: list[str], message: str

@@ -39,7 +39,7 @@ def test_fit_promote_and_compare(shop: Shop, day: str) -> None:
     version = line.split()[-1]
     assert line == f"Next: python -m training promote churn --version {version}"
     again = run(shop, "fit", "recency", "--as-of", day, "horizon_days=28")
-    assert f"churn version {version} (recency) stood already." in again
+    assert f"churn version {version} (recency) existed already." in again
     promoted = run(shop, "promote", "churn", "--version", version)
     assert f"churn version {version} is the champion" in promoted
     other = run(shop, "fit", "logistic_regression", "--as-of", day, "horizon_days=28")
@@ -89,7 +89,7 @@ def test_evaluate_of_a_predictor(shop: Shop, day: str) -> None:
         (["fit", "churn", "--as-of", "soon"], "write YYYY-MM-DD"),
         (["evaluate", "recency", "--windows", "2"], "windows = 2, baselines = 'default'"),
         (["evaluate", "recency", "--baselines", "all"], "baselines = 'all': only a recommender"),
-        (["tune", "recency", "--trials", "2"], "settings to search have"),
+        (["tune", "recency", "--trials", "2"], "the models with settings to search are"),
         (["promote", "churn", "--version", "999"], "'churn' has no version 999"),
         (["compare", "two_tower", "churn"], "'two_tower' has no version"),
     ],

@@ -63,7 +63,7 @@ def found() -> Evaluation:
         as_of=time("2011-02-25 23:00"),
         timezone="Europe/Berlin",
         git_commit="f00",
-        asked="all",
+        requested_baselines="all",
         baselines=MODELS[1:],
         windows=tuple(origins),
         parts=PARTS,

@@ -1,7 +1,7 @@
-"""A recommender's answers in a window, kept so that no training is made twice for them.
+"""A recommender's lists in a window, stored so that no model is trained twice for them.
 
 They lie in the workspace's checkpoints under the key of the job (model, data, config, seed, code):
-other code answers anew. A training that was cut off goes on.
+other code computes them again. An interrupted training resumes.
 """
 
 import shutil
@@ -21,45 +21,45 @@ from training.interfaces import Recommender
 from training.run import Device, Run
 
 _LISTS: Final = "lists.npz"
-_FOUND: Final = "assessment.json"
+_ASSESSMENT: Final = "assessment.json"
 
 
-def kept_lists(
+def stored_lists(
     job: Job, window: Window, *, device: Device, on_epoch: Callable[[str, int, Metrics], None]
 ) -> tuple[Lists, Assessment]:
-    """Return the lists of the job's model in `window`, as it was after its best epoch.
+    """Return the lists of the job's model in `window` after its best epoch.
 
-    The model learns from `job.past`; `on_epoch` is told the model and window, epoch and metrics.
+    The model is trained on `job.past`; `on_epoch` receives model and window, epoch and metrics.
     """
     folder = job.ws.checkpoints / "evaluate" / job.key
     training = folder / "training"
     if not (folder / _LISTS).exists():
-        keeper = _KeepingJudge(window, training)
+        storing = _StoringJudge(window, training)
 
-        def told(epoch: int, metrics: Metrics) -> None:
-            keeper.keep(epoch)
+        def store_epoch(epoch: int, metrics: Metrics) -> None:
+            storing.set_epoch(epoch)
             on_epoch(f"{job.model} {job.past.as_of.date()}", epoch, metrics)
 
         run = Run(
-            on_epoch=told,
+            on_epoch=store_epoch,
             on_part=on_epoch,
             checkpoints=training,
             parts=job.ws.parts,
             device=device,
         )
-        found = measure_last_window(
+        assessment = measure_last_window(
             job.model,
             job.past,
-            keeper,
+            storing,
             config=job.config,
             seed=job.seed,
             run=run,
             baselines=False,
         )
-        found.save(folder / _FOUND)
-        keeper.file(found.epochs if found.history else None).replace(folder / _LISTS)
+        assessment.save(folder / _ASSESSMENT)
+        storing.file(assessment.epochs if assessment.history else None).replace(folder / _LISTS)
         shutil.rmtree(training)
-    return read_lists(folder / _LISTS), Assessment.load(folder / _FOUND)
+    return read_lists(folder / _LISTS), Assessment.load(folder / _ASSESSMENT)
 
 
 def write_lists(file: Path, lists: Lists) -> None:
@@ -75,8 +75,8 @@ def read_lists(file: Path) -> Lists:
 
 
 @dataclass(frozen=True)
-class _KeepingJudge:
-    """A judge that leaves the lists of each epoch in `folder`."""
+class _StoringJudge:
+    """A judge that stores the lists of each epoch in `folder`."""
 
     window: Window
     folder: Path
@@ -86,10 +86,10 @@ class _KeepingJudge:
         write_lists(self.file(None), lists)
         return self.window.judge.means(lists)
 
-    def keep(self, epoch: int) -> None:
-        """Name what was judged last by its epoch."""
+    def set_epoch(self, epoch: int) -> None:
+        """Rename the file of the last judged lists by their epoch."""
         self.file(None).replace(self.file(epoch))
 
     def file(self, epoch: int | None) -> Path:
-        """Return where the lists of `epoch` lie, or those judged last."""
+        """Return the file of the lists of `epoch`; None: those judged last."""
         return self.folder / f"lists-{'last' if epoch is None else epoch}.npz"
