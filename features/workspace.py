@@ -199,7 +199,7 @@ class Workspace:
 
     @property
     def checkpoints(self) -> Path:
-        """Checkpoints of unfinished trainings; stored lists (training.evaluation.kept_lists)."""
+        """Checkpoints of unfinished trainings; stored lists (training.evaluation.stored_lists)."""
         return self.home / "checkpoints"
 
     @property
