@@ -105,7 +105,7 @@ def test_what_does_not_run_cannot_change(shop: Workspace) -> None:
     stop(shop, "spring")
     with pytest.raises(ExperimentError, match="'spring' was stopped already"):
         ramp(shop, "spring", exposed_share=0.5)
-    with pytest.raises(ExperimentError, match="say why"):
+    with pytest.raises(ExperimentError, match="state why"):
         kill(shop, "spring", reason=" ")
 
 

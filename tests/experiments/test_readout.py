@@ -100,5 +100,5 @@ def test_a_broken_sample_ratio_withholds_effects_and_decisions(shop: Workspace) 
 def test_a_decision_names_a_variant_and_a_reason(shop: Workspace) -> None:
     with pytest.raises(ExperimentError, match="variant = 'newest'"):
         decide(shop, "spring", variant="newest", reason="x")
-    with pytest.raises(ExperimentError, match="say why"):
+    with pytest.raises(ExperimentError, match="state why"):
         decide(shop, "spring", variant="new", reason="")

@@ -281,7 +281,7 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
         (("create", "x", "--scope", "all"), "Invalid enum value 'all' - at `$.scopes[0]`"),
         (("create", "", "--scope", "admin"), "length >= 1 - at `$.name`"),
         (("create", "x", "--scope", "admin", "--per-second", "0"), "at `$.per_second`"),
-        (("create", "x", "--scope", "admin", "--per-second", "inf"), "leave it out"),
+        (("create", "x", "--scope", "admin", "--per-second", "inf"), "omit it"),
         (("create", "x\ny", "--scope", "admin"), "a name has one line"),
     ]:
         status, _, error = run(*arguments)
