@@ -1,6 +1,7 @@
 """The compiled loops and the library calls that they replace, on the arrays of one answer."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,14 +20,14 @@ from training.benchmarks.typical_answer import PER_SOURCE, TypicalAnswer, drawn_
 from training.data.content import content_vectors
 from training.data.inputs import FloatArray, Queries
 from training.kernels.activations import gelu_
-from training.kernels.candidate_inputs import write_product_inputs, write_source_scores
 from training.kernels.decayed_means import add_repeats, read_history
 from training.kernels.dot_products import DotScorer
-from training.kernels.faded_history import add_left, faded_history
+from training.kernels.faded_history import faded_history
 from training.kernels.least_squares import customer_vectors
 from training.kernels.lightgbm_trees import add_up, read_forest
 from training.kernels.nomination import nominate, put_above, top_places
 from training.kernels.pair_inputs import PAIR_INPUTS, Contents, write_pair_inputs
+from training.kernels.source_scores import write_source_scores
 from training.kernels.sparse_rows import add_weights
 from training.kernels.standardised_columns import standardised
 from training.kernels.top_k import top_k
@@ -81,21 +82,15 @@ def _of_history(answer: TypicalAnswer, query: Queries, rng: np.random.Generator)
     yield Loop(
         name="faded_history.faded_history",
         library="numpy unique, add.at",
-        compiled=lambda: faded_history(query, half_life_days=_HALF_LIFE_DAYS).left[: len(left)],
+        compiled=lambda: faded_history(replace(query), half_life_days=_HALF_LIFE_DAYS).left[
+            : len(left)
+        ],
         by_library=lambda: library.faded(query.history[0], query.history_days[0], _HALF_LIFE_DAYS)[
             1
         ],
         tolerance=1e-6,
-        calls=3,
     )
     scores = _numbers(rng, 1, count)
-    yield Loop(
-        name="faded_history.add_left",
-        library="numpy indexing",
-        compiled=on_copy(scores, lambda copy: add_left(copy, bought, weight=0.8)),
-        by_library=on_copy(scores, lambda copy: library.add_left(copy, bought, weight=0.8)),
-        calls=2,
-    )
     ials = IALSConfig()
     white = whitened(_numbers(rng, count, ials.embedding_dim), penalty=ials.penalty)
     yield Loop(
@@ -195,22 +190,10 @@ def _of_candidates(answer: TypicalAnswer, query: Queries, nominated: Nominated) 
     scores = tuple(source.scorer(products)(query) for source in answer.sources.values())
     source_columns = np.empty((2 * len(scores), count), dtype=np.float32)
     yield Loop(
-        name="candidate_inputs.write_source_scores",
+        name="source_scores.write_source_scores",
         library="numpy indexing, max",
         compiled=into(source_columns, lambda out: write_source_scores(scores, rows, columns, out)),
         by_library=lambda: library.source_scores(scores, rows, columns),
-    )
-    known = np.concatenate([answer.rebuy.inputs(products), products.features], axis=1)
-    width = known.shape[1] + query.activity.shape[1]
-    input_arrays = (known, query.activity, rows, columns)
-    yield Loop(
-        name="candidate_inputs.write_product_inputs",
-        library="numpy indexing",
-        compiled=into(
-            np.empty((width, count), np.float32),
-            lambda out: write_product_inputs(*input_arrays, out),
-        ),
-        by_library=lambda: library.product_inputs(*input_arrays),
     )
     price = products.features[:, PRODUCT_INPUTS.index("log_price")].astype(np.float64)
     vectors = content_vectors(products)

@@ -17,7 +17,6 @@ from features.customer_row import Row
 from features.model_inputs import NEVER_DAYS, SINGLE_GAP_DAYS
 from features.times import DAY_US
 from training.data.inputs import FloatArray, IntArray, Queries
-from training.kernels.faded_history import Faded
 from training.kernels.pair_inputs import HALF_LIVES, NO_ORDERS_SINCE, PAIR_INPUTS
 
 Numbers = npt.NDArray[np.float64]
@@ -118,13 +117,6 @@ def repeats(
     return added
 
 
-def add_left(scores: FloatArray, bought: Faded, *, weight: float) -> None:
-    """Do what `faded_history.add_left` does to `scores` (B, C)."""
-    for row in range(len(scores)):
-        entries = slice(bought.starts[row], bought.starts[row + 1])
-        scores[row, bought.places[entries]] += np.float32(weight) * bought.left[entries]
-
-
 def source_scores(scores: tuple[FloatArray, ...], rows: IntArray, columns: IntArray) -> FloatArray:
     """Return the result (2 S, N) of `write_source_scores`."""
     out = np.empty((2 * len(scores), len(rows)), dtype=np.float32)
@@ -135,13 +127,6 @@ def source_scores(scores: tuple[FloatArray, ...], rows: IntArray, columns: IntAr
         best = source_rows[:, candidates].max(axis=1, keepdims=True)
         np.subtract(source_rows[:, candidates], best, out=gaps[:, candidates])
     return out
-
-
-def product_inputs(
-    known: FloatArray, activity: FloatArray, rows: IntArray, columns: IntArray
-) -> FloatArray:
-    """Return the result (F, N) of `write_product_inputs`."""
-    return np.concatenate([known[columns].T, activity[rows].T])
 
 
 def put_above(

@@ -4,7 +4,7 @@ Built from feature rows by the same functions in training, scoring and serving.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
 from typing import Any
@@ -66,6 +66,8 @@ class Queries:
     history: IntArray  # (B, L) index of the product, newest first; -1 where padded or unknown
     history_days: FloatArray  # (B, L) days from the purchase to `at`
     history_values: FloatArray  # (B, L) value of its last line, in the shop's currency
+    derived: dict[object, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+    """Results that several models compute from these queries, stored by the first of them."""
 
     def __len__(self) -> int:
         return len(self.customer_ids)

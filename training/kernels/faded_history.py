@@ -19,8 +19,17 @@ class Faded(NamedTuple):
 def faded_history(queries: Queries, *, half_life_days: float) -> Faded:
     """Return the purchases of each customer; one counts half after `half_life_days`.
 
-    Purchases that are no longer in the stored history do not count.
+    Purchases that are no longer in the stored history do not count. Models with one half-life share
+    the result: it is computed once for the same `queries`.
     """
+    key = (faded_history, half_life_days)
+    if key not in queries.derived:
+        queries.derived[key] = _faded(queries, half_life_days)
+    faded: Faded = queries.derived[key]
+    return faded
+
+
+def _faded(queries: Queries, half_life_days: float) -> Faded:
     starts = np.zeros(len(queries) + 1, dtype=np.int64)
     places = np.empty(queries.history.size, dtype=np.int64)
     left = np.zeros(queries.history.size, dtype=np.float32)
@@ -31,15 +40,10 @@ def faded_history(queries: Queries, *, half_life_days: float) -> Faded:
 
 def add_left(scores: FloatArray, bought: Faded, *, weight: float = 1.0) -> None:
     """Add the decayed purchases, times `weight`, to `scores` (B, C)."""
-    _add_left(tuple(bought), np.float32(weight), scores)
-
-
-@compiled
-def _add_left(bought: Plain, weight: np.float32, scores: FloatArray) -> None:
     starts, places, left = bought
     for row in range(len(scores)):
-        for number in range(starts[row], starts[row + 1]):
-            scores[row, places[number]] += weight * left[number]
+        products = slice(starts[row], starts[row + 1])
+        scores[row, places[products]] += np.float32(weight) * left[products]
 
 
 @compiled

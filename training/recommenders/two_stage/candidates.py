@@ -14,10 +14,10 @@ from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from training.data.inputs import FloatArray, Products, Queries
 from training.data.pairs import Pairs
 from training.interfaces import Recommender, Scorer
-from training.kernels.candidate_inputs import write_product_inputs, write_source_scores
 from training.kernels.dot_products import DotScorer, RoughScores
 from training.kernels.nomination import BoolArray, nominate, top_places
 from training.kernels.pair_inputs import PAIR_INPUTS
+from training.kernels.source_scores import write_source_scores
 from training.recommenders.baselines import OwnPurchases, Popularity
 from training.recommenders.two_stage.pair_inputs import pair_reader
 from training.recommenders.two_stage.rebuy import REBUY_INPUTS, Rebuy
@@ -80,7 +80,8 @@ def nominator(
         inputs = np.empty((width, len(rows)), dtype=np.float32)
         write_source_scores(scores, rows, columns, inputs[:first])
         read(queries, pairs, inputs[first:last])
-        write_product_inputs(known, queries.activity, rows, columns, inputs[last:])
+        inputs[last : last + known.shape[1]] = known[columns].T
+        inputs[last + known.shape[1] :] = queries.activity[rows].T
         return Nominated(pairs=pairs, inputs=inputs.T, new=new, scores=scores[0])
 
     return nominated

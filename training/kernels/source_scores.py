@@ -1,4 +1,4 @@
-"""Copied columns of a ranker's inputs: scores, products' inputs, customers' inputs."""
+"""The columns of a ranker's inputs that hold the scores of the sources."""
 
 from configs.compiled import compiled
 from training.data.inputs import FloatArray, IntArray
@@ -24,21 +24,3 @@ def write_source_scores(
                 stop += 1
             for pair in range(start, stop):
                 gaps[pair] = of_source[pair] - best
-
-
-@compiled
-def write_product_inputs(
-    known: FloatArray, activity: FloatArray, rows: IntArray, columns: IntArray, out: FloatArray
-) -> None:
-    """Write the inputs of N pairs into `out` (K + F, N).
-
-    First those of the products, `known` (C, K), then those of the customers, `activity` (B, F).
-    """
-    width = known.shape[1]
-    for pair in range(len(columns)):  # row by row: they are far apart in memory
-        place = columns[pair]
-        for number in range(width):
-            out[number, pair] = known[place, number]
-    for number in range(activity.shape[1]):
-        for pair in range(len(rows)):
-            out[width + number, pair] = activity[rows[pair], number]
