@@ -17,9 +17,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.code import source_digest
 from configs.durable import replacing
 from features.schema import TABLES, TIMES
-from features.source_digest import source_digest
 from features.tables import known_before, read_file, table_paths
 from features.views import READ, VIEWS, compute
 from features.workspace import Workspace, WorkspaceError

@@ -100,10 +100,10 @@ FAMILIES: Final[dict[str, Family]] = {
 """By registered name."""
 
 
-def predictions() -> dict[str, Prediction]:
+def predictor_families() -> dict[str, Prediction]:
     """Return the prediction of each family of predictors, by registered name.
 
-    >>> list(predictions())
+    >>> list(predictor_families())
     ['churn']
     """
     return {n: f.prediction for n, f in FAMILIES.items() if f.prediction is not None}

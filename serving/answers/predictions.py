@@ -17,7 +17,7 @@ from serving.state.served import Served, predictor
 from training.bundle import Bundle
 from training.customers import reasons
 from training.data.inputs import encode_rows
-from training.families import predictions
+from training.families import predictor_families
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def predict(
 
 
 def _unknown(family: str, bundle: Bundle | None) -> float | None:
-    metric = predictions()[family].unknown
+    metric = predictor_families()[family].unknown
     value = None if bundle is None or metric is None else bundle.manifest.metrics.get(metric)
     return None if value is None or math.isnan(value) else value
 

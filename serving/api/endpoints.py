@@ -43,7 +43,7 @@ from serving.schemas.recommendations import (
     RecommendationsAnswer,
     RecommendationsRequest,
 )
-from training.families import predictions
+from training.families import predictor_families
 
 Handler = Callable[..., Awaitable[msgspec.Struct]]
 """Takes the decoded body, if any, and as keywords `request_id` and the path's parameters."""
@@ -195,14 +195,14 @@ _EXPERIMENTS: Final = (
 
 def endpoints() -> tuple[Endpoint, ...]:
     """Return all endpoints of v1."""
-    return (*_PRODUCTS, *map(_prediction, predictions()), *_CUSTOMERS, *_EXPERIMENTS)
+    return (*_PRODUCTS, *map(_prediction, predictor_families()), *_CUSTOMERS, *_EXPERIMENTS)
 
 
 def _prediction(family: str) -> Endpoint:
     """Return the endpoint for predictions of the models of `family`."""
     return Endpoint(
         path=f"/v1/predictions/{family}",
-        summary=predictions()[family].summary,
+        summary=predictor_families()[family].summary,
         scope="predict",
         handler=lambda backend: partial(backend.predictions.answer, family=family),
         request=REQUESTS.get(family, PredictionRequest),

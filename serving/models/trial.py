@@ -23,7 +23,7 @@ from serving.state.customers import Customer
 from serving.state.served import Served, predictor
 from training.customers import reasons
 from training.data.inputs import Products, encode_rows
-from training.families import predictions
+from training.families import predictor_families
 from training.lists.slates import Policy
 
 CUSTOMERS: Final = 16
@@ -95,7 +95,7 @@ class Trial:
         queries = encode_rows(rows, ["trial"] * len(rows), catalogue.products, now)
         values = predictor(bundle).predict(queries)
         _check(name, values, (len(rows),))
-        rule = predictions()[family]
+        rule = predictor_families()[family]
         if values.min() < rule.lowest or values.max() > rule.highest:
             raise Refused(f"{name}: predicts {values.min()} to {values.max()}, no {rule.numbers}")
         predict(served, family, to_predict, now=now, explain=True)

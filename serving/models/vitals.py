@@ -23,7 +23,7 @@ from serving.access.limits import InFlight
 from serving.models.watcher import ModelWatcher
 from serving.state.served import Served
 from serving.telemetry import metrics
-from training.families import FAMILIES, predictions
+from training.families import FAMILIES, predictor_families
 
 logger = logging.getLogger(__name__)
 PAUSE_S: Final = 1.0
@@ -74,7 +74,7 @@ class Vitals:
         metrics.IN_FLIGHT.set(self._load.in_flight)
         metrics.PRODUCTS.set(0 if served.catalogue is None else len(served.catalogue.products))
         _up("champion", served.champion is not None)
-        for family in predictions():
+        for family in predictor_families():
             _up(family, family in served.predictors)
         for part in (*FAMILIES, "products"):
             metrics.REFUSED.labels(part).set(part in served.refused)

@@ -16,7 +16,7 @@ from serving.api.app import create_app
 from serving.backend import Backend, Settings
 from training.bundle import Manifest, write_bundle
 from training.customers.baselines import LogisticRegression
-from training.families import FAMILIES, predictions
+from training.families import FAMILIES, predictor_families
 from training.interfaces import Predictor, Recommender
 from training.recommenders.baselines import (
     OwnPurchasesConfig,
@@ -85,7 +85,7 @@ def order_lines() -> pd.DataFrame:
 
 def put_bundle(ws: Workspace, name: str, version: str, model: Recommender | Predictor) -> None:
     """Write `model` as an exported version."""
-    prediction = predictions().get(name)
+    prediction = predictor_families().get(name)
     manifest = Manifest(
         name=name,
         model=model.name,

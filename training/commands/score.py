@@ -8,7 +8,7 @@ import typer
 
 from configs.cli import HOME, Home, user_errors
 from training.commands.options import AsOf, DeviceName, Seed, cut_of
-from training.families import FAMILIES, predictions
+from training.families import FAMILIES, predictor_families
 from training.models import MODELS
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def recommendations(
 
 def predict_command(family: str) -> Callable[..., None]:
     """Return the command that writes the predictions of the registered name `family`."""
-    prediction, default = predictions()[family], FAMILIES[family].default_model
+    prediction, default = predictor_families()[family], FAMILIES[family].default_model
     names = [name for name, entry in MODELS.items() if entry.registered == family]
 
     def command(
@@ -95,7 +95,7 @@ def alternatives(names: Sequence[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-for _family, _prediction in predictions().items():
+for _family, _prediction in predictor_families().items():
     app.command(_family, help=_prediction.score_help)(predict_command(_family))
 
 

@@ -1,9 +1,8 @@
-"""The window of recommenders: the days after a time whose purchases they predict."""
+"""The window of recommenders: what a customer buys in the days after a moment."""
 
+from datetime import timedelta
 from typing import Final
 
-import pandas as pd
-
 WINDOW_DAYS: Final = 28
-"""Models are trained to predict the purchases of this many days, and measured on as many."""
-WINDOW: Final = pd.Timedelta(days=WINDOW_DAYS)
+"""Models learn to predict the purchases of so many days, and are measured on as many."""
+WINDOW: Final = timedelta(days=WINDOW_DAYS)

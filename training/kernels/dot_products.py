@@ -30,7 +30,7 @@ QueryVectors = tuple[FloatArray, Callable[[FloatArray], None]]
 
 
 class RoughScores(NamedTuple):
-    """Scores (B, C)."""
+    """Dot products as scores (B, C), rough where exact ones would take too long."""
 
     scores: FloatArray
     make_exact: Callable[[IntArray], None] | None = None
