@@ -16,7 +16,7 @@ from features.model_inputs import PRODUCT_INPUTS, customer_inputs_of
 from features.times import DAY_US
 from training.benchmarks import kernels_by_library as library
 from training.benchmarks.compared_loop import Loop, into, on_copy
-from training.benchmarks.typical_answer import PER_SOURCE, TypicalAnswer, drawn_weights
+from training.benchmarks.drawn_answer import PER_SOURCE, DrawnAnswer, drawn_weights
 from training.data.content import content_vectors
 from training.data.inputs import FloatArray, Queries
 from training.kernels.activations import gelu_
@@ -45,7 +45,7 @@ _HALF_LIFE_DAYS: Final = 200.0
 _LIKELY: Final = 4 * PER_SOURCE  # rough scores that are made exact
 
 
-def loops(answer: TypicalAnswer) -> list[Loop]:
+def loops(answer: DrawnAnswer) -> list[Loop]:
     """Return all loops, each on its arguments for the first customer of `answer`."""
     rng = np.random.default_rng(0)
     query = answer.queries[:1]
@@ -74,7 +74,7 @@ def _customer_inputs(rng: np.random.Generator) -> Loop:
     )
 
 
-def _of_history(answer: TypicalAnswer, query: Queries, rng: np.random.Generator) -> Iterator[Loop]:
+def _of_history(answer: DrawnAnswer, query: Queries, rng: np.random.Generator) -> Iterator[Loop]:
     """Yield the loops over a customer's purchases."""
     count, width = len(answer.products), query.activity.shape[1]
     bought = faded_history(query, half_life_days=_HALF_LIFE_DAYS)
@@ -132,9 +132,7 @@ def _of_history(answer: TypicalAnswer, query: Queries, rng: np.random.Generator)
     )
 
 
-def _of_catalogue(
-    answer: TypicalAnswer, query: Queries, rng: np.random.Generator
-) -> Iterator[Loop]:
+def _of_catalogue(answer: DrawnAnswer, query: Queries, rng: np.random.Generator) -> Iterator[Loop]:
     """Yield the loops over all products."""
     count = len(answer.products)
     for dim in (TwoTowerConfig().embedding_dim, IALSConfig().embedding_dim):
@@ -183,7 +181,7 @@ def _of_catalogue(
     )
 
 
-def _of_candidates(answer: TypicalAnswer, query: Queries, nominated: Nominated) -> Iterator[Loop]:
+def _of_candidates(answer: DrawnAnswer, query: Queries, nominated: Nominated) -> Iterator[Loop]:
     """Yield the loops over the candidates."""
     rows, columns = nominated.pairs.rows, nominated.pairs.columns
     products, count = answer.products, len(rows)
@@ -226,7 +224,7 @@ def _of_candidates(answer: TypicalAnswer, query: Queries, nominated: Nominated) 
     )
 
 
-def _of_rankers(answer: TypicalAnswer, nominated: Nominated) -> Iterator[Loop]:
+def _of_rankers(answer: DrawnAnswer, nominated: Nominated) -> Iterator[Loop]:
     """Yield the loops of the second stage."""
     columns = np.ascontiguousarray(nominated.inputs.T)
     mean, scale = (

@@ -16,8 +16,8 @@ from threadpoolctl import threadpool_limits
 
 from configs.errors import UserError
 from training.benchmarks.compared_loop import Loop
+from training.benchmarks.drawn_answer import DrawnAnswer, drawn_answer, two_stage
 from training.benchmarks.kernel_loops import LISTED, loops
-from training.benchmarks.typical_answer import TypicalAnswer, two_stage, typical_answer
 from training.kernels.top_k import top_k
 from training.reports.text_table import TextTable
 
@@ -62,7 +62,7 @@ def measure(
     """
     torch.set_num_threads(1)
     with threadpool_limits(limits=1):
-        typical = typical_answer(products=products, customers=CUSTOMERS, seed=seed)
+        typical = drawn_answer(products=products, customers=CUSTOMERS, seed=seed)
         compared = loops(typical)
         differences = [difference(loop) for loop in compared]
         runs = [run for loop in compared for run in (loop.compiled, loop.by_library)]
@@ -124,7 +124,7 @@ def _row(cost: LoopCost, *, answer_us: float) -> tuple[str, ...]:
     )
 
 
-def _answer(typical: TypicalAnswer) -> Callable[[], Any]:
+def _answer(typical: DrawnAnswer) -> Callable[[], Any]:
     """Return a function that answers the next customer at each call."""
     score = two_stage(typical).scorer(typical.products)
     queries = [typical.queries[row : row + 1] for row in range(CUSTOMERS)]

@@ -9,20 +9,20 @@ import pytest
 import training.kernels
 from configs.code import PACKAGES, ROOT
 from training.benchmarks.compared_loop import Loop
+from training.benchmarks.drawn_answer import PURCHASES, DrawnAnswer, drawn_answer
 from training.benchmarks.kernel_loops import loops
 from training.benchmarks.kernels import DifferentResults, difference, grid, measure
-from training.benchmarks.typical_answer import PURCHASES, TypicalAnswer, typical_answer
 
 MODULES = {file.stem for file in Path(training.kernels.__path__[0]).glob("*.py")} - {"__init__"}
 
 
 @pytest.fixture(scope="module")
-def answer() -> TypicalAnswer:
-    return typical_answer(products=700, customers=3, seed=1)
+def answer() -> DrawnAnswer:
+    return drawn_answer(products=700, customers=3, seed=1)
 
 
 @pytest.fixture(scope="module")
-def compared(answer: TypicalAnswer) -> list[Loop]:
+def compared(answer: DrawnAnswer) -> list[Loop]:
     return loops(answer)
 
 
@@ -50,8 +50,8 @@ def test_different_results_are_an_error() -> None:
         difference(loop(compiled=2, by_library=np.nan, tolerance=1))
 
 
-def test_the_same_seed_draws_the_same_answer(answer: TypicalAnswer) -> None:
-    again = typical_answer(products=700, customers=3, seed=1)
+def test_the_same_seed_draws_the_same_answer(answer: DrawnAnswer) -> None:
+    again = drawn_answer(products=700, customers=3, seed=1)
     np.testing.assert_array_equal(again.queries.history, answer.queries.history)
     assert answer.queries.history.shape == (3, PURCHASES)
 

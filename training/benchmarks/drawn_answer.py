@@ -44,7 +44,7 @@ _RECENT_BUYERS: Final = PRODUCT_INPUTS.index("log_buyers_28d")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TypicalAnswer:
+class DrawnAnswer:
     """The inputs of an answer: data and model."""
 
     products: Products
@@ -57,7 +57,7 @@ class TypicalAnswer:
     trees: TreeRanker
 
 
-def typical_answer(*, products: int, customers: int, seed: int) -> TypicalAnswer:
+def drawn_answer(*, products: int, customers: int, seed: int) -> DrawnAnswer:
     """Generate a catalogue of `products`, `customers`, and all parts of the model."""
     rng = np.random.default_rng(seed)
     catalogue = _products(products, rng)
@@ -84,7 +84,7 @@ def typical_answer(*, products: int, customers: int, seed: int) -> TypicalAnswer
         bought=z > np.quantile(z, 0.9),
         new=nominated.new,
     )
-    return TypicalAnswer(
+    return DrawnAnswer(
         products=catalogue,
         queries=queries,
         sources=sources,
@@ -94,7 +94,7 @@ def typical_answer(*, products: int, customers: int, seed: int) -> TypicalAnswer
     )
 
 
-def two_stage(answer: TypicalAnswer) -> TwoStage:
+def two_stage(answer: DrawnAnswer) -> TwoStage:
     """Return the model of `answer`."""
     rankers: list[Ranker] = [NetworkRanker(NetworkConfig(), answer.network), answer.trees]
     return TwoStage(TwoStageConfig(), sources=answer.sources, rebuy=answer.rebuy, rankers=rankers)
