@@ -45,6 +45,7 @@ def check(folder: Path, diff: str, what: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_feature_is_added_in_one_file_and_stands_everywhere(tmp_path: Path) -> None:
     assert changed(FEATURE) == ["features/customer_features.py"]
     check(tmp_path, FEATURE, "feature")

@@ -57,7 +57,7 @@ def test_an_analysis_is_shared_and_given_again_for_a_moment(shop: Workspace) -> 
     made = shop.experiments / "spring" / "analysis.json"
 
     async def ask() -> list[bool]:
-        hasty, desk = Experiments(shop, patience_s=0), Experiments(shop)
+        hasty, desk = Experiments(shop, patience_s=0), Experiments(shop, patience_s=240)
         with pytest.raises(Problem, match="retry later") as refused:
             await hasty.results(request_id="r", key="spring")
         assert refused.value.status == 503

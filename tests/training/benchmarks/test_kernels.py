@@ -26,6 +26,7 @@ def compared(answer: DrawnAnswer) -> list[Loop]:
     return loops(answer)
 
 
+@pytest.mark.slow
 def test_every_loop_gives_the_results_of_its_library_call(compared: list[Loop]) -> None:
     for loop in compared:
         assert difference(loop) <= loop.tolerance
@@ -50,12 +51,14 @@ def test_different_results_are_an_error() -> None:
         difference(loop(compiled=2, by_library=np.nan, tolerance=1))
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same_answer(answer: DrawnAnswer) -> None:
     again = drawn_answer(products=700, customers=3, seed=1)
     np.testing.assert_array_equal(again.queries.history, answer.queries.history)
     assert answer.queries.history.shape == (3, PURCHASES)
 
 
+@pytest.mark.slow
 def test_the_costs_are_a_table() -> None:
     done: list[int] = []
     costs = measure(repetitions=2, seed=1, on_repetition=done.append, products=700)
@@ -69,6 +72,7 @@ def test_the_costs_are_a_table() -> None:
         assert row[4] == "-" or row[4].endswith("%")
 
 
+@pytest.mark.slow
 def test_every_module_of_kernels_is_measured_and_in_the_table(compared: list[Loop]) -> None:
     page = training.kernels.__doc__ or ""
     assert "python -m training benchmark kernels" in page
