@@ -6,10 +6,7 @@ import pandas as pd
 
 from features.ingest import ingest
 from features.logs.events import logged
-from features.logs.product_changes import (
-    TEXTS,
-    ProductChanges,
-)
+from features.logs.product_changes import TEXTS, ProductChanges
 from features.schema import RetailDataset, empty
 from features.tables import generation, read_table
 from features.workspace import Workspace
@@ -67,11 +64,11 @@ def _new_versions(changes: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
     stored = stored[stored["product_id"].isin(changes["product_id"])].astype(
         dict.fromkeys(texts, object)
     )
-    current = stored.assign(told=False).fillna(dict.fromkeys(texts, ""))  # "": known to be empty
-    added = changes.assign(parent_product_id=None, told=True)
+    current = stored.assign(posted=False).fillna(dict.fromkeys(texts, ""))  # "": known to be empty
+    added = changes.assign(parent_product_id=None, posted=True)
     versions = pd.concat([current, added[current.columns]], ignore_index=True)
     versions = versions.drop_duplicates(key).sort_values(key, ignore_index=True)
     filled = versions.groupby("product_id")[texts].ffill().fillna("")
     changed = (filled != filled.groupby(versions["product_id"]).shift()).any(axis=1)
-    fresh = versions[key].join(filled.replace("", None))[versions["told"] & changed]
+    fresh = versions[key].join(filled.replace("", None))[versions["posted"] & changed]
     return fresh[stored.columns].astype(empty("products").dtypes)

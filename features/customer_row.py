@@ -12,12 +12,7 @@ import numpy as np
 import pandas as pd
 
 from configs.code import source_digest
-from features.customer_features import (
-    ACTIVITY_COUNTS,
-    ACTIVITY_TIMES,
-    HISTORY_LISTS,
-    RETURN_LISTS,
-)
+from features.customer_features import ACTIVITY_COUNTS, ACTIVITY_TIMES, HISTORY_LISTS, RETURN_LISTS
 
 Row = Mapping[str, Any]
 """Feature name -> value at a snapshot, whose time is `snapshot_timestamp`.

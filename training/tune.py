@@ -20,12 +20,7 @@ from configs.errors import UserError
 from configs.loader import Config
 from features.workspace import Workspace
 from training.evaluation.job import Job, prepare
-from training.evaluation.last_window import (
-    Metrics,
-    make_judge,
-    measure_last_window,
-    window_days,
-)
+from training.evaluation.last_window import Metrics, make_judge, measure_last_window, window_days
 from training.models import spec
 from training.registry.tracking import Tracking, hold_tracking
 from training.run import SILENT, Device, Progress, Run

@@ -29,12 +29,7 @@ from configs.loader import Config
 from features.schema import TEXT
 from features.simulator.calendar import DAY, day_of_year, intensity, shop_day
 from features.simulator.catalogue import Catalogue, Floats, Integers, draw_catalogue
-from features.simulator.customers import (
-    Customers,
-    draw_customers,
-    draw_order_days,
-    draw_visit_days,
-)
+from features.simulator.customers import Customers, draw_customers, draw_order_days, draw_visit_days
 from features.simulator.ledger import (
     canonical,
     customer_rows,

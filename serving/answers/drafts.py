@@ -18,13 +18,7 @@ from features.times import DAY_US, microseconds
 from serving.schemas.base import Assigned, FallbackReason, Model
 from serving.schemas.recommendations import RecommendationRequest
 from serving.state.catalogue import Catalogue
-from serving.state.customers import (
-    Customer,
-    StoreUnavailable,
-    age_s,
-    read_customer,
-    staleness,
-)
+from serving.state.customers import Customer, StoreUnavailable, age_s, read_customer, staleness
 from serving.state.served import Ranker, Served
 from training.data.inputs import FloatArray, Queries, encode_rows
 from training.interfaces import Related, Scorer

@@ -15,13 +15,7 @@ from typing import Any, Final, Self
 
 import httpx
 
-from serving.client.endpoints import (
-    A,
-    AwaitedEndpoints,
-    BlockingEndpoints,
-    Call,
-    retry_after_s,
-)
+from serving.client.endpoints import A, AwaitedEndpoints, BlockingEndpoints, Call, retry_after_s
 
 URL: Final = "http://127.0.0.1:3000"
 LONGEST_WAIT_S: Final = 30.0

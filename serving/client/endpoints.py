@@ -3,16 +3,7 @@
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
-from typing import (
-    Any,
-    Concatenate,
-    Generic,
-    Literal,
-    ParamSpec,
-    Self,
-    TypeVar,
-    overload,
-)
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar, overload
 from urllib.parse import quote
 
 import httpx
@@ -36,12 +27,7 @@ from serving.schemas.predictions import (
     PredictionAnswer,
     PredictionRequest,
 )
-from serving.schemas.products import (
-    ProductsAnswer,
-    ProductsRequest,
-    SimilarAnswer,
-    SimilarRequest,
-)
+from serving.schemas.products import ProductsAnswer, ProductsRequest, SimilarAnswer, SimilarRequest
 from serving.schemas.recommendations import (
     RecommendationAnswer,
     RecommendationRequest,

@@ -4,15 +4,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
-from serving.schemas.base import (
-    Answer,
-    Category,
-    Id,
-    Label,
-    NotNegative,
-    ProblemDetails,
-    Request,
-)
+from serving.schemas.base import Answer, Category, Id, Label, NotNegative, ProblemDetails, Request
 from training.lists.slates import Strategy
 
 

@@ -22,11 +22,7 @@ from tests.serving.shop import (
     serving,
 )
 from tests.serving.stocked import stock
-from training.recommenders.baselines import (
-    OwnPurchases,
-    Popularity,
-    PopularityConfig,
-)
+from training.recommenders.baselines import OwnPurchases, Popularity, PopularityConfig
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,6 @@ from tests.serving.requests import ask, products
 from tests.serving.shop import until
 
 PATH = "/v1/products:batch"
-
-
 SOON_S = 5.0
 
 

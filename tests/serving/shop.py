@@ -18,9 +18,7 @@ from training.bundle import Manifest, write_bundle
 from training.customers.baselines import LogisticRegression
 from training.families import FAMILIES, predictor_families
 from training.interfaces import Predictor, Recommender
-from training.recommenders.baselines import (
-    OwnPurchasesConfig,
-)
+from training.recommenders.baselines import OwnPurchasesConfig
 
 NOW = pd.Timestamp("2024-03-01T00:00:00Z").as_unit("us")
 
@@ -29,8 +27,6 @@ DAY = pd.Timedelta(days=1)
 
 
 CHURN_RATE = 0.375
-
-
 LOCAL = "http://127.0.0.1"
 """The address of a request from the same machine."""
 

@@ -2,20 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    pass
+from typing import Final
 
 CUSTOMERS: Final = 1250
-
-
 PRODUCTS: Final = 500
-
-
 DAYS: Final = 730
-
-
 STAGES: Final = ("simulate", "build", "train", "score")
 """The processes of a size; `train` yields two costs: its own, and one more `epoch`."""
 
