@@ -21,9 +21,9 @@ class Prediction:
     numbers: str
     """What the numbers are, for messages: `probabilities`."""
     lowest: float
-    """Serving refuses a version that predicts less than this..."""
+    """Smallest valid prediction; serving refuses a version that predicts less."""
     highest: float
-    """... or more than this."""
+    """Largest valid prediction; serving refuses a version that predicts more."""
     unknown: str | None
     """Metric of the last window returned for a customer without purchases; None: null."""
     active_days: int | None

@@ -13,6 +13,9 @@ from training.evaluation.segments import SegmentList
 Baselines = Literal["default", "all"]
 """The baselines of the model's spec, or every other recommender."""
 
+LEVELS: Final = tuple(step / 10 for step in range(11))
+"""Values of the `diversity` setting at which lists are composed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationWindow:
@@ -53,9 +56,6 @@ class Evaluation:
     def models(self) -> tuple[str, ...]:
         """The model and its baselines."""
         return (self.model, *self.baselines)
-
-
-LEVELS: Final = tuple(step / 10 for step in range(11))
 
 
 @dataclass(frozen=True, kw_only=True)
