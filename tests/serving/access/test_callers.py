@@ -282,7 +282,7 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
         (("create", "", "--scope", "admin"), "length >= 1 - at `$.name`"),
         (("create", "x", "--scope", "admin", "--per-second", "0"), "at `$.per_second`"),
         (("create", "x", "--scope", "admin", "--per-second", "inf"), "omit it"),
-        (("create", "x\ny", "--scope", "admin"), "a name has one line"),
+        (("create", "x\ny", "--scope", "admin"), "a name is one line"),
     ]:
         status, _, error = run(*arguments)
         assert status == 2
