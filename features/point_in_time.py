@@ -19,16 +19,16 @@ _EPOCH: Final = ibis.timestamp("1970-01-01", timezone="UTC")
 _FOREVER: Final = 2**62
 
 
-def microseconds(time: Any) -> Any:
-    """Return a time as the microseconds since 1970 (an integer)."""
+def unix_microseconds(time: Any) -> Any:
+    """Return the expression of a time as the microseconds since 1970 (an integer)."""
     return time.delta(_EPOCH, unit="microsecond")
 
 
 def knowable(order_lines: Table) -> Table:
     """Add when a line happened and became known (microseconds), its value and units (decimals)."""
     return order_lines.mutate(
-        happened=microseconds(_.event_timestamp),
-        known=microseconds(ibis.greatest(_.event_timestamp, _.recorded_timestamp)),
+        happened=unix_microseconds(_.event_timestamp),
+        known=unix_microseconds(ibis.greatest(_.event_timestamp, _.recorded_timestamp)),
         positive=_.quantity * _.unit_price > 0,
         value=(_.quantity * _.unit_price).cast("decimal(38, 6)"),
         units=_.quantity.cast("decimal(38, 6)"),
@@ -66,7 +66,7 @@ def seen(rows: Table, cuts: Table, *, days: int | None = None, until_days: int =
         starts.append(_.happened + until_days * DAY_US)
         ends.append(_.happened + days * DAY_US)
     rows = rows.mutate(starts=ibis.greatest(*starts), ends=ibis.least(*ends))
-    cuts = cuts.mutate(time=microseconds(_.cut))
+    cuts = cuts.mutate(time=unix_microseconds(_.cut))
     return rows.join(cuts, [rows.starts < cuts.time, rows.ends >= cuts.time]).drop("starts", "ends")
 
 

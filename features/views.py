@@ -11,7 +11,7 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from features.customer_history import customer_history
-from features.point_in_time import microseconds
+from features.point_in_time import unix_microseconds
 from features.transforms import customer_activity, product_catalog, product_sales
 
 VIEWS: Final = {
@@ -38,7 +38,7 @@ def compute(
     cuts = ibis.memtable(pa.table({"cut": pa.array(times, pa.timestamp("us", tz="UTC"))}))
     rows = _rows(view, tables, cuts)
     stored = {
-        name: microseconds(rows[name])
+        name: unix_microseconds(rows[name])
         for name, kind in rows.schema().items()
         if kind.is_timestamp() and name not in ("event_timestamp", "created_timestamp")
     }

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self, cast
 
 import pydantic
 
@@ -73,6 +73,11 @@ class Bundle:
     def version(self) -> str | None:
         """The registered version."""
         return self.manifest.version
+
+    @property
+    def predictor(self) -> Predictor:
+        """The model of a family that predicts."""
+        return cast(Predictor, self.model)
 
 
 class VersionName(NamedTuple):

@@ -7,8 +7,8 @@ import numpy as np
 from msgspec import UNSET
 
 from serving.answers.drafts import POPULARITY, Draft
-from serving.schemas.products import SimilarRequest
 from serving.schemas.recommendations import RecommendationRequest, RecommendedItem
+from serving.schemas.similar import SimilarRequest
 from serving.state.catalogue import Catalogue
 from training.lists.reasons import reasons
 from training.lists.slates import BoolArray, Policy, compose

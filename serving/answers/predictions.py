@@ -13,7 +13,7 @@ from features.logs.events import EventLog
 from serving.schemas.base import FallbackReason, Model
 from serving.schemas.predictions import Prediction, Reason
 from serving.state.customers import Customer, StoreUnavailable, age_s, read_customer, staleness
-from serving.state.served import Served, predictor
+from serving.state.served import Served
 from training.bundle import Bundle
 from training.customers import reasons
 from training.data.inputs import encode_rows
@@ -57,7 +57,7 @@ def answering_model(served: Served, family: str) -> tuple[Model, int | None]:
     bundle = served.predictors.get(family)
     if bundle is None or served.catalogue is None:
         return Model(name="none", version=None), None
-    manifest, horizon = bundle.manifest, predictor(bundle).horizon_days
+    manifest, horizon = bundle.manifest, bundle.predictor.horizon_days
     return Model(name=manifest.name, version=manifest.version), horizon
 
 
@@ -86,7 +86,7 @@ def predict(
         p: a.customer.row for p, a in enumerate(customers) if a.customer and a.customer.bought
     }
     rows, ids = list(bought.values()), [customers[place].customer_id for place in bought]
-    queries, model = encode_rows(rows, ids, served.catalogue.products, now), predictor(bundle)
+    queries, model = encode_rows(rows, ids, served.catalogue.products, now), bundle.predictor
     for place, value in zip(bought, model.predict(queries), strict=True):
         answers[place] = replace(answers[place], value=float(value))
     typical = bundle.manifest.typical
@@ -113,4 +113,4 @@ def typical_value(served: Served, family: str, now: pd.Timestamp) -> float | Non
         return None
     row = reasons.typical_row(bundle.manifest.typical, now)
     queries = encode_rows([row], [""], served.catalogue.products, now)
-    return float(predictor(bundle).predict(queries)[0])
+    return float(bundle.predictor.predict(queries)[0])

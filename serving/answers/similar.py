@@ -7,7 +7,7 @@ import numpy as np
 from serving.answers.drafts import POPULARITY
 from serving.answers.items import excluded
 from serving.problems import Problem
-from serving.schemas.products import SimilarItem, SimilarRequest
+from serving.schemas.similar import SimilarItem, SimilarRequest
 from serving.state.catalogue import Catalogue
 from serving.state.served import Ranker
 from training.data.inputs import FloatArray

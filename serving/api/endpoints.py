@@ -33,8 +33,6 @@ from serving.schemas.products import (
     ProductParts,
     ProductsAnswer,
     ProductsRequest,
-    SimilarAnswer,
-    SimilarRequest,
 )
 from serving.schemas.recommendations import (
     RecommendationAnswer,
@@ -43,6 +41,7 @@ from serving.schemas.recommendations import (
     RecommendationsAnswer,
     RecommendationsRequest,
 )
+from serving.schemas.similar import SimilarAnswer, SimilarRequest
 from training.families import predictor_families
 
 Handler = Callable[..., Awaitable[msgspec.Struct]]

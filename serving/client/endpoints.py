@@ -27,13 +27,14 @@ from serving.schemas.predictions import (
     PredictionAnswer,
     PredictionRequest,
 )
-from serving.schemas.products import ProductsAnswer, ProductsRequest, SimilarAnswer, SimilarRequest
+from serving.schemas.products import ProductsAnswer, ProductsRequest
 from serving.schemas.recommendations import (
     RecommendationAnswer,
     RecommendationRequest,
     RecommendationsAnswer,
     RecommendationsRequest,
 )
+from serving.schemas.similar import SimilarAnswer, SimilarRequest
 
 P = ParamSpec("P")
 A = TypeVar("A", bound=msgspec.Struct)

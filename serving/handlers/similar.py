@@ -8,7 +8,7 @@ import pandas as pd
 from serving.answers.similar import CONTENT, similar_items
 from serving.models.watcher import ModelWatcher
 from serving.schemas.base import Model
-from serving.schemas.products import SimilarAnswer, SimilarRequest
+from serving.schemas.similar import SimilarAnswer, SimilarRequest
 from serving.state.customers import age_s
 
 _CONTENT: Final = Model(name=CONTENT, version=None)

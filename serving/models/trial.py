@@ -17,10 +17,10 @@ from serving.answers.drafts import draft, scored
 from serving.answers.items import items, policy_of
 from serving.answers.predictions import CustomerToPredict, predict, read
 from serving.answers.similar import similar_items
-from serving.schemas.products import SimilarRequest
 from serving.schemas.recommendations import Filter, RecommendationRequest
+from serving.schemas.similar import SimilarRequest
 from serving.state.customers import Customer
-from serving.state.served import Served, predictor
+from serving.state.served import Served
 from training.customers import reasons
 from training.data.inputs import Products, encode_rows
 from training.families import predictor_families
@@ -93,7 +93,7 @@ class Trial:
         name = f"{family}@{bundle.version}"
         rows = [{}, *(entry.customer.row for entry in to_predict if entry.customer is not None)]
         queries = encode_rows(rows, ["trial"] * len(rows), catalogue.products, now)
-        values = predictor(bundle).predict(queries)
+        values = bundle.predictor.predict(queries)
         _check(name, values, (len(rows),))
         rule = predictor_families()[family]
         if values.min() < rule.lowest or values.max() > rule.highest:

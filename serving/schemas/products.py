@@ -1,11 +1,10 @@
-"""Products: changes that a shop posts, and requests for similar products."""
+"""Products: changes that a shop posts."""
 
 from typing import Annotated
 
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from serving.schemas.base import Answer, Category, Id, NotNegative, ProblemDetails, Request
-from serving.schemas.recommendations import Filter
+from serving.schemas.base import Category, Id, NotNegative, ProblemDetails, Request
 
 Title = Annotated[str, Meta(min_length=1, max_length=1_000)]
 
@@ -63,36 +62,3 @@ class ProductsAnswer(Struct, frozen=True, kw_only=True):
 
     request_id: str
     results: list[ProductResult]
-
-
-class SimilarRequest(Request, frozen=True, kw_only=True):
-    """Requests the `k` products most similar to one, or most often bought with it."""
-
-    product_id: Id
-    """It may be unavailable: the answer then lists substitutes."""
-    k: Annotated[int, Meta(ge=1, le=100)] = 10
-    filter: Filter | None = None
-    exclude_product_ids: Annotated[list[Id], Meta(max_length=1_000)] = field(default_factory=list)
-    explain: bool = False
-    """Whether each item has `reasons`."""
-
-
-class SimilarItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A product at its position; 1 is best."""
-
-    product_id: str
-    position: int
-    score: float
-    """Sum of the similarity, 0 to 1, and the strength of co-purchase, 0 to 1. With the source
-    `popularity`, the number of recent buyers: no other similar products are known."""
-    source: str
-    """The larger part of the score: `content` (title and category), `co_purchase`, or
-    `popularity`."""
-    reasons: list[str] | None = None
-    """At most two short sentences, if `explain` is true."""
-
-
-class SimilarAnswer(Answer, frozen=True, kw_only=True):
-    """A list of products; the same for every customer, and not recorded as an exposure."""
-
-    items: list[SimilarItem]

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 from experiments.definition import Experiment
 from features.online.store import OnlineStore
 from serving.state.catalogue import Catalogue
 from training.bundle import Bundle
 from training.data.inputs import Products
-from training.interfaces import Predictor, Related, Scorer
+from training.interfaces import Related, Scorer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +47,3 @@ class Served:
         return versions | {
             name: f"{name}@{loaded.version}" for name, loaded in self.predictors.items()
         }
-
-
-def predictor(bundle: Bundle) -> Predictor:
-    """Return the bundle's model as a predictor."""
-    return cast(Predictor, bundle.model)

@@ -18,8 +18,9 @@ from features.workspace import Workspace
 from serving.api.calls import LARGEST_BODY
 from serving.schemas.events import EventsAnswer
 from serving.schemas.predictions import CustomerCard, PredictionAnswer
-from serving.schemas.products import ProductsAnswer, SimilarAnswer
+from serving.schemas.products import ProductsAnswer
 from serving.schemas.recommendations import RecommendationAnswer, RecommendationsAnswer
+from serving.schemas.similar import SimilarAnswer
 from tests.serving.asker import Asker, Body
 from tests.serving.ledger import Event, Ledger
 

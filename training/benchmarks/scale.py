@@ -9,24 +9,16 @@ Every stage runs in a new process, so that the peak memory is that of the stage,
 Linux a process starts with the peak of its parent, so this module imports nothing large.
 """
 
-import csv
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict
-from io import TextIOWrapper
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
 
-from configs.durable import replacing
 from configs.errors import UserError
 from training.benchmarks.scale_costs import STAGES, Cost
-from training.reports.text_table import TextTable
-
-MEASURED: Final = ("rows", "wall_seconds", "cpu_seconds", "peak_mb")
 
 
 class ScaleError(UserError, RuntimeError):
@@ -83,45 +75,3 @@ def _run(stage: str, home: Path, size: float) -> list[Cost]:
     from training.benchmarks import scale_stages  # imports before the stage's clock starts
 
     return scale_stages.run(stage, home, size)
-
-
-def ratios(costs: Sequence[Cost]) -> list[dict[str, Any]]:
-    """Return the costs as rows, each with its ratios to the same stage of the first size."""
-    first = {
-        cost.stage: asdict(cost) for cost in reversed(costs)
-    }  # reversed, so that the first size wins
-    return [
-        row | {f"{name}_ratio": row[name] / first[row["stage"]][name] for name in MEASURED}
-        for row in map(asdict, costs)
-    ]
-
-
-def write_costs(costs: Sequence[Cost], output: Path) -> None:
-    """Replace `output` by the costs and their ratios as CSV, in one step."""
-    rows = ratios(costs)
-    with replacing(output) as file:
-        text = TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        text.detach()
-
-
-def grid(costs: Sequence[Cost]) -> TextTable:
-    """Return the costs as a table: a row per size and stage, with ratios to the first size."""
-    rows = [
-        (
-            f"{row['size']:g}x {row['stage']}",
-            *(
-                text
-                for name, digits in zip(MEASURED, (0, 1, 1, 0), strict=True)
-                for text in (f"{row[name]:,.{digits}f}", f"{row[f'{name}_ratio']:.1f}")
-            ),
-        )
-        for row in ratios(costs)
-    ]
-    return TextTable(
-        title=f"By size; x: over size {costs[0].size:g}",
-        columns=("stage", "rows", "x", "seconds", "x", "CPU s", "x", "peak MB", "x"),
-        rows=tuple(rows),
-    )

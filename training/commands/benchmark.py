@@ -127,8 +127,8 @@ def scale(
 
         from rich.console import Console
 
-        from training.benchmarks.scale import grid, known_sizes, measure, write_costs
-        from training.benchmarks.scale_costs import Cost
+        from training.benchmarks.scale import known_sizes, measure
+        from training.benchmarks.scale_costs import Cost, grid, write_costs
 
         known = known_sizes(sizes)
         costs: list[Cost] = []

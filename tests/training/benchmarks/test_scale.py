@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from features.workspace import Workspace
-from training.benchmarks.scale import ScaleError, grid, known_sizes, measure, ratios, write_costs
-from training.benchmarks.scale_costs import Cost, shape
+from training.benchmarks.scale import ScaleError, known_sizes, measure
+from training.benchmarks.scale_costs import Cost, grid, ratios, shape, write_costs
 from training.commands.benchmark import app
 
 RUNNER = CliRunner()
