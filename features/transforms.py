@@ -15,10 +15,10 @@ from features.point_in_time import (
     joined,
     knowable,
     latest,
-    microseconds,
     seen,
     sold,
     stamped,
+    unix_microseconds,
 )
 from features.product_features import SALES_AGGREGATIONS
 
@@ -39,7 +39,7 @@ def customer_activity(order_lines: Table, cuts: Table, *, customers: Table | Non
     positive = lines.filter(lines.line_type.isin(["sale", "fee"]), lines.positive)
     known = lines.select("customer_id", "known")
     if customers is not None:
-        known = known.union(customers.select("customer_id", known=microseconds(_.valid_from)))
+        known = known.union(customers.select("customer_id", known=unix_microseconds(_.valid_from)))
     orders = positive.group_by(
         ["customer_id", "order_id", "event_timestamp", "happened", "known"]
     ).agg(value=_.value.sum(), units=_.units.sum(where=_.line_type == "sale"))
@@ -86,7 +86,7 @@ def product_sales(order_lines: Table, cuts: Table) -> Table:
 
 def product_catalog(products: Table, cuts: Table) -> Table:
     """Return title, category and parent_product_id of every product, as valid at a cut."""
-    valid_from = microseconds(_.valid_from)
+    valid_from = unix_microseconds(_.valid_from)
     rows = products.mutate(event_timestamp=_.valid_from, happened=valid_from, known=valid_from)
     visible = seen(latest(rows, ["product_id"], ties=()), cuts)
     return stamped(visible.select("product_id", "cut", "title", "category", "parent_product_id"))
