@@ -11,6 +11,7 @@ from features.ingest import ingest
 from features.materialize import materialize
 from features.schema import RetailDataset
 from features.workspace import Workspace
+from serving.models import vitals, watcher
 from tests.serving import real_shop
 from tests.serving.shop import (
     NOW,
@@ -23,6 +24,15 @@ from tests.serving.shop import (
 )
 from tests.serving.stocked import stock
 from training.recommenders.baselines import OwnPurchases, Popularity, PopularityConfig
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_pauses() -> Iterator[None]:
+    """Services in this process look for changes and measure themselves ten times a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watcher, "POLL_S", 0.1)
+        patch.setattr(vitals, "PAUSE_S", 0.1)
+        yield
 
 
 @pytest.fixture(scope="session")
