@@ -80,8 +80,8 @@ def nominator(
         inputs = np.empty((width, len(rows)), dtype=np.float32)
         write_source_scores(scores, rows, columns, inputs[:first])
         read(queries, pairs, inputs[first:last])
-        inputs[last : last + known.shape[1]] = known[columns].T
-        inputs[last + known.shape[1] :] = queries.activity[rows].T
+        inputs[last : last + known.shape[1]] = known.take(columns, axis=0).T
+        inputs[last + known.shape[1] :] = queries.activity.take(rows, axis=0).T
         return Nominated(pairs=pairs, inputs=inputs.T, new=new, scores=scores[0])
 
     return nominated
