@@ -29,5 +29,6 @@ lightgbm_trees.add_up              lightgbm predict               90       2,182
 
 A loop that saves less than 5% should be replaced by the library call, unless that changes the last
 bits of scores: BLAS sums dot products in another order, and numpy computes log1p differently on
-processors with AVX-512 (`model_inputs`). Rough scores replace exact ones only above 20,000 products.
+processors with AVX-512 (`model_inputs`). Rough scores replace exact ones only above 20,000
+products.
 """
