@@ -15,13 +15,16 @@ PACKAGES: Final = ("configs", "features", "training")
 """The code that fits a version. A version contains it, to load where only REQUIREMENTS exist."""
 OUTSIDE_MODELS: Final = (
     "features/datasets",
+    "features/files",
+    "features/inspect",
     "features/simulator",
+    "features/checks",
     "training/benchmarks",
     "training/commands",
     "training/reports",
 )
-"""Folders whose code no model depends on: what the first two write is in the data's digest, the
-others train nothing or only show figures."""
+"""Folders whose code no model depends on: what the first four write is in the data's digest,
+the others train nothing or only show figures."""
 
 
 @cache

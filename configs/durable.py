@@ -4,10 +4,13 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO, Final
+
+_PATIENCE_S: Final = 1.0
 
 
 @contextmanager
@@ -55,12 +58,31 @@ def placing(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the inter-process lock of the file `path`; it is freed if its holder is killed."""
+def locked(path: Path, *, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the inter-process lock of the file `path`; it is freed if its holder is killed.
+
+    `on_wait` is called once if another holder still has it after a second.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
+        if on_wait is not None and not _locks_within(file, _PATIENCE_S):
+            on_wait()
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _locks_within(file: IO[str], seconds: float) -> bool:
+    """Return whether the lock of `file` was taken within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
 
 
 def identity(path: Path) -> tuple[int, int]:

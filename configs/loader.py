@@ -40,11 +40,17 @@ def put(values: dict[str, Any], key: str, value: Any) -> None:
     target[leaf] = value
 
 
-def load_config(cls: type[C], path: Path | None = None, overrides: Sequence[str] = ()) -> C:
+def load_config(
+    cls: type[C],
+    path: Path | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    loader: type[yaml.SafeLoader] = yaml.SafeLoader,
+) -> C:
     """Return `cls` filled from `path` (YAML, overrides only), then from `key=value` strings.
 
-    A key may be dotted (`optimizer.lr=0.01`); values are read as YAML. Raises ConfigError naming
-    the file or override, the key, the value and the rule.
+    A key may be dotted (`optimizer.lr=0.01`); `loader` reads values as YAML. Raises ConfigError
+    naming the file or override, the key, the value and the rule.
 
     >>> class Demo(Config):
     ...     epochs: int = 4
@@ -56,7 +62,7 @@ def load_config(cls: type[C], path: Path | None = None, overrides: Sequence[str]
     if path is not None:
         source = str(path)
         try:
-            read = yaml.safe_load(path.read_text(encoding="utf-8"))
+            read = yaml.load(path.read_text(encoding="utf-8"), loader)
         except FileNotFoundError:
             raise ConfigError(f"{path}: no such config file") from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -69,7 +75,7 @@ def load_config(cls: type[C], path: Path | None = None, overrides: Sequence[str]
         if not separator or not key:
             raise ConfigError(f"override {override!r}: write key=value")
         try:
-            put(values, key, yaml.safe_load(text))
+            put(values, key, yaml.load(text, loader))
         except yaml.YAMLError as error:
             raise ConfigError(f"override {override!r}: not a YAML value: {error}") from error
         source = f"{source} with {override}"

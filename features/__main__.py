@@ -1,8 +1,11 @@
 """`python -m features`: ingest a shop's orders and build features from them."""
 
+import json
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final, cast
 from zoneinfo import available_timezones
 
 import typer
@@ -11,7 +14,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from configs.cli import HOME, Home, user_errors
+from configs.durable import replacing
 from configs.loader import ConfigError, load_config
+from configs.plain_lines import PlainLines
 from features.workspace import Workspace, WorkspaceError
 
 if TYPE_CHECKING:
@@ -21,7 +26,13 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
-console = Console()
+WIDE: Final = 400
+"""Columns of output that no terminal shows: no table is cut."""
+console = Console(  # no markup: a path may hold [brackets]
+    markup=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE
+)
+CHECKED_LINES: Final = 5_000_000
+"""Up to so many order lines `ingest` checks the tables itself."""
 AsOf = Annotated[
     str | None,
     typer.Option(help="The local day (YYYY-MM-DD) whose midnight is the cut; default: now."),
@@ -32,38 +43,102 @@ AsOf = Annotated[
 def ingest(
     adapter: Annotated[str, typer.Argument(help="online_retail or csv")],
     *,
-    file: Annotated[Path, typer.Option(help="The order lines: .csv, .xlsx or .parquet.")],
+    file: Annotated[
+        list[Path],
+        typer.Option(help="The order lines: text, .xlsx, .xls, .parquet, .gz, .zip; several or *."),
+    ],
     mapping: Annotated[Path | None, typer.Option(help="csv: which column is which (YAML).")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="csv: the mapping of a known export, such as shopify.")
+    ] = None,
     timezone: Annotated[str | None, typer.Option(help="The shop's IANA zone.")] = None,
     currency: Annotated[str | None, typer.Option(help="The shop's currency.")] = None,
     clock: Annotated[str | None, typer.Option(help="system or fixed:T (RFC 3339).")] = None,
+    corrections: Annotated[
+        bool, typer.Option("--corrections", help="Orders that differ replace the stored ones.")
+    ] = False,
     home: Home = HOME,
 ) -> None:
-    """Ingest a shop's file into the canonical tables; print the result of every row."""
+    """Ingest a shop's files into the canonical tables; print the result of every row.
+
+    Examples: python -m features ingest csv --file orders.csv --mapping shop.yaml
+
+    python -m features ingest csv --file orders.csv --preset shopify --timezone Europe/Berlin
+    """
     from features.datasets import csv, online_retail
+    from features.datasets.mapping import load_mapping, preset_file
+    from features.files.paths import matching_files
     from features.ingest import ingest as run_ingest
 
     options = {"timezone": timezone, "currency": currency}
     given = {name: value for name, value in options.items() if value is not None}
-    with user_errors(), console.status(f"Reading {file}") as status:
+    with user_errors(), console.status("Reading") as status:
         if timezone is not None and timezone not in available_timezones():
             raise ConfigError(f"--timezone {timezone!r}: not an IANA zone")
+        files = matching_files(file)
         if adapter == "online_retail":
-            dataset = online_retail.load(file, **given)
+            if len(files) > 1:
+                raise ConfigError("--file: online_retail reads one file")
+            dataset = online_retail.load(files[0], **given)
         elif adapter == "csv":
-            if mapping is None:
-                raise ConfigError("--mapping: csv needs a YAML that says which column is which")
+            if (mapping is None) == (preset is None):
+                raise ConfigError(
+                    "csv needs --mapping FILE, which says which column is which, or --preset NAME; "
+                    "`python -m features inspect FILE --output shop.yaml` proposes a mapping"
+                )
+            source = mapping if preset is None else preset_file(preset)
             overrides = [f"{name}={value}" for name, value in given.items()]
-            dataset = csv.load(file, load_config(csv.CsvMapping, mapping, overrides))
+            dataset = csv.load(files, load_mapping(cast(Path, source), overrides))
         else:
             raise ConfigError(f"adapter {adapter!r}: one of online_retail, csv")
         status.update("Checking and writing the tables")
         ws = _shop(home, dataset, clock)
-        result = run_ingest(ws, dataset)
+        result = run_ingest(ws, dataset, corrections=corrections)
         with ws.lock("workspace"):  # another process may have moved the clock meanwhile
             ws = _shop(home, dataset, clock)
             Workspace.create(home, timezone=ws.timezone, currency=ws.currency, clock=ws.clock)
     console.print(reconciliation_table(result))
+    if result.tables["order_lines"] <= CHECKED_LINES:
+        _show_check(ws)
+    else:
+        console.print("Next: python -m features check (it needs .5 GB per million lines)")
+
+
+@app.command()
+def inspect(
+    files: Annotated[list[Path], typer.Argument(help="The export's files.")],
+    *,
+    output: Annotated[Path, typer.Option(help="The mapping to write (YAML).")],
+    timezone: Annotated[str | None, typer.Option(help="The shop's IANA zone.")] = None,
+    currency: Annotated[str | None, typer.Option(help="The shop's currency.")] = None,
+) -> None:
+    """Read an export, write a mapping with its reasons, and list what is in doubt as questions.
+
+    Answer each question in the file and delete it there; then ingest with --mapping. Example:
+    python -m features inspect orders.csv --output shop.yaml
+    """
+    with user_errors(), console.status("Reading"):
+        from features.files.paths import matching_files
+        from features.inspect.display import show
+        from features.inspect.inspect import inspect as run_inspect
+
+        inspection = run_inspect(matching_files(files), timezone=timezone, currency=currency)
+        with replacing(output) as target:
+            target.write(inspection.mapping.encode())
+    for part in show(inspection, output):
+        console.print(part)
+
+
+@app.command()
+def check(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page with plots to this file.")] = None,
+    home: Home = HOME,
+) -> None:
+    """Show what the workspace's tables hold, and what looks odd about them."""
+    with user_errors():
+        _show_check(Workspace.open(home), as_json=as_json, html=html)
 
 
 @app.command()
@@ -109,12 +184,14 @@ def build(*, as_of: AsOf = None, home: Home = HOME) -> None:
         from features.feast_store import register
 
         ws = Workspace.open(home)
-        task = progress.add_task("Snapshots", total=None)
-        times = snapshots.build(
-            ws,
-            as_of=ws.cut(as_of),
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+        task, lines = progress.add_task("Snapshots", total=None), PlainLines()
+
+        def report(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+            if not console.is_terminal:
+                lines.show("snapshots", done, total)
+
+        times = snapshots.build(ws, as_of=ws.cut(as_of), progress=report)
         progress.update(task, completed=1, total=1)
         register(ws)
     console.print(f"{len(times)} snapshots, the last at {times[-1].isoformat()}")
@@ -149,6 +226,32 @@ def reconciliation_table(result: "Reconciliation") -> Table:
     for name, rows in result.tables.items():
         table.add_row(f"{name} stored (new)", f"{rows:,} ({result.added[name]:,})")
     return table
+
+
+def _show_check(ws: Workspace, *, as_json: bool = False, html: Path | None = None) -> None:
+    """Print the figures and doubts of the current tables; write them to the page `html`."""
+    from features.checks.display import show
+    from features.checks.doubts import doubts
+    from features.checks.figures import figures
+    from features.checks.order_lines import READ
+    from features.schema import TABLES
+    from features.tables import PinnedTables, read_file
+
+    pinned = PinnedTables(ws)
+    read = {"order_lines": READ}
+    tables = {name: read_file(pinned.paths[name], columns=read.get(name)) for name in TABLES}
+    facts = figures(tables, timezone=ws.timezone, currency=ws.currency, now=ws.now())
+    odd = doubts(tables, facts)
+    if html is not None:
+        from features.checks.page import write_page
+
+        write_page(html, facts, odd, title=ws.home.name)
+    if as_json:
+        content = {**facts.to_json(), "doubts": [doubt.to_json() for doubt in odd]}
+        print(json.dumps(content, indent=1, ensure_ascii=False))
+        return
+    for part in show(facts, odd):
+        console.print(part)
 
 
 def _shop(home: Path, dataset: "RetailDataset", clock: str | None) -> Workspace:

@@ -2,15 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from features.logs.events import FIRST_REFUND_LINE, arrivals, new_lines
+from features.order_versions import order_versions, refuse_corrections
 from features.schema import TABLES, TIMES, BadInput, Origin, RetailDataset, empty, validate
-from features.tables import generation, read_table, remove_leftovers, write_tables
+from features.tables import (
+    generation,
+    no_replaced,
+    read_replaced,
+    read_table,
+    remove_leftovers,
+    table_paths,
+    write_tables,
+)
 from features.workspace import Workspace
+
+CORRECTED: Final = "lines of corrected orders: replaced from now on"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +48,18 @@ class Reconciliation:
         _check_sum(self.source, self.read, self.kept, self.dropped)
 
 
-def ingest(ws: Workspace, dataset: RetailDataset, *, from_log: bool = False) -> Reconciliation:
+def ingest(
+    ws: Workspace, dataset: RetailDataset, *, from_log: bool = False, corrections: bool = False
+) -> Reconciliation:
     """Validate `dataset`, merge it with the current tables, and replace them in one step.
 
     A row that is already stored with the same values is dropped as `already_known`. If a file and
     the event log both hold an order, the version ingested first remains and the other's lines are
-    dropped (`from_log`: `dataset` comes from the log). Raises BadInput (and changes nothing) if a
-    row breaks the schema, a file's row lies after the workspace's clock, or a row is already
-    stored with different values; WorkspaceError if the disk fails.
+    dropped (`from_log`: `dataset` comes from the log). With `corrections`, the file's version of an
+    order replaces the stored one, and is recorded at the workspace's clock: features at an earlier
+    time still see the version that was known then. Raises BadInput (and changes nothing) if a row
+    breaks the schema, a file's row lies after the workspace's clock, or a row is already stored
+    with different values; WorkspaceError if the disk fails.
 
     A log stamps its rows with the workspace's clock, and never earlier than the previous row. If
     the clock was set back, such a row may lie after it, by no more than it was set back.
@@ -62,13 +78,22 @@ def ingest(ws: Workspace, dataset: RetailDataset, *, from_log: bool = False) -> 
         current = generation(ws)
         before = {name: empty(name) if current is None else read_table(ws, name) for name in TABLES}
         remaining = _not_ingested(dataset, before) if from_log else _not_posted(ws, dataset, before)
+        remaining, before["order_lines"], replaced = _corrected(
+            remaining, before["order_lines"], now=now, allowed=corrections
+        )
+        corrected = len(replaced)
         merged, new = {}, {}
         for name, stored in before.items():
             frame = getattr(remaining, name)
             new[name] = _new_rows(name, stored, frame, origin=dataset.origin(name))
             merged[name] = _append(stored, frame[new[name]])
-        if current is None or any(rows.any() for rows in new.values()):
-            current = write_tables(ws, merged)
+        if current is None or corrected or any(rows.any() for rows in new.values()):
+            former = (
+                replaced
+                if current is None
+                else pd.concat([read_replaced(table_paths(ws)), replaced])
+            )
+            current = write_tables(ws, merged, replaced=former)
         else:
             remove_leftovers(ws)
     lines = remaining.order_lines[new["order_lines"]]
@@ -77,23 +102,59 @@ def ingest(ws: Workspace, dataset: RetailDataset, *, from_log: bool = False) -> 
         source=dataset.source,
         read=dataset.read,
         kept={str(kind): int(n) for kind, n in lines["line_type"].value_counts().items()},
-        dropped=remaining.dropped | ({"already_known": known} if known else {}),
-        warnings=dataset.warnings,
+        dropped=_counted(remaining.dropped, "already_known", known),
+        warnings=dataset.warnings | ({CORRECTED: corrected} if corrected else {}),
         tables={name: len(frame) for name, frame in merged.items()},
         added={name: int(rows.sum()) for name, rows in new.items()},
         generation=current,
     )
 
 
+def _corrected(
+    dataset: RetailDataset, stored: pd.DataFrame, *, now: pd.Timestamp, allowed: bool
+) -> tuple[RetailDataset, pd.DataFrame, pd.DataFrame]:
+    """Return `dataset` and the `stored` order lines without what is replaced, and the replaced.
+
+    Lines of `dataset` that are stored are dropped as `already_known`; those that correct an order
+    are recorded `now`. Raises BadInput for a correction unless they are `allowed`.
+    """
+    lines = dataset.order_lines
+    if stored.empty or lines.empty:
+        return dataset, stored, no_replaced()
+    own = (stored["line_number"] < FIRST_REFUND_LINE) & stored["order_id"].isin(lines["order_id"])
+    here = stored[own]
+    versions = order_versions(lines, here, numbered=dataset.numbered, complete=allowed)
+    if not allowed:
+        refuse_corrections(versions, lines, here, origin=dataset.origin("order_lines"))
+    lines = lines.assign(
+        line_number=versions.line_numbers,
+        recorded_timestamp=lines["recorded_timestamp"].mask(versions.corrects, now),
+    )
+    known = int(versions.known.sum())
+    changed = replace(
+        dataset,
+        order_lines=lines[~versions.known],
+        dropped=_counted(dataset.dropped, "already_known", known),
+    )
+    gone = here[versions.replaced]
+    return changed, stored.drop(gone.index), gone.assign(replaced_timestamp=now)
+
+
+def _counted(dropped: dict[str, int], reason: str, count: int) -> dict[str, int]:
+    return dropped | {reason: dropped.get(reason, 0) + count} if count else dropped
+
+
 def _not_posted(
     ws: Workspace, dataset: RetailDataset, before: Mapping[str, pd.DataFrame]
 ) -> RetailDataset:
     """Return a file's dataset without the orders and events that are stored as posted."""
+    if not ws.events_db.exists():
+        return dataset
     lines, events = before["order_lines"], before["events"]
     lines = lines[lines["line_number"] < FIRST_REFUND_LINE]
     lines = lines[lines["order_id"].isin(dataset.order_lines["order_id"])]
     events = events[events["event_id"].isin(dataset.events["event_id"])]
-    if not ws.events_db.exists() or (lines.empty and events.empty):
+    if lines.empty and events.empty:
         return dataset
     log = arrivals(ws)
     orders, ids = _as_posted("order_id", lines, log), _as_posted("event_id", events, log)

@@ -69,4 +69,5 @@ def _write_customers(ws: Workspace, files: Mapping[str, Path]) -> None:
     snapshots.write_parquet(ws.online / f"{ONLINE_VIEW}.parquet", table)
     with closing(sqlite3.connect(ws.feast / ONLINE_DB)) as database:
         database.execute("PRAGMA journal_mode = WAL")  # readers do not wait for this transaction
-    open_store(ws).write_to_online_store(ONLINE_VIEW, df=packed)
+    if len(packed):  # none in a shop of guests alone
+        open_store(ws).write_to_online_store(ONLINE_VIEW, df=packed)

@@ -121,7 +121,8 @@ class RetailDataset:
 
     `read` is the number of rows of order lines read; `dropped` (by reason) and `kept` (by line
     type) count them and add up to `read`. `warnings` counts faults that were mended. `timezone`,
-    `currency` and `clock` are the shop's, if the adapter knows them.
+    `currency` and `clock` are the shop's, if the adapter knows them. Unless `numbered`, line
+    numbers only count an order's lines: the order is the same with its lines in another order.
     """
 
     source: str
@@ -137,6 +138,7 @@ class RetailDataset:
     currency: str | None = None
     clock: str | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    numbered: bool = True
 
     def origin(self, table: str) -> Origin:
         """Return the source of `table`."""

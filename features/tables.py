@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ _ARROW: Final[dict[str, Any]] = {
     "int64": pa.int64(),
     "float64": pa.float64(),
 }
+REPLACED: Final = "replaced_lines"
+"""File of the order lines that corrections replaced, in a generation's folder if there are any."""
 _TEXT_DTYPES: Final[dict[Any, Any]] = {pa.string(): pd.StringDtype("pyarrow")}
 
 
@@ -39,14 +42,18 @@ def generation(ws: Workspace) -> str | None:
 def table_paths(ws: Workspace) -> dict[str, Path]:
     """Return the Parquet files of all canonical tables by name, of one generation.
 
-    They remain readable until two newer generations exist. WorkspaceError if nothing was ingested.
+    If orders were corrected, `replaced_lines` is one more: their former lines, with the columns of
+    order_lines and `replaced_timestamp` (UTC), from which on they do not count. The files remain
+    readable until two newer generations exist. WorkspaceError if nothing was ingested.
     """
     digest = generation(ws)
     if digest is None:
         raise WorkspaceError(
             f"no tables in {ws.home}: run `python -m features ingest` or `simulate` first"
         )
-    return {name: ws.tables / digest / f"{name}.parquet" for name in TABLES}
+    folder = ws.tables / digest
+    names = [*TABLES, REPLACED] if (folder / f"{REPLACED}.parquet").exists() else [*TABLES]
+    return {name: folder / f"{name}.parquet" for name in names}
 
 
 class PinnedTables:
@@ -90,11 +97,21 @@ def read_table(ws: Workspace, name: str) -> pd.DataFrame:
     return read_file(table_path(ws, name))
 
 
-def read_file(path: Path) -> pd.DataFrame:
-    """Return the canonical table in the Parquet file `path`."""
-    table = pq.read_table(path)
+def read_file(path: Path, *, columns: list[str] | None = None) -> pd.DataFrame:
+    """Return the canonical table in the Parquet file `path`; None for all its columns."""
+    table = pq.read_table(path, columns=columns)
     frame: pd.DataFrame = table.to_pandas(types_mapper=_TEXT_DTYPES.get)
     return frame
+
+
+def read_replaced(paths: Mapping[str, Path]) -> pd.DataFrame:
+    """Return the order lines that corrections replaced, of one generation's `table_paths`."""
+    return read_file(paths[REPLACED]) if REPLACED in paths else no_replaced()
+
+
+def no_replaced() -> pd.DataFrame:
+    """Return replaced order lines without rows."""
+    return empty("order_lines").assign(replaced_timestamp=pd.Series(dtype=TIME))
 
 
 def known_before(rows: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
@@ -103,10 +120,13 @@ def known_before(rows: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
     return rows[(times < at).all(axis=1)]
 
 
-def write_tables(ws: Workspace, tables: dict[str, pd.DataFrame]) -> str:
+def write_tables(
+    ws: Workspace, tables: dict[str, pd.DataFrame], *, replaced: pd.DataFrame | None = None
+) -> str:
     """Replace all canonical tables in one step and return the new generation's digest.
 
-    A table that is not in `tables` becomes empty. The bytes depend on the rows only, not on their
+    A table that is not in `tables` becomes empty. `replaced` are the order lines that corrections
+    replaced (`read_replaced`); by default none. The bytes depend on the rows only, not on their
     order. The caller must hold `ws.lock("tables")`. Raises WorkspaceError if the disk fails; the
     tables are then unchanged.
     """
@@ -116,7 +136,7 @@ def write_tables(ws: Workspace, tables: dict[str, pd.DataFrame]) -> str:
     try:
         ws.tables.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(dir=ws.tables, prefix=".aside-"))
-        digest = _write_generation(staging, tables)
+        digest = _write_generation(staging, tables, no_replaced() if replaced is None else replaced)
         if not (ws.tables / digest).exists():
             staging.replace(ws.tables / digest)
         sync(ws.tables)
@@ -166,22 +186,39 @@ def _current(ws: Workspace) -> dict[str, str | None]:
     return {"generation": saved.get("generation"), "previous": saved.get("previous")}
 
 
-def _write_generation(folder: Path, tables: dict[str, pd.DataFrame]) -> str:
+def _write_generation(folder: Path, tables: dict[str, pd.DataFrame], replaced: pd.DataFrame) -> str:
     """Write every table into `folder`, synced to disk; return the digest of all bytes."""
     folder.chmod(0o755)
     digest = hashlib.sha256()
+    dtypes = {
+        name: {column: str(c.dtype) for column, c in schema.columns.items()}
+        for name, schema in TABLES.items()
+    }
     for name, schema in TABLES.items():
-        frame = tables.get(name, empty(name))
-        fields = [(column, _ARROW[str(c.dtype)]) for column, c in schema.columns.items()]
-        table = pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)
-        table = table.replace_schema_metadata(None)
-        table = table.sort_by([(column, "ascending") for column in schema.unique])
         path = folder / f"{name}.parquet"
-        with path.open("wb") as file:  # opened here because Arrow's errors hide the disk's error
-            pq.write_table(table, file, compression="zstd", coerce_timestamps="us")
-        sync(path)
-        digest.update(name.encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        _write(path, tables.get(name, empty(name)), dtypes[name], key=schema.unique)
+        _add_file(digest, name, path)
+    if len(replaced):
+        path = folder / f"{REPLACED}.parquet"
+        columns = dtypes["order_lines"] | {"replaced_timestamp": str(TIME)}
+        key = [*TABLES["order_lines"].unique, "replaced_timestamp"]
+        _write(path, replaced, columns, key=key)
+        _add_file(digest, REPLACED, path)
     sync(folder)
     return digest.hexdigest()[:16]
+
+
+def _write(path: Path, frame: pd.DataFrame, dtypes: dict[str, str], *, key: list[str]) -> None:
+    fields = [(name, _ARROW[dtype]) for name, dtype in dtypes.items()]
+    table = pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)
+    table = table.replace_schema_metadata(None)
+    table = table.sort_by([(column, "ascending") for column in key])
+    with path.open("wb") as file:  # opened here because Arrow's errors hide the disk's error
+        pq.write_table(table, file, compression="zstd", coerce_timestamps="us")
+    sync(path)
+
+
+def _add_file(digest: Any, name: str, path: Path) -> None:
+    digest.update(name.encode())
+    with path.open("rb") as file:
+        digest.update(hashlib.file_digest(file, "sha256").digest())

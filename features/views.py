@@ -1,6 +1,7 @@
 """The views of a snapshot, and their rows at given times: the code that CODE_VERSION digests."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from configs.paths import exact_pattern
 from features.customer_history import customer_history
 from features.point_in_time import unix_microseconds
 from features.transforms import customer_activity, product_catalog, product_sales
@@ -33,8 +35,39 @@ def compute(
     """Yield each time with the rows of `view`, sorted by id; feature times are microseconds.
 
     `con` is an Ibis connection to DuckDB, `paths` holds the Parquet file of each table in READ.
+    Until an order is corrected its former lines count, so that the times between two corrections
+    are computed together.
     """
-    tables = {name: con.read_parquet(paths[name]) for name in READ}
+    replaced = paths.get("replaced_lines")
+    for corrected, part in _between_corrections(con, replaced, times):
+        tables = {name: con.read_parquet(exact_pattern(paths[name])) for name in READ}
+        if replaced is not None and corrected is not None:
+            former = con.read_parquet(exact_pattern(replaced))
+            former = former.filter(former.replaced_timestamp >= corrected)
+            lines = tables["order_lines"]
+            tables["order_lines"] = lines.union(former.select(*lines.columns))
+        yield from _computed(con, tables, view, part)
+
+
+def _between_corrections(
+    con: Any, replaced: Path | None, times: Sequence[pd.Timestamp]
+) -> Iterator[tuple[pd.Timestamp | None, Sequence[pd.Timestamp]]]:
+    """Yield `times` in parts: those up to each correction, with its time; the last without."""
+    if replaced is None:
+        yield None, times
+        return
+    corrections = con.read_parquet(exact_pattern(replaced)).replaced_timestamp
+    moments = sorted({pd.Timestamp(each) for each in corrections.execute()})
+    for start, end in pairwise([None, *moments, None]):
+        part = [t for t in times if (start is None or start < t) and (end is None or t <= end)]
+        if part:
+            yield end, part
+
+
+def _computed(
+    con: Any, tables: Mapping[str, Table], view: str, times: Sequence[pd.Timestamp]
+) -> Iterator[tuple[pd.Timestamp, pa.Table]]:
+    """Yield each time with the rows of `view`, from lines that no correction replaced meanwhile."""
     cuts = ibis.memtable(pa.table({"cut": pa.array(times, pa.timestamp("us", tz="UTC"))}))
     rows = _rows(view, tables, cuts)
     stored = {

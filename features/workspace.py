@@ -1,6 +1,7 @@
 """The workspace: one directory per shop with all files created for it, and its clock."""
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +14,17 @@ import pandas as pd
 
 from configs.durable import content_stamp, locked, replacing
 from configs.errors import UserError
+from configs.paths import sqlite_url
 from features.times import read_day, read_time
 
+logger: Final = logging.getLogger(__name__)
+_HOLDER: Final = {
+    "tables": "ingests",
+    "snapshots": "builds features",
+    "online": "materializes",
+    "training": "trains",
+}
+"""What the holder of a lock does, for messages."""
 SCHEMA_VERSION: Final = 1
 
 
@@ -147,8 +157,17 @@ class Workspace:
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """Hold the inter-process lock `name`; a killed holder frees it."""
-        with locked(self.home / f".{name}.lock"):
+        """Hold the inter-process lock `name`; a killed holder frees it.
+
+        A wait of more than a second is logged.
+        """
+
+        def on_wait() -> None:
+            logger.warning(
+                "Waiting for another process that %s in %s", _HOLDER.get(name, "works"), self.home
+            )
+
+        with locked(self.home / f".{name}.lock", on_wait=on_wait):
             yield
 
     # Paths. Each has one writer, named in brackets.
@@ -190,7 +209,7 @@ class Workspace:
     @property
     def mlflow_uri(self) -> str:
         """MLflow's tracking database (training.registry.versions)."""
-        return f"sqlite:///{self.home / 'mlflow.db'}"
+        return sqlite_url(self.home / "mlflow.db")
 
     @property
     def artifacts(self) -> Path:

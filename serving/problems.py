@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import msgspec
 from starlette.responses import Response
 
-from serving.schemas.base import FieldError, ProblemDetails
+from serving.schemas.base import PATTERNS, FieldError, ProblemDetails
 
 T = TypeVar("T")
 # Code -> (status, title).
@@ -105,6 +105,8 @@ def field_error(error: msgspec.ValidationError) -> FieldError:
     '/a~1b'
     >>> field_error(msgspec.ValidationError("Expected `int` >= 0 - at `$.stock[...]`")).pointer
     '/stock'
+    >>> field_error(msgspec.ValidationError(f"Expected `str` matching regex {[*PATTERNS][1]!r}"))
+    FieldError(pointer='', detail='Expected 1-128 characters without control characters')
     """
     match = _PATH.match(str(error))
     text, path = (match["text"], match["path"] or "") if match else (str(error), "")
@@ -113,5 +115,7 @@ def field_error(error: msgspec.ValidationError) -> FieldError:
         steps = steps[: steps.index("...")]
     elif field := _FIELD.search(text):
         steps.append(field["name"])
+    for pattern, rule in PATTERNS.items():
+        text = text.replace(f"`str` matching regex {pattern!r}", rule)
     pointer = "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in steps)
     return FieldError(pointer=pointer, detail=text)

@@ -5,6 +5,7 @@ the existing version; after an interruption it resumes. Everything is logged to 
 MLflow.
 """
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -100,7 +101,10 @@ def tune(
         f"{result.study}: {result.complete} complete, {result.pruned} pruned; "
         f"best {result.value:.4f} with {result.best or 'the default settings'}"
     )
-    console.print(f"Next: python -m training fit {model} --config {result.file}")
+    console.print(
+        f"Next: python -m training fit {model} --config {shlex.quote(str(result.file))}",
+        soft_wrap=True,
+    )
 
 
 app.command()(evaluate)

@@ -13,6 +13,7 @@ from configs.code import digest_of, git_commit
 from configs.loader import Config
 from features.workspace import Workspace
 from training.data.windows import WINDOW_DAYS
+from training.errors import NotEnoughData
 from training.evaluation.intervals import Comparison, Sample, compare
 from training.evaluation.job import Job, prepare
 from training.evaluation.results import Baselines, Evaluation, EvaluationWindow
@@ -57,6 +58,7 @@ def evaluate(
         return prepare(ws, model, as_of=end, config=config, seed=seed, progress=progress)
 
     newest = job_of(0)
+    _refuse_short(newest, windows)
     key = digest_of(newest.key, windows, names)
     tags = {"kind": "evaluation", **newest.tags}
     with tracked(ws, key=key, name=f"evaluate {model}", tags=tags) as (tracking, run_id):
@@ -82,6 +84,15 @@ def evaluate(
         )
         log_report(tracking, evaluation)
     return evaluation
+
+
+def _refuse_short(job: Job, windows: int) -> None:
+    """Raise NotEnoughData if the data begin within the last `windows` windows of `job`."""
+    if job.full.first_known >= job.as_of - windows * pd.Timedelta(days=WINDOW_DAYS):
+        raise NotEnoughData(
+            f"windows = {windows}: more than {windows * WINDOW_DAYS} days are needed; "
+            f"{job.full.extent}"
+        )
 
 
 def _baselines(model: str, requested: Baselines) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from configs.code import git_commit
 from configs.loader import Config
 from features.workspace import Workspace
 from training.bundle import Manifest
+from training.errors import NotEnoughData
 from training.evaluation.job import Job, prepare
 from training.evaluation.last_window import (
     Assessment,
@@ -38,7 +39,8 @@ class FitResult:
 
     version: versions.Version
     metrics: Metrics
-    """On the last window before the data cut, by a model trained before that window."""
+    """On the last window before the data cut, by a model trained before that window; empty where
+    nobody could be measured (`version.unmeasured` says why)."""
     baselines: dict[str, Metrics]
     reused: bool
     """Whether the version existed already."""
@@ -102,7 +104,7 @@ def _fit(tracking: Tracking, run_id: str, job: Job, *, device: Device, progress:
         )
 
     tracking.log_params(run_id, job.config.model_dump(mode="json"))
-    assessment = assess_job(job, run=run("choose"))
+    assessment = _assess_or_explain(job, run=run("choose"))
     config = job.config
     if "epochs" in type(config).model_fields:
         config = config.model_copy(update={"epochs": assessment.epochs})
@@ -117,8 +119,26 @@ def _fit(tracking: Tracking, run_id: str, job: Job, *, device: Device, progress:
     )
 
 
+def _assess_or_explain(job: Job, *, run: Run) -> Assessment:
+    """Return the assessment of `job`, or one without figures where nobody can be measured.
+
+    Raises NotEnoughData for a predictor and for a model whose epochs are chosen on the window.
+    """
+    try:
+        return assess_job(job, run=run)
+    except NotEnoughData as error:
+        needed = spec(job.model).family.prediction is not None
+        if needed or "epochs" in type(job.config).model_fields:
+            raise
+        baselines: dict[str, Metrics] = {name: {} for name in spec(job.model).baselines}
+        return Assessment(
+            epochs=1, metrics={}, history={}, baselines=baselines, unmeasured=str(error)
+        )
+
+
 def assess_job(job: Job, *, run: Run, baselines: bool = True) -> Assessment:
     """Measure `job` on the last window before its `as_of`, trained on the data before it."""
+    job.refuse_short()
     days = window_days(job.model, job.config)
     judge = make_judge(job.model, job.full, at=job.past.as_of, days=days)
     return measure_last_window(
@@ -155,7 +175,8 @@ def _log(tracking: Tracking, run_id: str, job: Job, assessment: Assessment) -> N
     tracking.log_metrics(run_id, assessment.metrics)
     for name, metrics in assessment.baselines.items():
         tracking.log_metrics(run_id, {f"{name}.{k}": v for k, v in metrics.items()})
-    window = [job.past.as_of.isoformat(), job.as_of.isoformat()]
+    start = job.as_of - pd.Timedelta(days=window_days(job.model, job.config))
+    window = [start.isoformat(), job.as_of.isoformat()]
     client: Any = tracking.client
     client.log_dict(run_id, {"window": window, **asdict(assessment)}, "report.json")
     client.log_dict(run_id, job.config.model_dump(mode="json"), "config.yaml")

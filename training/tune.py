@@ -18,6 +18,7 @@ import yaml
 from configs.durable import replacing
 from configs.errors import UserError
 from configs.loader import Config
+from configs.paths import sqlite_url
 from features.workspace import Workspace
 from training.evaluation.job import Job, prepare
 from training.evaluation.last_window import Metrics, make_judge, measure_last_window, window_days
@@ -72,7 +73,7 @@ def tune(
     key = f"study-{job.key}"
     with hold_tracking(ws, keep=key) as tracking:
         study = optuna.create_study(
-            storage=f"sqlite:///{ws.home / 'optuna.db'}",
+            storage=sqlite_url(ws.home / "optuna.db"),
             study_name=f"{model}-{job.key}",
             load_if_exists=True,
             direction="maximize",

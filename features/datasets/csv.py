@@ -5,7 +5,7 @@
     delimiter: ";"
     decimal: ","
     time_format: "%d.%m.%Y %H:%M"   # strptime; default ISO 8601
-    order_lines:                    # the file given by --file
+    order_lines:                    # the files given by --file
       order_id: Bon
       customer_id: Kunde            # empty: a guest
       product_id: Artikel
@@ -21,272 +21,176 @@
 
     python -m features ingest csv --file bons.csv --mapping shop.yaml
 
-The files may also be .xlsx or .parquet. If a file has the total of a line, map it to `line_total`
-instead of `unit_price`. Without a `line_type` column, a line with price or quantity 0 is an
-adjustment, a product of `fee_product_ids` is a fee, a negative quantity is a return, and any other
-line is a sale. A customer or product without `valid_from` is known from its first order line, or
-from the file's last order line if it has none.
+`features/MAPPING.md` shows every key. `python -m features inspect FILE --output shop.yaml` proposes
+a mapping. The files may be delimited text, workbooks or Parquet, also in a .gz or .zip.
 
-Without `line_number`, the lines of an order are numbered in the file's order, so that an order must
-be complete in one file; identical lines are separate units, as from a till that scans each piece.
-With it, an exact duplicate row repeats its line: it is dropped and counted.
+Without a `line_type` column, a line with price or quantity 0 is an adjustment, a product of
+`fee_product_ids` is a fee, a negative quantity is a return, and any other line is a sale. A
+customer or product without `valid_from` is known from its first order line, or from the files' last
+order line if it has none. Without a `file`, customers and products are taken from the order lines'
+files: their texts are versions, each valid from the first order line that has it.
 
-Mappings of public data sets are in `configs/shops/`.
+Without `line_number`, the lines of an order are numbered in the file's order, and identical lines
+are separate units, as from a till that scans each piece. With it, an exact duplicate row repeats
+its line: it is dropped and counted.
+
+Mappings of platforms' exports and of public data sets are in `configs/shops/`.
 """
 
+import html
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Final
 
-import numpy as np
 import pandas as pd
-import pydantic
 
-from configs.loader import Config
-from features.datasets.reading import MENDED_TIME, numbers, read_rows, refuse, text, times
-from features.schema import TABLES, TEXT, TIME, Origin, RetailDataset, empty
+from configs.loader import ConfigError
+from features.datasets.mapping import (
+    CustomerColumns,
+    EventColumns,
+    ProductColumns,
+    ShopMapping,
+    columns_of,
+)
+from features.datasets.order_checks import check_ids, check_orders, check_times, check_unused
+from features.datasets.order_lines import order_lines
+from features.datasets.order_rows import FIRST_LINE, order_rows
+from features.datasets.source import Source, read_source
+from features.datasets.versions import versions
+from features.schema import TABLES, TEXT, TIME, RetailDataset, empty
 
-LineType = Literal["sale", "return", "fee", "adjustment"]
-
-
-class OrderLineColumns(Config):
-    """The file's column names of order lines; a column without a name is null."""
-
-    order_id: str
-    event_timestamp: str
-    quantity: str
-    product_id: str
-    unit_price: str | None = None  # net of discount
-    line_total: str | None = None  # instead of unit_price: unit price times quantity
-    customer_id: str | None = None
-    line_number: str | None = None
-    parent_product_id: str | None = None
-    line_type: str | None = None
-    channel: str | None = None
-    store_id: str | None = None
-    recorded_timestamp: str | None = None  # when the shop knew it; default `event_timestamp`
-    currency: str | None = None  # every row must have the mapping's `currency`
-
-    @pydantic.model_validator(mode="after")
-    def _one_price(self) -> Self:
-        if (self.unit_price is None) == (self.line_total is None):
-            raise ValueError("name either unit_price or line_total")
-        return self
+ENTITIES: Final = "HTML entities: decoded"
+_TEXTS: Final = {
+    "products": ("parent_product_id", "title", "category"),
+    "customers": ("country",),
+}
+_KEYS: Final = {"products": "product_id", "customers": "customer_id", "events": "event_id"}
 
 
-class CustomerColumns(Config):
-    """The customers' file and its column names."""
+def load(files: Path | Sequence[Path], mapping: ShopMapping) -> RetailDataset:
+    """Return the shop whose order lines are in `files`, read by `mapping`.
 
-    file: Path
-    customer_id: str
-    valid_from: str | None = None
-    country: str | None = None
-
-
-class ProductColumns(Config):
-    """The products' file and its column names."""
-
-    file: Path
-    product_id: str
-    valid_from: str | None = None
-    parent_product_id: str | None = None
-    title: str | None = None
-    category: str | None = None
-
-
-class EventColumns(Config):
-    """The events' file and its column names."""
-
-    file: Path
-    event_id: str
-    type: str  # product_viewed, product_clicked, product_added, order_completed, order_refunded
-    customer_id: str
-    event_timestamp: str
-    product_id: str | None = None
-    recorded_timestamp: str | None = None
-
-
-class CsvMapping(Config):
-    """How to read a shop's files into the canonical tables."""
-
-    timezone: str  # IANA
-    currency: str = pydantic.Field(pattern="^[A-Z]{3}$")  # ISO 4217
-    delimiter: str = pydantic.Field(default=",", min_length=1, max_length=1)
-    encoding: str = "utf-8"
-    decimal: Literal[".", ","] = "."
-    time_format: str = "ISO8601"
-    order_lines: OrderLineColumns
-    line_types: dict[str, LineType] = pydantic.Field(
-        default_factory=dict
-    )  # the file's value -> line type
-    fee_product_ids: tuple[str, ...] = ()
-    customers: CustomerColumns | None = None
-    products: ProductColumns | None = None
-    events: EventColumns | None = None
-
-    @pydantic.field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("not an IANA zone") from None
-        return value
-
-    @pydantic.field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str) -> str:
-        try:
-            "".encode(value)
-        except LookupError:
-            raise ValueError("not an encoding that Python knows") from None
-        return value
-
-    @pydantic.model_validator(mode="after")
-    def _types_have_one_source(self) -> Self:
-        column = self.order_lines.line_type
-        if self.line_types and column is None:
-            raise ValueError("line_types needs order_lines.line_type")
-        if self.fee_product_ids and column is not None:
-            raise ValueError(
-                "fee_product_ids and order_lines.line_type both name the fees: remove one of them"
-            )
-        return self
-
-
-Columns = OrderLineColumns | CustomerColumns | ProductColumns | EventColumns
-
-
-def load(file: Path, mapping: CsvMapping) -> RetailDataset:
-    """Return the shop whose order lines are in `file`, read by `mapping`.
-
-    Local times that the clock showed twice or never are corrected and counted (`reading.times`).
-    Raises BadInput.
+    Corrected cells are counted in `warnings`. Raises BadInput for a row that breaks a rule or whose
+    meaning is in doubt, and ConfigError for a mapping with open questions.
     """
-    source = _Source(file, mapping.order_lines, mapping)
-    lines = source.frame("order_lines")
-    source.require_currency(mapping.order_lines.currency)
-    if mapping.order_lines.line_total is not None:
-        lines["unit_price"] = _unit_prices(lines["quantity"], source)
-    lines["line_type"] = _line_types(lines, source)
-    if mapping.order_lines.line_number is None:
-        lines["line_number"] = lines.groupby("order_id", dropna=False).cumcount() + 1
-    positive = ((lines["line_type"] == "return") & (lines["quantity"] > 0)).fillna(False)
-    lines["quantity"] = lines["quantity"].where(~positive, -lines["quantity"])
-    sources, tables = {"order_lines": source}, {}
+    paths = [files] if isinstance(files, Path) else list(files)
+    if mapping.questions:
+        key, question = next(iter(mapping.questions.items()))
+        more = f" ({len(mapping.questions)} questions are open)"
+        raise ConfigError(f"questions.{key}: {question}{more}")
+    check_unused(paths, mapping)
+    rows = order_rows(paths, mapping)
+    source = rows.source
+    _require_currency(source)
+    lines = order_lines(rows)
+    check_times(paths, source, lines)
+    check_ids(source, lines)
+    check_orders(source, lines)
+    repeated = 0
+    if "line_number" in source.columns:
+        duplicates = lines.duplicated()
+        repeated, lines = int(duplicates.sum()), lines[~duplicates]
+    sources = {"order_lines": source}
+    tables = {}
     for name in ("customers", "products", "events"):
-        columns = getattr(mapping, name)
+        section: CustomerColumns | ProductColumns | EventColumns | None = getattr(mapping, name)
         tables[name] = empty(name)
-        if columns is not None:
-            sources[name] = _Source(file.parent / columns.file, columns, mapping)
-            tables[name] = sources[name].frame(name, lines=lines)
-    warnings = {
-        "quantity above 0 on a return: sign changed": int(positive.sum()),
-        MENDED_TIME: sum(each.mended_times for each in sources.values()),
-    }
+        if section is None:
+            continue
+        if section.file is None or section.file.name in {path.name for path in paths}:
+            tables[name] = _from_orders(name, columns_of(section), source, lines, mapping)
+        else:
+            sources[name] = read_source(
+                [paths[0].parent / section.file],
+                columns_of(section),
+                mapping,
+                layout=section.layout,
+            )
+            tables[name] = _table(name, sources[name], lines, mapping)
+    warnings = sum((each.mended for each in sources.values()), Counter[str]())
     return RetailDataset(
-        source=str(file),
+        source=source.file,
         order_lines=lines,
         customers=tables["customers"],
         products=tables["products"],
         events=tables["events"],
-        read=source.read,
+        read=rows.read,
         kept={str(kind): int(n) for kind, n in lines["line_type"].value_counts().items()},
-        dropped={"exact_duplicate": source.read - len(lines)},
+        dropped={"exact_duplicate": repeated, **rows.dropped},
         warnings={fault: count for fault, count in warnings.items() if count},
         timezone=mapping.timezone,
         currency=mapping.currency,
         origins={name: each.origin for name, each in sources.items()},
+        numbered="line_number" in source.columns,
     )
 
 
-class _Source:
-    """One file with its column names, and its rows.
-
-    Exact duplicates are dropped if the columns include the table's whole key, so that they repeat a
-    row. Order lines without a mapped `line_number` have no such key.
-    """
-
-    def __init__(self, file: Path, columns: Columns, mapping: CsvMapping) -> None:
-        names = columns.model_dump(exclude={"file"}, exclude_none=True)
-        self.file = file
-        self.origin = Origin(file=str(file), columns=names)
-        self.mapping = mapping
-        rows = read_rows(
-            file,
-            columns=list(dict.fromkeys(names.values())),
-            delimiter=mapping.delimiter,
-            encoding=mapping.encoding,
-        )
-        self.read = len(rows)
-        keyed = not isinstance(columns, OrderLineColumns) or columns.line_number is not None
-        self.rows = rows[~rows.duplicated()] if keyed else rows
-        self.mended_times = 0
-
-    def require_currency(self, column: str | None) -> None:
-        """Raise BadInput at the first row whose `column` has another currency."""
-        if column is not None:
-            foreign = text(self.rows[column]).fillna("") != self.mapping.currency
-            rule = f"the mapping's currency is {self.mapping.currency}"
-            refuse(self.rows[column], foreign, file=self.file, rule=rule)
-
-    def frame(self, table: str, *, lines: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Return canonical `table`; missing columns are null or computed from order `lines`."""
-        dtypes = {name: str(column.dtype) for name, column in TABLES[table].columns.items()}
-        frame = pd.DataFrame({name: self._column(table, name, dtypes[name]) for name in dtypes})
-        if lines is not None and "valid_from" in frame:
-            key = TABLES[table].unique[0]
-            first = frame[key].map(lines.groupby(key)["event_timestamp"].min()).astype(TIME)
-            known = first.fillna(lines["event_timestamp"].max())
-            frame["valid_from"] = frame["valid_from"].fillna(known)
-        if "recorded_timestamp" in frame and "recorded_timestamp" not in self.origin.columns:
-            frame["recorded_timestamp"] = frame["event_timestamp"]
-        return frame
-
-    def _column(self, table: str, name: str, dtype: str) -> pd.Series:
-        if name not in self.origin.columns:
-            return empty(table)[name].reindex(self.rows.index)
-        cells = self.rows[self.origin.columns[name]]
-        if dtype == TEXT:
-            return text(cells)
-        if dtype == str(TIME):
-            zone, time_format = self.mapping.timezone, self.mapping.time_format
-            moments, mended = times(cells, timezone=zone, file=self.file, time_format=time_format)
-            self.mended_times += mended
-            return moments
-        values = numbers(cells, file=self.file, decimal=self.mapping.decimal)
-        if dtype == "int64":
-            refuse(cells, values % 1 != 0, file=self.file, rule="a whole number")
-            return values.astype("int64")
-        return values
+def _require_currency(source: Source) -> None:
+    """Raise BadInput at the first row with another currency than the mapping's."""
+    if "currency" in source.columns:
+        currency = source.mapping.currency
+        cells = source.text("currency")
+        column = source.columns["currency"][0]
+        only = f"where: {{{column}: {{only: [{currency}]}}}}"
+        rule = f"the mapping's currency is {currency}; to leave other rows out, write {only}"
+        if cells.isna().any():
+            rule += "; " + FIRST_LINE.format(column)
+        source.refuse("currency", cells.fillna("") != currency, rule)
 
 
-def _unit_prices(quantity: pd.Series, source: _Source) -> pd.Series:
-    """Return line total / `quantity`; the total itself where the quantity is 0."""
-    cells = source.rows[source.mapping.order_lines.line_total]
-    total = numbers(cells, file=source.file, decimal=source.mapping.decimal)
-    rule = "a number, with the quantity's sign"
-    refuse(cells, total.isna() | (total * quantity < 0), file=source.file, rule=rule)
-    return (total / quantity.mask(quantity == 0, 1)).abs()
+def _table(name: str, source: Source, lines: pd.DataFrame, mapping: ShopMapping) -> pd.DataFrame:
+    """Return canonical table `name` from a file of its own; texts are decoded."""
+    source.rows = source.rows[~source.rows.duplicated()]
+    rules = {"customer_id": mapping.customer_ids, "product_id": mapping.product_ids}
+    rules["parent_product_id"] = mapping.product_ids
+    frame = pd.DataFrame(index=source.rows.index)
+    for column, definition in TABLES[name].columns.items():
+        if str(definition.dtype) == str(TIME):
+            missing = pd.Series(pd.NaT, index=frame.index, dtype=TIME)
+            frame[column] = source.time(column) if column in source.columns else missing
+        elif column in rules or column == _KEYS[name]:
+            frame[column] = source.id(column, rules.get(column))
+        else:
+            frame[column] = _decoded(source, source.text(column))
+    if "valid_from" in frame:
+        key = _KEYS[name]
+        first = frame[key].map(lines.groupby(key)["event_timestamp"].min()).astype(TIME)
+        known = first.fillna(lines["event_timestamp"].max())
+        frame["valid_from"] = frame["valid_from"].fillna(known)
+    if "recorded_timestamp" in frame:
+        frame["recorded_timestamp"] = frame["recorded_timestamp"].fillna(frame["event_timestamp"])
+    return frame
 
 
-def _line_types(lines: pd.DataFrame, source: _Source) -> pd.Series:
-    """Return the line types from the file's values, or else from signs and prices."""
-    mapping = source.mapping
-    if mapping.order_lines.line_type is None:
-        kinds = np.select(
-            [
-                ((lines["unit_price"] == 0) | (lines["quantity"] == 0)).to_numpy(),
-                lines["product_id"].isin(mapping.fee_product_ids).to_numpy(),
-                (lines["quantity"] < 0).to_numpy(),
-            ],
-            ["adjustment", "fee", "return"],
-            default="sale",
-        )
-        return pd.Series(kinds, index=lines.index, dtype=TEXT)
-    if not mapping.line_types:
-        return lines["line_type"]
-    named = lines["line_type"].map(mapping.line_types).astype(TEXT)
-    rule = f"one of {', '.join(mapping.line_types)} (the mapping's line_types)"
-    refuse(source.rows[mapping.order_lines.line_type], named.isna(), file=source.file, rule=rule)
-    return named
+def _from_orders(
+    name: str,
+    columns: dict[str, tuple[str, ...]],
+    source: Source,
+    lines: pd.DataFrame,
+    mapping: ShopMapping,
+) -> pd.DataFrame:
+    """Return canonical table `name` from the rows of the order lines, as versions by time."""
+    key = _KEYS[name]
+    own = Source(source.rows, columns, mapping, file=source.file)
+    first = lines[~lines.index.duplicated()]
+    if name == "products":
+        first = first[first["line_type"] == "sale"]
+    texts = [text for text in _TEXTS[name] if text in columns]
+    decoded = {text: _decoded(source, own.text(text)) for text in texts}
+    rows = pd.DataFrame(decoded, index=source.rows.index)
+    rows = rows.loc[first.index].assign(
+        **{key: first[key], "event_timestamp": first["event_timestamp"]}
+    )
+    return versions(name, rows, key=key, texts=texts)
+
+
+def _decoded(source: Source, texts: pd.Series) -> pd.Series:
+    """Return `texts` with HTML entities decoded; count those that had one."""
+    coded = (
+        texts.str.contains(r"&(?:#\d+|#x[0-9a-fA-F]+|\w+);", regex=True).fillna(False).astype(bool)
+    )
+    if not coded.any():
+        return texts
+    source.mended[ENTITIES] += int(coded.sum())
+    return texts.map(html.unescape, na_action="ignore").astype(TEXT)

@@ -13,7 +13,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.datasets.reading import MENDED_TIME, numbers, read_rows, refuse, text, times
+from features.files.cells import refuse, text
+from features.files.numbers import NumberFormat, numbers
+from features.files.tables import read_rows
+from features.files.times import MENDED_TIME, times
 from features.schema import TEXT, Origin, RetailDataset
 
 COLUMNS: Final = {  # canonical name -> the file's name
@@ -28,6 +31,7 @@ COLUMNS: Final = {  # canonical name -> the file's name
 }
 TIMEZONE: Final = "Europe/London"
 CURRENCY: Final = "GBP"
+_PLAIN: Final = NumberFormat()
 
 
 def load(file: Path, *, timezone: str = TIMEZONE, currency: str = CURRENCY) -> RetailDataset:
@@ -43,8 +47,8 @@ def load(file: Path, *, timezone: str = TIMEZONE, currency: str = CURRENCY) -> R
     rows = pd.DataFrame({name: text(raw[COLUMNS[name]]) for name in texts})
     rows["product_id"] = rows["product_id"].str.upper()
     rows["customer_id"] = rows["customer_id"].str.removesuffix(".0")  # 13085.0 in some exports
-    rows["quantity"] = numbers(raw["Quantity"], file=file)
-    rows["unit_price"] = numbers(raw["Price"], file=file)
+    rows["quantity"] = numbers(raw["Quantity"], file=file, spelling=_PLAIN)
+    rows["unit_price"] = numbers(raw["Price"], file=file, spelling=_PLAIN)
     local, mended = times(raw["InvoiceDate"], timezone=timezone, file=file)
     refuse(raw["InvoiceDate"], local.isna(), file=file, rule="not null")
     rows["event_timestamp"] = local

@@ -7,6 +7,7 @@ from typing import Any, Final
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
 from feast.types import Array, Bytes, FeastType, Float64, Int64, String
 
+from configs.paths import exact_pattern
 from features.aggregations import Dtype, Expression, Feature
 from features.customer_features import CUSTOMER_FEATURES, HISTORY_FEATURES
 from features.customer_row import ONLINE_VALUE, ONLINE_VIEW
@@ -30,7 +31,7 @@ def build(home: Path) -> list[Any]:
 
     Times are integers, microseconds since 1970: Feast's own type keeps seconds only online.
     """
-    files = home / "snapshots"
+    folder = exact_pattern(home)
     customer = Entity(name="customer", join_keys=["customer_id"], value_type=ValueType.STRING)
     product = Entity(name="product", join_keys=["product_id"], value_type=ValueType.STRING)
 
@@ -45,7 +46,7 @@ def build(home: Path) -> list[Any]:
             + [Field(name=feature, dtype=kind) for feature, kind in types.items()],
             source=FileSource(
                 name=name,
-                path=str(home / f"online/{name}.parquet" if online else files / name / "*.parquet"),
+                path=f"{folder}/{f'online/{name}' if online else f'snapshots/{name}/*'}.parquet",
                 timestamp_field="event_timestamp",
                 created_timestamp_column="created_timestamp",
             ),

@@ -5,9 +5,17 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-_NO_CONTROL: Final = r"^[^\x00-\x1f\x7f-\x9f]*(?![\s\S])"
-_text = Meta(min_length=1, max_length=128, pattern=_NO_CONTROL)
-Id = Annotated[str, _text, Meta(description="1-128 characters without control characters.")]
+_NO_CONTROL: Final = r"[^\x00-\x1f\x7f-\x9f]*(?![\s\S])"
+_TEXT_PATTERN: Final = rf"^{_NO_CONTROL}"
+_ID_PATTERN: Final = rf"^(?!\s)(?![\s\S]*\s(?![\s\S])){_NO_CONTROL}"
+PATTERNS: Final = {
+    _ID_PATTERN: "1-128 characters without control characters, and no white space at its ends",
+    _TEXT_PATTERN: "1-128 characters without control characters",
+}
+"""What the patterns of texts require, in words."""
+_text = Meta(min_length=1, max_length=128, pattern=_TEXT_PATTERN)
+_id = Meta(min_length=1, max_length=128, pattern=_ID_PATTERN)
+Id = Annotated[str, _id, Meta(description=f"{PATTERNS[_ID_PATTERN]}.")]
 Label = Annotated[str, _text]
 Time = Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset from UTC.")]
 Positive = Annotated[float, Meta(gt=0, lt=1e12)]

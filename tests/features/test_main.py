@@ -140,13 +140,12 @@ ONLINE, CSV = ("ingest", "online_retail"), ("ingest", "csv", "--file", "bons.csv
             (*ONLINE, "--file", "shop.csv", "--home", "shop.csv/home"),
             "[Errno 20] Not a directory: '{here}/shop.csv/home'",
         ),
-        (CSV, "--mapping: csv needs a YAML that says which column is which"),
+        (CSV, "csv needs --mapping FILE, which says which column is which, or --preset NAME"),
         ((*CSV, "--mapping", "nowhere.yaml"), "nowhere.yaml: no such config file"),
         (
             (*CSV, "--mapping", "odd.yaml"),
-            "odd.yaml: colour = 'red': Extra inputs are not permitted (known keys: timezone, "
-            "currency, delimiter, encoding, decimal, time_format, order_lines, line_types, "
-            "fee_product_ids, customers, products, events)",
+            "odd.yaml: colour = 'red': Extra inputs are not permitted (known keys: decimal, "
+            "thousands, delimiter, encoding, sheet, header_row, timezone, currency, ",
         ),
         (
             ("ingest", "shopify", "--file", "shop.csv"),

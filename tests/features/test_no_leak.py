@@ -10,6 +10,7 @@ from ibis.expr.types import Table
 
 from features import snapshots, transforms
 from features.customer_history import customer_history
+from features.cut_digests import cut_digest
 from features.feast_store import register
 from features.offline import OfflineFeatures
 from features.views import VIEWS
@@ -127,9 +128,9 @@ def test_frames_and_snapshots_keep_every_bit(clients: Clients) -> None:
 
 def test_digest_and_lines_know_the_past_alone(clients: Clients) -> None:
     past, everything = clients
-    assert snapshots.cut_digest(past.ws, CUT) == snapshots.cut_digest(everything.ws, CUT)
+    assert cut_digest(past.ws, CUT) == cut_digest(everything.ws, CUT)
     later = CUT + pd.Timedelta(microseconds=1)
-    assert snapshots.cut_digest(past.ws, later) != snapshots.cut_digest(everything.ws, later)
+    assert cut_digest(past.ws, later) != cut_digest(everything.ws, later)
     pd.testing.assert_frame_equal(
         snapshots.known_order_lines(past.ws, CUT), snapshots.known_order_lines(everything.ws, CUT)
     )

@@ -1,9 +1,12 @@
 """The workspace: its days, its clock, and what is said where it is broken."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from sqlalchemy import create_engine
 
 from features.workspace import Workspace, WorkspaceError
 
@@ -104,3 +107,35 @@ def test_a_broken_workspace_is_named(tmp_path: Path, content: str, message: str)
     with pytest.raises(WorkspaceError) as refused:
         Workspace.open(tmp_path)
     assert message in str(refused.value)
+
+
+def test_waiting_for_another_process_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ws = Workspace.create(tmp_path)
+    with ws.lock("training"):
+        pass
+    assert not caplog.messages
+    with ThreadPoolExecutor(1) as pool:
+        with ws.lock("training"):
+            waiting = pool.submit(_take, ws)
+            deadline = time.monotonic() + 20
+            while not caplog.messages:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        assert waiting.result(timeout=20)
+    assert caplog.messages == [f"Waiting for another process that trains in {tmp_path}"]
+
+
+def _take(ws: Workspace) -> bool:
+    with ws.lock("training"):
+        return True
+
+
+def test_the_url_of_mlflow_names_the_file_whatever_its_folder_is_called(tmp_path: Path) -> None:
+    home = tmp_path / "my %20 shop#1?[a]*'\"{b}中文"
+    home.mkdir()
+    url = Workspace(home, "UTC", "GBP", "system").mlflow_uri
+    with create_engine(url).connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (x)")
+    assert [path.name for path in tmp_path.rglob("*")] == [home.name, "mlflow.db"]

@@ -115,7 +115,8 @@ def test_a_model_without_a_space_is_named(shop: Shop) -> None:
 def test_a_silent_last_window_ends_the_study(model: str, tmp_path: Path) -> None:
     days = [f"2011-{month:02}-10" for month in range(1, 6)]
     rows = [line(day, "ann", "p1", day) for day in days]
-    ws = workspace(tmp_path, lines(*rows, line("bob", "bob", "p2", "2011-01-20")))
+    new = line("new", "eve", "p1", "2011-06-20")  # alone in the last window
+    ws = workspace(tmp_path, lines(*rows, line("bob", "bob", "p2", "2011-01-20"), new))
     config = ChurnConfig(horizon_days=28) if model == "churn" else None
     with pytest.raises(NotEnoughData, match="28 days"):
         tune(ws, model, trials=1, as_of=moment("2011-07-01"), config=config, device="cpu")

@@ -1,7 +1,11 @@
 """Console output of a training: its progress by epoch, and figures side by side."""
 
+import math
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Final
 
 import rich.progress
 from rich import box
@@ -17,21 +21,30 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from configs.plain_lines import PlainLines
 from training.evaluation.last_window import Metrics
 from training.fit import FitResult
 from training.reports.text_table import TextTable
 from training.run import Progress
 
-console = Console()
+WIDE: Final = 400
+"""Columns of output that no terminal shows: no table is cut."""
+console = Console(  # no markup: a path may hold [brackets]
+    markup=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE
+)
 
 
 class Display:
-    """Progress lines: one for the features, one per phase of training (or trial)."""
+    """Progress lines: one for the features, one per phase of training (or trial).
+
+    Without a terminal, plain lines on stderr say now and then how far the work is.
+    """
 
     def __init__(self, progress: rich.progress.Progress, *, epochs: int | None) -> None:
         self._progress = progress
         self._epochs = epochs
         self._tasks: dict[str, TaskID] = {}
+        self._plain = None if progress.console.is_terminal else PlainLines()
 
     @property
     def progress(self) -> Progress:
@@ -50,6 +63,8 @@ class Display:
 
     def _show(self, line: str, done: int, *, total: int | None, figures: str = "") -> None:
         """Set `line` to `done`; its first update adds it."""
+        if self._plain is not None:
+            self._plain.show(line, done, total, figures=figures)
         if line not in self._tasks:
             self._tasks[line] = self._progress.add_task(line, total=total, figures=figures)
         self._progress.update(self._tasks[line], completed=done, total=total, figures=figures)
@@ -82,19 +97,29 @@ def show_outcome(result: FitResult) -> None:
         )
     outcome = "existed already" if result.reused else "registered"
     console.print(f"{version.name} version {version.version} ({version.manifest.model}) {outcome}.")
+    if version.unmeasured is not None:
+        console.print(f"Not measured: {version.unmeasured}.", soft_wrap=True, highlight=False)
 
 
 def compare_metrics(title: str, columns: Mapping[str, Metrics]) -> Table:
-    """Return a table of metrics: a row per metric, a column for each of `columns`."""
+    """Return a table of metrics: a row per metric, a column for each of `columns`.
+
+    "-" stands where nobody could be measured; counts of customers are whole numbers.
+    """
     table = Table(title=title, title_justify="left")
     table.add_column("metric")
     for name in columns:
         table.add_column(name, justify="right")
     names = dict.fromkeys(name for metrics in columns.values() for name in metrics)
-    for name in names:
-        values = (metrics.get(name) for metrics in columns.values())
-        table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
+    for name in names or ["any"]:
+        table.add_row(name, *(_figure(name, metrics.get(name)) for metrics in columns.values()))
     return table
+
+
+def _figure(name: str, value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:,.0f}" if name in ("customers", "new_customers") else f"{value:.4f}"
 
 
 def table(grid: TextTable) -> Group:

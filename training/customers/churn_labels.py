@@ -39,6 +39,22 @@ def select(activity: FloatArray) -> FloatArray:
     return activity[:, _COLUMNS]
 
 
+def refuse_one_kind(churned: FloatArray, data: "TrainingData", *, horizon_days: int) -> None:
+    """Raise NotEnoughData if the labels `churned` (B,) are all 0, all 1, or none."""
+    if len(np.unique(churned)) == 2:
+        return
+    if not len(churned):
+        cause = f"no customer ordered in the {ACTIVE_DAYS} days before the last {horizon_days}"
+    elif churned[0]:
+        cause = f"no customer ordered again within {horizon_days} days"
+    else:
+        cause = f"every customer ordered again within {horizon_days} days"
+    raise NotEnoughData(
+        f"{cause}: a churn model needs customers who came back and customers who did not; "
+        f"{data.extent}"
+    )
+
+
 class ChurnLabels:
     """The orders of known customers before `data.as_of`, by time."""
 
@@ -100,11 +116,12 @@ def _make_examples(data: "TrainingData", *, horizon_days: int) -> Examples:
         at: ids for at in data.times if at + horizon <= data.as_of and len(ids := orders.active(at))
     }
     labels = [orders.churned(at, horizon_days=horizon_days) for at in customers]
-    if not labels or len(np.unique(np.concatenate(labels))) < 2:
+    if not labels:
         raise NotEnoughData(
-            f"as_of = {data.as_of}: the orders before it do not show both customers who came back "
-            f"within {horizon_days} days and customers who did not; take a later as_of"
+            f"there is nothing to train on, a known customer's order and then {horizon_days} days "
+            f"are needed: {data.extent}"
         )
+    refuse_one_kind(np.concatenate(labels), data, horizon_days=horizon_days)
     activity = data.activity_at(customers)
     return Examples(
         inputs=select(np.concatenate([activity[at] for at in customers])),

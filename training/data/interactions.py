@@ -29,8 +29,7 @@ def interactions(data: "TrainingData", *, half_life_days: float | None = None) -
     bought = data.purchases(data.start, data.as_of)
     if bought.empty:
         raise NotEnoughData(
-            f"no known customer bought anything before {data.as_of}: there is nothing to train "
-            "on; choose a later as_of"
+            f"there is nothing to train on, purchases of known customers are needed: {data.extent}"
         )
     newest = bought.groupby(["customer_id", "product_id"], as_index=False)["event_timestamp"].max()
     rows, _ = pd.factorize(newest["customer_id"])

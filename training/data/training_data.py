@@ -8,11 +8,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from features import snapshots
+from features.cut_digests import cut_digests
 from features.model_inputs import customer_inputs
 from features.offline import OfflineFeatures
 from features.tables import PinnedTables
 from features.views import CUSTOMER_VIEWS, PRODUCT_VIEWS
 from features.workspace import Workspace
+from training.data.extent import extent
 from training.data.inputs import FloatArray, Products, Queries, encode_products, encode_queries
 from training.errors import DataChanged
 
@@ -42,6 +44,7 @@ class TrainingData:
         self._ws = ws
         self._client = client
         self._tables = PinnedTables(ws) if tables is None else tables
+        self._named = "the data"
         self._digests: dict[pd.Timestamp, str] = {}
         self._products: dict[pd.Timestamp, Products] = {}
 
@@ -50,6 +53,7 @@ class TrainingData:
         self._refuse(at, "at")
         earlier = TrainingData(self._ws, self._client, as_of=at, tables=self._tables)
         earlier._digests = self._digests
+        earlier._named = "the data before the window"
         return earlier
 
     @property
@@ -69,6 +73,17 @@ class TrainingData:
         return lines[lines["customer_id"].notna() & (value > 0)].sort_values(
             ["event_timestamp", "order_id", "line_number"], kind="stable"
         )
+
+    @property
+    def extent(self) -> str:
+        """What the shop's order lines known at `as_of` hold, in words, for messages."""
+        lines = snapshots.known_order_lines(self._ws, self.as_of, paths=self._tables.paths)
+        return extent(lines, timezone=self._ws.timezone, subject=self._named)
+
+    @property
+    def first_known(self) -> pd.Timestamp:
+        """When the first order line, of any kind, became known."""
+        return snapshots.known_span(self._tables.paths, self.as_of)[0]
 
     @property
     def start(self) -> pd.Timestamp:
@@ -179,7 +194,7 @@ class TrainingData:
         """Return the digest of the rows that were known at each time."""
         if not self._digests.keys() >= set(times):
             wanted = sorted({*self.times, *times})  # most are needed: one read of the tables
-            self._digests.update(snapshots.cut_digests(self._tables.paths, wanted))
+            self._digests.update(cut_digests(self._tables.paths, wanted))
         return self._digests
 
     def _between(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:

@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from training.customers.churn_labels import ChurnLabels
-from training.errors import NotEnoughData
+from training.customers.churn_labels import ChurnLabels, refuse_one_kind
 from training.evaluation.churn_metrics import churn_metrics
 from training.interfaces import Predictor
 
@@ -25,11 +23,6 @@ def predictor_judge(
     """
     orders = ChurnLabels(data)
     labels = orders.churned(at, horizon_days=days)
-    if len(np.unique(labels)) < 2:
-        raise NotEnoughData(
-            f"of the {len(labels)} customers at {at}, {int(labels.sum())} stayed away for "
-            f"{days} days: a churn model is measured on customers of both kinds; "
-            "choose another as_of"
-        )
+    refuse_one_kind(labels, data, horizon_days=days)
     queries = data.queries(at, orders.active(at))
     return lambda model: churn_metrics(labels, model.predict(queries))

@@ -12,8 +12,9 @@ from features.offline import OfflineFeatures
 from features.tables import PinnedTables
 from features.workspace import Workspace
 from training.data.training_data import TrainingData
+from training.errors import NotEnoughData
 from training.evaluation.last_window import window_days
-from training.models import config_class
+from training.models import config_class, spec
 from training.run import SILENT, Progress
 
 
@@ -27,12 +28,30 @@ class Job:
     config: Config
     seed: int
     as_of: pd.Timestamp
-    past: TrainingData
-    """What was known before the last window."""
+    earlier: TrainingData | None
+    """What was known before the last window; None if that is too little to be measured after."""
     full: TrainingData
     data_digest: str
     code: str = field(default_factory=code_digest)
     """The digest of the code that makes the model."""
+
+    @property
+    def past(self) -> TrainingData:
+        """What was known before the last window. Raises NotEnoughData if that is too little."""
+        if self.earlier is None:
+            raise self._too_short()
+        return self.earlier
+
+    def refuse_short(self) -> None:
+        """Raise NotEnoughData if the data are too short to learn from and to be measured on."""
+        horizon = self.as_of - pd.Timedelta(days=2 * window_days(self.model, self.config))
+        predicts = spec(self.model).family.prediction is not None
+        if self.earlier is None or (predicts and self.full.first_known >= horizon):
+            raise self._too_short()
+
+    def _too_short(self) -> NotEnoughData:
+        days = window_days(self.model, self.config)
+        return NotEnoughData(f"{_needed(self.model, days)}; {self.full.extent}")
 
     @property
     def work(self) -> str:
@@ -74,14 +93,23 @@ def prepare(
     """Build the features up to `as_of` (UTC) and return the job of training on them.
 
     All data come from the current tables, whatever is ingested during the training. `config`
-    defaults to the model's own.
+    defaults to the model's own. Raises WorkspaceError if nothing was known before `as_of`, and
+    NotEnoughData, before anything is built, if nothing happened in the last window.
     """
     from features import snapshots
 
     config = config_class(model)() if config is None else config
     tables = PinnedTables(ws)
-    cut = as_of - pd.Timedelta(days=window_days(model, config))
-    for time in (cut, as_of):
+    days = window_days(model, config)
+    cut = as_of - pd.Timedelta(days=days)
+    first, last = snapshots.known_span(tables.paths, as_of)
+    if last < cut:
+        raise NotEnoughData(
+            f"the last order line is of {last.isoformat()}, and {model} needs orders in the {days} "
+            f"days before the cut, {as_of.isoformat()}: {snapshots.end_advice(ws, last)}"
+        )
+    short = first >= cut
+    for time in (as_of,) if short else (cut, as_of):
         snapshots.build(ws, as_of=time, progress=progress.on_build, paths=tables.paths)
     register(ws)
     client = OfflineFeatures(ws)
@@ -93,7 +121,20 @@ def prepare(
         config=config,
         seed=seed,
         as_of=as_of,
-        past=full.before(cut),
+        earlier=None if short else full.before(cut),
         full=full,
         data_digest=full.digest,
+    )
+
+
+def _needed(model: str, days: int) -> str:
+    """Return what a model needs to be measured on its window of `days` days."""
+    if spec(model).family.prediction is None:
+        return (
+            f"a recommender is measured on the last {days} days and learns from those before them: "
+            f"more than {days} days are needed"
+        )
+    return (
+        f"{model} learns from one horizon and is measured on the next: two horizons of {days} days "
+        "are needed"
     )

@@ -38,6 +38,8 @@ class Assessment:
     history: dict[int, Metrics]
     """Metrics by epoch, including the training loss."""
     baselines: dict[str, Metrics]
+    unmeasured: str | None = None
+    """Why there are no metrics; None where there are."""
 
     def save(self, file: Path) -> None:
         """Store this in `file` (JSON), in one step."""

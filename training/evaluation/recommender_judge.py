@@ -45,7 +45,8 @@ class RecommenderJudge:
     def __call__(self, model: Recommender) -> dict[str, float]:
         """Return the mean figures: NDCG, recall, hit rate, MRR and coverage at 10, by list.
 
-        Those of "new" carry the prefix `new_`; `mean_ndcg_at_10` is the mean of both lists.
+        Those of "new" carry the prefix `new_`, and are missing where nobody bought a new product;
+        `mean_ndcg_at_10` is the mean of the lists. `customers` are those that the figures rest on.
         """
         return self.means(self.lists(model.scorer(self.products)))
 
@@ -57,16 +58,20 @@ class RecommenderJudge:
     def means(self, lists: Lists) -> dict[str, float]:
         """Return the mean figures of `lists`, as `__call__` does for a model."""
         figures_by_name: dict[str, float] = {}
+        customers: dict[str, float] = {}
+        ndcg: list[float] = []
         for name in LISTS:
             prefix = "" if name == "all" else f"{name}_"
             sample = self.sample(lists[name], self.truth(name))
+            customers[f"{prefix}customers"] = float(len(sample.customer_ids))
+            if not len(sample.customer_ids):
+                continue
             for figure, values in sample.figures.items():
-                figures_by_name[f"{prefix}{figure}"] = float(values.mean()) if len(values) else 0.0
+                figures_by_name[f"{prefix}{figure}"] = float(values.mean())
             figures_by_name[f"{prefix}coverage_at_{K}"] = sample.coverage
-        figures_by_name[f"mean_ndcg_at_{K}"] = (
-            figures_by_name[f"ndcg_at_{K}"] + figures_by_name[f"new_ndcg_at_{K}"]
-        ) / 2
-        return figures_by_name
+            ndcg.append(figures_by_name[f"{prefix}ndcg_at_{K}"])
+        figures_by_name[f"mean_ndcg_at_{K}"] = sum(ndcg) / len(ndcg)
+        return figures_by_name | customers
 
     def truth(self, name: str) -> Pairs:
         """Return the pairs that the list `name` should contain."""
@@ -118,8 +123,9 @@ def recommender_judge(data: "TrainingData", *, at: pd.Timestamp, days: int) -> R
     window = window[window["customer_id"].isin(before["customer_id"])]
     if window.empty:
         raise NotEnoughData(
-            f"no known customer bought a known product in the {days} days from {at}: a "
-            "recommender cannot be measured; choose another as_of"
+            f"a recommender is measured on customers who bought before the last {days} days, and "
+            f"in them a product that was sold before; {_missing(data, before, at=at, days=days)}; "
+            f"{data.extent}"
         )
     customers = np.array(sorted(set(window["customer_id"])), dtype=object)
     products = data.products(at)
@@ -129,6 +135,20 @@ def recommender_judge(data: "TrainingData", *, at: pd.Timestamp, days: int) -> R
         owned=pairs(before, customers, products.product_ids),
         wanted=pairs(window, customers, products.product_ids),
         catalogue=before["product_id"].nunique(),
+    )
+
+
+def _missing(data: "TrainingData", before: pd.DataFrame, *, at: pd.Timestamp, days: int) -> str:
+    """Return why the window has no customer with both; `before` are the purchases before it."""
+    bought = data.purchases(at, at + pd.Timedelta(days=days))
+    if before.empty:
+        return "no known customer bought before"
+    if bought.empty:
+        return "no known customer bought in them"
+    if not bought["customer_id"].isin(before["customer_id"]).any():
+        return f"each of the {bought['customer_id'].nunique()} customers is new"
+    return (
+        f"none of the {bought['product_id'].nunique()} products was sold before to them or others"
     )
 
 

@@ -64,6 +64,8 @@ class Version:
     """The bundle among the run's artifacts."""
     baselines: dict[str, dict[str, float]]
     """The baselines' metrics by name, on the same window as `manifest.metrics`."""
+    unmeasured: str | None = None
+    """Why there are no metrics; None where there are."""
 
 
 def register(
@@ -193,6 +195,7 @@ def _version(ws: Workspace, entry: Any) -> Version:
         manifest=read_manifest(artifacts / BUNDLE_PATH),
         bundle=artifacts / BUNDLE_PATH,
         baselines=report["baselines"],
+        unmeasured=report.get("unmeasured"),
     )
 
 

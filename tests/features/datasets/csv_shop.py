@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from features.datasets import csv
+from features.datasets.mapping import ShopMapping
 from features.schema import RetailDataset
 
 SHOP = {
@@ -27,7 +28,7 @@ def load(folder: Path, rows: str, *, header: str = HEADER, **mapping: Any) -> Re
     file = folder / "bons.csv"
     file.write_text(header + rows)
     lines = SHOP["order_lines"] | mapping.pop("order_lines", {})
-    return csv.load(file, csv.CsvMapping(**SHOP | mapping | {"order_lines": lines}))
+    return csv.load(file, ShopMapping(**SHOP | mapping | {"order_lines": lines}))
 
 
 def told(lines: pd.DataFrame, *columns: str) -> list[tuple[Any, ...]]:

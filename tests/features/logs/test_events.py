@@ -237,7 +237,10 @@ def test_what_is_posted_leaves_orders_as_the_file_told_them(tmp_path: Path) -> N
         assert keys(ws) == [("o1", 11), ("o1", 12), ("o2", 1)]
         again = ingest(ws, file_of(FIRST))
         assert again.dropped == {"already_known": 2}
-        with pytest.raises(BadInput, match="value 5: the workspace holds 1"):
+        with pytest.raises(
+            BadInput,
+            match="other lines of this order: 1 x a at 2; the file has 5",
+        ):
             ingest(
                 ws, file_of(replace(FIRST, items=(Item(product_id="a", quantity=5, unit_price=2),)))
             )

@@ -8,6 +8,7 @@ import pytest
 
 from configs.code import code_digest
 from features import snapshots
+from features.cut_digests import cut_digest
 from features.ingest import ingest
 from features.schema import RetailDataset
 from features.workspace import Workspace
@@ -64,7 +65,7 @@ def test_a_file_ingested_during_a_training_is_not_read(job: Job) -> None:
         assert "cid" not in set(data.customers(data.as_of))
     assert job.full.orders(job.past.as_of, CUT)["customer_id"].tolist() == ["ann"]
     assert job.full.digest == job.data_digest
-    assert job.data_digest != snapshots.cut_digest(job.ws, CUT)
+    assert job.data_digest != cut_digest(job.ws, CUT)
     assert job.full.activity_rows(CUT, ["ann", "bob"])["orders_30d"].tolist() == [1, 0]
 
 

@@ -96,8 +96,8 @@ class TwoStage:
             parts += _examples(past, data, sources, config=config, seed=seed)
         if not any(part.bought.any() for part in parts):
             raise NotEnoughData(
-                f"as_of = {data.as_of}: before no window of 28 days there is enough to learn from, "
-                "or no candidate was bought in any"
+                "the rankers have nothing to learn from, a candidate must be bought in a window "
+                f"of {WINDOW.days} days, and its sources need purchases before it: {data.extent}"
             )
         rankers = _fit_rankers(RankerExamples.joined(parts), config=config, seed=seed, run=run)
         sources = fit_sources(
@@ -192,7 +192,10 @@ def _origins(data: "TrainingData", *, count: int) -> list[pd.Timestamp]:
             origins.append(at)
             end = at
     if not origins:
-        raise NotEnoughData(f"as_of = {data.as_of}: no snapshot is 28 days older")
+        raise NotEnoughData(
+            f"the rankers have nothing to learn from, purchases in a window of {WINDOW.days} days "
+            f"after a Monday with earlier purchases are needed: {data.extent}"
+        )
     return origins
 
 

@@ -48,7 +48,9 @@ def examples(data: TrainingData, *, weeks: int) -> list[Examples]:
             bought[at] = window
     if not bought:
         raise NotEnoughData(
-            f"as_of = {data.as_of}: nobody bought a known product in the weeks after a snapshot"
+            "there is nothing to train on, a known customer must buy a product in the "
+            f"{SHORTEST_WINDOW.days} to {WINDOW.days} days after a Monday at which it was known: "
+            f"{data.extent}"
         )
     customers = {
         at: np.array(sorted(set(window["customer_id"])), dtype=object)

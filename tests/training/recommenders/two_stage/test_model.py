@@ -190,5 +190,5 @@ def test_other_inputs_than_todays_are_refused(fitted: TwoStage, tmp_path: Path) 
 
 def test_a_shop_too_young_is_refused(shop: Shop) -> None:
     young = shop.past.before(shop.past.times[3])
-    with pytest.raises(NotEnoughData, match="no snapshot is 28 days older"):
+    with pytest.raises(NotEnoughData, match="purchases in a window of 28 days"):
         TwoStage.fit(young, config=TWO_STAGE, seed=1, run=RUN)

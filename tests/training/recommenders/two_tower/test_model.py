@@ -110,7 +110,7 @@ def test_a_bought_product_gains(shop: Shop) -> None:
 
 def test_without_a_purchase_after_a_snapshot_there_is_nothing_to_learn(shop: Shop) -> None:
     first = TrainingData(shop.ws, shop.client, as_of=shop.full.times[0])
-    with pytest.raises(NotEnoughData, match="as_of"):
+    with pytest.raises(NotEnoughData, match="in the 7 to 28 days after a Monday"):
         TwoTower.fit(first, config=CONFIG, seed=1, run=RUN)
 
 

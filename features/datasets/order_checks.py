@@ -1,0 +1,222 @@
+"""Doubts that refuse a shop's orders: each names the key of the mapping that settles it."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from features.datasets.mapping import DAY, ShopMapping, columns_of
+from features.datasets.source import Source
+from features.files.cells import text
+from features.files.layout import Layout
+from features.files.tables import read_header, read_rows
+from features.ids import ROUNDED, SIMILAR
+from features.placeholders import is_missing, is_placeholder
+from features.schema import BadInput
+
+_ONE_ORDER: Final = pd.Timedelta(hours=12)
+"""Sales further apart than this are not of one order."""
+_STATUS: Final = re.compile(
+    r"status|\bstate\b|zustand|cancel|refund|void|storn|annul|estado|stato|état|状态|状態|取消|退款|ステータス",
+    re.IGNORECASE,
+)
+_NO_ORDER: Final = re.compile(
+    r"^(?:cancel|refund|return|void|fail|storn|annul|rembours|erstattet|reembols|on.hold"
+    r"|partially.refund|chargeback|pending|expired|已?取消|已?退款|退货|已?关闭|作废|待付款)",
+    re.IGNORECASE,
+)
+_END: Final = re.compile(r"cancel|refund|void|storn|annul|取消|退款|作废", re.IGNORECASE)
+"""Columns whose filled cells, even times and amounts, say that something was taken back."""
+_NO: Final = re.compile(r"^(?:[0.,]+|no?|false|none|nein|nicht.*|not .*|never|否|无|-+)$", re.I)
+_CURRENCY: Final = re.compile(
+    r"(?:^|[ _])(?:currency|currency[ _]code|währung|devise|moneda|valuta)$|币种|货币|幣別|通貨",
+    re.IGNORECASE,
+)
+_ZONE: Final = re.compile(r"(?:UTC|GMT|(?<![A-Za-z])Z)(?![A-Za-z])|[+-]\d\d:?\d\d$")
+_TIME_OF_DAY: Final = re.compile(r"time|uhr|hour|stunde|heure|hora|时间|時刻|時間", re.IGNORECASE)
+
+
+def check_ids(source: Source, lines: pd.DataFrame) -> None:
+    """Raise BadInput where ids were rounded, stand for nobody, or differ in their spelling only."""
+    mapping = source.mapping
+    for name in ("order_id", "customer_id", "product_id"):
+        if name not in source.columns:
+            continue
+        distinct = lines[name].dropna().drop_duplicates()
+        suspects = distinct[~distinct.isin(mapping.real_ids).fillna(False)]
+        _refuse_rounded(source, name, suspects)
+        if name == "order_id":
+            continue
+        _refuse_placeholders(source, name, suspects)
+        if getattr(mapping, f"{name}s") is None:
+            _refuse_similar(source, name, distinct)
+
+
+def _refuse(source: Source, name: str, row: object, value: object, rule: str) -> None:
+    column = source.origin.columns[name]
+    raise BadInput(file=source.file, row=row, column=column, value=value, rule=rule)
+
+
+def _refuse_rounded(source: Source, name: str, ids: pd.Series) -> None:
+    rounded = ids.str.match(ROUNDED).fillna(False)
+    if rounded.any():
+        row = rounded.idxmax()
+        rule = (
+            "a spreadsheet has rounded this id, so that several ids are now one: export the file "
+            f"again with the column as text; if the id is real, write real_ids: [{ids[row]}]"
+        )
+        _refuse(source, name, row, ids[row], rule)
+
+
+def _refuse_placeholders(source: Source, name: str, ids: pd.Series) -> None:
+    if name == "customer_id":
+        doubtful, option = ids.map(is_placeholder).astype(bool), "guest_ids"
+    else:
+        doubtful, option = ids.map(is_missing).astype(bool), "missing"
+    suspicious = ids[doubtful.to_numpy()]
+    if len(suspicious):
+        listed = ", ".join(json.dumps(each, ensure_ascii=False) for each in suspicious)
+        rule = (
+            f"no {name.removesuffix('_id')}'s id in most shops: write {option}: [{listed}]; those "
+            "that are ids here go into real_ids: [...] instead"
+        )
+        _refuse(source, name, suspicious.index[0], suspicious.iloc[0], rule)
+
+
+def _refuse_similar(source: Source, name: str, ids: pd.Series) -> None:
+    spellings = ids.map({each: SIMILAR.clean(each) for each in ids})
+    several = ids[spellings.duplicated(keep=False).to_numpy()]
+    if len(several):
+        first = spellings[several.index[0]]
+        shown = ", ".join(repr(each) for each in several[spellings[several.index] == first])
+        count = spellings[several.index].nunique()
+        rule = (
+            f"{shown} differ only in case, Unicode form or a final .0 ({count} ids have several "
+            f'spellings): write {name}s: {{case: lower, form: NFKC, remove: ".0"}} if they are one '
+            f"id, {name}s: {{case: keep}} if they are not"
+        )
+        _refuse(source, name, several.index[0], several.iloc[0], rule)
+
+
+def check_orders(source: Source, lines: pd.DataFrame) -> None:
+    """Raise BadInput where one order id has several customers or several days."""
+    bought = lines[lines["line_type"].isin(["sale", "fee"])]
+    columns = ", ".join(part for part in source.columns["order_id"] if part != DAY)
+    unique = (
+        f'if order ids start again, name the columns that make them unique: order_id: ["{DAY}", '
+        f"{columns}] with the till or the shop, if there are several"
+    )
+    if "customer_id" in source.columns:
+        _refuse_several_customers(source, bought, unique)
+    if not source.mapping.orders_may_span_days:
+        span = bought.groupby("order_id")["event_timestamp"].agg(["min", "max"])
+        wide = span[(span["max"] - span["min"]) > _ONE_ORDER]
+        if len(wide):
+            order = wide.index[0]
+            rule = (
+                f"sales of one order lie between {wide['min'].iloc[0]} and {wide['max'].iloc[0]} "
+                f"({len(wide)} orders are like this): {unique}; if orders last that long, write "
+                "orders_may_span_days: true"
+            )
+            row = bought.index[(bought["order_id"] == order).to_numpy()][-1]
+            _refuse(source, "order_id", row, order, rule)
+
+
+def _refuse_several_customers(source: Source, bought: pd.DataFrame, unique: str) -> None:
+    marked = bought["customer_id"].fillna("")
+    by_order = bought.assign(customer=marked).drop_duplicates(["order_id", "customer"])
+    several = by_order[by_order["order_id"].duplicated(keep=False)]
+    if several.empty:
+        return
+    order = several["order_id"].iloc[0]
+    names = [name or "a guest" for name in several.loc[several["order_id"] == order, "customer"]]
+    rule = (
+        f"one order has several customers: {', '.join(names[:5])} "
+        f"({several['order_id'].nunique()} orders are like this): {unique}"
+    )
+    if "a guest" in names:
+        column = source.columns["customer_id"][0]
+        rule += f"; if only the first line of an order has it, write fill_down: [{column}, ...]"
+    row = several.index[(several["order_id"] == order).to_numpy()][1]
+    _refuse(source, "order_id", row, order, rule)
+
+
+def check_unused(files: Sequence[Path], mapping: ShopMapping) -> None:
+    """Raise BadInput if a column that the mapping does not use says that orders do not stand.
+
+    Such a column is named like a status and holds a word like `cancelled`, is named like a
+    cancellation and is filled, or is named like a currency and holds another one.
+    """
+    used = {part for parts in columns_of(mapping.order_lines).values() for part in parts}
+    used |= {*mapping.where, *mapping.unused}
+    layouts: dict[Path, Layout] = dict.fromkeys(files, mapping)
+    for heads in mapping.order_heads:
+        layouts[files[0].parent / heads.file] = heads.layout or mapping
+    for file, layout in layouts.items():
+        patterns = [_CURRENCY] if mapping.status is not None else [_CURRENCY, _STATUS]
+        header = [name for name in read_header(file, layout) if name not in used]
+        names = [name for name in header if any(each.search(name) for each in patterns)]
+        if not names:
+            continue
+        rows = read_rows(file, columns=names, layout=layout)
+        for name in names:
+            cells = text(rows[name])
+            bad, way_on = _unused_column(name, cells[cells.notna()], mapping)
+            if len(bad):
+                rule = (
+                    f"the mapping does not use this column, but {len(bad)} rows {way_on}, or "
+                    f"unused: [{name}]"
+                )
+                raise BadInput(
+                    file=str(file), row=bad.index[0], column=name, value=bad.iloc[0], rule=rule
+                )
+
+
+def _unused_column(name: str, cells: pd.Series, mapping: ShopMapping) -> tuple[pd.Series, str]:
+    """Return the filled `cells` of an unused column that matter, and the option that reads it."""
+    if _CURRENCY.search(name):
+        other = cells[(cells != mapping.currency).fillna(False).to_numpy(dtype=bool)]
+        return other, f"have another currency: write order_lines: {{currency: {name}}}"
+    words = cells[cells.str.match(_NO_ORDER).fillna(False).to_numpy(dtype=bool)]
+    if len(words):
+        listed = ", ".join(dict.fromkeys(cells))
+        return words, (
+            f"say that their order may not stand: write status: {{column: {name}, order: [...], "
+            f"leave_out: [...], refund: [...], wait: [...]}} with its words ({listed})"
+        )
+    if not _END.search(name):
+        return words, ""
+    stands = cells.str.match(_NO).fillna(False).to_numpy(dtype=bool)
+    listed = ", ".join(json.dumps(each) for each in ("", *dict.fromkeys(cells[stands])))
+    return cells[~stands], (
+        "say that their order may not stand: to leave them out, write where: "
+        f"{{{name}: {{only: [{listed}]}}}}"
+    )
+
+
+def check_times(files: Sequence[Path], source: Source, lines: pd.DataFrame) -> None:
+    """Raise BadInput if times lose their zone, or their time of day, which the files have."""
+    mapping, columns = source.mapping, source.columns["event_timestamp"]
+    zone = _ZONE.search(re.sub("%.", " ", mapping.time_format))
+    if zone and not re.search("%[zZ]", mapping.time_format) and mapping.timezone != "UTC":
+        rule = (
+            f"time_format {mapping.time_format!r} leaves out the zone {zone[0]!r}, so that times "
+            f"are of {mapping.timezone}: write %Z in its place, or %z for an offset or Z"
+        )
+        raise BadInput(file=source.file, column=", ".join(columns), rule=rule)
+    local = lines["event_timestamp"].dt.tz_convert(mapping.timezone)
+    if len(columns) > 1 or not (local == local.dt.normalize()).all():
+        return
+    used = {part for parts in source.columns.values() for part in parts} | {*mapping.unused}
+    header = read_header(files[0], mapping)
+    names = [name for name in header if name not in used and _TIME_OF_DAY.search(name)]
+    if names:
+        listed = ", ".join(names)
+        rule = (
+            "all times are midnight, and this column is not used: write event_timestamp: "
+            f"[{columns[0]}, {listed}] with a time_format of them all, or unused: [{listed}]"
+        )
+        raise BadInput(file=source.file, column=names[0], rule=rule)
