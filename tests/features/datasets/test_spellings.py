@@ -154,7 +154,7 @@ def write(file: Path, rows: list[Row], columns: list[str], spelling: Spelling) -
     writer.writeheader()
     writer.writerows(rows)
     content = text.getvalue().encode(spelling.encoding)
-    file.write_bytes(gzip.compress(content) if spelling.packed else content)
+    file.write_bytes(gzip.compress(content, mtime=0) if spelling.packed else content)
     return file
 
 
