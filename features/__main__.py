@@ -65,6 +65,7 @@ def ingest(
 
     python -m features ingest csv --file orders.csv --preset shopify --timezone Europe/Berlin
     """
+    from features.absorb import absorb_events
     from features.datasets import csv, online_retail
     from features.datasets.mapping import load_mapping, preset_file
     from features.files.paths import matching_files
@@ -93,13 +94,17 @@ def ingest(
             raise ConfigError(f"adapter {adapter!r}: one of online_retail, csv")
         status.update("Checking and writing the tables")
         ws = _shop(home, dataset, clock)
+        if ws.events_db.exists():  # an order that was posted counts once, as it was posted
+            absorb_events(ws)
         result = run_ingest(ws, dataset, corrections=corrections)
         with ws.lock("workspace"):  # another process may have moved the clock meanwhile
             ws = _shop(home, dataset, clock)
             Workspace.create(home, timezone=ws.timezone, currency=ws.currency, clock=ws.clock)
     console.print(reconciliation_table(result))
     if result.tables["order_lines"] <= CHECKED_LINES:
-        _show_check(ws)
+        page = ws.home / "check.html"
+        _show_check(ws, html=page)
+        console.print(f"The same with plots: {page}")
     else:
         console.print("Next: python -m features check (it needs .5 GB per million lines)")
 

@@ -48,6 +48,11 @@ class Workspace:
     clock: str
     """`system`, `simulated`, or `fixed:T` with T in RFC 3339."""
 
+    def __post_init__(self) -> None:
+        """Raise WorkspaceError for a path that DuckDB cannot read."""
+        if "\\" in str(self.home):
+            raise WorkspaceError(f"{self.home}: name a --home without a backslash")
+
     @classmethod
     def create(
         cls, home: Path, *, timezone: str = "UTC", currency: str = "GBP", clock: str = "system"

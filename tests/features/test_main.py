@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
 from features.__main__ import app
+from features.logs.events import Event, EventLog, Item
 from features.tables import read_table
 from features.workspace import Workspace
 
@@ -50,6 +53,30 @@ def test_ingest_prints_a_reconciliation_that_adds_up(files: Path) -> None:
     assert (ws.timezone, ws.currency) == ("Europe/London", "GBP")
     assert ws.clock == "fixed:2009-12-02T00:00:00+00:00"
     assert len(read_table(ws, "order_lines")) == 1
+
+
+def test_an_order_that_was_posted_and_is_in_a_file_counts_once(files: Path) -> None:
+    csv = ("ingest", "csv", "--mapping", "shop.yaml", "--clock", "fixed:2024-04-01T00:00:00Z")
+    Path("first.csv").write_text(BON.replace("\n1,", "\n0,"))
+    assert run(*csv, "--file", "first.csv").exit_code == 0
+    ws = Workspace.open(files / ".regulars")
+    item = Item(product_id="A", quantity=1, unit_price=2.5)
+    order = Event(
+        event_id="e1",
+        type="order_completed",
+        customer_id="anna",
+        order_id="1",
+        event_timestamp=pd.Timestamp("2024-03-01T09:00Z"),
+        items=(item,),
+    )
+    with closing(EventLog(ws.events_db)) as log:
+        log.append([order], clock=ws.now)
+    done = run(*csv, "--file", "bons.csv")
+    assert done.exit_code == 0
+    assert "dropped: already_posted" in done.stdout
+    lines = read_table(ws, "order_lines")
+    assert lines["order_id"].tolist() == ["0", "1"]
+    assert lines["recorded_timestamp"].iloc[1] == ws.now()
 
 
 def test_the_clock_moves_on_with_the_data_and_never_back(files: Path) -> None:

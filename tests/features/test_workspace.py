@@ -139,3 +139,8 @@ def test_the_url_of_mlflow_names_the_file_whatever_its_folder_is_called(tmp_path
     with create_engine(url).connect() as connection:
         connection.exec_driver_sql("CREATE TABLE t (x)")
     assert [path.name for path in tmp_path.rglob("*")] == [home.name, "mlflow.db"]
+
+
+def test_a_home_with_a_backslash_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="without a backslash"):
+        Workspace(tmp_path / "a\\b", "UTC", "GBP", "system")

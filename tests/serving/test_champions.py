@@ -168,6 +168,7 @@ def test_who_starts_goes_back_to_the_champions_that_answered_last(ws: Workspace)
         assert up(client)["champion"] == up(client)["churn"] == 0
 
 
+@pytest.mark.slow
 def test_no_request_fails_while_champions_are_swapped(ws: Workspace) -> None:
     not_finite(ws)
     seen: Counter[tuple[int, str | None, str | None]] = Counter()

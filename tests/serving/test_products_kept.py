@@ -166,6 +166,7 @@ with TestClient(app, "http://127.0.0.1") as client:
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_heeds_what_the_first_was_told(ws: Workspace, client: TestClient) -> None:
     assert "tea" in products(ask(client, strategy="trending"))
     done = subprocess.run(

@@ -100,6 +100,7 @@ def tell(home: str) -> None:
         )
 
 
+@pytest.mark.slow
 def test_no_request_waits_for_what_only_the_first_needs(home: Path) -> None:
     """In a process of its own, which has fitted nothing."""
     code = f"from tests.serving.test_warm_up import tell; tell({str(home)!r})"
