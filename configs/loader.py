@@ -83,9 +83,14 @@ def load_config(
         return cls(**values)
     except pydantic.ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc'])} = {problem['input']!r}: "
+            f"{'.'.join(str(part) for part in problem['loc'])}{_shown(problem['input'])}: "
             f"{problem['msg']}"
             for problem in error.errors()
         )
         known = ", ".join(cls.model_fields)
         raise ConfigError(f"{source}: {problems} (known keys: {known})") from error
+
+
+def _shown(value: object) -> str:
+    """Return ` = value` for a message; nothing for a whole section."""
+    return "" if isinstance(value, dict) else f" = {value!r}"

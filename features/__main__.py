@@ -89,7 +89,10 @@ def ingest(
                 )
             source = mapping if preset is None else preset_file(preset)
             overrides = [f"{name}={value}" for name, value in given.items()]
-            dataset = csv.load(files, load_mapping(cast(Path, source), overrides))
+            columns = load_mapping(cast(Path, source), overrides)
+            if columns.currency == "XXX":  # as `inspect` writes it
+                raise ConfigError("currency = 'XXX': write the shop's currency, such as EUR")
+            dataset = csv.load(files, columns)
         else:
             raise ConfigError(f"adapter {adapter!r}: one of online_retail, csv")
         status.update("Checking and writing the tables")
@@ -228,6 +231,8 @@ def reconciliation_table(result: "Reconciliation") -> Table:
     table.add_row("kept + dropped", f"{parts:,}", end_section=True)
     for fault, rows in result.warnings.items():
         table.add_row(f"mended: {fault}", f"{rows:,}")
+    for note, rows in result.notes.items():
+        table.add_row(f"note: {note}", f"{rows:,}")
     for name, rows in result.tables.items():
         table.add_row(f"{name} stored (new)", f"{rows:,} ({result.added[name]:,})")
     return table

@@ -31,7 +31,8 @@ class Reconciliation:
 
     `read` rows of order lines = the sum of `kept` (by line type) + the sum of `dropped` (by
     reason; `already_known` rows were stored before, `already_posted` ones belong to orders that
-    are stored as posted). `warnings` counts faults that were mended. `tables` gives the rows that
+    are stored as posted). `warnings` counts faults that were mended, `notes` the rows of which
+    something was left out. `tables` gives the rows that
     are now stored, `added` the new ones among them.
     """
 
@@ -40,6 +41,7 @@ class Reconciliation:
     kept: Mapping[str, int]
     dropped: Mapping[str, int]
     warnings: Mapping[str, int]
+    notes: Mapping[str, int]
     tables: Mapping[str, int]
     added: Mapping[str, int]
     generation: str
@@ -77,7 +79,10 @@ def ingest(
     with ws.lock("tables"):
         current = generation(ws)
         before = {name: empty(name) if current is None else read_table(ws, name) for name in TABLES}
-        remaining = _not_ingested(dataset, before) if from_log else _not_posted(ws, dataset, before)
+        former = no_replaced() if current is None else read_replaced(table_paths(ws))
+        remaining = (
+            _not_ingested(dataset, before, former) if from_log else _not_posted(ws, dataset, before)
+        )
         remaining, before["order_lines"], replaced = _corrected(
             remaining, before["order_lines"], now=now, allowed=corrections
         )
@@ -88,12 +93,7 @@ def ingest(
             new[name] = _new_rows(name, stored, frame, origin=dataset.origin(name))
             merged[name] = _append(stored, frame[new[name]])
         if current is None or corrected or any(rows.any() for rows in new.values()):
-            former = (
-                replaced
-                if current is None
-                else pd.concat([read_replaced(table_paths(ws)), replaced])
-            )
-            current = write_tables(ws, merged, replaced=former)
+            current = write_tables(ws, merged, replaced=pd.concat([former, replaced]))
         else:
             remove_leftovers(ws)
     lines = remaining.order_lines[new["order_lines"]]
@@ -104,6 +104,7 @@ def ingest(
         kept={str(kind): int(n) for kind, n in lines["line_type"].value_counts().items()},
         dropped=_counted(remaining.dropped, "already_known", known),
         warnings=dataset.warnings | ({CORRECTED: corrected} if corrected else {}),
+        notes=dataset.notes,
         tables={name: len(frame) for name, frame in merged.items()},
         added={name: int(rows.sum()) for name, rows in new.items()},
         generation=current,
@@ -119,8 +120,18 @@ def _corrected(
     are recorded `now`. Raises BadInput for a correction unless they are `allowed`.
     """
     lines = dataset.order_lines
-    if stored.empty or lines.empty:
+    if stored.empty or (lines.empty and not dataset.left_out):
         return dataset, stored, no_replaced()
+    out = stored["order_id"].isin(dataset.left_out)
+    if out.any() and not allowed:
+        origin, order = dataset.origin("order_lines"), stored.loc[out, "order_id"].iloc[0]
+        raise BadInput(
+            file=origin.file,
+            column=origin.columns.get("order_id", "order_id"),
+            rule=f"the status of order {order!r} leaves it out, but the workspace holds it "
+            f"({stored.loc[out, 'order_id'].nunique()} orders are like this): with --corrections "
+            "its lines no longer count from now on",
+        )
     own = (stored["line_number"] < FIRST_REFUND_LINE) & stored["order_id"].isin(lines["order_id"])
     here = stored[own]
     versions = order_versions(lines, here, numbered=dataset.numbered, complete=allowed)
@@ -136,7 +147,7 @@ def _corrected(
         order_lines=lines[~versions.known],
         dropped=_counted(dataset.dropped, "already_known", known),
     )
-    gone = here[versions.replaced]
+    gone = pd.concat([here[versions.replaced], stored[out]])
     return changed, stored.drop(gone.index), gone.assign(replaced_timestamp=now)
 
 
@@ -167,9 +178,12 @@ def _not_posted(
     )
 
 
-def _not_ingested(dataset: RetailDataset, before: Mapping[str, pd.DataFrame]) -> RetailDataset:
-    """Return the log's dataset without the orders and events that are already stored."""
-    lines = new_lines(dataset.order_lines, before["order_lines"])
+def _not_ingested(
+    dataset: RetailDataset, before: Mapping[str, pd.DataFrame], former: pd.DataFrame
+) -> RetailDataset:
+    """Return the log's dataset without the orders and events that are, or were, stored."""
+    stored = before["order_lines"]
+    lines = new_lines(dataset.order_lines, pd.concat([stored, former[stored.columns]]))
     known = len(dataset.order_lines) - len(lines)
     return replace(
         dataset,

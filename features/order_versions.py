@@ -135,7 +135,7 @@ def _different(first: pd.DataFrame, second: pd.DataFrame) -> str:
         for name in _CONTENT
         if sorted(first[name].astype(str)) != sorted(second[name].astype(str))
     ]
-    return ", ".join(names)
+    return ", ".join(names) or "line_number"
 
 
 def _shown(lines: pd.DataFrame) -> str:

@@ -139,6 +139,9 @@ class RetailDataset:
     clock: str | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
     numbered: bool = True
+    left_out: frozenset[str] = frozenset()
+    """Orders that the files name, but say never came to be (cancelled)."""
+    notes: dict[str, int] = field(default_factory=dict)
 
     def origin(self, table: str) -> Origin:
         """Return the source of `table`."""

@@ -53,8 +53,15 @@ from features.datasets.mapping import (
     ShopMapping,
     columns_of,
 )
-from features.datasets.order_checks import check_ids, check_orders, check_times, check_unused
-from features.datasets.order_lines import order_lines
+from features.datasets.notes import notes
+from features.datasets.order_checks import (
+    check_files,
+    check_ids,
+    check_orders,
+    check_times,
+    check_unused,
+)
+from features.datasets.order_lines import order_lines, orders_left_out
 from features.datasets.order_rows import FIRST_LINE, order_rows
 from features.datasets.source import Source, read_source
 from features.datasets.versions import versions
@@ -86,6 +93,7 @@ def load(files: Path | Sequence[Path], mapping: ShopMapping) -> RetailDataset:
     lines = order_lines(rows)
     check_times(paths, source, lines)
     check_ids(source, lines)
+    check_files(source, lines)
     check_orders(source, lines)
     repeated = 0
     if "line_number" in source.columns:
@@ -123,6 +131,8 @@ def load(files: Path | Sequence[Path], mapping: ShopMapping) -> RetailDataset:
         currency=mapping.currency,
         origins={name: each.origin for name, each in sources.items()},
         numbered="line_number" in source.columns,
+        left_out=orders_left_out(rows) - frozenset(lines["order_id"]),
+        notes=notes(paths, mapping, lines),
     )
 
 

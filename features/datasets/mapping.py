@@ -68,6 +68,8 @@ class OrderLineColumns(Config):
                 "order_id is missing: name the column, or those that together make an order's id, "
                 f'such as order_id: ["{DAY}", {customer}]'
             )
+        if set(self.order_id) == {DAY}:
+            raise ValueError(f'order_id: "{DAY}" needs a column beside it, such as the receipt')
         return self
 
     @pydantic.model_validator(mode="after")
@@ -158,9 +160,9 @@ class Rows(Config):
 class ShopMapping(Layout, NumberFormat):
     """How to read a shop's files into the canonical tables: layout, spelling, and columns."""
 
-    timezone: str
+    timezone: str = pydantic.Field(default="", validate_default=True)
     """IANA zone of times without a UTC offset, and of the shop's days."""
-    currency: str = pydantic.Field(pattern="^[A-Z]{3}$")
+    currency: str = pydantic.Field(default="", validate_default=True, pattern="^([A-Z]{3})?$")
     """ISO 4217."""
     time_format: str = "ISO8601"
     """ISO8601, a strptime format, `excel` (serial days), `epoch_s` or `epoch_ms`."""
@@ -208,6 +210,13 @@ class ShopMapping(Layout, NumberFormat):
     def _all_answered(cls, value: object) -> object:
         return {} if value is None else value  # `questions:` with all lines removed
 
+    @pydantic.field_validator("timezone", "currency")
+    @classmethod
+    def _given(cls, value: str, info: pydantic.ValidationInfo) -> str:
+        if not value:
+            raise ValueError(f"missing: write it, or give --{info.field_name}")
+        return value
+
     @pydantic.field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -237,7 +246,16 @@ class ShopMapping(Layout, NumberFormat):
 
 
 class _TextLoader(yaml.SafeLoader):
-    """Reads every scalar as text, except an empty one, which is null."""
+    """Reads every scalar as text, except an empty one, which is null; a key appears once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for place, (key, _) in enumerate(node.value):
+            if key.value in keys[:place]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} appears twice", key.start_mark
+                )
+        return super().construct_mapping(node, deep=deep)
 
 
 _TextLoader.yaml_implicit_resolvers = {"": [("tag:yaml.org,2002:null", re.compile(r"^$"))]}

@@ -101,6 +101,26 @@ def _refuse_similar(source: Source, name: str, ids: pd.Series) -> None:
         _refuse(source, name, several.index[0], several.iloc[0], rule)
 
 
+def check_files(source: Source, lines: pd.DataFrame) -> None:
+    """Raise BadInput where two of the files hold the same line of an order: they may overlap."""
+    if source.files is None or "line_number" in source.columns:
+        return
+    content = [name for name in lines.columns if name != "line_number"]
+    files = source.files.loc[lines.index].to_numpy()
+    once = lines[content].assign(file=files).drop_duplicates()
+    again = once.duplicated(content)
+    if again.any():
+        row = again.idxmax()
+        orders = once.loc[again, "order_id"].nunique()
+        rule = (
+            f"two files hold the same line of this order ({orders} orders are like this): if the "
+            "files overlap, ingest them one after the other, so that known lines are left out; if "
+            "the order's lines are divided between them, name a column that numbers them, "
+            "order_lines: {line_number: ...}"
+        )
+        _refuse(source, "order_id", row, once["order_id"][row], rule)
+
+
 def check_orders(source: Source, lines: pd.DataFrame) -> None:
     """Raise BadInput where one order id has several customers or several days."""
     bought = lines[lines["line_type"].isin(["sale", "fee"])]

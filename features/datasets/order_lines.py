@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.datasets.mapping import ShopMapping
+from features.datasets.mapping import DAY, ShopMapping
 from features.datasets.order_rows import FIRST_LINE, OrderRows
 from features.datasets.source import Source
+from features.files.cells import text
 from features.files.tables import rows_of
 from features.ids import PLAIN
 from features.schema import TABLES, TEXT, BadInput
@@ -23,6 +24,11 @@ _ADJUSTED: Final = (
     "not negative; say what such a line is: negative_price: return (money back for goods) or "
     "adjustment (a discount)"
 )
+_AMOUNTS: Final = {
+    "line_discount": "not negative unless the line is a return: the discount is subtracted; if the "
+    "file writes discounts with a minus, name the column line_tax, which is added",
+    "line_tax": "not negative unless the line is a return",
+}
 
 
 def order_lines(rows: OrderRows) -> pd.DataFrame:
@@ -63,6 +69,18 @@ def order_lines(rows: OrderRows) -> pd.DataFrame:
     return lines[list(columns)].astype({n: str(c.dtype) for n, c in columns.items()})
 
 
+def orders_left_out(rows: OrderRows) -> frozenset[str]:
+    """Return the ids of the orders that never came to be, by their status. Raises BadInput."""
+    if rows.left_out.empty:
+        return frozenset()
+    mapping = rows.source.mapping
+    source = Source(rows.left_out, rows.source.columns, mapping, file=rows.source.file)
+    ids = source.joined_id(
+        "order_id", mapping.order_ids, day=lambda: _days(source.time("event_timestamp"), mapping)
+    )
+    return frozenset(ids.dropna())
+
+
 def _days(moments: pd.Series, mapping: ShopMapping) -> pd.Series:
     """Return the shop's local day of each time, YYYY-MM-DD."""
     days: pd.Series = moments.dt.tz_convert(mapping.timezone).dt.strftime("%Y-%m-%d")
@@ -85,7 +103,9 @@ def _refuse_empty(source: Source, lines: pd.DataFrame) -> None:
         if bad.any():
             used = {part for parts in source.columns.values() for part in parts}
             row = source.rows[bad.to_numpy()].iloc[0]
-            blank = [str(part) for part in row.index[row.isna()] if part in used]
+            empty = text(row.astype(TEXT)).isna()
+            blank = [str(part) for part in row.index[empty] if part in used]
+            blank = blank or [part for part in source.columns[name] if part != DAY]
             first = _first_cell(source, row.name)
             rule = (
                 f"not null; {FIRST_LINE.format(', '.join(blank))}; if the row is a total, write "
@@ -130,9 +150,13 @@ def _amounts(source: Source, lines: pd.DataFrame) -> tuple[pd.Series, pd.Series]
     else:
         price = source.number("unit_price")
         source.refuse("unit_price", price.isna(), "a number")
+    back = (quantity < 0) | (price < 0)
+    money = pd.Series(np.where(price < 0, -1.0, 1.0), index=price.index) / divisor.abs()
     for name, sign in (("line_discount", -1), ("line_tax", 1)):
         if name in columns:
-            price += sign * source.number(name).fillna(0) / divisor.abs()
+            amount = source.number(name).fillna(0)
+            source.refuse(name, (amount < 0) & ~back, _AMOUNTS[name])
+            price += sign * amount.abs() * money
     return quantity, price.mask(price.abs() < 1e-9, 0.0)
 
 

@@ -28,6 +28,8 @@ class OrderRows:
     """Rows that do not count, by reason."""
     refunded: pd.Series
     """Whether the row's order was refunded."""
+    left_out: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Rows of orders that never came to be, by their status."""
 
 
 def order_rows(files: Sequence[Path], mapping: ShopMapping) -> OrderRows:
@@ -84,7 +86,7 @@ def _with_heads(files: Sequence[Path], mapping: ShopMapping) -> Source:
         )
         lines.columns = {"order_id": (key,)}
         lines.rows = _joined(lines, orders, names)
-    return Source(lines.rows, columns, mapping, file=lines.file)
+    return Source(lines.rows, columns, mapping, file=lines.file, files=lines.files)
 
 
 def _with_way_on(
@@ -177,6 +179,7 @@ def _apply_status(rows: OrderRows) -> None:
     unknown = ~words.isin(known).fillna(False).astype(bool)
     refuse(source.rows[status.column], unknown, file=Path(source.file), rule=rule)
     rows.refunded = words.isin(status.refund).fillna(False).astype(bool)
+    rows.left_out = source.rows[words.isin(status.leave_out).fillna(False).astype(bool)]
     for meaning, out in (("left out", status.leave_out), ("waiting", status.wait)):
         for word in out:
             mask = text(rows.source.rows[status.column]) == word

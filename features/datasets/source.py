@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from features.datasets.mapping import DAY, Names, ShopMapping
@@ -23,6 +24,7 @@ class Source:
     """The rows of one table in one or several files, and the columns that a mapping names.
 
     `columns` are the file's column names by canonical name. `mended` counts corrected cells.
+    `files` names the file of each row, by the rows' index, if there are several.
     """
 
     def __init__(
@@ -32,8 +34,10 @@ class Source:
         mapping: ShopMapping,
         *,
         file: str,
+        files: pd.Series | None = None,
     ) -> None:
         self.rows, self.columns, self.mapping, self.file = rows, columns, mapping, file
+        self.files = files
         self.mended: Counter[str] = Counter()
         self.ids: dict[str, pd.Series] = {}
 
@@ -128,15 +132,29 @@ def read_source(
     named = [part for parts in columns.values() for part in parts if part != DAY]
     wanted = list(dict.fromkeys([*named, *others]))
     frames = []
-    for file in files:
+    names = [file.name if _is_once(file, files) else str(file) for file in files]
+    for file, name in zip(files, names, strict=True):
         frame = read_rows(file, columns=None if every else wanted, layout=layout or mapping)
         if every:
             _require(file, wanted, frame)
-        frames.append(frame if len(files) == 1 else _labelled(frame, file))
+        frames.append(frame if len(files) == 1 else _labelled(frame, name))
     rows = frames[0] if len(files) == 1 else pd.concat(frames)
+    of_rows = None
+    if len(files) > 1:
+        codes = np.repeat(np.arange(len(files)), [len(frame) for frame in frames])
+        of_rows = pd.Series(pd.Categorical(np.array(names)[codes]), index=rows.index)
     return Source(
-        _without(rows, mapping.missing), columns, mapping, file=", ".join(map(str, files))
+        _without(rows, mapping.missing),
+        columns,
+        mapping,
+        file=", ".join(map(str, files)),
+        files=of_rows,
     )
+
+
+def _is_once(file: Path, files: Sequence[Path]) -> bool:
+    """Return whether no other file, in another folder, has the same name."""
+    return [each.name for each in files].count(file.name) == 1
 
 
 def _require(file: Path, wanted: Sequence[str], frame: pd.DataFrame) -> None:
@@ -147,9 +165,9 @@ def _require(file: Path, wanted: Sequence[str], frame: pd.DataFrame) -> None:
             raise BadInput(file=str(file), column=name, rule=rule)
 
 
-def _labelled(frame: pd.DataFrame, file: Path) -> pd.DataFrame:
+def _labelled(frame: pd.DataFrame, file: str) -> pd.DataFrame:
     """Return `frame` with rows named after their file."""
-    return frame.set_axis([f"{row} of {file.name}" for row in frame.index])
+    return frame.set_axis([f"{row} of {file}" for row in frame.index])
 
 
 def _joined(parts: Sequence[pd.Series], *, separator: str) -> pd.Series:

@@ -48,6 +48,8 @@ def times(
         parsed = _from_iso(column, timezone, file)
     else:
         parsed = _from_format(column, timezone, file, time_format)
+    early = (parsed.dt.year < 1900).fillna(False).astype(bool)
+    refuse(column, early, file=file, rule="a time from 1900 on: what stands for no time at all?")
     if parsed.dt.tz is not None:
         return parsed.dt.tz_convert("UTC").astype(TIME), 0
     plain = parsed.dt.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT")
@@ -84,6 +86,7 @@ def _from_iso(column: pd.Series, timezone: str, file: Path) -> pd.Series:
     present = cells.notna()
     rule = 'a time like 2011-12-09 12:50:00; else write time_format, such as "%d.%m.%Y %H:%M"'
     worded = words.notna().to_numpy()
+    refuse(column, _matches(cells, r"^\d{4}(?:-?\d\d)?$"), file=file, rule=f"{rule}, with a day")
     unclear = _matches(cells, _HOUR_OFFSET)
     refuse(column, unclear, file=file, rule=f"{rule}; an offset needs hours and minutes before it")
     offset = _matches(cells, _OFFSET) | worded

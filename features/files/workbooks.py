@@ -22,6 +22,8 @@ from features.files.workbook_parts import Parts
 from features.schema import BadInput
 
 Cells = list[str | None]
+_ROUNDED: Final = 2**53
+"""From here on a cell's number is rounded: shown as 1.5e+18, which no id may be."""
 _CODES: Final = rb"[\x00\x07\x0f\x17\x1d\x24\x2a]"  # of #NULL!, #DIV/0!, ..., #N/A
 _XLS_ERROR: Final = re.compile(  # a cell (BOOLERR) or a formula's result (FORMULA) in BIFF8
     rb"\x05\x02\x08\x00.{6}" + _CODES + rb"\x01|\x06\x00..{7}\x02." + _CODES + rb".{3}\xff\xff",
@@ -124,14 +126,19 @@ def cell_text(value: Any) -> str | None:
 
     >>> cell_text(17.0), cell_text(True), cell_text(datetime.date(2024, 1, 5))
     ('17', 'TRUE', '2024-01-05 00:00:00')
+    >>> cell_text(1.125), cell_text(1234567890123456789.0)
+    ('1.1250', '1.2345678901234568e+18')
     """
     if value is None or isinstance(value, str):
         return value or None
     if isinstance(value, bool):
         return str(value).upper()
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    elif isinstance(value, datetime.datetime):
+    if isinstance(value, float):
+        if value.is_integer() and abs(value) < _ROUNDED:
+            return str(int(value))
+        shown = str(value)
+        return shown + "0" if re.search(r"\.\d{3}$", shown) else shown  # no groups of thousands
+    if isinstance(value, datetime.datetime):
         value = value.isoformat(sep=" ")
     elif isinstance(value, datetime.date):
         value = f"{value} 00:00:00"

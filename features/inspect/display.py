@@ -25,7 +25,7 @@ def show(inspection: Inspection, output: Path) -> list[RenderableType]:
     parts.append(
         Text(
             f"{output} holds the mapping. {first}python -m features ingest csv {files} "
-            f"--mapping {output}"
+            f"--mapping {output} --home HOME"
         )
     )
     return parts

@@ -15,7 +15,7 @@ import pandas as pd
 
 from configs.database import Database
 from features.schema import empty
-from features.tables import read_table
+from features.tables import no_replaced, read_file, read_replaced, table_paths
 from features.times import microseconds, timestamp
 from features.workspace import Workspace, WorkspaceError
 
@@ -215,10 +215,12 @@ def all_order_lines(ws: Workspace) -> pd.DataFrame:
     An order in the tables is read from there; its refunds are matched by their line numbers.
     """
     try:
-        stored = read_table(ws, "order_lines")
+        paths = table_paths(ws)
+        stored, former = read_file(paths["order_lines"]), read_replaced(paths)
     except WorkspaceError:  # nothing was ingested
-        stored = empty("order_lines")
-    fresh = new_lines(logged(ws, "order_lines"), stored)
+        stored, former = empty("order_lines"), no_replaced()
+    known = pd.concat([stored, former[stored.columns]])  # a cancelled order does not come back
+    fresh = new_lines(logged(ws, "order_lines"), known)
     return pd.concat([stored, fresh], ignore_index=True) if len(fresh) else stored
 
 

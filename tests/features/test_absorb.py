@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from features.absorb import absorb_events, absorb_products
-from features.logs.events import Event, EventLog, Item
+from features.ingest import ingest
+from features.logs.events import Event, EventLog, Item, all_order_lines
 from features.logs.product_changes import ProductChange, ProductChanges
 from features.materialize import materialize
+from features.schema import RetailDataset, empty
 from features.snapshots import known_order_lines
 from features.tables import read_table
 from features.workspace import Workspace
@@ -67,3 +69,20 @@ def test_a_product_s_texts_wait_until_a_clock_set_back_has_caught_up(tmp_path: P
         changes.record([ProductChange(product_id="tea", title="Tea")], clock=ws.now)
     assert absorb_products(shop(tmp_path, NOON)) == 0
     assert absorb_products(shop(tmp_path, NOON + HOUR)) == 1
+
+
+def test_a_posted_order_that_a_file_cancels_does_not_come_back(home: Path) -> None:
+    ws = shop(home, NOON + HOUR)
+    assert absorb_events(ws) == 3
+    file = RetailDataset(
+        source="orders.csv",
+        order_lines=empty("order_lines"),
+        read=1,
+        kept={},
+        dropped={"left out: Status is cancelled": 1},
+        left_out=frozenset(["o1"]),
+    )
+    ingest(ws, file, corrections=True)
+    assert absorb_events(ws) == 0
+    assert read_table(ws, "order_lines")["order_id"].tolist() == ["o2", "o3"]
+    assert all_order_lines(ws)["order_id"].tolist() == ["o2", "o3"]

@@ -194,3 +194,43 @@ def test_numbered_lines_are_corrected_by_their_number(tmp_path: Path) -> None:
     assert lines["product_id"].tolist() == ["tea", "pot", "tea", "tea", "tea"]
     assert lines["line_number"].tolist() == [1, 2, 1, 1, 2]
     assert ingest(ws, other).kept == {}
+
+
+def test_an_order_that_is_cancelled_later_is_a_correction(tmp_path: Path) -> None:
+    def export(status: str) -> RetailDataset:
+        return load(
+            tmp_path,
+            f"1,anna,tea,2,3.50,2024-03-01 10:00,{status}\n"
+            "2,ben,tea,1,3.50,2024-03-05 12:00,paid\n"
+            "4,ben,tea,1,3.50,2024-03-05 13:00,cancelled\n",
+            header=HEADER.replace("\n", ",Status\n"),
+            status={"column": "Status", "order": ["paid"], "leave_out": ["cancelled"]},
+        )
+
+    ws = shop(tmp_path / "shop")
+    ingest(ws, export("paid"))
+    known = rows_at(ws, BEFORE)
+    with pytest.raises(BadInput, match=r"status of order '1'.*\(1 orders .* --corrections"):
+        ingest(ws, export("cancelled"))
+    result = ingest(ws, export("cancelled"), corrections=True)
+    assert result.warnings[CORRECTED] == 1
+    assert read_table(ws, "order_lines")["order_id"].tolist() == ["2"]
+    for before, after in zip(known, rows_at(ws, BEFORE), strict=True):
+        pd.testing.assert_frame_equal(before, after)
+    assert (bought(ws, BEFORE), bought(ws, AFTER)) == (["tea"], [])
+    assert ingest(ws, export("cancelled")).added["order_lines"] == 0
+
+
+def test_lines_under_other_numbers_are_said_to_differ_in_them(tmp_path: Path) -> None:
+    def export(*numbers: int) -> RetailDataset:
+        rows = (
+            f"1,anna,{product},1,3.50,2024-03-01 10:00,{number}\n"
+            for product, number in zip(("tea", "mug"), numbers, strict=True)
+        )
+        header = HEADER.replace("\n", ",Zeile\n")
+        return load(tmp_path, "".join(rows), header=header, order_lines={"line_number": "Zeile"})
+
+    ws = shop(tmp_path / "shop")
+    ingest(ws, export(1, 2))
+    with pytest.raises(BadInput, match="they differ in line_number"):
+        ingest(ws, export(2, 1))

@@ -277,7 +277,10 @@ def test_a_key_with_other_values_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("timezone: Europe/Berlin", "currency = .*Field required"),
+        (
+            "timezone: Europe/Berlin",
+            "currency = '': Value error, missing: write it, or give --currency",
+        ),
         ("colour: red", "colour = 'red': Extra inputs are not permitted"),
         ("timezone: Mars", "timezone = 'Mars': Value error, not an IANA zone"),
         ("currency: euro", "currency = 'euro': String should match pattern"),
@@ -297,7 +300,7 @@ def test_a_key_with_other_values_is_refused(tmp_path: Path) -> None:
         (
             "order_lines: {order_id: B, product_id: A, quantity: M, event_timestamp: Z, "
             "unit_price: P, line_total: S}",
-            "order_lines = .*: Value error, name either unit_price or line_total",
+            "order_lines: Value error, name either unit_price or line_total",
         ),
     ],
 )
