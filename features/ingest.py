@@ -1,7 +1,7 @@
 """Ingest a dataset into the workspace's canonical tables: completely or not at all, and once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -22,6 +22,8 @@ from features.tables import (
 )
 from features.workspace import Workspace
 
+MOMENT: Final = pd.Timedelta(microseconds=1)
+"""What arrives at a clock that stands still became known so long before it: a cut there sees it."""
 CORRECTED: Final = "lines of corrected orders: replaced from now on"
 
 
@@ -41,10 +43,10 @@ class Reconciliation:
     kept: Mapping[str, int]
     dropped: Mapping[str, int]
     warnings: Mapping[str, int]
-    notes: Mapping[str, int]
     tables: Mapping[str, int]
     added: Mapping[str, int]
     generation: str
+    notes: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_sum(self.source, self.read, self.kept, self.dropped)
@@ -84,7 +86,10 @@ def ingest(
             _not_ingested(dataset, before, former) if from_log else _not_posted(ws, dataset, before)
         )
         remaining, before["order_lines"], replaced = _corrected(
-            remaining, before["order_lines"], now=now, allowed=corrections
+            remaining,
+            before["order_lines"],
+            arrival=None if from_log else now - MOMENT,
+            allowed=corrections,
         )
         corrected = len(replaced)
         merged, new = {}, {}
@@ -112,12 +117,14 @@ def ingest(
 
 
 def _corrected(
-    dataset: RetailDataset, stored: pd.DataFrame, *, now: pd.Timestamp, allowed: bool
+    dataset: RetailDataset, stored: pd.DataFrame, *, arrival: pd.Timestamp | None, allowed: bool
 ) -> tuple[RetailDataset, pd.DataFrame, pd.DataFrame]:
     """Return `dataset` and the `stored` order lines without what is replaced, and the replaced.
 
-    Lines of `dataset` that are stored are dropped as `already_known`; those that correct an order
-    are recorded `now`. Raises BadInput for a correction unless they are `allowed`.
+    Lines of `dataset` that are stored are dropped as `already_known`. Those that correct an order,
+    or are added to a stored one, became known at the `arrival` (None: when the log says), unless
+    the file has a column of recorded times. Raises BadInput for a correction unless it is
+    `allowed`.
     """
     lines = dataset.order_lines
     if stored.empty or (lines.empty and not dataset.left_out):
@@ -137,10 +144,13 @@ def _corrected(
     versions = order_versions(lines, here, numbered=dataset.numbered, complete=allowed)
     if not allowed:
         refuse_corrections(versions, lines, here, origin=dataset.origin("order_lines"))
-    lines = lines.assign(
-        line_number=versions.line_numbers,
-        recorded_timestamp=lines["recorded_timestamp"].mask(versions.corrects, now),
-    )
+    lines = lines.assign(line_number=versions.line_numbers)
+    if arrival is not None:
+        late = versions.corrects.copy()
+        if "recorded_timestamp" not in dataset.origin("order_lines").columns:
+            late |= ~versions.known & lines["order_id"].isin(here["order_id"]).to_numpy(dtype=bool)
+        recorded = lines["recorded_timestamp"]
+        lines["recorded_timestamp"] = recorded.mask(late & (recorded < arrival), arrival)
     known = int(versions.known.sum())
     changed = replace(
         dataset,
@@ -148,7 +158,7 @@ def _corrected(
         dropped=_counted(dataset.dropped, "already_known", known),
     )
     gone = pd.concat([here[versions.replaced], stored[out]])
-    return changed, stored.drop(gone.index), gone.assign(replaced_timestamp=now)
+    return changed, stored.drop(gone.index), gone.assign(replaced_timestamp=arrival)
 
 
 def _counted(dropped: dict[str, int], reason: str, count: int) -> dict[str, int]:
@@ -158,7 +168,11 @@ def _counted(dropped: dict[str, int], reason: str, count: int) -> dict[str, int]
 def _not_posted(
     ws: Workspace, dataset: RetailDataset, before: Mapping[str, pd.DataFrame]
 ) -> RetailDataset:
-    """Return a file's dataset without the orders and events that are stored as posted."""
+    """Return a file's dataset without the orders and events that are stored as posted.
+
+    An order of which the file has other products, quantities or prices is not left out: it is a
+    correction.
+    """
     if not ws.events_db.exists():
         return dataset
     lines, events = before["order_lines"], before["events"]
@@ -169,7 +183,8 @@ def _not_posted(
         return dataset
     log = arrivals(ws)
     orders, ids = _as_posted("order_id", lines, log), _as_posted("event_id", events, log)
-    posted = dataset.order_lines["order_id"].isin(orders)
+    agreed = _agreed(lines[lines["order_id"].isin(orders)], dataset.order_lines)
+    posted = dataset.order_lines["order_id"].isin(agreed)
     return replace(
         dataset,
         order_lines=dataset.order_lines[~posted],
@@ -191,6 +206,18 @@ def _not_ingested(
         events=dataset.events[~dataset.events["event_id"].isin(before["events"]["event_id"])],
         dropped=dataset.dropped | {"already_ingested": known},
     )
+
+
+def _agreed(posted: pd.DataFrame, lines: pd.DataFrame) -> set[str]:
+    """Return the ids of `posted` orders that are the same in `lines`, or of which parts are."""
+    content = ["order_id", "product_id", "quantity", "unit_price"]
+    first, second = (
+        frame[content].assign(copy=frame.groupby(content, dropna=False).cumcount())
+        for frame in (posted, lines[lines["order_id"].isin(posted["order_id"])])
+    )
+    pairs = second.merge(first, how="left", indicator=True)
+    other = pairs.loc[pairs["_merge"] == "left_only", "order_id"]
+    return set(posted["order_id"]) - set(other)
 
 
 def _as_posted(key: str, stored: pd.DataFrame, log: pd.DataFrame) -> pd.Series:

@@ -109,6 +109,21 @@ def read_replaced(paths: Mapping[str, Path]) -> pd.DataFrame:
     return read_file(paths[REPLACED]) if REPLACED in paths else no_replaced()
 
 
+def with_first_recorded(lines: pd.DataFrame, former: pd.DataFrame) -> pd.DataFrame:
+    """Return order `lines`; a corrected one is recorded when its order first had the product.
+
+    `former` are lines that corrections replaced. For what happened to a customer, not for features:
+    quantity and price are the corrected ones.
+    """
+    if former.empty:
+        return lines
+    key = ["order_id", "customer_id", "product_id"]
+    first = former.groupby(key)["recorded_timestamp"].min().rename("first")
+    earliest = lines[key].join(first, on=key)["first"]
+    recorded = lines["recorded_timestamp"]
+    return lines.assign(recorded_timestamp=recorded.mask(earliest < recorded, earliest))
+
+
 def no_replaced() -> pd.DataFrame:
     """Return replaced order lines without rows."""
     return empty("order_lines").assign(replaced_timestamp=pd.Series(dtype=TIME))

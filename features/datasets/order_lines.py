@@ -208,6 +208,9 @@ def _line_types(source: Source, lines: pd.DataFrame) -> pd.Series:
     if words.isna().any():
         rule += "; " + FIRST_LINE.format(source.columns["line_type"][0])
     source.refuse("line_type", named.isna(), rule)
+    back = ((named == "sale") & (lines["quantity"] < 0)).fillna(False)
+    rule = "not a sale where the quantity is below 0: map the word to return, or to adjustment"
+    source.refuse("line_type", back, rule)
     return named
 
 

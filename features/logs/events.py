@@ -15,7 +15,7 @@ import pandas as pd
 
 from configs.database import Database
 from features.schema import empty
-from features.tables import no_replaced, read_file, read_replaced, table_paths
+from features.tables import no_replaced, read_file, read_replaced, table_paths, with_first_recorded
 from features.times import microseconds, timestamp
 from features.workspace import Workspace, WorkspaceError
 
@@ -221,6 +221,7 @@ def all_order_lines(ws: Workspace) -> pd.DataFrame:
         stored, former = empty("order_lines"), no_replaced()
     known = pd.concat([stored, former[stored.columns]])  # a cancelled order does not come back
     fresh = new_lines(logged(ws, "order_lines"), known)
+    stored = with_first_recorded(stored, former)
     return pd.concat([stored, fresh], ignore_index=True) if len(fresh) else stored
 
 

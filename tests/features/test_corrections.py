@@ -8,9 +8,9 @@ import pytest
 
 from features import snapshots
 from features.cut_digests import cut_digest
-from features.ingest import CORRECTED, ingest
+from features.ingest import CORRECTED, MOMENT, ingest
 from features.schema import BadInput, RetailDataset
-from features.tables import read_replaced, read_table, table_paths
+from features.tables import read_replaced, read_table, table_paths, with_first_recorded
 from features.views import VIEWS
 from features.workspace import Workspace
 from tests.features.datasets.csv_shop import HEADER, load
@@ -234,3 +234,26 @@ def test_lines_under_other_numbers_are_said_to_differ_in_them(tmp_path: Path) ->
     ingest(ws, export(1, 2))
     with pytest.raises(BadInput, match="they differ in line_number"):
         ingest(ws, export(2, 1))
+
+
+def test_lines_that_are_added_later_became_known_later(tmp_path: Path) -> None:
+    """Such as the return of an order that the next export calls refunded."""
+    ws = shop(tmp_path / "shop")
+    ingest(ws, file(tmp_path, ROWS[:1]))
+    ingest(ws, file(tmp_path, ROWS))
+    assert bought(ws, BEFORE) == ["tea"]
+    assert bought(ws, AFTER) == ["mug", "tea"]
+    at_the_clock = snapshots.known_order_lines(ws, ws.now())
+    assert sorted(at_the_clock["product_id"]) == ["mug", "tea", "tea", "tea", "tea"]
+
+
+def test_who_had_ordered_before_a_correction_is_known_to_have(tmp_path: Path) -> None:
+    ws = shop(tmp_path / "shop")
+    ingest(ws, file(tmp_path, ROWS))
+    other_price = tuple(row.replace("3.50", "3.40") for row in ROWS)
+    ingest(ws, file(tmp_path, other_price), corrections=True)
+    former = read_replaced(table_paths(ws))
+    assert len(former) == 4
+    lines = with_first_recorded(read_table(ws, "order_lines"), former)
+    assert (lines["recorded_timestamp"] == lines["event_timestamp"]).all()
+    assert (read_table(ws, "order_lines")["recorded_timestamp"] == ws.now() - MOMENT).sum() == 4

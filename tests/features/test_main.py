@@ -77,6 +77,11 @@ def test_an_order_that_was_posted_and_is_in_a_file_counts_once(files: Path) -> N
     lines = read_table(ws, "order_lines")
     assert lines["order_id"].tolist() == ["0", "1"]
     assert lines["recorded_timestamp"].iloc[1] == ws.now()
+    Path("other.csv").write_text(BON.replace(",1,2.5,", ",7,2.5,"))
+    refused = run(*csv, "--file", "other.csv")
+    assert (refused.exit_code, "ingest it with --corrections" in refused.stderr) == (2, True)
+    assert run(*csv, "--file", "other.csv", "--corrections").exit_code == 0
+    assert read_table(ws, "order_lines")["quantity"].tolist() == [1, 7]
 
 
 def test_the_clock_moves_on_with_the_data_and_never_back(files: Path) -> None:

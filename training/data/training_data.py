@@ -11,7 +11,7 @@ from features import snapshots
 from features.cut_digests import cut_digests
 from features.model_inputs import customer_inputs
 from features.offline import OfflineFeatures
-from features.tables import PinnedTables
+from features.tables import PinnedTables, read_replaced, with_first_recorded
 from features.views import CUSTOMER_VIEWS, PRODUCT_VIEWS
 from features.workspace import Workspace
 from training.data.extent import extent
@@ -69,6 +69,7 @@ class TrainingData:
     @cached_property
     def _lines(self) -> pd.DataFrame:
         lines = snapshots.known_order_lines(self._ws, self.as_of, paths=self._tables.paths)
+        lines = with_first_recorded(lines, read_replaced(self._tables.paths))
         value = lines["quantity"] * lines["unit_price"]
         return lines[lines["customer_id"].notna() & (value > 0)].sort_values(
             ["event_timestamp", "order_id", "line_number"], kind="stable"

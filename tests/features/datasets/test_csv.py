@@ -310,3 +310,11 @@ def test_a_broken_mapping_is_named(tmp_path: Path, text: str, message: str) -> N
         load_mapping(tmp_path / "shop.yaml")
     assert "shop.yaml: " in str(refused.value)
     assert ", timezone, currency, " in str(refused.value)
+
+
+def test_a_word_for_a_sale_with_a_quantity_below_0_is_refused(tmp_path: Path) -> None:
+    words = {"order_lines": {"line_type": "Art"}, "line_types": {"S": "sale", "R": "return"}}
+    header = f"{HEADER.strip()},Art\n"
+    with pytest.raises(BadInput, match="row 2, column 'Art', value 'S': not a sale where"):
+        load(tmp_path, "1,K,A,-1,1,2024-03-01,S\n", header=header, **words)
+    assert load(tmp_path, "1,K,A,-1,1,2024-03-01,R\n", header=header, **words).kept == {"return": 1}
