@@ -20,6 +20,7 @@ from features.tables import (
     table_paths,
     write_tables,
 )
+from features.text_versions import with_new_versions
 from features.workspace import Workspace
 
 MOMENT: Final = pd.Timedelta(microseconds=1)
@@ -95,6 +96,9 @@ def ingest(
         merged, new = {}, {}
         for name, stored in before.items():
             frame = getattr(remaining, name)
+            dated = "valid_from" in dataset.origin(name).columns
+            if name in ("customers", "products") and not dated and not from_log:
+                frame = with_new_versions(name, frame, stored, arrival=now - MOMENT)
             new[name] = _new_rows(name, stored, frame, origin=dataset.origin(name))
             merged[name] = _append(stored, frame[new[name]])
         if current is None or corrected or any(rows.any() for rows in new.values()):

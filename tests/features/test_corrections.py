@@ -257,3 +257,22 @@ def test_who_had_ordered_before_a_correction_is_known_to_have(tmp_path: Path) ->
     lines = with_first_recorded(read_table(ws, "order_lines"), former)
     assert (lines["recorded_timestamp"] == lines["event_timestamp"]).all()
     assert (read_table(ws, "order_lines")["recorded_timestamp"] == ws.now() - MOMENT).sum() == 4
+
+
+def titles(ws: Workspace) -> list[tuple[str, pd.Timestamp]]:
+    products = read_table(ws, "products")
+    return [*zip(products["title"], products["valid_from"], strict=True)]
+
+
+def test_another_title_is_a_version_from_its_arrival_on(tmp_path: Path) -> None:
+    ws = shop(tmp_path / "shop")
+    section = {"file": "artikel.csv", "product_id": "Nummer", "title": "Name"}
+
+    def again(title: str) -> int:
+        (tmp_path / "artikel.csv").write_text(f"Nummer,Name\ntea,{title}\n")
+        rows = load(tmp_path, "\n".join(ROWS) + "\n", header=HEADER, products=section)
+        return ingest(ws, rows).added["products"]
+
+    first, arrival = pd.Timestamp("2024-03-01T09:00Z"), ws.now() - MOMENT
+    assert [again(title) for title in ("Tea", "Tea", "Green tea", "Green tea")] == [1, 0, 1, 0]
+    assert titles(ws) == [("Tea", first), ("Green tea", arrival)]
