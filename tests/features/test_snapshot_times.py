@@ -85,8 +85,9 @@ def test_a_long_build_is_announced(
 
 
 def test_a_build_long_after_the_last_order_names_it_and_the_way_on(
-    ws: Workspace, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    ws = shop(tmp_path)
     snapshots.build(ws, as_of=time("2011-06-09"))
     assert caplog.messages == [
         "The last order line became known at 2011-03-10T00:00:00+00:00, 91 days before the cut "
