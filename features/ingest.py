@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from features.tables import (
     read_replaced,
     read_table,
     remove_leftovers,
+    same_rows,
     table_paths,
     write_tables,
 )
@@ -35,8 +36,8 @@ class Reconciliation:
     `read` rows of order lines = the sum of `kept` (by line type) + the sum of `dropped` (by
     reason; `already_known` rows were stored before, `already_posted` ones belong to orders that
     are stored as posted). `warnings` counts faults that were mended, `notes` the rows of which
-    something was left out. `tables` gives the rows that
-    are now stored, `added` the new ones among them.
+    something was left out. `tables` gives the rows that are now stored, `added` the new ones among
+    them.
     """
 
     source: str
@@ -59,12 +60,11 @@ def ingest(
     """Validate `dataset`, merge it with the current tables, and replace them in one step.
 
     A row that is already stored with the same values is dropped as `already_known`. If a file and
-    the event log both hold an order, the version ingested first remains and the other's lines are
-    dropped (`from_log`: `dataset` comes from the log). With `corrections`, the file's version of an
-    order replaces the stored one, and is recorded at the workspace's clock: features at an earlier
-    time still see the version that was known then. Raises BadInput (and changes nothing) if a row
-    breaks the schema, a file's row lies after the workspace's clock, or a row is already stored
-    with different values; WorkspaceError if the disk fails.
+    the event log (`from_log`) both hold an order, it counts once, as it came first; a file with
+    other lines corrects it. With `corrections`, the file's version of an order replaces the stored
+    one from the workspace's clock on: features at an earlier time still see what was known then.
+    Raises BadInput (and changes nothing) if a row breaks the schema, a file's row lies after the
+    clock, or a row is already stored with different values; WorkspaceError if the disk fails.
 
     A log stamps its rows with the workspace's clock, and never earlier than the previous row. If
     the clock was set back, such a row may lie after it, by no more than it was set back.
@@ -83,25 +83,20 @@ def ingest(
         current = generation(ws)
         before = {name: empty(name) if current is None else read_table(ws, name) for name in TABLES}
         former = no_replaced() if current is None else read_replaced(table_paths(ws))
-        remaining = (
-            _not_ingested(dataset, before, former) if from_log else _not_posted(ws, dataset, before)
-        )
-        remaining, before["order_lines"], replaced = _corrected(
-            remaining,
-            before["order_lines"],
-            arrival=None if from_log else now - MOMENT,
-            allowed=corrections,
-        )
-        corrected = len(replaced)
+        if from_log:
+            remaining, replaced = _not_ingested(dataset, before, former), no_replaced()
+        else:
+            remaining = _not_posted(ws, dataset, before)
+            remaining, before["order_lines"], replaced = _corrected(
+                remaining, before["order_lines"], arrival=now - MOMENT, allowed=corrections
+            )
+            remaining = _with_new_versions(remaining, before, arrival=now - MOMENT)
         merged, new = {}, {}
         for name, stored in before.items():
             frame = getattr(remaining, name)
-            dated = "valid_from" in dataset.origin(name).columns
-            if name in ("customers", "products") and not dated and not from_log:
-                frame = with_new_versions(name, frame, stored, arrival=now - MOMENT)
             new[name] = _new_rows(name, stored, frame, origin=dataset.origin(name))
             merged[name] = _append(stored, frame[new[name]])
-        if current is None or corrected or any(rows.any() for rows in new.values()):
+        if current is None or len(replaced) or any(rows.any() for rows in new.values()):
             current = write_tables(ws, merged, replaced=pd.concat([former, replaced]))
         else:
             remove_leftovers(ws)
@@ -112,7 +107,7 @@ def ingest(
         read=dataset.read,
         kept={str(kind): int(n) for kind, n in lines["line_type"].value_counts().items()},
         dropped=_counted(remaining.dropped, "already_known", known),
-        warnings=dataset.warnings | ({CORRECTED: corrected} if corrected else {}),
+        warnings=_counted(dataset.warnings, CORRECTED, len(replaced)),
         notes=dataset.notes,
         tables={name: len(frame) for name, frame in merged.items()},
         added={name: int(rows.sum()) for name, rows in new.items()},
@@ -121,14 +116,13 @@ def ingest(
 
 
 def _corrected(
-    dataset: RetailDataset, stored: pd.DataFrame, *, arrival: pd.Timestamp | None, allowed: bool
+    dataset: RetailDataset, stored: pd.DataFrame, *, arrival: pd.Timestamp, allowed: bool
 ) -> tuple[RetailDataset, pd.DataFrame, pd.DataFrame]:
     """Return `dataset` and the `stored` order lines without what is replaced, and the replaced.
 
     Lines of `dataset` that are stored are dropped as `already_known`. Those that correct an order,
-    or are added to a stored one, became known at the `arrival` (None: when the log says), unless
-    the file has a column of recorded times. Raises BadInput for a correction unless it is
-    `allowed`.
+    or are added to a stored one, became known at the `arrival`; added ones earlier if the file has
+    a column of recorded times. Raises BadInput for a correction unless it is `allowed`.
     """
     lines = dataset.order_lines
     if stored.empty or (lines.empty and not dataset.left_out):
@@ -148,13 +142,14 @@ def _corrected(
     versions = order_versions(lines, here, numbered=dataset.numbered, complete=allowed)
     if not allowed:
         refuse_corrections(versions, lines, here, origin=dataset.origin("order_lines"))
-    lines = lines.assign(line_number=versions.line_numbers)
-    if arrival is not None:
-        late = versions.corrects.copy()
-        if "recorded_timestamp" not in dataset.origin("order_lines").columns:
-            late |= ~versions.known & lines["order_id"].isin(here["order_id"]).to_numpy(dtype=bool)
-        recorded = lines["recorded_timestamp"]
-        lines["recorded_timestamp"] = recorded.mask(late & (recorded < arrival), arrival)
+    late = versions.corrects.copy()
+    if "recorded_timestamp" not in dataset.origin("order_lines").columns:
+        late |= ~versions.known & lines["order_id"].isin(here["order_id"]).to_numpy(dtype=bool)
+    recorded = lines["recorded_timestamp"]
+    lines = lines.assign(
+        line_number=versions.line_numbers,
+        recorded_timestamp=recorded.mask(late & (recorded < arrival), arrival),
+    )
     known = int(versions.known.sum())
     changed = replace(
         dataset,
@@ -165,8 +160,23 @@ def _corrected(
     return changed, stored.drop(gone.index), gone.assign(replaced_timestamp=arrival)
 
 
-def _counted(dropped: dict[str, int], reason: str, count: int) -> dict[str, int]:
-    return dropped | {reason: dropped.get(reason, 0) + count} if count else dropped
+def _with_new_versions(
+    dataset: RetailDataset, before: Mapping[str, pd.DataFrame], *, arrival: pd.Timestamp
+) -> RetailDataset:
+    """Return `dataset` with changed texts of customers and products valid from the `arrival`.
+
+    Where the file says itself from when a text is valid, nothing changes.
+    """
+    changed: dict[str, Any] = {
+        name: with_new_versions(name, getattr(dataset, name), before[name], arrival=arrival)
+        for name in ("customers", "products")
+        if "valid_from" not in dataset.origin(name).columns
+    }
+    return replace(dataset, **changed)
+
+
+def _counted(counts: dict[str, int], reason: str, count: int) -> dict[str, int]:
+    return counts | {reason: counts.get(reason, 0) + count} if count else counts
 
 
 def _not_posted(
@@ -193,7 +203,7 @@ def _not_posted(
         dataset,
         order_lines=dataset.order_lines[~posted],
         events=dataset.events[~dataset.events["event_id"].isin(ids)],
-        dropped=dataset.dropped | ({"already_posted": int(posted.sum())} if posted.any() else {}),
+        dropped=_counted(dataset.dropped, "already_posted", int(posted.sum())),
     )
 
 
@@ -269,17 +279,17 @@ def _new_rows(
     given = frame[known]
     stored = before.iloc[place[known].astype(int)].set_axis(given.index)
     for column in TABLES[name].columns:
-        a, b = given[column], stored[column]
-        different = ~((a == b).fillna(False) | (a.isna() & b.isna())).to_numpy(dtype=bool)
+        different = ~same_rows(given, stored, [column])
         if different.any():
             at = int(different.argmax())
             names = " and ".join(origin.columns.get(part, part) for part in key)
-            shown = "nothing" if pd.isna(b.iat[at]) else b.iat[at]
+            value = stored[column].iat[at]
+            shown = "nothing" if pd.isna(value) else value
             raise BadInput(
                 file=origin.file,
                 row=given.index[at],
                 column=origin.columns.get(column, column),
-                value=a.iat[at],
+                value=given[column].iat[at],
                 rule=f"the workspace holds {shown} under the same {names}",
             )
     return ~known

@@ -1,6 +1,7 @@
 """An order that comes again: the same lines, more of them, or a correction.
 
 Lines without numbers of their own are compared as a multiset, whatever their order in the file.
+Recorded times are not compared: a line became known when it first came.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.schema import ORDER_LINES, BadInput, Origin
+from features.tables import same_rows
 
 _SHOWN: Final = 3
 _CONTENT: Final = [
@@ -49,7 +51,7 @@ def order_versions(
     at = place[paired].astype(int)
     known = paired.copy()
     if numbered:
-        known[paired] = _equal(lines[paired], stored.iloc[at])
+        known[paired] = same_rows(lines[paired], stored.iloc[at], _CONTENT)
     matched = np.zeros(len(stored), dtype=bool)
     matched[place[known].astype(int)] = True
     missing = stored["order_id"].isin(lines["order_id"]).to_numpy(dtype=bool) & ~matched
@@ -97,15 +99,6 @@ def refuse_corrections(
 def _with_copies(lines: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Return the columns `key` of `lines`, and the number of equal lines before each."""
     return lines[key].assign(copy=lines.groupby(key, dropna=False).cumcount())
-
-
-def _equal(first: pd.DataFrame, second: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Return which rows of two frames of equal length have equal values (null equals null)."""
-    equal = np.ones(len(first), dtype=bool)
-    for name in _CONTENT:
-        a, b = first[name].reset_index(drop=True), second[name].reset_index(drop=True)
-        equal &= ((a == b).fillna(False) | (a.isna() & b.isna())).to_numpy(dtype=bool)
-    return equal
 
 
 def _line_numbers(

@@ -11,10 +11,12 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -107,6 +109,22 @@ def read_file(path: Path, *, columns: list[str] | None = None) -> pd.DataFrame:
 def read_replaced(paths: Mapping[str, Path]) -> pd.DataFrame:
     """Return the order lines that corrections replaced, of one generation's `table_paths`."""
     return read_file(paths[REPLACED]) if REPLACED in paths else no_replaced()
+
+
+def same_rows(
+    first: pd.DataFrame, second: pd.DataFrame, names: Sequence[str]
+) -> npt.NDArray[np.bool_]:
+    """Return which rows of two frames of one length have the same values; null is null.
+
+    >>> one, other = pd.DataFrame({"a": [1, None, 3]}), pd.DataFrame({"a": [1, None, 4]})
+    >>> same_rows(one, other, ["a"])
+    array([ True,  True, False])
+    """
+    same = np.ones(len(first), dtype=bool)
+    for name in names:
+        a, b = first[name].reset_index(drop=True), second[name].reset_index(drop=True)
+        same &= ((a == b).fillna(False) | (a.isna() & b.isna())).to_numpy(dtype=bool)
+    return same
 
 
 def with_first_recorded(lines: pd.DataFrame, former: pd.DataFrame) -> pd.DataFrame:

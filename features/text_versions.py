@@ -1,10 +1,9 @@
 """Texts of customers and products that come again: the same, or a new version from now on."""
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from features.schema import TABLES
+from features.tables import same_rows
 
 
 def with_new_versions(
@@ -21,21 +20,12 @@ def with_new_versions(
     texts = [name for name in TABLES[table].columns if name not in key]
     before = frame[key].merge(stored, on=key, how="left", indicator=True)
     other = (before["_merge"] == "both").to_numpy(dtype=bool)
-    other &= ~_equal(frame, before, texts)
+    other &= ~same_rows(frame, before, texts)
     if not other.any():
         return frame
     changed = frame[other]
     latest = stored.sort_values("valid_from").drop_duplicates(key[0], keep="last")
     current = changed[key[:1]].merge(latest, on=key[0], how="left")
-    fresh = changed[~_equal(changed, current, texts)].drop_duplicates(key[0], keep="last")
+    fresh = changed[~same_rows(changed, current, texts)].drop_duplicates(key[0], keep="last")
     versions: pd.DataFrame = pd.concat([frame[~other], fresh.assign(valid_from=arrival)])
     return versions
-
-
-def _equal(first: pd.DataFrame, second: pd.DataFrame, names: list[str]) -> npt.NDArray[np.bool_]:
-    """Return which rows of two frames of one length have equal texts (null equals null)."""
-    equal = np.ones(len(first), dtype=bool)
-    for name in names:
-        a, b = first[name].reset_index(drop=True), second[name].reset_index(drop=True)
-        equal &= ((a == b).fillna(False) | (a.isna() & b.isna())).to_numpy(dtype=bool)
-    return equal

@@ -148,7 +148,7 @@ def _fill_down(source: Source) -> None:
     ids = pd.DataFrame({name: clean_ids(filled[name]) for name in keys})
     same = pd.Series(True, index=filled.index)
     for name in keys:
-        same &= (ids[name] == ids[name].shift()).fillna(False).astype(bool).astype(bool)
+        same &= (ids[name] == ids[name].shift()).fillna(False).astype(bool)
     order = (~same).cumsum()
     others = [name for name in names if name not in keys]
     if others:

@@ -39,7 +39,6 @@ class Source:
         self.rows, self.columns, self.mapping, self.file = rows, columns, mapping, file
         self.files = files
         self.mended: Counter[str] = Counter()
-        self.ids: dict[str, pd.Series] = {}
 
     @property
     def origin(self) -> Origin:
