@@ -194,6 +194,10 @@ def test_numbered_lines_are_corrected_by_their_number(tmp_path: Path) -> None:
     assert lines["product_id"].tolist() == ["tea", "pot", "tea", "tea", "tea"]
     assert lines["line_number"].tolist() == [1, 2, 1, 1, 2]
     assert ingest(ws, other).kept == {}
+    at_once = shop(tmp_path / "corrected at once")
+    ingest(at_once, replace(other, order_lines=lines))
+    assert cut_digest(ws, at(AFTER)) == cut_digest(at_once, at(AFTER))
+    assert cut_digest(ws, at(BEFORE)) != cut_digest(at_once, at(BEFORE))
 
 
 def test_an_order_that_is_cancelled_later_is_a_correction(tmp_path: Path) -> None:
