@@ -83,14 +83,15 @@ def load_config(
         return cls(**values)
     except pydantic.ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc'])}{_shown(problem['input'])}: "
-            f"{problem['msg']}"
-            for problem in error.errors()
+            _place(problem["loc"], problem["input"]) + problem["msg"] for problem in error.errors()
         )
         known = ", ".join(cls.model_fields)
         raise ConfigError(f"{source}: {problems} (known keys: {known})") from error
 
 
-def _shown(value: object) -> str:
-    """Return ` = value` for a message; nothing for a whole section."""
-    return "" if isinstance(value, dict) else f" = {value!r}"
+def _place(location: tuple[int | str, ...], value: object) -> str:
+    """Return `key = value: ` for a message; only the key of a whole section, nothing at the top."""
+    if not location:
+        return ""
+    key = ".".join(str(part) for part in location)
+    return f"{key}: " if isinstance(value, dict) else f"{key} = {value!r}: "

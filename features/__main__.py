@@ -5,7 +5,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, cast
+from typing import TYPE_CHECKING, Annotated, Final
 from zoneinfo import available_timezones
 
 import typer
@@ -66,9 +66,6 @@ def ingest(
     python -m features ingest csv --file orders.csv --preset shopify --timezone Europe/Berlin
     """
     from features.absorb import absorb_events
-    from features.datasets import csv, online_retail
-    from features.datasets.mapping import load_mapping, preset_file
-    from features.files.paths import matching_files
     from features.ingest import ingest as run_ingest
 
     options = {"timezone": timezone, "currency": currency}
@@ -76,25 +73,7 @@ def ingest(
     with user_errors(), console.status("Reading") as status:
         if timezone is not None and timezone not in available_timezones():
             raise ConfigError(f"--timezone {timezone!r}: not an IANA zone")
-        files = matching_files(file)
-        if adapter == "online_retail":
-            if len(files) > 1:
-                raise ConfigError("--file: online_retail reads one file")
-            dataset = online_retail.load(files[0], **given)
-        elif adapter == "csv":
-            if (mapping is None) == (preset is None):
-                raise ConfigError(
-                    "csv needs --mapping FILE, which says which column is which, or --preset NAME; "
-                    "`python -m features inspect FILE --output shop.yaml` proposes a mapping"
-                )
-            source = mapping if preset is None else preset_file(preset)
-            overrides = [f"{name}={value}" for name, value in given.items()]
-            columns = load_mapping(cast(Path, source), overrides)
-            if columns.currency == "XXX":  # as `inspect` writes it
-                raise ConfigError("currency = 'XXX': write the shop's currency, such as EUR")
-            dataset = csv.load(files, columns)
-        else:
-            raise ConfigError(f"adapter {adapter!r}: one of online_retail, csv")
+        dataset = _dataset(adapter, file, mapping=mapping, preset=preset, given=given)
         status.update("Checking and writing the tables")
         ws = _shop(home, dataset, clock)
         if ws.events_db.exists():  # an order that was posted counts once, as it was posted
@@ -130,6 +109,8 @@ def inspect(
         from features.inspect.display import show
         from features.inspect.inspect import inspect as run_inspect
 
+        if output.exists():  # with answers, perhaps
+            raise ConfigError(f"--output: {output} exists already: name another file or remove it")
         inspection = run_inspect(matching_files(files), timezone=timezone, currency=currency)
         with replacing(output) as target:
             target.write(inspection.mapping.encode())
@@ -262,6 +243,35 @@ def _show_check(ws: Workspace, *, as_json: bool = False, html: Path | None = Non
         return
     for part in show(facts, odd):
         console.print(part)
+
+
+def _dataset(
+    adapter: str,
+    names: list[Path],
+    *,
+    mapping: Path | None,
+    preset: str | None,
+    given: dict[str, str],
+) -> "RetailDataset":
+    """Return what the adapter reads from the files of `names`, with the `given` settings."""
+    from features.datasets import csv, online_retail
+    from features.datasets.mapping import load_mapping, preset_file
+    from features.files.paths import matching_files
+
+    files = matching_files(names)
+    if adapter == "online_retail":
+        if len(files) > 1:
+            raise ConfigError("--file: online_retail reads one file")
+        return online_retail.load(files[0], **given)
+    if adapter != "csv":
+        raise ConfigError(f"adapter {adapter!r}: one of online_retail, csv")
+    source = mapping if preset is None else preset_file(preset)
+    if source is None or (mapping is not None and preset is not None):
+        raise ConfigError(
+            "csv needs --mapping FILE, which says which column is which, or --preset NAME; "
+            "`python -m features inspect FILE --output shop.yaml` proposes a mapping"
+        )
+    return csv.load(files, load_mapping(source, [f"{key}={value}" for key, value in given.items()]))
 
 
 def _shop(home: Path, dataset: "RetailDataset", clock: str | None) -> Workspace:

@@ -160,9 +160,9 @@ class Rows(Config):
 class ShopMapping(Layout, NumberFormat):
     """How to read a shop's files into the canonical tables: layout, spelling, and columns."""
 
-    timezone: str = pydantic.Field(default="", validate_default=True)
+    timezone: str = ""
     """IANA zone of times without a UTC offset, and of the shop's days."""
-    currency: str = pydantic.Field(default="", validate_default=True, pattern="^([A-Z]{3})?$")
+    currency: str = pydantic.Field(default="", pattern="^([A-Z]{3})?$")
     """ISO 4217."""
     time_format: str = "ISO8601"
     """ISO8601, a strptime format, `excel` (serial days), `epoch_s` or `epoch_ms`."""
@@ -210,21 +210,22 @@ class ShopMapping(Layout, NumberFormat):
     def _all_answered(cls, value: object) -> object:
         return {} if value is None else value  # `questions:` with all lines removed
 
-    @pydantic.field_validator("timezone", "currency")
-    @classmethod
-    def _given(cls, value: str, info: pydantic.ValidationInfo) -> str:
-        if not value:
-            raise ValueError(f"missing: write it, or give --{info.field_name}")
-        return value
-
     @pydantic.field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
         try:
-            ZoneInfo(value)
+            ZoneInfo(value or "UTC")
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError("not an IANA zone") from None
         return value
+
+    @pydantic.model_validator(mode="after")
+    def _complete(self) -> Self:
+        missing = [name for name in ("timezone", "currency") if not getattr(self, name)]
+        if missing and not self.questions:
+            options = " and ".join(f"--{name}" for name in missing)
+            raise ValueError(f"{' and '.join(missing)} missing: write it, or give {options}")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _types_have_one_source(self) -> Self:

@@ -10,8 +10,6 @@ import pandas as pd
 from features.files.currencies import currencies_of
 from features.inspect.draft import Draft
 
-UNKNOWN: Final = "XXX"
-"""ISO 4217's code for no currency: it stands until the question is answered."""
 _SIGN: Final = re.compile(r"[^\d\s.,'’()+\-−–]+\.?")
 _BRACKETS: Final = re.compile(r"[(\[（【](.*?)[)\]）】]")
 
@@ -35,15 +33,15 @@ def currency(
         draft.put("currency", possible[0], f"open: {shown}")
         draft.ask("currency", f"{shown} may be {' or '.join(possible)}: write the shop's currency")
     elif seen:
-        draft.put("currency", UNKNOWN, f"open: {shown}")
+        draft.note("currency", f"open: {shown}")
         draft.ask(
             "currency",
-            f"the file shows {shown}, which is no one currency: write the shop's currency, and "
+            f"the file shows {shown}, which is no one currency: write `currency: EUR`, say, and "
             "leave out rows of others with `where`",
         )
     else:
-        draft.put("currency", UNKNOWN, "open: no column and no sign names it")
-        draft.ask("currency", "which currency are the prices in? Write its ISO code, such as EUR")
+        draft.note("currency", "open: no column and no sign names it")
+        draft.ask("currency", "which currency are the prices in? Write its code: `currency: EUR`")
 
 
 def _seen(amounts: Mapping[str, pd.Series], codes: pd.Series | None) -> Counter[str]:

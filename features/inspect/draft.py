@@ -1,7 +1,10 @@
 """The draft of a mapping: its lines, the reason of each, and the questions that stay open."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+STAND_INS: Final = {"timezone": "UTC", "currency": "XXX"}
+"""For looking at the data while these are open; XXX is ISO 4217's code for no currency."""
 
 
 @dataclass

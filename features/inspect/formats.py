@@ -1,7 +1,7 @@
 """How the cells are written: times and their zone, numbers, and the currency."""
 
 import re
-from typing import Final
+from typing import Final, cast
 
 import pandas as pd
 
@@ -72,8 +72,8 @@ def _has_date(cells: pd.Series) -> bool:
 
 def _write_times(lines: Lines, draft: Draft) -> None:
     name, key = lines.roles["event_timestamp"], "order_lines.event_timestamp"
-    found = time_format(lines.cells("event_timestamp"))
-    assert found is not None  # the role needs cells that are times
+    # the role needs cells that are times
+    found = cast(TimeFormat, time_format(lines.cells("event_timestamp")))
     clock = time_format(lines.cells("time_of_day")) if "time_of_day" in lines else None
     cells = lines.cells("event_timestamp").dropna()
     at_midnight = bool(cells.str.contains(_AT_MIDNIGHT).all())
@@ -94,9 +94,8 @@ def _joined_format(
     """Return the format of a date's and a clock's cell with a space between them."""
     written = date.format
     if at_midnight:
-        tail = _AT_MIDNIGHT.search(str(cells.iloc[0]))
-        assert tail is not None
-        written = f"%Y-%m-%d{tail[0]}"
+        midnight = "".join(_AT_MIDNIGHT.findall(str(cells.iloc[0])))
+        written = f"%Y-%m-%d{midnight}"
     elif date.format == "ISO8601" and clock.format in ("%H:%M", "%H:%M:%S"):
         return "ISO8601"
     elif date.format == "ISO8601":

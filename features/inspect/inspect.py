@@ -12,7 +12,7 @@ from features.checks.figures import Figures
 from features.datasets.mapping import ShopMapping, load_mapping
 from features.inspect import amounts, identity, ids, order_rows, status
 from features.inspect.columns import reason
-from features.inspect.draft import Draft
+from features.inspect.draft import STAND_INS, Draft
 from features.inspect.formats import formats
 from features.inspect.line_numbers import identical_lines, line_number
 from features.inspect.lines import Lines
@@ -69,7 +69,9 @@ def inspect(
     lines = formats(lines, draft, timezone=timezone, currency_code=currency)
     _write_lines(lines, draft)
     text = to_yaml(draft, own.table.files)
-    coming = preview(own.table.files, _loaded(text), now=pd.Timestamp.now(tz="UTC").as_unit("us"))
+    coming = preview(
+        own.table.files, _loaded(text, draft), now=pd.Timestamp.now(tz="UTC").as_unit("us")
+    )
     return Inspection(
         mapping=text,
         questions={key: tuple(each) for key, each in draft.questions.items()},
@@ -127,8 +129,10 @@ def _write_lines(lines: Lines, draft: Draft) -> None:
     texts_of_lines(lines, draft)
 
 
-def _loaded(text: str) -> ShopMapping:
+def _loaded(text: str, draft: Draft) -> ShopMapping:
+    """Return the mapping in `text`, with stand-ins for what is open."""
+    stand_ins = [f"{key}={value}" for key, value in STAND_INS.items() if key not in draft.values]
     with TemporaryDirectory() as folder:
         file = Path(folder) / "shop.yaml"
         file.write_text(text, encoding="utf-8")
-        return load_mapping(file)
+        return load_mapping(file, stand_ins)

@@ -9,7 +9,7 @@ import pandas as pd
 from features.files.numbers import NumberFormat, numbers
 from features.files.times import times
 from features.ids import clean_ids
-from features.inspect.draft import Draft
+from features.inspect.draft import STAND_INS, Draft
 from features.schema import BadInput
 
 
@@ -56,7 +56,7 @@ class Lines:
         cells = self.rows[names[0]]
         for name in names[1:]:
             cells = cells.str.cat(self.rows[name], sep=" ")
-        zone = draft.values["timezone"]
+        zone = draft.values.get("timezone", STAND_INS["timezone"])
         try:
             moments, _ = times(
                 cells.rename(", ".join(names)),

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import pandas as pd
 import yaml
@@ -35,8 +35,7 @@ def words(kind: str) -> frozenset[str]:
 
 def meanings(kind: str) -> dict[str, str]:
     """Return word (spelled as by `word`) -> meaning, of `status` or `line_type`."""
-    listed = _words()[kind]
-    assert isinstance(listed, Mapping)
+    listed = cast(Mapping[str, Sequence[str]], _words()[kind])
     return {word(each): meaning for meaning, known in listed.items() for each in known}
 
 

@@ -63,8 +63,8 @@ def to_yaml(draft: Draft, files: Sequence[Path]) -> str:
             tree.setdefault(section, {})[name] = value
         else:
             tree[key] = value
-    unknown = set(tree) - set(_ORDER)
-    assert not unknown, unknown
+    if unknown := sorted(set(tree) - set(_ORDER)):
+        raise ValueError(f"draft.values: no place for {unknown} in the mapping")
     order = list(OrderLineColumns.model_fields)
     tree["order_lines"] = dict(
         sorted(tree["order_lines"].items(), key=lambda item: order.index(item[0]))

@@ -9,8 +9,7 @@ import pandas as pd
 from features.files.zone_words import offsets_of_words
 from features.inspect.draft import Draft
 
-UNKNOWN: Final = "UTC"
-"""The zone that stands until the question is answered."""
+_UTC: Final = "UTC"
 _COMMON: Final = (
     "UTC",
     "Europe/Berlin",
@@ -52,7 +51,7 @@ def zone(cells: pd.Series, time_format: str, draft: Draft, given: str | None) ->
     present = cells.dropna().drop_duplicates().head(_LOOKED_AT)
     iso = time_format == "ISO8601"
     if time_format in ("epoch_s", "epoch_ms"):
-        likely, shown = UNKNOWN, "the times count from 1970 and are UTC"
+        likely, shown = _UTC, "the times count from 1970 and are UTC"
     elif "%z" in time_format or (iso and _all(present, rf":\d\d\S* ?{_OFFSET.pattern}")):
         offsets = present.str.extract(rf"({_OFFSET.pattern})")[0].unique()
         likely = _by_offsets(present, time_format)
@@ -61,8 +60,11 @@ def zone(cells: pd.Series, time_format: str, draft: Draft, given: str | None) ->
         words = list(map(str, present.str.extract(r"([A-Z]+)$")[0].dropna().unique()))
         likely, shown = _by_words(words), f"the times name their zone ({', '.join(words[:4])})"
     else:
-        draft.put("timezone", UNKNOWN, "open: the times have no offset")
-        draft.ask("timezone", f"whose clock do the times show? Write the shop's zone, {_EXAMPLES}")
+        draft.note("timezone", "open: the times have no offset")
+        draft.ask(
+            "timezone",
+            f"whose clock do the times show? Write `timezone:` and the shop's zone, {_EXAMPLES}",
+        )
         return
     draft.put("timezone", likely, f"open: {shown}, but the shop's days need its zone")
     draft.ask(
@@ -90,12 +92,12 @@ def _by_offsets(cells: pd.Series, time_format: str) -> str:
         shift = (local - utc.dt.tz_localize(None)).dt.total_seconds()
         if bool((shift == seconds).all()):
             return name
-    return UNKNOWN
+    return _UTC
 
 
 def _by_words(words: Sequence[str]) -> str:
     """Return the first common zone whose clocks show all of `words`."""
     return next(
         (name for name in _COMMON if all(word in offsets_of_words(name) for word in words)),
-        UNKNOWN,
+        _UTC,
     )

@@ -55,6 +55,24 @@ def test_ingest_prints_a_reconciliation_that_adds_up(files: Path) -> None:
     assert len(read_table(ws, "order_lines")) == 1
 
 
+def test_inspect_writes_a_mapping_once() -> None:
+    inspect = ("inspect", "bons.csv", "--timezone", "Europe/Berlin", "--output", "new.yaml")
+    done = run(*inspect)
+    assert (done.exit_code, "question: currency: which currency" in done.stdout) == (0, True)
+    written = Path("new.yaml").read_text()
+    again = run(*inspect)
+    assert (again.exit_code, "new.yaml exists already" in again.stderr) == (2, True)
+    assert Path("new.yaml").read_text() == written
+    ingest = ("ingest", "csv", "--file", "bons.csv", "--mapping", "new.yaml")
+    Path("new.yaml").write_text(written.partition("\nquestions:")[0])
+    refused = run(*ingest)
+    assert (refused.exit_code, "give --currency" in refused.stderr) == (2, True)
+    given = ("--currency", "EUR", "--clock", "fixed:2024-04-01T00:00:00Z")
+    assert (
+        run("ingest", "csv", "--file", "bons.csv", "--mapping", "new.yaml", *given).exit_code == 0
+    )
+
+
 def test_an_order_that_was_posted_and_is_in_a_file_counts_once(files: Path) -> None:
     csv = ("ingest", "csv", "--mapping", "shop.yaml", "--clock", "fixed:2024-04-01T00:00:00Z")
     Path("first.csv").write_text(BON.replace("\n1,", "\n0,"))

@@ -17,8 +17,8 @@ LINES = (
     ("text", "message"),
     [
         (
-            "timezone: Europe/Berlin",
-            "currency = '': Value error, missing: write it, or give --currency",
+            f"{LINES.replace('currency: EUR', '')}}}",
+            "currency missing: write it, or give --currency",
         ),
         ("colour: red", "colour = 'red': Extra inputs are not permitted"),
         ("timezone: Mars", "timezone = 'Mars': Value error, not an IANA zone"),
