@@ -93,9 +93,9 @@ def test_ingest_refuses_until_the_questions_are_removed(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"questions\.timezone: whose clock"):
         csv.load(file, mapping_of(seen.mapping, tmp_path))
     answered = seen.mapping.partition("\nquestions:")[0]
-    with pytest.raises(ConfigError, match="timezone missing: write it, or give"):
+    with pytest.raises(ConfigError, match="timezone and currency missing: write it, or give"):
         mapping_of(answered, tmp_path)  # removing a question answers nothing
-    answered += "timezone: Europe/Berlin\n"
+    answered += "timezone: Europe/Berlin\ncurrency: EUR\n"
     dataset = csv.load(file, mapping_of(answered, tmp_path))
     assert len(dataset.order_lines) == len(lines())
 
