@@ -62,12 +62,13 @@ from features.datasets.order_checks import (
     check_unused,
 )
 from features.datasets.order_lines import order_lines, orders_left_out
-from features.datasets.order_rows import FIRST_LINE, order_rows
+from features.datasets.order_rows import FIRST_LINE, in_order_rows, order_rows
 from features.datasets.source import Source, read_source
 from features.datasets.versions import versions
 from features.schema import TABLES, TEXT, TIME, RetailDataset, empty
 
 ENTITIES: Final = "HTML entities: decoded"
+Section = CustomerColumns | ProductColumns | EventColumns
 _TEXTS: Final = {
     "products": ("parent_product_id", "title", "category"),
     "customers": ("country",),
@@ -102,11 +103,11 @@ def load(files: Path | Sequence[Path], mapping: ShopMapping) -> RetailDataset:
     sources = {"order_lines": source}
     tables = {}
     for name in ("customers", "products", "events"):
-        section: CustomerColumns | ProductColumns | EventColumns | None = getattr(mapping, name)
+        section: Section | None = getattr(mapping, name)
         tables[name] = empty(name)
         if section is None:
             continue
-        if section.file is None or section.file.name in {path.name for path in paths}:
+        if section.file is None or in_order_rows(section.file, paths):
             tables[name] = _from_orders(name, columns_of(section), source, lines, mapping)
         else:
             sources[name] = read_source(

@@ -11,6 +11,7 @@ import pandas as pd
 from features.datasets.mapping import DAY, ShopMapping, columns_of
 from features.datasets.source import Source, read_source
 from features.files.cells import refuse, text
+from features.files.headers import MissingColumn
 from features.files.tables import read_header
 from features.ids import clean_ids
 from features.schema import BadInput
@@ -56,12 +57,14 @@ def _with_heads(files: Sequence[Path], mapping: ShopMapping) -> Source:
     rules = [*mapping.fill_down, *mapping.where]
     rules += [] if mapping.status is None else [mapping.status.column]
     for section in (mapping.products, mapping.customers):
-        if section is not None and _within(section.file, files):
+        if section is None:
+            continue
+        if section.file is None or in_order_rows(section.file, files):
             rules += [part for parts in columns_of(section).values() for part in parts]
     if not mapping.order_heads:
         try:
             return read_source(files, columns, mapping, others=rules, every=bool(mapping.totals))
-        except BadInput as error:
+        except MissingColumn as error:
             raise _with_way_on(error, columns, heads=False) from error
     named = [part for parts in columns.values() for part in parts if part != DAY]
     keys = [heads.line_order_id or heads.order_id for heads in mapping.order_heads]
@@ -74,7 +77,7 @@ def _with_heads(files: Sequence[Path], mapping: ShopMapping) -> Source:
     own = [name for name in wanted if not any(name in names for names in added)]
     try:
         lines = read_source(files, {}, mapping, others=own, every=bool(mapping.totals))
-    except BadInput as error:
+    except MissingColumn as error:
         raise _with_way_on(error, columns, heads=True) from error
     for heads, key, names in zip(mapping.order_heads, keys, added, strict=True):
         orders = read_source(
@@ -90,10 +93,10 @@ def _with_heads(files: Sequence[Path], mapping: ShopMapping) -> Source:
 
 
 def _with_way_on(
-    error: BadInput, columns: Mapping[str, tuple[str, ...]], *, heads: bool
+    error: MissingColumn, columns: Mapping[str, tuple[str, ...]], *, heads: bool
 ) -> BadInput:
-    """Return `error`; if it names a missing column, with the options that may solve it."""
-    if "the column is missing" not in error.rule or "`header_row" in error.rule:
+    """Return `error` with the options that may solve it, unless the file shows what is wrong."""
+    if error.hint:
         return error
     rule = error.rule
     if error.column in columns.get("quantity", ()):
@@ -121,9 +124,10 @@ def _joined(lines: Source, orders: Source, added: Sequence[str]) -> pd.DataFrame
     return joined
 
 
-def _within(file: Path | None, files: Sequence[Path]) -> bool:
-    """Return whether a section without `file`, or with one of `files`, is in the order rows."""
-    return file is None or any(file.name == each.name for each in files)
+def in_order_rows(file: Path, files: Sequence[Path]) -> bool:
+    """Return whether a section's `file` is one of the order lines' `files`."""
+    own = (files[0].parent / file).resolve()
+    return any(own == each.resolve() for each in files)
 
 
 def _leave_out_totals(rows: OrderRows) -> None:

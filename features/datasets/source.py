@@ -10,12 +10,13 @@ import pandas as pd
 
 from features.datasets.mapping import DAY, Names, ShopMapping
 from features.files.cells import refuse, text
+from features.files.headers import require_columns
 from features.files.layout import Layout
 from features.files.numbers import numbers
 from features.files.tables import read_rows
 from features.files.times import MENDED_TIME, times
 from features.ids import PLAIN, IdRule, clean_ids, guarded
-from features.schema import TEXT, BadInput, Origin
+from features.schema import TEXT, Origin
 
 GUARDED: Final = "spreadsheet's guard around a cell: removed"
 
@@ -135,7 +136,7 @@ def read_source(
     for file, name in zip(files, names, strict=True):
         frame = read_rows(file, columns=None if every else wanted, layout=layout or mapping)
         if every:
-            _require(file, wanted, frame)
+            require_columns(file, wanted, list(frame.columns))
         frames.append(frame if len(files) == 1 else _labelled(frame, name))
     rows = frames[0] if len(files) == 1 else pd.concat(frames)
     of_rows = None
@@ -154,14 +155,6 @@ def read_source(
 def _is_once(file: Path, files: Sequence[Path]) -> bool:
     """Return whether no other file, in another folder, has the same name."""
     return [each.name for each in files].count(file.name) == 1
-
-
-def _require(file: Path, wanted: Sequence[str], frame: pd.DataFrame) -> None:
-    for name in wanted:
-        if name not in frame.columns:
-            shown = ", ".join(repr(column) for column in frame.columns)
-            rule = f"the column is missing; the file has {shown}"
-            raise BadInput(file=str(file), column=name, rule=rule)
 
 
 def _labelled(frame: pd.DataFrame, file: str) -> pd.DataFrame:

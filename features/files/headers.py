@@ -33,9 +33,10 @@ def header_of(
     existing = names_in(next((cells for row, cells in rows if row >= layout.header_row), []))
     names = [name for name in existing if name] if columns is None else list(columns)
     where = "" if sheet is None else f" (sheet {sheet!r})"
+    hint = ""
     if not all(name in existing for name in names):
-        where += _hint(rows, names, existing, layout, delimited=sheet is None)
-    require_columns(file, names, existing, where)
+        hint = _hint(rows, names, existing, layout, delimited=sheet is None)
+    require_columns(file, names, existing, where=where, hint=hint)
     if not names:
         raise BadInput(file=str(file), rule=f"row {layout.header_row} names no columns{where}")
     body = _sheet_body(rows, len(existing)) if sheet else _text_body(file, rows, existing)
@@ -47,15 +48,27 @@ def names_in(cells: Cells) -> list[str]:
     return [cell or "" for cell in cells]
 
 
+class MissingColumn(BadInput):
+    """The header does not have a wanted column; `hint` says why, if the file shows it."""
+
+    def __init__(self, *, file: str, column: str, has: str, hint: str) -> None:
+        super().__init__(
+            file=file, column=column, rule=f"the column is missing; the file has {has}{hint}"
+        )
+        self.hint = hint
+
+
 def require_columns(
-    file: Path, columns: Sequence[str], existing: Sequence[str], hint: str = ""
+    file: Path, columns: Sequence[str], existing: Sequence[str], *, where: str = "", hint: str = ""
 ) -> None:
-    """Raise BadInput if one of `columns` is missing from the `existing` names or appears twice."""
+    """Raise MissingColumn if one of `columns` does not exist, BadInput if it appears twice.
+
+    `where` names the sheet of a workbook.
+    """
     for column in columns:
         if column not in existing:
-            shown = ", ".join(repr(name) for name in existing[:20])
-            rule = f"the column is missing; the file has {shown or 'no header'}{hint}"
-            raise BadInput(file=str(file), column=column, rule=rule)
+            shown = ", ".join(repr(name) for name in existing[:20]) or "no header"
+            raise MissingColumn(file=str(file), column=column, has=f"{shown}{where}", hint=hint)
         if list(existing).count(column) > 1:
             raise BadInput(file=str(file), column=column, rule="the column appears twice")
 

@@ -95,7 +95,7 @@ def test_ingest_refuses_until_the_questions_are_removed(tmp_path: Path) -> None:
     answered = seen.mapping.partition("\nquestions:")[0]
     with pytest.raises(ConfigError, match="timezone and currency missing: write it, or give"):
         mapping_of(answered, tmp_path)  # removing a question answers nothing
-    answered += "timezone: Europe/Berlin\ncurrency: EUR\n"
+    answered += "\ntimezone: Europe/Berlin\ncurrency: EUR\n"
     dataset = csv.load(file, mapping_of(answered, tmp_path))
     assert len(dataset.order_lines) == len(lines())
 
