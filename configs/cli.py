@@ -1,19 +1,33 @@
 """Shared parts of all command lines: the option `--home`, and the handling of user errors."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from configs.errors import UserError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 HOME: Final = Path(".regulars")
 Home = Annotated[
     Path, typer.Option(envvar="REGULARS_HOME", help="The workspace: one directory per shop.")
 ]
+_WIDE: Final = 400
+"""Columns of output that no terminal shows: no table is cut."""
+
+
+def open_console(*, stderr: bool = False) -> "Console":
+    """Return a console that shows text as it is: a path may hold [brackets]."""
+    from rich.console import Console
+
+    shown = (sys.stderr if stderr else sys.stdout).isatty() or "COLUMNS" in os.environ
+    return Console(markup=False, stderr=stderr, width=None if shown else _WIDE)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from configs.cli import HOME, Home, user_errors
+from configs.cli import HOME, Home, open_console, user_errors
 
 if TYPE_CHECKING:
     from experiments.definition import Experiment
@@ -182,8 +182,6 @@ def analyze(
     with user_errors():
         import json
 
-        from rich.console import Console
-
         from experiments import report
         from experiments.lifecycle import status
         from experiments.readout import analyze_workspace
@@ -194,7 +192,7 @@ def analyze(
         if as_json:
             print(json.dumps(report.as_json(analysis)))
         else:
-            Console().print(report.show(experiment, analysis))
+            open_console().print(report.show(experiment, analysis))
         if plot and not as_json:
             print(f"picture: {ws.experiments / key / 'effect.png'}")
     if not analysis.sample_ratio.ok:
@@ -241,7 +239,6 @@ def simulate(
     Its clock moves on to the end of the last customer's window.
     """
     with user_errors():
-        from rich.console import Console
         from rich.progress import Progress
 
         from experiments.lifecycle import status
@@ -250,7 +247,7 @@ def simulate(
         from experiments.simulation_http import simulate_over_http
 
         ws = _open(home)
-        with Progress(console=Console(stderr=True)) as bar, connect(url, api_key) as http:
+        with Progress(console=open_console(stderr=True)) as bar, connect(url, api_key) as http:
             task = bar.add_task("customers shop, day by day", total=None)
             loop = simulate_over_http(
                 ws,
@@ -262,7 +259,7 @@ def simulate(
                 progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
         experiment = status(ws, key).experiment
-        Console().print(show(experiment, loop.analysis), against_truth(experiment, loop))
+        open_console().print(show(experiment, loop.analysis), against_truth(experiment, loop))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,16 @@
 """`python -m features`: ingest a shop's orders and build features from them."""
 
 import json
-import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 from zoneinfo import available_timezones
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from configs.cli import HOME, Home, user_errors
+from configs.cli import HOME, Home, open_console, user_errors
 from configs.durable import replacing
 from configs.loader import ConfigError, load_config
 from configs.plain_lines import PlainLines
@@ -26,11 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
-WIDE: Final = 400
-"""Columns of output that no terminal shows: no table is cut."""
-console = Console(  # no markup: a path may hold [brackets]
-    markup=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE
-)
+console = open_console()
 CHECKED_LINES: Final = 5_000_000
 """Up to so many order lines `ingest` checks the tables itself."""
 AsOf = Annotated[

@@ -8,10 +8,9 @@ import pandas as pd
 import pydantic
 
 from configs.loader import Config
+from features.files.cells import BLANK
 from features.schema import TEXT
 
-_EDGES: Final = " \t\r\n\u00a0\u200b\u200c\u200d\u2060\ufeff\u3000"
-"""White space and invisible characters, removed at both ends of an id."""
 _GUARD: Final = re.compile(r'^(?:="(.*)"|[\'`](.+))$', re.DOTALL)
 """What spreadsheets put around a number that should stay text: ="00123", '00123 or `00123."""
 ROUNDED: Final = re.compile(r"^\d(?:[.,]\d+)?[eE]\+?\d+$")
@@ -37,7 +36,7 @@ class IdRule(Config):
         >>> IdRule(width=5, remove=".0").clean('="123.0"')
         '00123'
         """
-        cleaned = unguarded(text.strip(_EDGES))
+        cleaned = unguarded(text.strip(BLANK))
         if not cleaned.isascii():
             cleaned = unicodedata.normalize(self.form, cleaned)
         if self.case != "keep":
@@ -60,7 +59,7 @@ def unguarded(text: str) -> str:
     '00123'
     """
     match = _GUARD.match(text)
-    return text if match is None else (match[1] if match[1] is not None else match[2]).strip(_EDGES)
+    return text if match is None else (match[1] if match[1] is not None else match[2]).strip(BLANK)
 
 
 def clean_ids(column: pd.Series, rule: IdRule = PLAIN) -> pd.Series:

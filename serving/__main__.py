@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from configs.cli import HOME, Home, user_errors
+from configs.cli import HOME, Home, open_console, user_errors
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
@@ -163,11 +163,9 @@ def bench(
     ratios, and the CPU time of each stage of a request. It writes exposures into the workspace.
     """
     with user_errors():
-        from rich.console import Console
-
         from serving.bench import report
 
-        console = Console()
+        console = open_console()
         if products is None:
             report.bench(home, seconds=seconds, workers=workers, console=console)
         else:

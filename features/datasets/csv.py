@@ -53,17 +53,16 @@ from features.datasets.mapping import (
     ShopMapping,
     columns_of,
 )
-from features.datasets.notes import notes
 from features.datasets.order_checks import (
     check_files,
     check_ids,
     check_orders,
     check_times,
-    check_unused,
 )
 from features.datasets.order_lines import order_lines, orders_left_out
 from features.datasets.order_rows import FIRST_LINE, in_order_rows, order_rows
 from features.datasets.source import Source, read_source
+from features.datasets.unused_columns import unused_amounts
 from features.datasets.versions import versions
 from features.schema import TABLES, TEXT, TIME, RetailDataset, empty
 
@@ -87,7 +86,6 @@ def load(files: Path | Sequence[Path], mapping: ShopMapping) -> RetailDataset:
         key, question = next(iter(mapping.questions.items()))
         more = f" ({len(mapping.questions)} questions are open)"
         raise ConfigError(f"questions.{key}: {question}{more}")
-    check_unused(paths, mapping)
     rows = order_rows(paths, mapping)
     source = rows.source
     _require_currency(source)
@@ -133,7 +131,7 @@ def load(files: Path | Sequence[Path], mapping: ShopMapping) -> RetailDataset:
         origins={name: each.origin for name, each in sources.items()},
         numbered="line_number" in source.columns,
         left_out=orders_left_out(rows) - frozenset(lines["order_id"]),
-        notes=notes(paths, mapping, lines),
+        notes=_notes(source, lines),
     )
 
 
@@ -148,6 +146,18 @@ def _require_currency(source: Source) -> None:
         if cells.isna().any():
             rule += "; " + FIRST_LINE.format(column)
         source.refuse("currency", cells.fillna("") != currency, rule)
+
+
+def _notes(source: Source, lines: pd.DataFrame) -> dict[str, int]:
+    """Return what was left out of the rows that count, and of how many."""
+    counts = {
+        f"amounts in the column {name!r}, which the mapping does not use": rows
+        for name, rows in unused_amounts(source.rows, source.mapping)
+    }
+    nameless = int(((lines["line_type"] == "sale") & lines["product_id"].isna()).sum())
+    if nameless:
+        counts["sales without a product id: they belong to no product"] = nameless
+    return counts
 
 
 def _table(name: str, source: Source, lines: pd.DataFrame, mapping: ShopMapping) -> pd.DataFrame:

@@ -8,33 +8,15 @@ from typing import Final
 
 import pandas as pd
 
-from features.datasets.mapping import DAY, ShopMapping, columns_of
+from features.datasets.mapping import DAY
 from features.datasets.source import Source
-from features.files.cells import text
-from features.files.layout import Layout
-from features.files.tables import read_header, read_rows
+from features.files.tables import read_header
 from features.ids import ROUNDED, SIMILAR
 from features.placeholders import is_missing, is_placeholder
 from features.schema import BadInput
 
 _ONE_ORDER: Final = pd.Timedelta(hours=12)
 """Sales further apart than this are not of one order."""
-_STATUS: Final = re.compile(
-    r"status|\bstate\b|zustand|cancel|refund|void|storn|annul|estado|stato|état|状态|状態|取消|退款|ステータス",
-    re.IGNORECASE,
-)
-_NO_ORDER: Final = re.compile(
-    r"^(?:cancel|refund|return|void|fail|storn|annul|rembours|erstattet|reembols|on.hold"
-    r"|partially.refund|chargeback|pending|expired|已?取消|已?退款|退货|已?关闭|作废|待付款)",
-    re.IGNORECASE,
-)
-_END: Final = re.compile(r"cancel|refund|void|storn|annul|取消|退款|作废", re.IGNORECASE)
-"""Columns whose filled cells, even times and amounts, say that something was taken back."""
-_NO: Final = re.compile(r"^(?:[0.,]+|no?|false|none|nein|nicht.*|not .*|never|否|无|-+)$", re.I)
-_CURRENCY: Final = re.compile(
-    r"(?:^|[ _])(?:currency|currency[ _]code|währung|devise|moneda|valuta)$|币种|货币|幣別|通貨",
-    re.IGNORECASE,
-)
 _ZONE: Final = re.compile(r"(?:UTC|GMT|(?<![A-Za-z])Z)(?![A-Za-z])|[+-]\d\d:?\d\d$")
 _TIME_OF_DAY: Final = re.compile(r"time|uhr|hour|stunde|heure|hora|时间|時刻|時間", re.IGNORECASE)
 
@@ -162,59 +144,6 @@ def _refuse_several_customers(source: Source, bought: pd.DataFrame, unique: str)
         rule += f"; if only the first line of an order has it, write fill_down: [{column}, ...]"
     row = several.index[(several["order_id"] == order).to_numpy()][1]
     _refuse(source, "order_id", row, order, rule)
-
-
-def check_unused(files: Sequence[Path], mapping: ShopMapping) -> None:
-    """Raise BadInput if a column that the mapping does not use says that orders do not stand.
-
-    Such a column is named like a status and holds a word like `cancelled`, is named like a
-    cancellation and is filled, or is named like a currency and holds another one.
-    """
-    used = {part for parts in columns_of(mapping.order_lines).values() for part in parts}
-    used |= {*mapping.where, *mapping.unused}
-    layouts: dict[Path, Layout] = dict.fromkeys(files, mapping)
-    for heads in mapping.order_heads:
-        layouts[files[0].parent / heads.file] = heads.layout or mapping
-    for file, layout in layouts.items():
-        patterns = [_CURRENCY] if mapping.status is not None else [_CURRENCY, _STATUS]
-        header = [name for name in read_header(file, layout) if name not in used]
-        names = [name for name in header if any(each.search(name) for each in patterns)]
-        if not names:
-            continue
-        rows = read_rows(file, columns=names, layout=layout)
-        for name in names:
-            cells = text(rows[name])
-            bad, way_on = _unused_column(name, cells[cells.notna()], mapping)
-            if len(bad):
-                rule = (
-                    f"the mapping does not use this column, but {len(bad)} rows {way_on}, or "
-                    f"unused: [{name}]"
-                )
-                raise BadInput(
-                    file=str(file), row=bad.index[0], column=name, value=bad.iloc[0], rule=rule
-                )
-
-
-def _unused_column(name: str, cells: pd.Series, mapping: ShopMapping) -> tuple[pd.Series, str]:
-    """Return the filled `cells` of an unused column that matter, and the option that reads it."""
-    if _CURRENCY.search(name):
-        other = cells[(cells != mapping.currency).fillna(False).to_numpy(dtype=bool)]
-        return other, f"have another currency: write order_lines: {{currency: {name}}}"
-    words = cells[cells.str.match(_NO_ORDER).fillna(False).to_numpy(dtype=bool)]
-    if len(words):
-        listed = ", ".join(dict.fromkeys(cells))
-        return words, (
-            f"say that their order may not stand: write status: {{column: {name}, order: [...], "
-            f"leave_out: [...], refund: [...], wait: [...]}} with its words ({listed})"
-        )
-    if not _END.search(name):
-        return words, ""
-    stands = cells.str.match(_NO).fillna(False).to_numpy(dtype=bool)
-    listed = ", ".join(json.dumps(each) for each in ("", *dict.fromkeys(cells[stands])))
-    return cells[~stands], (
-        "say that their order may not stand: to leave them out, write where: "
-        f"{{{name}: {{only: [{listed}]}}}}"
-    )
 
 
 def check_times(files: Sequence[Path], source: Source, lines: pd.DataFrame) -> None:

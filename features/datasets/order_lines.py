@@ -56,9 +56,8 @@ def order_lines(rows: OrderRows) -> pd.DataFrame:
     _refuse_empty(source, lines)
     if "recorded_timestamp" in source.columns:
         lines["recorded_timestamp"] = source.time("recorded_timestamp").fillna(moments)
-    lines["quantity"], lines["unit_price"] = _amounts(source, lines)
-    settled = lines.pop("line_type") if "line_type" in lines else source.nothing()
-    lines["line_type"] = settled.fillna(_line_types(source, lines))
+    lines["quantity"], lines["unit_price"], adjusts = _amounts(source, lines)
+    lines["line_type"] = _line_types(source, lines).mask(adjusts, "adjustment")
     _move_signs(source, lines)
     if "line_number" in source.columns:
         lines["line_number"] = _whole_numbers(source)
@@ -127,20 +126,24 @@ def _first_cell(source: Source, row: object) -> str:
     return next(filter(None, cells), "...")
 
 
-def _amounts(source: Source, lines: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Return the quantities and the unit prices (net of discount, with tax), signs as given."""
+def _amounts(source: Source, lines: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """Return the quantities and the unit prices (net of discount, with tax), signs as given.
+
+    The third column says which lines are adjustments by the mapping's `zero_quantity`.
+    """
     columns, mapping = source.columns, source.mapping
     ones = pd.Series(1.0, index=source.rows.index)
+    adjusts = ones == 0
     quantity = source.number("quantity") if "quantity" in columns else ones
     if "quantity" in columns:
         source.refuse("quantity", quantity.isna(), "a number; without the column every row is 1")
     if mapping.without_prices:
         source.mended[NO_PRICES] += len(ones)
-        return quantity, ones
+        return quantity, ones, adjusts
     if "line_total" in columns:
         total = source.number("line_total")
         source.refuse("line_total", total.isna(), "a number")
-        quantity = _with_totals(source, lines, quantity, total)
+        quantity, adjusts = _with_totals(source, lines, quantity, total)
     divisor = quantity.mask(quantity == 0, 1)
     if "line_total" in columns:
         wrong = (total > 0) & (quantity < 0)
@@ -157,13 +160,13 @@ def _amounts(source: Source, lines: pd.DataFrame) -> tuple[pd.Series, pd.Series]
             amount = source.number(name).fillna(0)
             source.refuse(name, (amount < 0) & ~back, _AMOUNTS[name])
             price += sign * amount.abs() * money
-    return quantity, price.mask(price.abs() < 1e-9, 0.0)
+    return quantity, price.mask(price.abs() < 1e-9, 0.0), adjusts
 
 
 def _with_totals(
     source: Source, lines: pd.DataFrame, quantity: pd.Series, total: pd.Series
-) -> pd.Series:
-    """Return `quantity`, 1 where a line that is no sale has a total but quantity 0."""
+) -> tuple[pd.Series, pd.Series]:
+    """Return `quantity`, 1 where it is 0 beside a total; and which of these are adjustments."""
     mapping = source.mapping
     products = mapping.fee_product_ids + mapping.discount_product_ids
     lost = (quantity == 0) & (total != 0)
@@ -178,8 +181,7 @@ def _with_totals(
         )
         source.refuse("quantity", unsaid, rule)
     source.mended[NO_QUANTITY] += int(lost.sum())
-    lines["line_type"] = pd.Series(pd.NA, index=lines.index, dtype=TEXT).mask(unsaid, "adjustment")
-    return quantity.mask(lost, 1)
+    return quantity.mask(lost, 1), unsaid
 
 
 def _line_types(source: Source, lines: pd.DataFrame) -> pd.Series:

@@ -63,7 +63,7 @@ def _with_heads(files: Sequence[Path], mapping: ShopMapping) -> Source:
             rules += [part for parts in columns_of(section).values() for part in parts]
     if not mapping.order_heads:
         try:
-            return read_source(files, columns, mapping, others=rules, every=bool(mapping.totals))
+            return read_source(files, columns, mapping, others=rules, orders=True)
         except MissingColumn as error:
             raise _with_way_on(error, columns, heads=False) from error
     named = [part for parts in columns.values() for part in parts if part != DAY]
@@ -76,7 +76,7 @@ def _with_heads(files: Sequence[Path], mapping: ShopMapping) -> Source:
         known.update(added[-1])
     own = [name for name in wanted if not any(name in names for names in added)]
     try:
-        lines = read_source(files, {}, mapping, others=own, every=bool(mapping.totals))
+        lines = read_source(files, {}, mapping, others=own, orders=True)
     except MissingColumn as error:
         raise _with_way_on(error, columns, heads=True) from error
     for heads, key, names in zip(mapping.order_heads, keys, added, strict=True):
@@ -86,6 +86,7 @@ def _with_heads(files: Sequence[Path], mapping: ShopMapping) -> Source:
             mapping,
             layout=heads.layout,
             others=names,
+            orders=True,
         )
         lines.columns = {"order_id": (key,)}
         lines.rows = _joined(lines, orders, names)

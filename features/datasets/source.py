@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from features.datasets.mapping import DAY, Names, ShopMapping
+from features.datasets.unused_columns import refuse_unused, watched
 from features.files.cells import refuse, text
 from features.files.headers import require_columns
 from features.files.layout import Layout
 from features.files.numbers import numbers
-from features.files.tables import read_rows
+from features.files.tables import read_header, read_rows
 from features.files.times import MENDED_TIME, times
 from features.ids import PLAIN, IdRule, clean_ids, guarded
 from features.schema import TEXT, Origin
@@ -123,18 +124,22 @@ def read_source(
     *,
     layout: Layout | None = None,
     others: Iterable[str] = (),
-    every: bool = False,
+    orders: bool = False,
 ) -> Source:
     """Return the rows of `files` with the columns of a section, and `others` that rules read.
 
-    With `every` all columns of the files are read. Raises BadInput.
+    Of files with `orders`, columns that the mapping does not use but should are read too, and all
+    columns where rows of totals are left out. Raises BadInput, also by such a column's cells.
     """
     named = [part for parts in columns.values() for part in parts if part != DAY]
     wanted = list(dict.fromkeys([*named, *others]))
     frames = []
     names = [file.name if _is_once(file, files) else str(file) for file in files]
     for file, name in zip(files, names, strict=True):
-        frame = read_rows(file, columns=None if every else wanted, layout=layout or mapping)
+        every = orders and bool(mapping.totals)
+        more = watched(read_header(file, layout or mapping), mapping) if orders else []
+        names_read = None if every else list(dict.fromkeys([*wanted, *more]))
+        frame = read_rows(file, columns=names_read, layout=layout or mapping)
         if every:
             require_columns(file, wanted, list(frame.columns))
         frames.append(frame if len(files) == 1 else _labelled(frame, name))
@@ -143,13 +148,10 @@ def read_source(
     if len(files) > 1:
         codes = np.repeat(np.arange(len(files)), [len(frame) for frame in frames])
         of_rows = pd.Series(pd.Categorical(np.array(names)[codes]), index=rows.index)
-    return Source(
-        _without(rows, mapping.missing),
-        columns,
-        mapping,
-        file=", ".join(map(str, files)),
-        files=of_rows,
-    )
+    rows, file_names = _without(rows, mapping.missing), ", ".join(map(str, files))
+    if orders:
+        refuse_unused(rows, mapping, file=file_names)
+    return Source(rows, columns, mapping, file=file_names, files=of_rows)
 
 
 def _is_once(file: Path, files: Sequence[Path]) -> bool:

@@ -7,11 +7,11 @@ import pandas as pd
 
 from features.schema import TEXT, BadInput
 
-_BLANK: Final = (
+BLANK: Final = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
-    "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\u200b\ufeff"
+    "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\u200b\u200c\u200d\u2060\ufeff"
 )
-"""White space, the zero-width space and the byte order mark."""
+"""White space, characters without width, and the byte order mark."""
 
 
 def text(column: pd.Series) -> pd.Series:
@@ -22,7 +22,7 @@ def text(column: pd.Series) -> pd.Series:
     >>> text(pd.Series([" tea\\u200b", "\\u00a0"])).tolist()
     ['tea', <NA>]
     """
-    stripped = column.astype(TEXT).str.strip(_BLANK)
+    stripped = column.astype(TEXT).str.strip(BLANK)
     return stripped.mask(stripped == "")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from configs.cli import HOME, Home, user_errors
+from configs.cli import HOME, Home, open_console, user_errors
 from training.commands.options import AsOf, ConfigFile, DeviceName, Overrides, Seed
 from training.commands.work import work_of
 
@@ -125,8 +125,6 @@ def scale(
         import tempfile
         from contextlib import nullcontext
 
-        from rich.console import Console
-
         from training.benchmarks.scale import known_sizes, measure
         from training.benchmarks.scale_costs import Cost, grid, write_costs
 
@@ -134,7 +132,7 @@ def scale(
         costs: list[Cost] = []
         folder = tempfile.TemporaryDirectory() if work is None else nullcontext(str(work))
         try:
-            with folder as name, Console().status("") as status:
+            with folder as name, open_console().status("") as status:
                 for cost in measure(
                     known,
                     work=Path(name),
@@ -166,11 +164,9 @@ def kernels(
     minutes. Example: python -m training benchmark kernels --repetitions 500
     """
     with user_errors():
-        from rich.console import Console
-
         from training.benchmarks.kernels import grid, measure
 
-        with Console().status("Draw a request") as status:
+        with open_console().status("Draw a request") as status:
             costs = measure(
                 repetitions=repetitions,
                 seed=seed,

@@ -1,15 +1,12 @@
 """Console output of a training: its progress by epoch, and figures side by side."""
 
 import math
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
 
 import rich.progress
 from rich import box
-from rich.console import Console, Group
+from rich.console import Group
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,17 +18,14 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from configs.cli import open_console
 from configs.plain_lines import PlainLines
 from training.evaluation.last_window import Metrics
 from training.fit import FitResult
 from training.reports.text_table import TextTable
 from training.run import Progress
 
-WIDE: Final = 400
-"""Columns of output that no terminal shows: no table is cut."""
-console = Console(  # no markup: a path may hold [brackets]
-    markup=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE
-)
+console = open_console()
 
 
 class Display:
