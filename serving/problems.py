@@ -12,17 +12,22 @@ from serving.schemas.base import PATTERNS, FieldError, ProblemDetails
 T = TypeVar("T")
 # Code -> (status, title).
 CODES: Final = {
+    "malformed_request": (400, "The request breaks a rule of HTTP"),
     "malformed_json": (400, "The body is not JSON"),
     "unauthorized": (401, "The request needs a valid key"),
     "forbidden": (403, "The key does not permit this path"),
     "not_found": (404, "There is nothing at this path"),
     "unknown_product": (404, "The product is unknown"),
     "method_not_allowed": (405, "This path does not allow the method"),
+    "head_timeout": (408, "The head did not arrive in time"),
     "body_timeout": (408, "The body did not arrive in time"),
     "body_too_large": (413, "The body is too large"),
+    "target_too_long": (414, "The request target is too long"),
+    "unsupported_encoding": (415, "The body is encoded"),
     "validation_failed": (422, "The body breaks the schema"),
     "idempotency_key_reused": (422, "This Idempotency-Key came with another body"),
     "rate_limited": (429, "Too many requests with this key"),
+    "head_too_large": (431, "The head is too large"),
     "unknown_experiment": (404, "No experiment has this key"),
     "experiment_conflict": (409, "The experiment does not allow this now"),
     "analysis_unavailable": (503, "There is no analysis yet"),
