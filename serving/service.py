@@ -12,11 +12,13 @@ import time
 
 import bentoml
 import torch
+import uvicorn.config
 from starlette.types import ASGIApp, Receive, Scope, Send
 from threadpoolctl import threadpool_limits
 
 from serving.api.app import create_app
 from serving.backend import Backend, Settings, device_of
+from serving.edge.descriptors import raise_limit
 from serving.telemetry import logs
 
 logger = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ logger = logging.getLogger(__name__)
 def open_backend() -> Backend:
     """Return the backend for the environment; from now on this process ends with its parent."""
     logs.start(all_requests=os.environ.get("REGULARS_LOG_REQUESTS") == "1")
+    raise_limit()
     torch.set_num_threads(1)  # workers share the cores
     threadpool_limits(limits=1)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
@@ -39,6 +42,7 @@ def _end_with_parent(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+uvicorn.config.HTTP_PROTOCOLS["auto"] = "serving.edge.protocol:EdgeProtocol"
 device_of(os.environ)  # a missing GPU must end the supervisor: it would restart workers for ever
 API = create_app(open_backend)
 
