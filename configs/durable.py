@@ -1,4 +1,7 @@
-"""Atomic writes: readers see the complete old or new content, even if the writer is killed."""
+"""Atomic writes: readers see the complete old or new content, even if the writer is killed.
+
+What is written can be read by its own user alone, whatever the umask.
+"""
 
 import fcntl
 import os
@@ -10,11 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
+from configs import privacy
+
 _PATIENCE_S: Final = 1.0
 
 
 @contextmanager
-def replacing(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, mode: int = privacy.FILE) -> Iterator[BinaryIO]:
     """Yield a file to write; then sync it and replace `path` by it, with permissions `mode`.
 
     If the block raises, `path` is unchanged.
@@ -29,8 +34,10 @@ def replacing(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         temporary.chmod(mode)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = str(path)  # a full disk's error names no file
         raise
     sync(path.parent)
 
@@ -47,8 +54,8 @@ def placing(folder: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         yield temporary
-        temporary.chmod(0o755)
         for path in (*temporary.rglob("*"), temporary):
+            path.chmod(privacy.FOLDER if path.is_dir() else privacy.FILE)
             sync(path)
         temporary.rename(folder)
     except BaseException:
@@ -64,7 +71,7 @@ def locked(path: Path, *, on_wait: Callable[[], None] | None = None) -> Iterator
     `on_wait` is called once if another holder still has it after a second.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, privacy.FILE), "w") as file:
         if on_wait is not None and not _locks_within(file, _PATIENCE_S):
             on_wait()
         fcntl.flock(file, fcntl.LOCK_EX)

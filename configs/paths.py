@@ -1,8 +1,12 @@
-"""Paths as text for libraries that give some characters of a path a meaning of their own."""
+"""Paths: names that lead nowhere else, and text for libraries that read characters as patterns."""
 
 import glob
+import re
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
+
+_APART: Final = re.compile(r"[/\\\x00]")
 
 
 def exact_pattern(path: Path) -> str:
@@ -26,3 +30,20 @@ def sqlite_url(file: Path) -> str:
     'sqlite+pysqlite:////my%20%2520%20shop%231%3F/mlflow.db'
     """
     return f"sqlite+pysqlite:///{quote(str(file))}"
+
+
+def plain_name(text: object) -> str:
+    """Return `text`, the name of an entry of a folder. Raises ValueError if it leads elsewhere.
+
+    Every name that is read from a file, or comes over the API, is checked before it is joined.
+
+    >>> plain_name("3")
+    '3'
+    >>> plain_name("../3")
+    Traceback (most recent call last):
+    ValueError: '../3' is not a plain name: one without slashes, and neither . nor ..
+    """
+    plain = isinstance(text, str) and text not in ("", ".", "..") and not _APART.search(text)
+    if not plain:
+        raise ValueError(f"{text!r} is not a plain name: one without slashes, and neither . nor ..")
+    return str(text)

@@ -2,16 +2,20 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 import pandas as pd
 
+from configs.checksums import row_checksum
 from configs.database import Database
+from configs.database_checks import pages_in_use
+from configs.database_files import check_there
 from features.times import microseconds
 
 
@@ -50,10 +54,19 @@ CREATE INDEX IF NOT EXISTS exposures_of_experiment ON exposures (experiment)
   WHERE experiment IS NOT NULL;
 CREATE INDEX IF NOT EXISTS exposures_of_unit ON exposures (unit_id) WHERE unit_id IS NOT NULL;
 """
-_INSERT: Final = f"INSERT INTO exposures VALUES ({', '.join('?' * len(COLUMNS))})"
+_UPGRADES: Final = ("ALTER TABLE exposures ADD COLUMN row_checksum INTEGER",)  # NULL: older code
+_STORED: Final = (*COLUMNS, "row_checksum")
+_INSERT: Final = (
+    f"INSERT INTO exposures ({', '.join(_STORED)}) VALUES ({', '.join('?' * len(_STORED))})"
+)
+_MEASURED_S: Final = 1.0
+"""Seconds between two looks at the size of the log."""
+_AT_ONCE: Final = 1000
+"""Rows that `prune` looks at in one transaction: writers wait for it."""
 _PRODUCTS, _PROPENSITIES, _TIME = (
     COLUMNS.index(name) for name in ("product_ids", "propensities", "exposed_timestamp")
 )
+_OCTETS: Final = " + ".join(f"COALESCE(LENGTH(CAST({name} AS BLOB)), 0)" for name in COLUMNS)
 _Row = tuple[object, ...]
 
 
@@ -62,24 +75,65 @@ def _row(exposure: Exposure) -> _Row:
     values[_PRODUCTS] = msgspec.json.encode(exposure.product_ids).decode()
     values[_PROPENSITIES] = msgspec.json.encode(exposure.propensities).decode()
     values[_TIME] = microseconds(exposure.exposed_timestamp)
-    return tuple(values)
+    return (*values, row_checksum(values))
 
 
 class ExposureLog:
-    """Append-only log in SQLite (WAL), safe with many threads and processes."""
+    """Append-only log in SQLite (WAL), safe with many threads and processes.
 
-    def __init__(self, path: Path, *, busy_timeout_s: float = 1.0) -> None:
-        self.path = path
-        self._database = Database(path, _CREATE, timeout_s=busy_timeout_s)
+    `largest_bytes`: at this size nothing is appended until `prune` has made room, so that the log
+    never fills the disk; None: no bound.
+    """
+
+    def __init__(
+        self, path: Path, *, busy_timeout_s: float = 1.0, largest_bytes: int | None = None
+    ) -> None:
+        self.path, self._largest = path, largest_bytes
+        self._database = Database(path, _CREATE, upgrades=_UPGRADES, timeout_s=busy_timeout_s)
+        self._full, self._measure_at = False, 0.0
+
+    @property
+    def largest_bytes(self) -> int | None:
+        """The bound of the log."""
+        return self._largest
 
     def append(self, exposures: Sequence[Exposure]) -> None:
         """Write all `exposures` or none; after the return they survive a power loss.
 
         Raises sqlite3.Error; the next append tries again.
         """
+        if self._largest is not None:
+            self._check_room(self._largest)
         rows = [_row(exposure) for exposure in exposures]
         with self._database.writing() as log:
             log.executemany(_INSERT, rows)
+
+    def prune(
+        self, before: pd.Timestamp, *, keep: Collection[str], dry_run: bool = False
+    ) -> tuple[int, int]:
+        """Remove the exposures before `before` (UTC), but none of the experiments `keep`.
+
+        Return rows and bytes of their values; their pages are used again, and the file stays as
+        large. Short transactions, so that a service can go on writing. Stops at the first
+        thousand rows that are all newer.
+        """
+        old, rows, octets, last = microseconds(before), 0, 0, -1
+        while True:
+            with self._database.writing() as log:
+                part = log.execute(
+                    f"SELECT rowid, experiment, exposed_timestamp, {_OCTETS} FROM exposures "
+                    "WHERE rowid > ? ORDER BY rowid LIMIT ?",
+                    (last, _AT_ONCE),
+                ).fetchall()
+                gone = [row for row in part if row[2] < old and row[1] not in keep]
+                if not dry_run:
+                    log.executemany(
+                        "DELETE FROM exposures WHERE rowid = ?", [(row[0],) for row in gone]
+                    )
+            rows, octets = rows + len(gone), octets + sum(row[3] for row in gone)
+            if all(row[2] >= old for row in part):
+                return rows, octets
+            last = part[-1][0]
 
     def close(self) -> None:
         """Close the connection."""
@@ -91,22 +145,46 @@ class ExposureLog:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _check_room(self, largest: int) -> None:
+        now = time.monotonic()
+        if now >= self._measure_at:
+            with self._database.reading() as log:
+                self._full = pages_in_use(log) >= largest
+            self._measure_at = now + _MEASURED_S
+        if self._full:
+            raise sqlite3.OperationalError(
+                f"{self.path} has reached its bound of {largest / 2**30:g} GiB: run "
+                "`python -m serving prune`, or raise REGULARS_EXPOSURES_GIB"
+            )
+
 
 def read(path: Path, experiment: str | None = None) -> pd.DataFrame:
     """Return the exposures (of one experiment, or all) in the order of writing.
 
-    Columns as the fields of Exposure; `exposed_timestamp` in UTC, lists as lists. Empty where the
-    log does not exist.
+    Columns as the fields of Exposure; `exposed_timestamp` in UTC, lists as lists. Empty where there
+    never was a log. Raises sqlite3.Error if it is gone, cannot be read, or a row is not what was
+    written.
     """
     where, values = ("", ()) if experiment is None else (" WHERE experiment = ?", (experiment,))
-    query = f"SELECT {', '.join(COLUMNS)} FROM exposures{where} ORDER BY rowid"
+    query = f"SELECT rowid, {', '.join(_STORED)} FROM exposures{where} ORDER BY rowid"
     rows: list[_Row] = []
-    if path.exists():
-        with closing(sqlite3.connect(path)) as connection:
-            rows = connection.execute(query, values).fetchall()
+    if check_there(path):
+        database = Database(path, _CREATE, upgrades=_UPGRADES)
+        with closing(database), database.reading() as connection:
+            rows = [_intact(row, path=path) for row in connection.execute(query, values)]
     frame = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
     for name in ("product_ids", "propensities"):
         frame[name] = [json.loads(text) for text in frame[name]]
     stamps = frame["exposed_timestamp"].astype("int64").astype("datetime64[us]")
     frame["exposed_timestamp"] = stamps.dt.tz_localize("UTC")
     return frame
+
+
+def _intact(stored: Sequence[Any], *, path: Path) -> _Row:
+    """Return the values of a row. Raises sqlite3.DatabaseError if they are not as written."""
+    rowid, *values, checksum = stored
+    if checksum is not None and checksum != row_checksum(values):
+        raise sqlite3.DatabaseError(
+            f"{path}: row {rowid} of exposures is damaged: restore a copy, or delete the row"
+        )
+    return tuple(values)

@@ -12,9 +12,10 @@ from typing import Literal
 
 import pydantic
 
+from configs.json_files import read_json, write_json
 from configs.loader import Config
 from experiments.definition import KEY, Experiment, ExperimentError
-from features.workspace import Workspace, write_json
+from features.workspace import Workspace
 
 
 class UnknownExperiment(ExperimentError):
@@ -66,11 +67,15 @@ def _file(ws: Workspace, key: str) -> Path:
 def _read(file: Path) -> State:
     """Return the state in `file`. Raises UnreadableState, or FileNotFoundError."""
     try:
-        return State.model_validate_json(file.read_text(encoding="utf-8"))
+        state = State.model_validate(read_json(file))
+        if state.experiment.key != file.parent.name:
+            raise ValueError(f"it is that of {state.experiment.key!r}")
     except ValueError as error:
         raise UnreadableState(
-            f"{file}: not the state of an experiment; restore a copy, or remove its folder"
+            f"{file}: not the state of this experiment ({' '.join(str(error).split())}); restore a "
+            "copy, or remove its folder"
         ) from error
+    return state
 
 
 def status(ws: Workspace, key: str) -> State:

@@ -5,13 +5,14 @@ from typing import Any
 
 import pandas as pd
 
+from configs.json_files import write_json
 from experiments.analysis import Analysis, analyze, timeline
 from experiments.definition import ExperimentError
 from experiments.exposures import DATABASE, read
 from experiments.lifecycle import status
 from experiments.report import as_json, plain, plot
 from features.logs.events import all_order_lines
-from features.workspace import Workspace, write_json
+from features.workspace import Workspace
 
 
 def analyze_workspace(

@@ -1,6 +1,5 @@
 """Simulated customers shop against the running service, over HTTP, day by day."""
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any, Final
@@ -9,6 +8,7 @@ import httpx
 import numpy as np
 import pandas as pd
 
+from configs.json_files import read_json, write_json
 from experiments.definition import Experiment, ExperimentError
 from experiments.exposures import DATABASE, read
 from experiments.lifecycle import status
@@ -17,7 +17,7 @@ from experiments.service_client import ServiceClient
 from experiments.simulation import ClosedLoop, assigned, true_means, visits_in_window
 from experiments.variant_lists import Lists, VariantLists
 from features.simulator import World
-from features.workspace import Workspace, write_json
+from features.workspace import Workspace
 
 K: Final = 10
 TRUTH: Final = "truth.json"
@@ -64,7 +64,7 @@ def simulate_over_http(
         seen = _shop(ws, experiment, world, part, http, rng=rng, progress=progress)
         slates = {name: _slates(part, lists) for name, lists in seen.lists.items()}
         write_json(file, true_means(world, slates))
-    means = json.loads(file.read_text())
+    means = read_json(file)
     if experiment.control not in means:
         raise ExperimentError(
             f"{file}: an older version wrote it; simulate again under a new key: "

@@ -7,7 +7,7 @@ import pandas as pd
 
 from experiments.definition import Experiment
 from experiments.start import bundle_folder
-from features.logs.events import EventLog
+from features.logs.events import EventLog, LogCut
 from features.online.fresh_events import with_fresh_events
 from features.online.store import OnlineStore, online_products
 from features.workspace import Workspace
@@ -64,5 +64,6 @@ class VariantLists:
         row = self._store.online_customer(customer_id)
         if row is None or row["recent_products"] is None:
             return None
-        events = self._events.since(customer_id, row["snapshot_timestamp"])
+        cut = LogCut(row["snapshot_timestamp"], row["log_sequence"])
+        events = self._events.since(customer_id, cut)
         return with_fresh_events(row, events, at=at) if events else row

@@ -8,16 +8,16 @@ from zoneinfo import available_timezones
 
 import typer
 from rich.progress import Progress
-from rich.table import Table
 
+from configs import privacy
 from configs.cli import HOME, Home, open_console, user_errors
 from configs.durable import replacing
 from configs.loader import ConfigError, load_config
 from configs.plain_lines import PlainLines
+from features.checks.reconciliation import reconciliation_table
 from features.workspace import Workspace, WorkspaceError
 
 if TYPE_CHECKING:
-    from features.ingest import Reconciliation
     from features.schema import RetailDataset
 
 app = typer.Typer(
@@ -60,6 +60,7 @@ def ingest(
     """
     from features.absorb import absorb_events
     from features.ingest import ingest as run_ingest
+    from features.logs.events import was_posted
 
     options = {"timezone": timezone, "currency": currency}
     given = {name: value for name, value in options.items() if value is not None}
@@ -69,7 +70,7 @@ def ingest(
         dataset = _dataset(adapter, file, mapping=mapping, preset=preset, given=given)
         status.update("Checking and writing the tables")
         ws = _shop(home, dataset, clock)
-        if ws.events_db.exists():  # an order that was posted counts once, as it was posted
+        if was_posted(ws):  # an order that was posted counts once, as it was posted
             absorb_events(ws)
         result = run_ingest(ws, dataset, corrections=corrections)
         with ws.lock("workspace"):  # another process may have moved the clock meanwhile
@@ -105,7 +106,7 @@ def inspect(
         if output.exists():  # with answers, perhaps
             raise ConfigError(f"--output: {output} exists already: name another file or remove it")
         inspection = run_inspect(matching_files(files), timezone=timezone, currency=currency)
-        with replacing(output) as target:
+        with replacing(output, mode=privacy.output_mode()) as target:
             target.write(inspection.mapping.encode())
     for part in show(inspection, output):
         console.print(part)
@@ -187,29 +188,33 @@ def materialize(*, as_of: AsOf = None, home: Home = HOME) -> None:
 
         ws = Workspace.open(home)
         cut = ws.cut(as_of)
+        privacy.make_private(ws.home)
         run_materialize(ws, cut)
     console.print(f"Serving reads the features as of {cut.isoformat()}")
 
 
-def reconciliation_table(result: "Reconciliation") -> Table:
-    """Return the number of rows by result: the parts add up to the first line."""
-    table = Table(title=f"Reconciliation: {result.source}", title_justify="left")
-    table.add_column("order lines")
-    table.add_column("rows", justify="right")
-    table.add_row("read", f"{result.read:,}", end_section=True)
-    for kind, rows in result.kept.items():
-        table.add_row(f"kept: {kind}", f"{rows:,}")
-    for reason, rows in result.dropped.items():
-        table.add_row(f"dropped: {reason}", f"{rows:,}")
-    parts = sum(result.kept.values()) + sum(result.dropped.values())
-    table.add_row("kept + dropped", f"{parts:,}", end_section=True)
-    for fault, rows in result.warnings.items():
-        table.add_row(f"mended: {fault}", f"{rows:,}")
-    for note, rows in result.notes.items():
-        table.add_row(f"note: {note}", f"{rows:,}")
-    for name, rows in result.tables.items():
-        table.add_row(f"{name} stored (new)", f"{rows:,} ({result.added[name]:,})")
-    return table
+@app.command()
+def repair(
+    *,
+    apply: Annotated[bool, typer.Option("--apply", help="Change it; else only show it.")] = False,
+    home: Home = HOME,
+) -> None:
+    """Find what was stamped while the clock was ahead, and with --apply mend it.
+
+    It may run while the workspace is served. Without --apply, exit code 1 says that there is
+    something to repair.
+    """
+    with user_errors(), console.status("Comparing stamps with the clock"):
+        from features.repair.display import show
+        from features.repair.repair import repair as run_repair
+
+        ws = Workspace.open(home)
+        report = run_repair(ws, apply=apply)
+    for part in show(report, applied=apply):
+        console.print(part)
+    left = report.damaged if apply else (report.findings or report.damaged or report.interrupted)
+    if left:
+        raise typer.Exit(1)
 
 
 def _show_check(ws: Workspace, *, as_json: bool = False, html: Path | None = None) -> None:
@@ -229,7 +234,9 @@ def _show_check(ws: Workspace, *, as_json: bool = False, html: Path | None = Non
     if html is not None:
         from features.checks.page import write_page
 
-        write_page(html, facts, odd, title=ws.home.name)
+        own = html.resolve().is_relative_to(ws.home)
+        mode = privacy.FILE if own else privacy.output_mode()
+        write_page(html, facts, odd, title=ws.home.name, mode=mode)
     if as_json:
         content = {**facts.to_json(), "doubts": [doubt.to_json() for doubt in odd]}
         print(json.dumps(content, indent=1, ensure_ascii=False))

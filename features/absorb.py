@@ -1,25 +1,72 @@
 """Ingest events and product changes, posted over the API, into the canonical tables."""
 
-from contextlib import closing
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
+from configs.database_files import check_there
 from features.ingest import ingest
-from features.logs.events import logged
+from features.logs.events import EventLog
 from features.logs.product_changes import TEXTS, ProductChanges
 from features.schema import RetailDataset, empty
-from features.tables import generation, read_table
-from features.workspace import Workspace
+from features.tables import PinnedTables, generation, read_table
+from features.workspace import Workspace, WorkspaceError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Absorbed:
+    """The tables with what both logs held."""
+
+    tables: PinnedTables
+    events: int
+    """Sequence of the last event in `tables`; 0 without events."""
+    changes: int
+    """Sequence of the last product change in `tables`; -1 without changes."""
+
+
+def absorb(ws: Workspace) -> Absorbed:
+    """Ingest both logs, and return the tables that hold them up to the returned sequences exactly.
+
+    Take the cut of a snapshot before this call. What comes later is read from the logs on the
+    request path. Raises WorkspaceError if a log is damaged or cannot be read.
+    """
+    with ws.lock("absorb"):
+        _, events = _absorb_events(ws)
+        _, changes = _absorb_products(ws)
+        return Absorbed(tables=PinnedTables(ws), events=events, changes=changes)
 
 
 def absorb_events(ws: Workspace) -> int:
-    """Ingest the log's new orders, refunds and events; return the number of lines added.
+    """Ingest the log's new orders, refunds and events; return the number of lines added."""
+    with ws.lock("absorb"):
+        return _absorb_events(ws)[0]
 
-    Take the cut of a snapshot before this call: later events are then added on the request path.
+
+def absorb_products(ws: Workspace) -> int:
+    """Ingest new titles and categories of products; return the number of versions added.
+
+    Each is valid from its recorded time. A new product is valid from its first change of any
+    field.
     """
-    lines, events = logged(ws, "order_lines"), logged(ws, "events")
+    with ws.lock("absorb"):
+        return _absorb_products(ws)[0]
+
+
+def _absorb_events(ws: Workspace) -> tuple[int, int]:
+    """Return the number of lines added, and the sequence of the last event."""
+    with _readable(ws.events_db):
+        if not check_there(ws.events_db):
+            return 0, 0
+        with closing(EventLog(ws.events_db)) as log:
+            log.check()
+            contents = log.contents()
+    lines, events = contents.order_lines, contents.events
     if events.empty:
-        return 0
+        return 0, 0
     counts = {str(kind): int(n) for kind, n in lines["line_type"].value_counts().items()}
     dataset = RetailDataset(
         source="event log",
@@ -29,19 +76,18 @@ def absorb_events(ws: Workspace) -> int:
         kept=counts,
         dropped={},
     )
-    return sum(ingest(ws, dataset, from_log=True).kept.values())
+    return sum(ingest(ws, dataset, from_log=True).kept.values()), contents.sequence
 
 
-def absorb_products(ws: Workspace) -> int:
-    """Ingest new titles and categories of products; return the number of versions added.
-
-    Each is valid from its recorded time. A new product is valid from its first change of any
-    field. Take the cut of a snapshot before this call.
-    """
-    if not ws.product_changes_db.exists():
-        return 0
+def _absorb_products(ws: Workspace) -> tuple[int, int]:
+    """Return the number of versions added, and the sequence of the last change."""
     until = ws.now()
-    with closing(ProductChanges(ws.product_changes_db)) as log:
+    with _readable(ws.product_changes_db), ExitStack() as stack:
+        if not check_there(ws.product_changes_db):
+            return 0, -1
+        log = stack.enter_context(closing(ProductChanges(ws.product_changes_db)))
+        log.check()
+        sequence = log.sequence()  # before its versions: one that comes between is read again
         stored = empty("products") if generation(ws) is None else read_table(ws, "products")
         fresh = _new_versions(log.versions(until), stored)
         if len(fresh):
@@ -55,7 +101,17 @@ def absorb_products(ws: Workspace) -> int:
             )
             ingest(ws, dataset, from_log=True)
         log.forget(until)  # the table holds them
-    return len(fresh)
+    return len(fresh), sequence
+
+
+@contextmanager
+def _readable(log: Path) -> Iterator[None]:
+    """Turn the errors of reading `log` into a WorkspaceError that names it."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        named = str(error) if str(log) in str(error) else f"{log}: {error}"
+        raise WorkspaceError(named) from error
 
 
 def _new_versions(changes: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:

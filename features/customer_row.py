@@ -4,6 +4,7 @@ Feast reads one value several times faster than the same features in separate co
 customer's row is always complete, even if its writer is killed.
 """
 
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -15,7 +16,8 @@ from configs.code import source_digest
 from features.customer_features import ACTIVITY_COUNTS, ACTIVITY_TIMES, HISTORY_LISTS, RETURN_LISTS
 
 Row = Mapping[str, Any]
-"""Feature name -> value at a snapshot, whose time is `snapshot_timestamp`.
+"""Feature name -> value at a snapshot, whose time is `snapshot_timestamp`; `log_sequence` is the
+event log's last event that it was built from.
 
 Counts are floats, times microseconds since 1970 (UTC; None for never), lists are lists or arrays
 (None for empty)."""
@@ -28,12 +30,21 @@ ROW_CODE: Final = f"{source_digest('features.customer_row')}/{source_digest('fea
 _TIMES: Final = ("snapshot_timestamp", *ACTIVITY_TIMES)
 
 
+_CHECKSUM: Final = 4
+"""Length of the CRC-32 at a value's end: no layer below notices a changed byte."""
+
+
 class OtherCode(ValueError):
     """Other code, which computes or encodes rows differently, wrote the value."""
 
 
+class DamagedRow(ValueError):
+    """The value is not what was written."""
+
+
 class _Packed(msgspec.Struct, array_like=True):
     code: str
+    sequence: int
     times: list[int | None]  # _TIMES
     counts: list[float | None]  # ACTIVITY_COUNTS
     recent: tuple[list[str], bytes, bytes]  # HISTORY_LISTS: times as int64, values as float64
@@ -44,8 +55,11 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(_Packed)
 
 
-def pack(rows: pd.DataFrame) -> list[bytes]:
-    """Return one value per row of `rows`, the stored customer features of a snapshot."""
+def pack(rows: pd.DataFrame, *, log_sequence: int) -> list[bytes]:
+    """Return one value per row of `rows`, the stored customer features of a snapshot.
+
+    It was built from the event log up to `log_sequence`.
+    """
     columns = {str(name): _none_if_missing(column) for name, column in rows.items()}
     packed = []
     for row in (
@@ -53,31 +67,37 @@ def pack(rows: pd.DataFrame) -> list[bytes]:
     ):
         products, times, values = (row[name] for name in HISTORY_LISTS)
         returned, return_times = (row[name] for name in RETURN_LISTS)
-        packed.append(
-            _ENCODER.encode(
-                _Packed(
-                    code=ROW_CODE,
-                    times=[None if row[name] is None else int(row[name]) for name in _TIMES],
-                    counts=[
-                        None if row[name] is None else float(row[name]) for name in ACTIVITY_COUNTS
-                    ],
-                    recent=(_texts(products), _bytes(times, "i8"), _bytes(values, "f8")),
-                    returned=(_texts(returned), _bytes(return_times, "i8")),
-                )
+        value = _ENCODER.encode(
+            _Packed(
+                code=ROW_CODE,
+                sequence=log_sequence,
+                times=[None if row[name] is None else int(row[name]) for name in _TIMES],
+                counts=[
+                    None if row[name] is None else float(row[name]) for name in ACTIVITY_COUNTS
+                ],
+                recent=(_texts(products), _bytes(times, "i8"), _bytes(values, "f8")),
+                returned=(_texts(returned), _bytes(return_times, "i8")),
             )
         )
+        packed.append(value + _checksum(value))
     return packed
 
 
 def unpack(value: bytes) -> dict[str, Any]:
-    """Return the Row in a value of `pack`. Raises OtherCode."""
+    """Return the Row in a value of `pack`. Raises OtherCode and DamagedRow."""
+    content = memoryview(value)[:-_CHECKSUM]
+    if value[-_CHECKSUM:] != _checksum(content):
+        if ROW_CODE.encode() in value:
+            raise DamagedRow("its checksum differs")
+        raise OtherCode("without a checksum")
     try:
-        packed = _DECODER.decode(value)
+        packed = _DECODER.decode(content)
     except msgspec.MsgspecError as error:
         raise OtherCode(f"{error}") from error
     if packed.code != ROW_CODE:
         raise OtherCode(f"{packed.code}, not {ROW_CODE}")
     row: dict[str, Any] = dict(zip(_TIMES, packed.times, strict=True))
+    row["log_sequence"] = packed.sequence
     row.update(zip(ACTIVITY_COUNTS, packed.counts, strict=True))
     products, times, values = packed.recent
     recent = (products, np.frombuffer(times, "i8"), np.frombuffer(values, "f8"))
@@ -96,6 +116,10 @@ def activity_frame(rows: Sequence[Row]) -> pd.DataFrame:
         times = pd.array([row.get(name) for row in rows], dtype="Int64")
         frame[name] = pd.to_datetime(times, unit="us", utc=True)
     return frame
+
+
+def _checksum(content: bytes | memoryview) -> bytes:
+    return zlib.crc32(content).to_bytes(_CHECKSUM)
 
 
 def _none_if_missing(column: pd.Series) -> list[Any]:

@@ -3,9 +3,11 @@
 import atexit
 import sys
 import warnings
+from pathlib import Path
 from typing import Any, Final
 
-from features.workspace import Workspace, write_json
+from configs.json_files import write_json
+from features.workspace import Workspace
 
 PROJECT: Final = "regulars"
 ONLINE_DB: Final = "online.db"
@@ -18,7 +20,7 @@ def open_store(ws: Workspace) -> Any:
 
     # Importing Feast enables all deprecation warnings; this one is between Ibis 12 and DuckDB 2.
     warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning, "ibis")
-    return FeatureStore(config=RepoConfig(repo_path=ws.feast, **_settings(ws)))
+    return FeatureStore(config=RepoConfig(repo_path=ws.feast, **_settings(ws.feast)))
 
 
 def register(ws: Workspace) -> None:
@@ -28,21 +30,24 @@ def register(ws: Workspace) -> None:
     with ws.lock("feast"):
         ws.feast.mkdir(parents=True, exist_ok=True)
         open_store(ws).apply(build(ws.home))
-        write_json(ws.feast / "feature_store.yaml", _settings(ws))  # JSON is YAML
+        write_json(ws.feast / "feature_store.yaml", _settings(Path()), checksum=False)  # JSON is YAML
 
 
-def _settings(ws: Workspace) -> dict[str, Any]:
-    """Return Feast's settings, with absolute paths: the DuckDB store resolves no relative path."""
+def _settings(folder: Path) -> dict[str, Any]:
+    """Return Feast's settings for the files in `folder`.
+
+    Relative paths count from the folder of the settings' file, so that a copy names its own.
+    """
     return {
         "project": PROJECT,
         "provider": "local",
         "registry": {
             "registry_store_type": "features.online.feast_registry.DurableRegistryStore",
-            "path": str(ws.feast / "registry.db"),
+            "path": str(folder / "registry.db"),
             "cache_ttl_seconds": 0,  # no re-read: `apply` refreshes it in its own process
         },
         "offline_store": {"type": "duckdb"},
-        "online_store": {"type": "sqlite", "path": str(ws.feast / ONLINE_DB)},
+        "online_store": {"type": "sqlite", "path": str(folder / ONLINE_DB)},
         "entity_key_serialization_version": 3,
     }
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.logs.events import FIRST_REFUND_LINE, arrivals, new_lines
+from features.logs.events import FIRST_REFUND_LINE, arrivals, new_lines, was_posted
 from features.order_versions import order_versions, refuse_corrections
 from features.schema import TABLES, TIMES, BadInput, Origin, RetailDataset, empty, validate
 from features.tables import (
@@ -187,7 +187,7 @@ def _not_posted(
     An order of which the file has other products, quantities or prices is not left out: it is a
     correction.
     """
-    if not ws.events_db.exists():
+    if not was_posted(ws):
         return dataset
     lines, events = before["order_lines"], before["events"]
     lines = lines[lines["line_number"] < FIRST_REFUND_LINE]

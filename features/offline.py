@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from configs.parquet_files import read_parquet
 from features import snapshots
 from features.customer_features import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from features.feast_store import open_store
@@ -22,6 +22,7 @@ from features.workspace import Workspace
 _TIMES: Final = ("snapshot_timestamp", *ACTIVITY_TIMES, *SALES_TIMES)
 _NUMBERS: Final = (*ACTIVITY_COUNTS, *SALES_COUNTS)
 _ROW: Final = "entity_row"
+REBUILT: Final = "run `python -m features build` again: it builds what is damaged"
 
 
 class OfflineFeatures:
@@ -54,7 +55,7 @@ class OfflineFeatures:
         """
         snapshot = self._snapshots(pd.Series([at]), PRODUCT_VIEWS[0]).iloc[0]
         sales, catalog = (
-            pq.read_table(snapshots.files_of(self.ws, view)[snapshot])
+            read_parquet(snapshots.files_of(self.ws, view)[snapshot], otherwise=REBUILT)
             .to_pandas(types_mapper=nullable)
             .drop(columns=["event_timestamp", "created_timestamp"])
             for view in PRODUCT_VIEWS

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.code import source_digest
-from configs.durable import replacing
+from configs.parquet_files import is_intact, write_parquet
 from configs.paths import exact_pattern
 from features.cut_digests import Paths, cut_digests
 from features.schema import TIMES
@@ -184,11 +184,15 @@ def path_of(ws: Workspace, view: str, time: pd.Timestamp) -> Path:
 
 
 def built_from(path: Path) -> str:
-    """Return the digest of the rows that the file was built from; empty if other code built it.
+    """Return the digest of the rows that the file was built from.
 
-    Raises FileNotFoundError.
+    Empty if other code built it, or if it was damaged, so that it is built again. Raises
+    FileNotFoundError.
     """
-    metadata = pq.read_schema(path).metadata or {}
+    content = path.read_bytes()
+    if not is_intact(content):
+        return ""
+    metadata = pq.read_schema(pa.BufferReader(content)).metadata or {}
     current = metadata.get(b"code") == CODE_VERSION.encode()
     return metadata[b"digest"].decode() if current else ""
 
@@ -264,12 +268,6 @@ def _announce(
             cuts[-1].date(),
             first.date(),
         )
-
-
-def write_parquet(path: Path, rows: pa.Table) -> None:
-    """Replace `path` by `rows` in one step."""
-    with replacing(path) as file:
-        pq.write_table(rows, file, compression="zstd", coerce_timestamps="us")
 
 
 def _time(path: Path) -> pd.Timestamp:

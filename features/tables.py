@@ -5,8 +5,6 @@ current generation and the previous one, which remains for processes that still 
 """
 
 import fcntl
-import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -22,8 +20,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.durable import sync
+from features.generations import (
+    CURRENT,
+    current_generation,
+    damaged,
+    digest_of_files,
+    name_generation,
+)
 from features.schema import TABLES, TEXT, TIME, empty
-from features.workspace import Workspace, WorkspaceError, write_json
+from features.workspace import Workspace, WorkspaceError
 
 _ARROW: Final[dict[str, Any]] = {
     TEXT: pa.string(),
@@ -36,9 +41,16 @@ REPLACED: Final = "replaced_lines"
 _TEXT_DTYPES: Final[dict[Any, Any]] = {pa.string(): pd.StringDtype("pyarrow")}
 
 
+class NothingIngested(WorkspaceError):
+    """The workspace never had tables."""
+
+
 def generation(ws: Workspace) -> str | None:
-    """Return the digest of the current tables; None if nothing was ingested."""
-    return _current(ws)["generation"]
+    """Return the digest of the current tables; None if there were never any.
+
+    Raises DamagedFile if there were, and they are lost.
+    """
+    return current_generation(ws)[0]
 
 
 def table_paths(ws: Workspace) -> dict[str, Path]:
@@ -46,14 +58,29 @@ def table_paths(ws: Workspace) -> dict[str, Path]:
 
     If orders were corrected, `replaced_lines` is one more: their former lines, with the columns of
     order_lines and `replaced_timestamp` (UTC), from which on they do not count. The files remain
-    readable until two newer generations exist. WorkspaceError if nothing was ingested.
+    readable until two newer generations exist. Raises NothingIngested, and DamagedFile if a file is
+    not what was written.
     """
-    digest = generation(ws)
-    if digest is None:
-        raise WorkspaceError(
-            f"no tables in {ws.home}: run `python -m features ingest` or `simulate` first"
-        )
-    folder = ws.tables / digest
+    while True:
+        digest = generation(ws)
+        if digest is None:
+            raise NothingIngested(
+                f"no tables in {ws.home}: run `python -m features ingest` or `simulate` first"
+            )
+        folder = ws.tables / digest
+        paths = _files(folder)
+        try:
+            if digest_of_files(paths) == digest:
+                return paths
+            fault = f"{folder}: a file in it was damaged"
+        except FileNotFoundError as error:
+            fault = f"{error.filename} is missing"
+        if generation(ws) == digest:  # else two newer generations came in between
+            raise damaged(ws, fault)
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Return the files by table in the folder of a generation."""
     names = [*TABLES, REPLACED] if (folder / f"{REPLACED}.parquet").exists() else [*TABLES]
     return {name: folder / f"{name}.parquet" for name in names}
 
@@ -62,7 +89,7 @@ class PinnedTables:
     """The generation of the canonical tables that was current when this object was created.
 
     Its files stay on the disk as long as this object lives, even if others are ingested meanwhile.
-    Raises WorkspaceError if nothing was ingested.
+    Raises as `table_paths` does.
     """
 
     def __init__(self, ws: Workspace) -> None:
@@ -88,14 +115,14 @@ def _hold(folder: Path) -> int | None:
 
 
 def table_path(ws: Workspace, name: str) -> Path:
-    """Return the Parquet file of canonical table `name`. WorkspaceError if nothing was ingested."""
+    """Return the Parquet file of canonical table `name`. Raises as `table_paths` does."""
     if name not in TABLES:
         raise ValueError(f"name = {name!r}: one of {', '.join(TABLES)}")
     return table_paths(ws)[name]
 
 
 def read_table(ws: Workspace, name: str) -> pd.DataFrame:
-    """Return canonical table `name`, sorted by its key. WorkspaceError if nothing was ingested."""
+    """Return canonical table `name`, sorted by its key. Raises as `table_paths` does."""
     return read_file(table_path(ws, name))
 
 
@@ -173,10 +200,7 @@ def write_tables(
         if not (ws.tables / digest).exists():
             staging.replace(ws.tables / digest)
         sync(ws.tables)
-        before = _current(ws)
-        if digest != before["generation"]:
-            current = {"generation": digest, "previous": before["generation"]}
-            write_json(ws.tables / "current.json", current)
+        name_generation(ws, digest)
     except OSError as error:
         raise WorkspaceError(
             f"{ws.tables}: cannot write ({error.strerror or error}); the tables are unchanged"
@@ -193,7 +217,7 @@ def remove_leftovers(ws: Workspace) -> None:
 
     The caller holds `lock("tables")`.
     """
-    current_names = {"current.json", *_current(ws).values()}
+    current_names = {CURRENT, *current_generation(ws)}
     for entry in ws.tables.iterdir():
         if entry.name not in current_names:
             _remove_unpinned(entry) if entry.is_dir() else entry.unlink()
@@ -210,19 +234,8 @@ def _remove_unpinned(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _current(ws: Workspace) -> dict[str, str | None]:
-    """Return the digests of the current `generation` and of the `previous` one."""
-    try:
-        saved = json.loads((ws.tables / "current.json").read_text())
-    except FileNotFoundError:
-        saved = {}
-    return {"generation": saved.get("generation"), "previous": saved.get("previous")}
-
-
 def _write_generation(folder: Path, tables: dict[str, pd.DataFrame], replaced: pd.DataFrame) -> str:
     """Write every table into `folder`, synced to disk; return the digest of all bytes."""
-    folder.chmod(0o755)
-    digest = hashlib.sha256()
     dtypes = {
         name: {column: str(c.dtype) for column, c in schema.columns.items()}
         for name, schema in TABLES.items()
@@ -230,15 +243,13 @@ def _write_generation(folder: Path, tables: dict[str, pd.DataFrame], replaced: p
     for name, schema in TABLES.items():
         path = folder / f"{name}.parquet"
         _write(path, tables.get(name, empty(name)), dtypes[name], key=schema.unique)
-        _add_file(digest, name, path)
     if len(replaced):
         path = folder / f"{REPLACED}.parquet"
         columns = dtypes["order_lines"] | {"replaced_timestamp": str(TIME)}
         key = [*TABLES["order_lines"].unique, "replaced_timestamp"]
         _write(path, replaced, columns, key=key)
-        _add_file(digest, REPLACED, path)
     sync(folder)
-    return digest.hexdigest()[:16]
+    return digest_of_files(_files(folder))
 
 
 def _write(path: Path, frame: pd.DataFrame, dtypes: dict[str, str], *, key: list[str]) -> None:
@@ -249,9 +260,3 @@ def _write(path: Path, frame: pd.DataFrame, dtypes: dict[str, str], *, key: list
     with path.open("wb") as file:  # opened here because Arrow's errors hide the disk's error
         pq.write_table(table, file, compression="zstd", coerce_timestamps="us")
     sync(path)
-
-
-def _add_file(digest: Any, name: str, path: Path) -> None:
-    digest.update(name.encode())
-    with path.open("rb") as file:
-        digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -1,21 +1,24 @@
 """The workspace: one directory per shop with all files created for it, and its clock."""
 
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
-from configs.durable import content_stamp, locked, replacing
+from configs.durable import content_stamp, locked
 from configs.errors import UserError
+from configs.json_files import DamagedFile, read_json, write_json
 from configs.paths import sqlite_url
+from configs.privacy import keep_private, make_private
 from features.times import read_day, read_time
+
+__all__ = ["DamagedFile", "Workspace", "WorkspaceError", "read_json", "write_json"]
 
 logger: Final = logging.getLogger(__name__)
 _HOLDER: Final = {
@@ -26,16 +29,17 @@ _HOLDER: Final = {
 }
 """What the holder of a lock does, for messages."""
 SCHEMA_VERSION: Final = 1
+_SET_CLOCK: Final = (
+    'restore it from a copy, or write the time by hand: {"now": "2011-12-10T00:00:00Z"}'
+)
+_WRITE_AGAIN: Final = (
+    "restore it from a copy, or write it by hand: "
+    '{"schema_version": 1, "timezone": "Europe/Berlin", "currency": "EUR", "clock": "system"}'
+)
 
 
 class WorkspaceError(UserError, RuntimeError):
     """The workspace is missing or has another version; the message names the command to run."""
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Replace `path` by `content` as JSON in one step."""
-    with replacing(path) as file:
-        file.write(json.dumps(content, indent=1, sort_keys=True).encode())
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Workspace:
         cls, home: Path, *, timezone: str = "UTC", currency: str = "GBP", clock: str = "system"
     ) -> "Workspace":
         """Create a workspace, or return the existing one if its settings are the same."""
+        keep_private()
         home = home.resolve()
         try:
             ZoneInfo(timezone)
@@ -76,23 +81,28 @@ class Workspace:
             if existing.clock == clock:
                 return existing
         created._save()
+        make_private(home, whole=False)
         return created
 
     @classmethod
-    def open(cls, home: Path) -> "Workspace":
-        """Return the workspace at `home`. Raises WorkspaceError if it cannot be read."""
+    def open(cls, home: Path, *, private: bool = True) -> "Workspace":
+        """Return the workspace at `home`. Raises WorkspaceError if it cannot be read.
+
+        Other users lose access to it, unless `private` is false: a packaged one is for others too.
+        """
         home = home.resolve()
         file = home / "workspace.json"
+        keep_private()
         try:
-            saved = json.loads(file.read_text(encoding="utf-8"))
+            saved = read_json(file, otherwise=_WRITE_AGAIN)
         except FileNotFoundError:
             raise WorkspaceError(
                 f"no workspace at {home}: run `python -m features ingest` or `simulate` first"
             ) from None
-        except ValueError as error:
-            raise WorkspaceError(f"{file}: not JSON ({error})") from error
-        if not isinstance(saved, dict):
-            raise WorkspaceError(f"{file}: not a JSON object")
+        except OSError as error:
+            raise WorkspaceError(f"{file}: cannot be read ({error.strerror})") from error
+        except DamagedFile as error:
+            raise WorkspaceError(str(error)) from error
         version = saved.pop("schema_version", None)
         if version != SCHEMA_VERSION:
             raise WorkspaceError(
@@ -101,7 +111,11 @@ class Workspace:
             )
         texts = {name for name, value in saved.items() if isinstance(value, str)}
         if texts != saved.keys() or texts != {"timezone", "currency", "clock"}:
-            raise WorkspaceError(f"{file}: holds {saved}, not timezone, currency and clock as text")
+            raise WorkspaceError(
+                f"{file}: holds {saved}, not timezone, currency and clock as text; {_WRITE_AGAIN}"
+            )
+        if private:
+            make_private(home, whole=False)
         return cls(home, **saved)
 
     def _save(self) -> None:
@@ -117,9 +131,7 @@ class Workspace:
             try:
                 return _simulated(file)
             except FileNotFoundError:
-                raise WorkspaceError(
-                    f"{file} is missing: run `python -m features simulate` again"
-                ) from None
+                raise WorkspaceError(f"{file} is missing: {_SET_CLOCK}") from None
         return _fixed(self.clock)
 
     def advance(self, now: pd.Timestamp) -> None:
@@ -258,4 +270,7 @@ def _simulated(file: Path) -> pd.Timestamp:
 @lru_cache(maxsize=8)
 def _read_clock(file: Path, _: tuple[int, ...]) -> pd.Timestamp:
     """Return the time in `file`, cached by its stamp: the file is always replaced as a whole."""
-    return pd.Timestamp(json.loads(file.read_text())["now"]).as_unit("us")
+    try:
+        return read_time(read_json(file, otherwise=_SET_CLOCK)["now"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise WorkspaceError(f"{file}: names no time ({error}); {_SET_CLOCK}") from error

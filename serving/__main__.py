@@ -35,8 +35,20 @@ def run(
     ] = None,
     in_flight: Annotated[
         int,
-        typer.Option(min=1, envvar="REGULARS_IN_FLIGHT", help="Concurrent requests per worker."),
-    ] = 64,
+        typer.Option(
+            min=1,
+            envvar="REGULARS_IN_FLIGHT",
+            help="Concurrent requests per worker; one key alone gets half.",
+        ),
+    ] = 128,
+    without_keys: Annotated[
+        bool,
+        typer.Option(
+            "--without-keys",
+            envvar="REGULARS_WITHOUT_KEYS",
+            help="Answer every caller on this machine while there are no keys.",
+        ),
+    ] = False,
     log_requests: Annotated[
         bool,
         typer.Option(
@@ -54,6 +66,9 @@ def run(
 ) -> None:
     """Serve the workspace's champions until interrupted.
 
+    Without keys it serves only this machine, and a shop that is not simulated only with
+    `--without-keys`.
+
     With `explore: 2` in the policy, the last two positions of a list are drawn at random from its
     next best products, and each item has its propensity, for counterfactual evaluation.
     """
@@ -64,6 +79,7 @@ def run(
             workers=workers,
             policy=policy,
             in_flight=in_flight,
+            without_keys=without_keys,
             log_requests=log_requests,
             device=device,
         )
@@ -100,8 +116,8 @@ def create(
         ),
     ],
     per_second: Annotated[
-        float | None, typer.Option(help="Rate limit per worker, in requests/s; default: none.")
-    ] = None,
+        float, typer.Option(help="Rate limit per worker, in requests/s; 0: no limit.")
+    ] = 100,
     home: Home = HOME,
 ) -> None:
     """Create a key and print it once: only its hash is stored.
@@ -111,9 +127,10 @@ def create(
     with user_errors():
         from serving.access import keys
 
-        now = datetime.now(UTC)
-        key, text = keys.create(home, name, scopes=scope, per_second=per_second, now=now)
-        print(f"key {key.id} of {key.name!r} ({', '.join(key.scopes)}), shown this once:")
+        now, limit = datetime.now(UTC), per_second or None
+        key, text = keys.create(home, name, scopes=scope, per_second=limit, now=now)
+        facts = f"{', '.join(key.scopes)}; {key.rate}"
+        print(f"key {key.id} of {key.name!r} ({facts}), shown this once:")
         print(text)
 
 
@@ -127,10 +144,11 @@ def list_keys(home: Home = HOME) -> None:
         if not stored:
             print(f"no keys in {home}: a service there answers only this machine")
         for key in stored:
-            rate = "" if key.per_second is None else f", {key.per_second:g}/s per worker"
             end = "" if key.revoked is None else f", revoked {key.revoked:%Y-%m-%d %H:%M} UTC"
             scopes = " ".join(key.scopes)
-            print(f"{key.id}  {key.created:%Y-%m-%d %H:%M} UTC  {scopes}  {key.name}{rate}{end}")
+            print(
+                f"{key.id}  {key.created:%Y-%m-%d %H:%M} UTC  {scopes}  {key.name}, {key.rate}{end}"
+            )
 
 
 @keys_app.command()
@@ -144,6 +162,25 @@ def revoke(
 
         key = keys.revoke(home, key_id, now=datetime.now(UTC))
         print(f"revoked {key.id} of {key.name!r}")
+
+
+@app.command()
+def prune(
+    home: Home = HOME,
+    *,
+    exposures_days: Annotated[int, typer.Option(min=1, help="Days that exposures are kept.")] = 400,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+) -> None:
+    """Remove exposures and kept answers that are older than they are kept; also while serving.
+
+    The exposures of a running experiment stay. The files stay as large: new rows use the room.
+    """
+    with user_errors():
+        from serving.commands.prune import prune as remove
+
+        done = "would be removed" if dry_run else "removed"
+        for part in remove(home, exposures_days=exposures_days, dry_run=dry_run):
+            print(f"{part.path}: {part.rows:,} rows, {part.octets / 2**20:.1f} MiB {done}")
 
 
 @app.command()

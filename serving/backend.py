@@ -8,6 +8,8 @@ variable it answers with fallbacks.
 `REGULARS_POLICY` is a YAML file with the default policy for lists, for what a request does not set
 (default: the policy in the packaged service).
 `REGULARS_IN_FLIGHT` is the number of answers that a worker computes concurrently.
+`REGULARS_WITHOUT_KEYS=1` lets v1 answer every caller on this machine while there are no keys.
+`REGULARS_EXPOSURES_GIB` (16) is the size at which the exposure log takes no more.
 `REGULARS_DEVICE` (`auto`, `cpu` or `cuda`) is where the models' dense parts are computed; `auto`
 uses a GPU if there is one.
 """
@@ -24,7 +26,9 @@ from typing import Final, Literal, Self, cast, get_args
 
 from configs.code import ROOT
 from configs.loader import ConfigError, load_config
+from configs.privacy import make_private
 from experiments.exposures import DATABASE, ExposureLog
+from features.feast_store import ONLINE_DB
 from features.logs.events import EventLog
 from features.logs.product_changes import ProductChanges, ProductState
 from features.workspace import Workspace, WorkspaceError
@@ -42,8 +46,9 @@ from serving.models.trial import Trial
 from serving.models.versions import Versions
 from serving.models.vitals import Vitals
 from serving.models.watcher import ModelWatcher
+from serving.stores.checks import StoreChecks
 from serving.stores.group_commit import GroupCommit
-from serving.stores.idempotency import IdempotencyStore
+from serving.stores.idempotency import ANSWERED, IdempotencyStore
 from training.lists.slates import Policy
 from training.run import Device, usable
 
@@ -64,6 +69,10 @@ class Settings:
     policy: Policy = field(default_factory=Policy)
     """Defaults of a list, for what a request does not set."""
     limits: Limits = field(default_factory=Limits)
+    without_keys: bool = False
+    """Whether callers on this machine are answered while there are no keys."""
+    exposures_gib: float = 16
+    """Largest exposure log: at that size its outage begins, and `prune` ends it."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the models' dense parts are computed."""
 
@@ -71,10 +80,11 @@ class Settings:
     def of(cls, environment: Mapping[str, str]) -> Self:
         """Return the settings of the `environment`.
 
-        Raises WorkspaceError if it names no workspace, ConfigError if policy, limits or device are
-        invalid, or the device is not available.
+        Raises WorkspaceError if it names no workspace, ConfigError if policy, limits, device or
+        REGULARS_WITHOUT_KEYS are invalid, or the device is not available.
         """
         limits, device = _limits(environment), device_of(environment)
+        without_keys, gib = _without_keys(environment), _exposures_gib(environment)
         home, file = environment.get("REGULARS_HOME"), environment.get("REGULARS_POLICY")
         if not home and not file and (PACKAGED / POLICY).exists():
             file = str(PACKAGED / POLICY)
@@ -82,18 +92,28 @@ class Settings:
         if home:
             workspace = Workspace.open(Path(home))
             return cls(
-                workspace=workspace, stores=workspace, policy=policy, limits=limits, device=device
+                workspace=workspace,
+                stores=workspace,
+                policy=policy,
+                limits=limits,
+                without_keys=without_keys,
+                exposures_gib=gib,
+                device=device,
             )
         if not PACKAGED.exists():
             raise WorkspaceError("REGULARS_HOME is not set: name the workspace to serve")
-        workspace = Workspace.open(PACKAGED)
+        workspace = Workspace.open(PACKAGED, private=False)
         stores = environment.get("REGULARS_STORES")
         home_of_stores = Path(stores).resolve() if stores else None
+        if home_of_stores:
+            make_private(home_of_stores, whole=False)
         return cls(
             workspace=workspace,
             stores=replace(workspace, home=home_of_stores) if home_of_stores else None,
             policy=policy,
             limits=limits,
+            without_keys=without_keys,
+            exposures_gib=gib,
             device=device,
         )
 
@@ -113,6 +133,24 @@ def _limits(environment: Mapping[str, str]) -> Limits:
     return Limits(in_flight=int(text))
 
 
+def _without_keys(environment: Mapping[str, str]) -> bool:
+    text = environment.get("REGULARS_WITHOUT_KEYS", "0")
+    if text not in {"", "0", "1"}:
+        raise ConfigError(f"REGULARS_WITHOUT_KEYS = {text!r}: 1 or 0")
+    return text == "1"
+
+
+def _exposures_gib(environment: Mapping[str, str]) -> float:
+    text = environment.get("REGULARS_EXPOSURES_GIB", "16")
+    try:
+        gib = float(text)
+        if not 0 < gib < 2**20:
+            raise ValueError
+    except ValueError:
+        raise ConfigError(f"REGULARS_EXPOSURES_GIB = {text!r}: a size in GiB above 0") from None
+    return gib
+
+
 class Backend:
     """One service's models, logs and request logic."""
 
@@ -130,12 +168,16 @@ class Backend:
             changes=self._changes,
             packaged=_packaged_state(ws, stores),
         )
-        self._exposures = ExposureLog(stores.experiments / DATABASE) if stores else None
+        largest = int(settings.exposures_gib * 2**30)
+        self._exposures = (
+            ExposureLog(stores.experiments / DATABASE, largest_bytes=largest) if stores else None
+        )
         self._exposure_commits = (
             GroupCommit(self._exposures.append, name="exposures") if self._exposures else None
         )
-        answered = (stores or ws).home / "answered.db"
-        self.answered = IdempotencyStore(answered, clock=time.time) if stores else None
+        self.answered = (
+            IdempotencyStore(stores.home / ANSWERED, clock=time.time) if stores else None
+        )
         self.recommendations = Recommendations(
             self.models, self._events, self._exposure_commits, clock=ws.now, policy=settings.policy
         )
@@ -146,16 +188,26 @@ class Backend:
         self.batches = Batches(self.recommendations)
         self.products = Products(self._changes if stores else None, clock=ws.now)
         self.intake = Events(self._events, clock=ws.now, currency=ws.currency)
-        self.access = Access(stores.home if stores else None)
+        self.access = Access(stores.home if stores else None, without_keys=settings.without_keys)
         self.limits, self.deadlines = settings.limits, Deadlines()
         self.load, self.reading = (
             InFlight(settings.limits.in_flight),
             InFlight(settings.limits.reading),
         )
-        vitals = Vitals(ws, stores, models=self.models, load=self.load, answered=answered)
+        self._checks = StoreChecks(_files(stores))
+        vitals = Vitals(
+            ws,
+            stores,
+            models=self.models,
+            load=self.load,
+            files=_files(stores),
+            checks=self._checks,
+            exposures=self._exposures,
+        )
         self._stop = threading.Event()
         loops = {
-            "models": self.models.follow,
+            "stores": self._checks.follow,
+            "models": self._follow_models,
             "keys": self.access.follow,
             "vitals": vitals.follow,
         }
@@ -172,6 +224,11 @@ class Backend:
                 self._events.append([], clock=self.now)
         for thread in self._threads:
             thread.start()
+
+    def _follow_models(self, stop: threading.Event) -> None:
+        """Load and follow the models once the stores are checked: then the service is ready."""
+        self._checks.wait()
+        self.models.follow(stop)
 
     def close(self) -> None:
         """Stop the threads, write queued records, close the logs."""
@@ -191,6 +248,19 @@ class Backend:
             if log is not None:
                 log.close()
         gc.unfreeze()  # undoes the freeze after a model was loaded
+
+
+def _files(stores: Workspace | None) -> dict[str, Path]:
+    """Return the stores' SQLite files by dependency."""
+    if stores is None:
+        return {}
+    return {
+        "event_log": stores.events_db,
+        "product_log": stores.product_changes_db,
+        "exposure_log": stores.experiments / DATABASE,
+        "idempotency": stores.home / ANSWERED,
+        "online_store": stores.feast / ONLINE_DB,
+    }
 
 
 def _change_log(ws: Workspace, stores: Workspace | None) -> ProductChanges | None:

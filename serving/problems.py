@@ -38,7 +38,9 @@ CODES: Final = {
     "timed_out": (503, "The answer took too long"),
 }
 RETRY_AFTER_S: Final = 1
-PRIVATE: Final = {"Cache-Control": "private, no-store"}
+NOSNIFF: Final = {"X-Content-Type-Options": "nosniff"}
+"""A browser does not guess what an answer is."""
+PRIVATE: Final = {"Cache-Control": "private, no-store", **NOSNIFF}
 _PATH: Final = re.compile(r"^(?P<text>.*?)(?: - at (?:`key` in )?`\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _FIELD: Final = re.compile(r"(?:unknown|required) field `(?P<name>.*)`$", re.DOTALL)
 _STEP: Final = re.compile(r"\.([^.\[]+)|\[([^\]]*)\]")

@@ -22,7 +22,7 @@ _GOES_ON: Final = re.compile(r"This page goes on with the workspace of\s+\[[^]]+
 _FENCED: Final = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"\]\(([^()\s]+)\)")
 _BUILT_IN: Final = {"export"}
-_TOOLS: Final = {"bentoml", "docker", "mlflow", "pytest"}
+_TOOLS: Final = {"bentoml", "docker", "mlflow", "nginx", "pytest"}
 """Commands of other projects that a console block may name."""
 
 

@@ -145,6 +145,7 @@ def test_the_stored_features_are_the_trained_ones(shop: Shop) -> None:
     found = [row for row in rows if row is not None]
     assert {row["snapshot_timestamp"] for row in found} == {microseconds(shop.as_of)}
     for row, (_, offline) in zip(found, shop.rows.iterrows(), strict=True):
+        assert row.pop("log_sequence") == 0
         assert {name: stored(value) for name, value in row.items()} == {
             name: stored(offline[name]) for name in row
         }

@@ -24,6 +24,7 @@ from training.evaluation.segments import EVERYONE, SegmentList, Window, window_o
 from training.evaluation.stored_lists import read_lists, write_lists
 from training.models import UnknownModel, recommender_class
 from training.recommenders.two_tower import towers
+from training.registry.artifacts import write_text
 from training.registry.tracking import Tracking, tracked
 from training.reports.text_table import TextTable
 from training.run import SILENT, Device, Progress, Run
@@ -193,5 +194,4 @@ def _log(tracking: Tracking, ablation: Ablation) -> None:
     for row in everyone.to_dict("records"):
         prefix = f"{row['without']}.{row['list']}"
         tracking.log_metrics(run_id, {f"{prefix}.{name}": row[name] for name in (NDCG, "lead")})
-    client: Any = tracking.client
-    client.log_text(run_id, ablation.figures.to_csv(index=False), FILE)
+    write_text(tracking.artifacts(run_id) / FILE, ablation.figures.to_csv(index=False))

@@ -1,9 +1,9 @@
 """A model version as plain files: `bundle.json` beside the folder `model/` that the model saved.
 
-Reading one needs neither MLflow nor Lightning, and nothing in it is a pickle.
+Reading one needs neither MLflow nor Lightning, and nothing in it is a pickle. `checksums.json`
+names every other file: a damaged bundle is refused before a model is made of it.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,8 +13,10 @@ from typing import Any, Final, Literal, NamedTuple, Self, cast
 import pydantic
 
 from configs.durable import placing
+from configs.folder_checksums import check_files, write_checksums
+from configs.json_files import DamagedFile, read_json, write_json
 from configs.loader import Config
-from features.workspace import write_json
+from configs.paths import plain_name
 from training.errors import BundleError
 from training.families import FAMILIES
 from training.interfaces import OnDevice, Predictor, Recommender
@@ -23,6 +25,7 @@ from training.models import model_class
 FILE: Final = "bundle.json"
 CURRENT: Final = "current.json"
 """File in the folder of all bundles that names the bundle serving each model."""
+_PROMOTE: Final = "restore it from a copy, or run `python -m training promote` again"
 
 
 class Manifest(Config):
@@ -90,11 +93,16 @@ class VersionName(NamedTuple):
     def parse(cls, text: str) -> Self:
         """Return the parts of `recommender@3`, or of its folder, `recommender/3`.
 
+        Raises ValueError unless both are plain names, which lead nowhere but to a bundle.
+
         >>> VersionName.parse("recommender@3").folder
         'recommender/3'
+        >>> VersionName.parse("recommender/../3")
+        Traceback (most recent call last):
+        ValueError: '../3' is not a plain name: one without slashes, and neither . nor ..
         """
-        name, version = text.replace("/", "@").split("@", 1)
-        return cls(name, version)
+        name, _, version = text.replace("/", "@", 1).partition("@")
+        return cls(plain_name(name), plain_name(version))
 
     @property
     def folder(self) -> str:
@@ -106,12 +114,24 @@ class VersionName(NamedTuple):
 
 
 def read_champions(file: Path) -> dict[str, VersionName]:
-    """Return the version of each model in `file` (CURRENT); empty if the file is missing."""
+    """Return the version of each model in `file` (CURRENT); empty if the file is missing.
+
+    Raises DamagedFile, also for a name that leads outside of the bundles.
+    """
     try:
-        named: dict[str, str] = json.loads(file.read_bytes())
+        named = read_json(file, otherwise=_PROMOTE)
     except FileNotFoundError:
         return {}
-    return {name: VersionName.parse(folder) for name, folder in named.items()}
+    champions = {}
+    for name, folder in named.items():
+        try:
+            champions[name] = VersionName.parse(folder)
+        except (AttributeError, ValueError) as error:
+            raise DamagedFile(
+                f"{file}: {name!r} names {folder!r}, no version such as {name}/3 ({error}); "
+                f"{_PROMOTE}"
+            ) from error
+    return champions
 
 
 def write_champions(file: Path, champions: Mapping[str, VersionName]) -> None:
@@ -126,7 +146,7 @@ def write_bundle(folder: Path, model: Recommender | Predictor, manifest: Manifes
 
 def copy_bundle(source: Path, folder: Path, *, version: str) -> Manifest:
     """Copy the bundle at `source` to `folder` in one step, as `version`."""
-    manifest = read_manifest(source).model_copy(update={"version": version})
+    manifest = _checked(source).model_copy(update={"version": version})
 
     def fill(model: Path) -> None:
         shutil.copytree(source / "model", model, dirs_exist_ok=True)
@@ -138,9 +158,11 @@ def copy_bundle(source: Path, folder: Path, *, version: str) -> Manifest:
 def read_manifest(folder: Path) -> Manifest:
     """Return the manifest in `folder`. Raises BundleError if it cannot be read."""
     try:
-        return Manifest.model_validate_json((folder / FILE).read_bytes())
+        return Manifest.model_validate(read_json(folder / FILE, otherwise=_PROMOTE))
     except FileNotFoundError:
         raise BundleError(f"{folder}: no bundle here ({FILE} is missing)") from None
+    except DamagedFile as error:
+        raise BundleError(str(error)) from error
     except pydantic.ValidationError as error:
         raise BundleError(f"{folder / FILE}: {error}") from error
 
@@ -151,7 +173,7 @@ def load_bundle(folder: Path, *, device: Literal["cpu", "cuda"] = "cpu") -> Bund
     Raises BundleError if it cannot be read, or if its model has other inputs or settings than this
     code.
     """
-    manifest = read_manifest(folder)
+    manifest = _checked(folder)
     try:
         model = model_class(manifest.model).load(folder / "model")
     except pydantic.ValidationError as error:
@@ -163,8 +185,19 @@ def load_bundle(folder: Path, *, device: Literal["cpu", "cuda"] = "cpu") -> Bund
     return Bundle(model=model, manifest=manifest, folder=folder)
 
 
+def _checked(folder: Path) -> Manifest:
+    """Return the manifest of the bundle at `folder`, whose files are as written."""
+    manifest = read_manifest(folder)
+    try:
+        check_files(folder, otherwise=_PROMOTE)
+    except DamagedFile as error:
+        raise BundleError(str(error)) from error
+    return manifest
+
+
 def _place(folder: Path, manifest: Manifest, fill: Callable[[Path], None]) -> None:
     with placing(folder) as aside:
         (aside / "model").mkdir()
         fill(aside / "model")
         write_json(aside / FILE, manifest.model_dump(mode="json"))
+        write_checksums(aside)

@@ -8,11 +8,11 @@ the existing version; an interrupted training resumes.
 import math
 import shutil
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import pandas as pd
 
 from configs.code import git_commit
+from configs.json_files import write_json
 from configs.loader import Config
 from features.workspace import Workspace
 from training.bundle import Manifest
@@ -28,6 +28,8 @@ from training.evaluation.last_window import (
 from training.families import imported
 from training.models import model_class, spec
 from training.registry import versions
+from training.registry.artifacts import write_figure, write_yaml
+from training.registry.registration import register
 from training.registry.tracking import Tracking, hold_tracking
 from training.reports.learning_curves import draw_curves
 from training.run import SILENT, Device, Progress, Run
@@ -110,7 +112,7 @@ def _fit(tracking: Tracking, run_id: str, job: Job, *, device: Device, progress:
         config = config.model_copy(update={"epochs": assessment.epochs})
     fitted = model_class(job.model).fit(job.full, config=config, seed=job.seed, run=run("train"))
     _log(tracking, run_id, job, assessment)
-    versions.register(
+    register(
         tracking,
         run_id,
         fitted,
@@ -177,9 +179,9 @@ def _log(tracking: Tracking, run_id: str, job: Job, assessment: Assessment) -> N
         tracking.log_metrics(run_id, {f"{name}.{k}": v for k, v in metrics.items()})
     start = job.as_of - pd.Timedelta(days=window_days(job.model, job.config))
     window = [start.isoformat(), job.as_of.isoformat()]
-    client: Any = tracking.client
-    client.log_dict(run_id, {"window": window, **asdict(assessment)}, "report.json")
-    client.log_dict(run_id, job.config.model_dump(mode="json"), "config.yaml")
+    folder = tracking.artifacts(run_id)
+    write_json(folder / "report.json", {"window": window, **asdict(assessment)})
+    write_yaml(folder / "config.yaml", job.config.model_dump(mode="json"))
     if assessment.history:
         with draw_curves(job.model, assessment.history, best=assessment.epochs) as figure:
-            client.log_figure(run_id, figure, "learning_curves.png")
+            write_figure(folder / "learning_curves.png", figure)

@@ -29,6 +29,7 @@ from training.kernels.top_k import top_k
 from training.lists.diversity import mmr, pool_size
 from training.lists.ranking import BATCH
 from training.models import recommender_class, spec
+from training.registry.artifacts import write_text
 from training.registry.tracking import Tracking, tracked
 from training.reports.diversity_plot import draw_price
 from training.reports.panels import svg
@@ -166,6 +167,7 @@ def _at(values: npt.NDArray[N], columns: IntArray) -> npt.NDArray[N]:
 def _log(tracking: Tracking, cost: DiversityCost, config: Config) -> None:
     """Log settings, table and plot."""
     tracking.log_params(cost.run_id, config.model_dump(mode="json"))
-    tracking.client.log_text(cost.run_id, cost.levels.to_csv(index=False), TABLE)
+    folder = tracking.artifacts(cost.run_id)
+    write_text(folder / TABLE, cost.levels.to_csv(index=False))
     with draw_price(cost) as figure:
-        tracking.client.log_text(cost.run_id, svg(figure), PLOT)
+        write_text(folder / PLOT, svg(figure))

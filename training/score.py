@@ -12,6 +12,7 @@ import pandas as pd
 
 from configs.durable import replacing
 from configs.loader import ConfigError
+from configs.privacy import output_mode
 from training.data.pairs import pairs
 from training.data.training_data import TrainingData
 from training.evaluation.recommender_judge import LISTS
@@ -78,6 +79,6 @@ def predictions(model: Predictor, data: TrainingData, *, family: str) -> pd.Data
 
 
 def write_scores(frame: pd.DataFrame, output: Path) -> None:
-    """Replace `output` by `frame` as Parquet in one step."""
-    with replacing(output) as file:
+    """Replace `output` by `frame` as Parquet in one step; the user's umask says who may read it."""
+    with replacing(output, mode=output_mode()) as file:
         frame.to_parquet(file, index=False)

@@ -23,6 +23,7 @@ from features.workspace import Workspace
 from training.evaluation.job import Job, prepare
 from training.evaluation.last_window import Metrics, make_judge, measure_last_window, window_days
 from training.models import spec
+from training.registry.outage import StoreOutage, stating_outages, whole_tables
 from training.registry.tracking import Tracking, hold_tracking
 from training.run import SILENT, Device, Progress, Run
 from training.search_spaces import SPACES, WITHOUT_SPACE, Range, Space, changed, setting
@@ -71,9 +72,9 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     job = prepare(ws, model, as_of=as_of, config=config, seed=seed, progress=progress)
     key = f"study-{job.key}"
-    with hold_tracking(ws, keep=key) as tracking:
+    with hold_tracking(ws, keep=key) as tracking, _studies(ws) as storage:
         study = optuna.create_study(
-            storage=sqlite_url(ws.home / "optuna.db"),
+            storage=storage,
             study_name=f"{model}-{job.key}",
             load_if_exists=True,
             direction="maximize",
@@ -85,7 +86,21 @@ def tune(
             tags = {"study": study.study_name}
             with tracking.run(key=key, name=f"tune {model}", tags=tags) as parent:
                 _run_trials(study, trials, job, tracking, parent, device=device, progress=progress)
-    return _conclude(study, job)
+        return _conclude(study, job)
+
+
+@contextmanager
+def _studies(ws: Workspace) -> Iterator[str]:
+    """Yield the storage of all studies, as Optuna names it. Raises StoreOutage, also in the block.
+
+    An empty file is what a failure left: a file is only made together with its first study.
+    """
+    file = ws.home / "optuna.db"
+    way_on = "restore it from a backup, or remove it: its studies then begin with their first trial"
+    if not whole_tables(file, otherwise=way_on) and file.exists():
+        raise StoreOutage(f"{file} is empty; {way_on}")
+    with stating_outages(file, otherwise=way_on):
+        yield sqlite_url(file)
 
 
 def _run_trials(

@@ -16,7 +16,9 @@ from features.checks.wording import rows
 _TEMPLATE: Final = Path(__file__).with_name("page.html")
 
 
-def write_page(path: Path, figures: Figures, doubts: Sequence[Doubt], *, title: str) -> None:
+def write_page(
+    path: Path, figures: Figures, doubts: Sequence[Doubt], *, title: str, mode: int
+) -> None:
     """Replace the file `path` by the page, in one step. Raises OSError.
 
     Every text is escaped: ids come from files of strangers.
@@ -35,5 +37,5 @@ def write_page(path: Path, figures: Figures, doubts: Sequence[Doubt], *, title: 
             for month, revenue in figures.revenue_by_month.items()
         ],
     )
-    with replacing(path) as file:
+    with replacing(path, mode=mode) as file:
         file.write(page.encode())

@@ -1,86 +1,81 @@
 """The event log: all posted events, from which snapshots are updated.
 
-An event posted at R is recorded at R, and its event time is R at the latest: a snapshot at S holds
-it if and only if R < S. The events missing from a stored row are those recorded at or after S.
+An event's place in the log is its `sequence`, from 1. It is recorded at R, the time of its arrival
+(`features.logs.stamps`), and its event time is R at the latest. A snapshot at S that was built from
+the events up to the sequence Q holds those recorded before S; all others are missing from it: those
+recorded at or after S, and those after Q, whatever the clock did meanwhile.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
 from configs.database import Database
+from configs.database_files import check_there
+from features.logs.event_rows import (
+    FIRST_REFUND_LINE,
+    ORDER,
+    SCHEMA,
+    SELECT,
+    UPGRADES,
+    Event,
+    Item,
+    StoredEvent,
+    insert,
+    intact_events,
+)
+from features.logs.stamps import next_stamp
 from features.schema import empty
-from features.tables import no_replaced, read_file, read_replaced, table_paths, with_first_recorded
+from features.tables import (
+    NothingIngested,
+    no_replaced,
+    read_file,
+    read_replaced,
+    table_paths,
+    with_first_recorded,
+)
 from features.times import microseconds, timestamp
 from features.workspace import Workspace, WorkspaceError
 
+__all__ = ["FIRST_REFUND_LINE", "Event", "EventLog", "Item"]
+
 CLOCK_SKEW: Final = pd.Timedelta(minutes=5)
 """How far ahead of the arrival an event's time may lie; it is then stored as the arrival."""
-FIRST_REFUND_LINE: Final = 1_000_000
-"""Refund lines of an order are numbered from here, its own lines from 1."""
-
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS events (
-  sequence INTEGER PRIMARY KEY, event_id TEXT NOT NULL UNIQUE, type TEXT NOT NULL,
-  customer_id TEXT NOT NULL, product_id TEXT, order_id TEXT, recommendation_id TEXT,
-  position INTEGER, channel TEXT, store_id TEXT,
-  event_us INTEGER NOT NULL, recorded_us INTEGER NOT NULL) STRICT;
-CREATE INDEX IF NOT EXISTS events_of_customer ON events (customer_id, recorded_us);
-CREATE INDEX IF NOT EXISTS events_by_time ON events (recorded_us);
-CREATE UNIQUE INDEX IF NOT EXISTS completed_once ON events (order_id)
-  WHERE type = 'order_completed';
-CREATE TABLE IF NOT EXISTS lines (
-  sequence INTEGER NOT NULL REFERENCES events, order_id TEXT NOT NULL,
-  line_number INTEGER NOT NULL, product_id TEXT NOT NULL,
-  quantity REAL NOT NULL, unit_price REAL NOT NULL,
-  PRIMARY KEY (order_id, line_number)) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS lines_of_event ON lines (sequence);
-"""
-# The fields of an Event as they are stored.
-_FIELDS: Final = (
-    *("event_id", "type", "customer_id", "product_id", "order_id", "recommendation_id"),
-    *("position", "channel", "store_id"),
+SINCE: Final = (
+    f"{SELECT} WHERE (e.customer_id = ?1 AND e.sequence > ?2) "
+    "OR (e.customer_id = ?1 AND e.recorded_us >= ?3)"  # two index searches
 )
-_SINCE: Final = (
-    f"SELECT {', '.join(f'e.{name}' for name in ('sequence', *_FIELDS))}, "
-    "e.event_us, e.recorded_us, l.product_id, l.quantity, l.unit_price "
-    "FROM events e LEFT JOIN lines l ON l.sequence = e.sequence "
-    "WHERE e.customer_id = ? AND e.recorded_us >= ? ORDER BY e.sequence, l.line_number"
-)
+_BEFORE: Final = f"{SELECT} WHERE e.recorded_us < ? ORDER BY e.sequence, l.line_number"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
-    """A line of an order or a refund: `quantity` is positive in both, `unit_price` per unit."""
+class LogCut(NamedTuple):
+    """What a snapshot holds of the log: the events up to `sequence`, recorded before `before_us`
+    (microseconds since 1970)."""
 
-    product_id: str
-    quantity: float
-    unit_price: float
+    before_us: int
+    sequence: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
-    """What a customer did; `order_id` and `items` belong to the order types."""
+NOTHING: Final = LogCut(0, 0)
+"""Holds no event."""
 
-    event_id: str
-    type: str
-    """One of `features.schema.EVENT_TYPES`."""
-    customer_id: str
-    event_timestamp: pd.Timestamp
-    product_id: str | None = None
-    order_id: str | None = None
-    items: tuple[Item, ...] = ()
-    recommendation_id: str | None = None
-    position: int | None = None
-    channel: str | None = None
-    store_id: str | None = None
-    recorded_timestamp: pd.Timestamp | None = None
-    """When it arrived: set by the log."""
+
+@dataclass(frozen=True, kw_only=True)
+class LogContents:
+    """The whole log at one moment."""
+
+    order_lines: pd.DataFrame
+    """Canonical (`EventLog.order_lines`)."""
+    events: pd.DataFrame
+    """Canonical (`EventLog.events`)."""
+    sequence: int
+    """Of the last event; 0 without events."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,35 +99,50 @@ class AppendResult:
 class EventLog:
     """An append-only log in SQLite (WAL), for several processes; writes are durable on return.
 
-    Calls may come from any thread; reads and writes do not wait for each other.
+    Calls may come from any thread; reads and writes do not wait for each other. Every event that is
+    read is compared with its checksum: sqlite3.DatabaseError names a damaged one.
     """
 
     def __init__(self, path: Path) -> None:
-        self._writer = Database(path, _SCHEMA)
-        self._reader = Database(path, _SCHEMA, timeout_s=0.5)
+        self._path = path
+        self._writer = Database(path, SCHEMA, upgrades=UPGRADES)
+        self._reader = Database(path, SCHEMA, upgrades=UPGRADES, timeout_s=0.5)
 
     def close(self) -> None:
         """Close both connections."""
         self._writer.close()
         self._reader.close()
 
+    def check(self) -> None:
+        """Read every page of the file. Raises sqlite3.DatabaseError if it is damaged."""
+        self._reader.check()
+
     def append(self, events: Sequence[Event], *, clock: Callable[[], pd.Timestamp]) -> AppendResult:
         """Write `events`, recorded at `clock()` (UTC), and sync them to disk before returning.
 
         The clock is read while no other process writes, so that the log is in order of recorded
-        time: a reader that waits for the writers (`absorb_events`) sees all older events. An event
-        whose `event_id` is already stored is a duplicate, even if other fields differ. Rejections:
-        `future_time` (more than CLOCK_SKEW ahead) and `order_known` (another event completed that
-        order). Raises sqlite3.Error when the log cannot be written.
+        time as long as the clock is not set (`features.logs.stamps`). An event whose `event_id` is
+        already stored is a duplicate, even if other fields differ. Rejections: `future_time` (more
+        than CLOCK_SKEW ahead) and `order_known` (another event completed that order). Raises
+        sqlite3.Error when the log cannot be written.
         """
         duplicates, rejected = 0, []
         with self._writer.writing() as log:
-            recorded = _no_earlier(log, clock())
+            now = clock()
+            last = log.execute(
+                "SELECT sequence, recorded_us FROM events ORDER BY sequence DESC LIMIT 1"
+            ).fetchone()
+            sequence, last_us = last or (0, None)
+            recorded_us = next_stamp(microseconds(now), last_us)
+            limit = timestamp(recorded_us) + CLOCK_SKEW
             for index, event in enumerate(events):
                 if _exists(log, "event_id = ?", event.event_id):
                     duplicates += 1
-                elif event.event_timestamp > recorded + CLOCK_SKEW:
-                    detail = f"time {event.event_timestamp.isoformat()} lies in the future"
+                elif event.event_timestamp > limit:
+                    detail = (
+                        f"time {event.event_timestamp.isoformat()} lies in the future: the "
+                        f"service's clock stands at {now.isoformat()}"
+                    )
                     rejected.append(Rejection(index=index, code="future_time", detail=detail))
                 elif event.type == "order_completed" and _exists(
                     log, "type = 'order_completed' AND order_id = ?", event.order_id
@@ -140,73 +150,58 @@ class EventLog:
                     detail = f"order_id {event.order_id!r} was completed by another event"
                     rejected.append(Rejection(index=index, code="order_known", detail=detail))
                 else:
-                    _insert(log, event, recorded)
+                    sequence += 1
+                    insert(log, sequence, event, recorded_us=recorded_us)
         accepted = len(events) - duplicates - len(rejected)
         return AppendResult(accepted=accepted, duplicates=duplicates, rejected=tuple(rejected))
 
-    def since(self, customer_id: str, snapshot_us: int) -> list[Event]:
-        """Return the customer's events missing from a snapshot, in order of arrival.
-
-        `snapshot_us` is its time, in microseconds since 1970.
-        """
+    def since(self, customer_id: str, cut: LogCut) -> list[Event]:
+        """Return the customer's events missing from a snapshot at `cut`, in order of arrival."""
         with self._reader.reading() as log:
-            rows = log.execute(_SINCE, (customer_id, snapshot_us)).fetchall()
-        events: dict[int, Event] = {}
-        for sequence, *fields, happened, recorded, product_id, quantity, unit_price in rows:
-            event = events.get(sequence) or Event(
-                **dict(zip(_FIELDS, fields, strict=True)),
-                event_timestamp=timestamp(happened),
-                recorded_timestamp=timestamp(recorded),
-            )
-            if product_id is not None:
-                item = Item(product_id=product_id, quantity=quantity, unit_price=unit_price)
-                event = replace(event, items=(*event.items, item))
-            events[sequence] = event
-        return list(events.values())
+            rows = log.execute(SINCE, (customer_id, cut.sequence, cut.before_us)).fetchall()
+            if not rows:
+                return []
+            rows.sort(key=ORDER)
+            return [stored.event() for stored in intact_events(rows, path=self._path)]
+
+    def contents(self) -> LogContents:
+        """Return all events at one moment."""
+        stored = self._stored()
+        return LogContents(
+            order_lines=_order_lines(stored),
+            events=_events(stored),
+            sequence=stored[-1].sequence if stored else 0,
+        )
 
     def order_lines(self, recorded_before: pd.Timestamp | None = None) -> pd.DataFrame:
         """Return canonical order lines of all orders and refunds recorded before the given time.
 
         Quantities of refunds are negative; a line without price is an `adjustment`.
         """
-        query = (
-            "SELECT e.order_id, l.line_number, e.customer_id, l.product_id, "
-            "NULL AS parent_product_id, CASE WHEN l.unit_price = 0 THEN 'adjustment' "
-            "WHEN e.type = 'order_refunded' THEN 'return' ELSE 'sale' END AS line_type, "
-            "CASE WHEN e.type = 'order_refunded' THEN -l.quantity ELSE l.quantity END AS quantity, "
-            "l.unit_price, e.channel, e.store_id, e.event_us AS event_timestamp, "
-            "e.recorded_us AS recorded_timestamp "
-            "FROM events e JOIN lines l ON l.sequence = e.sequence "
-            "WHERE e.recorded_us < ? ORDER BY e.order_id, l.line_number"
-        )
-        return self._frame(query, recorded_before)
+        return _order_lines(self._stored(recorded_before))
 
     def events(self, recorded_before: pd.Timestamp | None = None) -> pd.DataFrame:
         """Return the canonical events of every type recorded before the given time."""
-        query = (
-            "SELECT event_id, type, customer_id, product_id, event_us AS event_timestamp, "
-            "recorded_us AS recorded_timestamp FROM events WHERE recorded_us < ? ORDER BY event_id"
-        )
-        return self._frame(query, recorded_before)
+        return _events(self._stored(recorded_before))
 
     def arrivals(self) -> pd.DataFrame:
         """Return event_id, order_id and recorded_timestamp of every event, with or without lines.
 
         The order_id is null except for the event that completed the order.
         """
-        query = (
-            "SELECT event_id, CASE type WHEN 'order_completed' THEN order_id END AS order_id, "
-            "recorded_us AS recorded_timestamp FROM events WHERE recorded_us < ?"
-        )
-        return self._frame(query)
+        names = ["event_id", "order_id", "recorded_timestamp"]
+        rows = [
+            (event_id, order_id if kind == "order_completed" else None, stored.recorded_us)
+            for stored in self._stored()
+            for event_id, kind, _, _, order_id, *_ in [stored.fields]
+        ]
+        return _frame(rows, names)
 
-    def _frame(self, query: str, before: pd.Timestamp | None = None) -> pd.DataFrame:
+    def _stored(self, before: pd.Timestamp | None = None) -> list[StoredEvent]:
+        """Return the events recorded before the given time, in order."""
         limit = 2**63 - 1 if before is None else microseconds(before)
-        with self._reader.reading() as log, closing(log.execute(query, (limit,))) as cursor:
-            names = [column[0] for column in cursor.description]
-            frame = pd.DataFrame(cursor.fetchall(), columns=names)
-        types = {**empty("events").dtypes, **empty("order_lines").dtypes}
-        return frame.astype({name: types[name] for name in names})
+        with self._reader.reading() as log, closing(log.execute(_BEFORE, (limit,))) as rows:
+            return list(intact_events(rows, path=self._path))
 
 
 def all_order_lines(ws: Workspace) -> pd.DataFrame:
@@ -217,7 +212,7 @@ def all_order_lines(ws: Workspace) -> pd.DataFrame:
     try:
         paths = table_paths(ws)
         stored, former = read_file(paths["order_lines"]), read_replaced(paths)
-    except WorkspaceError:  # nothing was ingested
+    except NothingIngested:
         stored, former = empty("order_lines"), no_replaced()
     known = pd.concat([stored, former[stored.columns]])  # a cancelled order does not come back
     fresh = new_lines(logged(ws, "order_lines"), known)
@@ -227,10 +222,21 @@ def all_order_lines(ws: Workspace) -> pd.DataFrame:
 
 def logged(ws: Workspace, table: str) -> pd.DataFrame:
     """Return the log's part of canonical table `table`: order_lines or events."""
-    if not ws.events_db.exists():
+    if not was_posted(ws):
         return empty(table)
     with _after_writers(ws) as log:
         return log.order_lines() if table == "order_lines" else log.events()
+
+
+def was_posted(ws: Workspace) -> bool:
+    """Return whether the workspace has an event log.
+
+    Raises WorkspaceError if it had one that is gone: its orders would be missing without a word.
+    """
+    try:
+        return check_there(ws.events_db)
+    except sqlite3.Error as error:
+        raise WorkspaceError(str(error)) from error
 
 
 def arrivals(ws: Workspace) -> pd.DataFrame:
@@ -241,10 +247,16 @@ def arrivals(ws: Workspace) -> pd.DataFrame:
 
 @contextmanager
 def _after_writers(ws: Workspace) -> Iterator[EventLog]:
-    """Open the workspace's log after its current writers are done."""
+    """Open the workspace's log after its current writers are done.
+
+    Raises WorkspaceError if it cannot be read.
+    """
     with closing(EventLog(ws.events_db)) as log:
-        log.append([], clock=ws.now)
-        yield log
+        try:
+            log.append([], clock=ws.now)
+            yield log
+        except sqlite3.Error as error:
+            raise WorkspaceError(f"{ws.events_db}: {error}") from error
 
 
 def new_lines(lines: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
@@ -258,35 +270,32 @@ def new_lines(lines: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
     return lines[~known_line & (refund | ~known_order)].reset_index(drop=True)
 
 
-def _no_earlier(log: sqlite3.Connection, now: pd.Timestamp) -> pd.Timestamp:
-    """Return the later of `now` and the last recorded time, because a clock can go back."""
-    (last,) = log.execute("SELECT MAX(recorded_us) FROM events").fetchone()
-    return now if last is None or last <= microseconds(now) else timestamp(last)
-
-
 def _exists(log: sqlite3.Connection, condition: str, value: str | None) -> bool:
     query = f"SELECT 1 FROM events WHERE {condition}"
     return log.execute(query, (value,)).fetchone() is not None
 
 
-def _insert(log: sqlite3.Connection, event: Event, recorded: pd.Timestamp) -> None:
-    arrival = microseconds(recorded)
-    happened = min(microseconds(event.event_timestamp), arrival)
-    row = [getattr(event, name) for name in _FIELDS]
-    marks = ", ".join("?" * (len(row) + 2))
-    cursor = log.execute(
-        f"INSERT INTO events ({', '.join(_FIELDS)}, event_us, recorded_us) VALUES ({marks})",
-        (*row, happened, arrival),
-    )
-    first = 1
-    if event.type == "order_refunded":
-        query = "SELECT MAX(line_number) FROM lines WHERE order_id = ? AND line_number >= ?"
-        (last,) = log.execute(query, (event.order_id, FIRST_REFUND_LINE)).fetchone()
-        first = FIRST_REFUND_LINE if last is None else last + 1
-    log.executemany(
-        "INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (cursor.lastrowid, event.order_id, number, i.product_id, i.quantity, i.unit_price)
-            for number, i in enumerate(event.items, start=first)
-        ],
-    )
+def _order_lines(events: Sequence[StoredEvent]) -> pd.DataFrame:
+    rows = []
+    for stored in events:
+        _, kind, customer_id, _, _, _, _, channel, store_id = stored.fields
+        line_type, sign = ("return", -1.0) if kind == "order_refunded" else ("sale", 1.0)
+        for order_id, number, product_id, quantity, price in stored.lines:
+            shown = "adjustment" if price == 0 else line_type
+            rows.append(
+                (
+                    *(order_id, number, customer_id, product_id, None, shown, sign * quantity),
+                    *(price, channel, store_id, stored.event_us, stored.recorded_us),
+                )
+            )
+    return _frame(sorted(rows, key=itemgetter(0, 1)), list(empty("order_lines").columns))
+
+
+def _events(events: Sequence[StoredEvent]) -> pd.DataFrame:
+    rows = [(*stored.fields[:4], stored.event_us, stored.recorded_us) for stored in events]
+    return _frame(sorted(rows, key=itemgetter(0)), list(empty("events").columns))
+
+
+def _frame(rows: Sequence[tuple[Any, ...]], names: list[str]) -> pd.DataFrame:
+    types = {**empty("events").dtypes, **empty("order_lines").dtypes}
+    return pd.DataFrame(rows, columns=names).astype({name: types[name] for name in names})

@@ -5,10 +5,14 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from configs.durable import identity
-from features.customer_row import ONLINE_VALUE, ONLINE_VIEW
+from features.customer_row import ONLINE_VALUE, ONLINE_VIEW, DamagedRow, OtherCode, unpack
+from features.feast_store import PROJECT
+
+ONLINE_TABLE: Final = f"{PROJECT}_{ONLINE_VIEW}"
+"""Feast's table of the packed values."""
 
 
 class OnlineRows:
@@ -70,3 +74,15 @@ class OnlineRows:
         if connection is not None:
             online_store._conn = None
             connection.close()
+
+
+def is_stored_intact(value: bytes) -> bool:
+    """Return whether `value`, from ONLINE_TABLE, is a row as this code writes it."""
+    from feast.protos.feast.types.Value_pb2 import Value
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        unpack(Value.FromString(value).bytes_val)
+    except (DamagedRow, OtherCode, DecodeError):
+        return False
+    return True

@@ -14,7 +14,6 @@ Spirakis, 2006). The response to a recommendation is logistic in the same log we
 give bit-identical worlds.
 """
 
-import json
 from datetime import date
 from functools import cached_property
 from typing import Self
@@ -25,6 +24,7 @@ import pandas as pd
 import pydantic
 from scipy.special import expit
 
+from configs.json_files import read_json, write_json
 from configs.loader import Config
 from features.schema import TEXT
 from features.simulator.calendar import DAY, day_of_year, intensity, shop_day
@@ -40,7 +40,7 @@ from features.simulator.ledger import (
 from features.simulator.orders import Purchases, draw_purchases, log_weights
 from features.simulator.slates import check_slates, codes
 from features.times import read_day
-from features.workspace import Workspace, WorkspaceError, write_json
+from features.workspace import Workspace, WorkspaceError
 
 Bools = npt.NDArray[np.bool_]
 _FILE = "world.json"
@@ -121,7 +121,7 @@ class World:
     def open(cls, workspace: Workspace) -> Self:
         """Rebuild the world saved in `workspace`. Raises WorkspaceError if there is none."""
         try:
-            saved = json.loads((workspace.home / _FILE).read_text(encoding="utf-8"))
+            saved = read_json(workspace.home / _FILE)
         except FileNotFoundError:
             raise WorkspaceError(
                 f"{workspace.home} holds no simulated shop: run `python -m features simulate`"

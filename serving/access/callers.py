@@ -4,24 +4,29 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from hmac import compare_digest
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from configs.durable import content_stamp
-from serving.access import keys
+from serving.access import keys, local
+from serving.access.heads import single
 from serving.access.keys import Key, KeysError, Scope
 from serving.access.limits import Bucket
 from serving.problems import Problem
 
 logger = logging.getLogger(__name__)
 POLL_S: Final = 0.25
-_FORWARDED: Final = {b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host"}
+_ONLY_HERE: Final = (
+    "without keys only this machine is answered, at its own address and port: create a key by "
+    "`python -m serving keys create`"
+)
+_NOT_ASKED_FOR: Final = (
+    "there are no keys yet: create one by `python -m serving keys create`, or start the service "
+    "with `--without-keys` (REGULARS_WITHOUT_KEYS=1) to answer every caller on its machine"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +46,19 @@ ANYONE: Final = Caller(id="")
 class Access:
     """Authenticates callers by key; without any keys, admits only callers on this machine.
 
-    `home` holds the keys; None: there are none. While the file is unreadable, or after it was
-    deleted, all callers are refused. A file with only revoked keys still requires a key.
+    `home` holds the keys; None: there are none. Without keys v1 answers only if `without_keys`
+    says so. While the file is unreadable, or after it was deleted, all callers are refused. A file
+    with only revoked keys still requires a key.
     """
 
-    def __init__(self, home: Path | None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._home, self._clock = home, clock
+    def __init__(
+        self,
+        home: Path | None,
+        *,
+        without_keys: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._home, self._without_keys, self._clock = home, without_keys, clock
         self._stamp: object = None
         self._callers: Mapping[str, Caller] = {}
         self._needs_key = self._closed = False
@@ -80,9 +92,28 @@ class Access:
         """Return the caller of the ASGI scope `connection`. Raises Problem without a valid key."""
         if self._closed:
             raise Problem("store_unavailable", "the keys cannot be read: all callers are refused")
-        if not self._needs_key:
-            return _anyone(connection.get("server"), connection["headers"])
-        return self._holder(connection["headers"])
+        header = single(connection["headers"], b"authorization")
+        if self._needs_key:
+            return self._holder(header)
+        if not self._without_keys:
+            raise _unauthorized(_NOT_ASKED_FOR)
+        if not local.comes_from_here(connection):
+            raise _unauthorized(_ONLY_HERE)
+        return ANYONE
+
+    def check_open(self, connection: Mapping[str, Any], *, probe: bool) -> None:
+        """Raise Problem if a path that needs no key, such as /metrics, is closed to `connection`.
+
+        Without keys it is closed to all but this machine. A `probe` (/livez, /readyz) from outside,
+        as of a container's supervisor, is answered.
+        """
+        if self._needs_key or self._closed:
+            return
+        server = connection.get("server")
+        if probe and (server is None or not local.is_loopback(server[0])):
+            return
+        if not local.comes_from_here(connection):
+            raise _unauthorized(_ONLY_HERE)
 
     def check(self, caller: Caller, needs: Scope | None) -> None:
         """Raise Problem if the caller's key has no scope `needs`, or exceeds its rate limit."""
@@ -102,58 +133,16 @@ class Access:
         bucket = None if key.per_second is None else Bucket(key.per_second)
         return Caller(id=key.id, key=key, digest=bytes.fromhex(key.digest), bucket=bucket)
 
-    def _holder(self, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
-        header = next((value for name, value in headers if name == b"authorization"), None)
+    def _holder(self, header: bytes | None) -> Caller:
         if header is None:
             raise _unauthorized("send the header `Authorization: Bearer KEY`")
         scheme, _, text = header.decode("latin-1").partition(" ")
-        parts = keys.parts(text.strip()) if scheme.lower() == "bearer" else None
+        parts = keys.parts(text.lstrip(" ")) if scheme.lower() == "bearer" else None
         if parts is not None:
             holder = self._callers.get(parts[0])
             if holder is not None and compare_digest(holder.digest, keys.digest(parts[1])):
                 return holder
         raise _unauthorized("the key is unknown or revoked")
-
-
-def _anyone(
-    server: tuple[str, int | None] | None, headers: Iterable[tuple[bytes, bytes]]
-) -> Caller:
-    """Return ANYONE for a connection to a loopback address. Raises Problem for all others.
-
-    `server` is the local address of the connection: unlike the client's, headers cannot change it.
-    The `headers` reveal proxies, which forward for others, and browsers on other sites' pages.
-    """
-    foreign = any(
-        name in _FORWARDED
-        or (name == b"sec-fetch-site" and value not in {b"same-origin", b"none"})
-        or (name in {b"host", b"origin"} and not _local(value.decode("latin-1")))
-        for name, value in headers
-    )
-    if server is not None and _loopback(server[0]) and not foreign:
-        return ANYONE
-    raise _unauthorized(
-        "without keys only this machine is answered: create one by `python -m serving keys`"
-    )
-
-
-@lru_cache(maxsize=64)
-def _local(address: str) -> bool:
-    """Return whether `address`, a Host or an Origin, is this machine."""
-    try:
-        host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
-    except ValueError:  # not an address
-        return False
-    return host == "localhost" or _loopback(host)
-
-
-@lru_cache(maxsize=64)
-def _loopback(host: str) -> bool:
-    try:
-        ip = ip_address(host)
-    except ValueError:  # a Unix socket's path
-        return False
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return (mapped or ip).is_loopback
 
 
 def _unauthorized(detail: str) -> Problem:

@@ -18,8 +18,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from configs.durable import locked, replacing
+from configs.durable import locked
 from configs.errors import UserError
+from configs.json_files import DamagedFile, read_json, write_json
 
 Scope = Literal["predict", "events", "experiments", "admin"]
 _MARK: Final = "rgl"
@@ -33,16 +34,21 @@ class KeysError(UserError, ValueError):
 class Key(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A key as stored, without its secret."""
 
-    id: Annotated[str, Meta(pattern="^[0-9a-f]{8}$")]
+    id: Annotated[str, Meta(pattern=r"^[0-9a-f]{8}\Z")]
     name: Annotated[str, Meta(min_length=1, max_length=128)]
     """Holder of the key."""
     scopes: Annotated[list[Scope], Meta(min_length=1)]
-    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    digest: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     """SHA-256 of the secret, in hexadecimal."""
     per_second: Annotated[float, Meta(gt=0)] | None = None
     """Rate limit per worker process, in requests per second; None: no limit."""
     created: datetime
     revoked: datetime | None = None
+
+    @property
+    def rate(self) -> str:
+        """The rate limit in words."""
+        return "no limit" if self.per_second is None else f"{self.per_second:g}/s per worker"
 
     def may(self, scope: Scope) -> bool:
         """Return whether the key permits `scope`; `admin` permits all."""
@@ -66,10 +72,10 @@ def read(home: Path) -> list[Key]:
     """
     path = place(home)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_File).keys
+        return msgspec.convert(read_json(path), type=_File).keys
     except FileNotFoundError:
         return []
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.MsgspecError, DamagedFile) as error:
         raise KeysError(f"{path}: cannot be read ({error}); restore it, or remove it") from error
 
 
@@ -88,7 +94,7 @@ def create(
     if not name.isprintable():
         raise KeysError(f"a key named {name!r}: a name is one line of printable characters")
     if per_second is not None and not math.isfinite(per_second):
-        raise KeysError(f"per_second = {per_second}: omit it for no limit")
+        raise KeysError(f"per_second = {per_second}: name 0 for no limit")
     secret = secrets.token_urlsafe(32)
     made = {
         "id": secrets.token_hex(4),
@@ -147,5 +153,4 @@ def _changing(home: Path) -> AbstractContextManager[None]:
 
 
 def _write(home: Path, keys: list[Key]) -> None:
-    with replacing(place(home), mode=0o600) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(_File(keys=keys))))
+    write_json(place(home), msgspec.to_builtins(_File(keys=keys)))

@@ -5,9 +5,10 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final
 
-from serving.problems import Problem
+from serving.problems import RETRY_AFTER_S, Problem
 
-IN_FLIGHT: Final = 64
+IN_FLIGHT: Final = 128
+"""One key alone gets half of it."""
 SWEEP_S: Final = 0.25
 
 
@@ -26,24 +27,51 @@ class Limits:
 
 
 class InFlight:
-    """Counts requests in progress: `with load:` for each. Only for the event loop's thread."""
+    """Counts requests in progress: `with load.of(caller_id):` for each. Only for the event loop.
+
+    A key may have as many as places are left free (a dynamic threshold with alpha = 1: Choudhury
+    and Hahne, 1998). One key alone gets half of the bound, n greedy keys get 1 / (n + 1) of it
+    each, and another key finds room at once.
+    """
 
     def __init__(self, bound: int) -> None:
         self.bound, self.in_flight = bound, 0
+        self._shares: dict[str, Share] = {}
+
+    def of(self, caller_id: str) -> "Share":
+        """Return the share of a key's id; the callers without keys ("") share the whole bound."""
+        share = self._shares.get(caller_id)
+        if share is None:
+            share = self._shares[caller_id] = Share(self, limited=caller_id != "")
+        return share
+
+
+class Share:
+    """One caller's part of what is in progress."""
+
+    def __init__(self, load: InFlight, *, limited: bool) -> None:
+        self._load, self._limited, self.in_flight = load, limited, 0
 
     def check(self) -> None:
-        """Raise Problem if the limit is reached."""
-        if self.in_flight >= self.bound:
-            raise Problem("overloaded", f"{self.bound} requests are in progress; retry later")
+        """Raise Problem if there is no place, or the caller has its share."""
+        load, mine = self._load, self.in_flight
+        free = load.bound - load.in_flight
+        if free <= 0:
+            raise Problem("overloaded", f"{load.bound} requests are in progress; retry later")
+        if self._limited and mine >= free:
+            detail = f"this key has {mine} requests in progress, its share now; retry later"
+            raise Problem("rate_limited", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
 
     def __enter__(self) -> None:
-        """Begin a request. Raises Problem if the limit is reached."""
+        """Begin a request. Raises Problem as `check` does."""
         self.check()
         self.in_flight += 1
+        self._load.in_flight += 1
 
     def __exit__(self, *_: object) -> None:
         """End a request."""
         self.in_flight -= 1
+        self._load.in_flight -= 1
 
 
 class Deadlines:

@@ -71,7 +71,8 @@ def draft(
         return popular
     if not request.personalized:
         return replace(popular, reason="not_personalized")
-    customer, reason = _customer(served, catalogue, events, request.customer_id, now)
+    customer, reason = _customer(served, events, request.customer_id, now)
+    now = served.time(now)
     since_us = microseconds(now) - round(policy.returned_within_days * DAY_US)
     returned = () if customer is None else customer.returned(since_us=since_us)
     if customer is not None and customer.bought:
@@ -101,7 +102,6 @@ def scored(draft: Draft) -> Draft:
 
 def _customer(
     served: Served,
-    catalogue: Catalogue,
     events: EventLog | None,
     customer_id: str | None,
     now: pd.Timestamp,
@@ -110,7 +110,7 @@ def _customer(
     if customer_id is None:
         return None, "not_personalized"
     try:
-        customer = read_customer(served.store, events, customer_id, at=now, since=catalogue.as_of)
+        customer = read_customer(served.store, events, customer_id, at=now, since=served.cut)
     except StoreUnavailable as error:
         logger.warning("customer row: %s", error)
         return None, "store_unavailable"

@@ -38,11 +38,10 @@ def read(
     served: Served, events: EventLog | None, customer_id: str, *, now: pd.Timestamp
 ) -> CustomerToPredict:
     """Return the customer at `now`, with its features and fresh events."""
-    since = served.catalogue.as_of if served.catalogue else now
     customer: Customer | None = None
     reason: FallbackReason | None = "unknown_customer"
     try:
-        customer = read_customer(served.store, events, customer_id, at=now, since=since)
+        customer = read_customer(served.store, events, customer_id, at=now, since=served.cut)
     except StoreUnavailable as error:
         logger.warning("customer row: %s", error)
         reason = "store_unavailable"
@@ -74,7 +73,7 @@ def predict(
     For a customer whose purchases are unknown or unreadable, the value is the family's `unknown`
     metric from the model's last test window; null without a model.
     """
-    bundle = served.predictors.get(family)
+    bundle, now = served.predictors.get(family), served.time(now)
     blank = Prediction(customer_id="", value=_unknown(family, bundle), feature_age_s=None)
     answers = [
         replace(blank, customer_id=a.customer_id, feature_age_s=a.age_s, fallback_reason=a.reason)
@@ -111,6 +110,7 @@ def typical_value(served: Served, family: str, now: pd.Timestamp) -> float | Non
     bundle = served.predictors.get(family)
     if bundle is None or served.catalogue is None or not bundle.manifest.typical:
         return None
+    now = served.time(now)
     row = reasons.typical_row(bundle.manifest.typical, now)
     queries = encode_rows([row], [""], served.catalogue.products, now)
     return float(bundle.predictor.predict(queries)[0])

@@ -1,30 +1,24 @@
 """The REST API as an ASGI application."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.util import find_spec
-from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Match, Mount, Route
-from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import Lifespan, Receive, Scope, Send
 
 from serving.api import openapi
 from serving.api.calls import Calls, RequestRecord, admit, respond
-from serving.api.endpoints import Endpoint, endpoints
+from serving.api.endpoints import endpoints
+from serving.api.pages import pages
+from serving.api.paths import Handler, Paths, path_of, path_text
 from serving.backend import Backend
-from serving.problems import PRIVATE, RETRY_AFTER_S, Problem
-from serving.schemas.base import Health
+from serving.problems import Problem
 from serving.stores.idempotency import StoredAnswer
 from serving.telemetry import metrics
 
@@ -33,30 +27,36 @@ LOAD_S: Final = 60.0
 
 
 class Api(Starlette):
-    """A Starlette app whose v1 requests skip the middleware and go straight to their calls.
+    """A Starlette app whose requests go straight from their path to their handler.
 
-    `respond` handles all errors, and these requests need nothing else from the middleware.
+    Only its lifespan and its state are Starlette's: every handler answers its own errors.
     """
 
-    calls: Mapping[tuple[str | None, str | None], Calls] = MappingProxyType({})
-    """By method and path; only paths without parameters."""
-    endpoints: tuple[Endpoint, ...] = ()
-    """The endpoints in the OpenAPI document."""
+    def __init__(self, lifespan: "Lifespan[Starlette]") -> None:
+        super().__init__(lifespan=lifespan)
+        self.paths = Paths()
+        for endpoint in endpoints():
+            self.paths.add(endpoint.method, endpoint.path, Calls(endpoint).run)
+        for path, page in pages(lambda: self.document).items():
+            self.paths.add("GET", path, page)
+        self._unrouted = _unrouted(self.paths)
 
     @cached_property
     def document(self) -> bytes:
         """The OpenAPI document, as JSON."""
-        return msgspec.json.encode(openapi.document(self.endpoints))
+        return msgspec.json.encode(openapi.document(endpoints()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        call = self.calls.get((scope.get("method"), scope.get("path")))
-        if call is None:
-            await super().__call__(scope, receive, send)
-        else:
+        if scope["type"] == "http":
             scope["app"] = self
-            response = await call.run(Request(scope, receive))
+            handler = self.paths.find(scope) or self._unrouted
+            response = await handler(Request(scope, receive))
             await response(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await _refuse_websocket(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(open_backend: Callable[[], Backend]) -> Api:
@@ -78,97 +78,38 @@ def create_app(open_backend: Callable[[], Backend]) -> Api:
             sweeper.cancel()
             await asyncio.to_thread(backend.close)
 
-    calls = [Calls(endpoint) for endpoint in endpoints()]
-    gets = {
-        "/": _index,
-        "/livez": _livez,
-        "/readyz": _readyz,
-        "/metrics": _metrics,
-        "/openapi.json": _openapi,
-        "/docs": _docs,
-    }
-    routes: list[BaseRoute] = [
-        *(Route(c.endpoint.path, c.run, methods=[c.endpoint.method]) for c in calls),
-        *(Route(path, handler, methods=["GET"]) for path, handler in gets.items()),
-        Mount("/docs/assets", StaticFiles(directory=_swagger())),
-    ]
-    routes.append(_Unrouted(tuple(routes)))
-    app = Api(routes=routes, lifespan=lifespan, exception_handlers={Exception: _failed})
-    app.endpoints = tuple(c.endpoint for c in calls)
-    exact = [c for c in calls if "{" not in c.endpoint.path]
-    app.calls = {(c.endpoint.method, c.endpoint.path): c for c in exact}
-    return app
+    return Api(lifespan)
 
 
-@dataclass(frozen=True)
-class _Unrouted(BaseRoute):
-    """Handles requests that match no route: 405 on a known path, else 404; /v1 needs a key."""
+def _unrouted(paths: Paths) -> Handler:
+    """Return the handler of all other requests: 405 on a known path, else 404.
 
-    routes: tuple[BaseRoute, ...]
-    tally: metrics.Tally = field(default_factory=lambda: metrics.Tally("other"))
+    Below /v1 they need a key; without keys all of them are this machine's.
+    """
+    tally = metrics.Tally("other")
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        return Match.FULL if scope["type"] == "http" else Match.NONE, {}
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive, send)
-        response = await respond(request, self._refuse, path="other", tally=self.tally)
-        await response(scope, receive, send)
-
-    async def _refuse(self, request: Request, record: RequestRecord) -> StoredAnswer:
-        path = request.scope["path"]
-        if path.startswith("/v1/"):
+    async def refuse(request: Request, record: RequestRecord) -> StoredAnswer:
+        path = path_of(request.scope)
+        if path.startswith(b"/v1/"):
             admit(request, None, record)
-        allowed: set[str] = set()
-        for route in self.routes:
-            if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
-                allowed |= route.methods or set()
-        if allowed:
-            allow = {"Allow": ", ".join(sorted(allowed))}
-            raise Problem("method_not_allowed", f"{path} takes {allow['Allow']}", headers=allow)
+        else:
+            request.app.state.backend.access.check_open(request.scope, probe=False)
+        if methods := ", ".join(paths.methods(path)):
+            detail = f"{path_text(request.scope)} takes {methods}"
+            raise Problem("method_not_allowed", detail, headers={"Allow": methods})
         raise Problem("not_found", "the paths are listed in /openapi.json")
 
+    async def answer(request: Request) -> Response:
+        return await respond(request, refuse, path="other", tally=tally)
 
-async def _failed(request: Request, _: Exception) -> Response:
-    """Answer an error outside /v1; Starlette raises it again, for the server's log."""
-    metrics.PROBLEMS.labels("other", "internal_error").inc()
-    problem = Problem("internal_error", "the server failed; its log has the details")
-    return problem.response(request_id=uuid.uuid4().hex, instance=request.url.path)
+    return answer
 
 
-async def _livez(_: Request) -> Response:
-    return _health(ready=True)
-
-
-async def _readyz(request: Request) -> Response:
-    return _health(ready=request.app.state.backend.models.ready)
-
-
-def _health(*, ready: bool) -> Response:
-    body = msgspec.json.encode(Health(status="ok" if ready else "loading"))
-    headers = PRIVATE if ready else {**PRIVATE, "Retry-After": str(RETRY_AFTER_S)}
-    return Response(body, 200 if ready else 503, media_type="application/json", headers=headers)
-
-
-async def _metrics(_: Request) -> Response:
-    return Response(await asyncio.to_thread(metrics.page), media_type=metrics.CONTENT_TYPE)
-
-
-async def _openapi(request: Request) -> Response:
-    return Response(request.app.document, media_type="application/json")
-
-
-async def _docs(_: Request) -> Response:
-    return HTMLResponse(openapi.PAGE)
-
-
-async def _index(_: Request) -> Response:
-    return RedirectResponse("docs")
-
-
-def _swagger() -> Path:
-    """Return the folder of Swagger UI that comes with BentoML."""
-    spec = find_spec("bentoml")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("bentoml is not installed")
-    return Path(spec.submodule_search_locations[0]) / "_internal/server/static_content"
+async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()  # the handshake
+    if "websocket.http.response" in scope.get("extensions", {}):
+        problem = Problem("not_found", "there are no websockets here")
+        response = problem.response(request_id="", instance=path_text(scope))
+        await response(scope, receive, send)
+    else:
+        await send({"type": "websocket.close"})

@@ -8,16 +8,19 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from serving.access.callers import Access
+from serving.access.heads import single
 from serving.access.keys import Scope
 from serving.access.limits import Limits
+from serving.api.bodies import check_names, read_body, while_connected
 from serving.api.endpoints import Endpoint
+from serving.api.paths import path_text
 from serving.backend import Backend
 from serving.problems import PRIVATE, Problem, decode
 from serving.schemas.base import Answer
@@ -25,8 +28,7 @@ from serving.stores.idempotency import Claim, IdempotencyName, KeyReused, Stored
 from serving.telemetry import logs, metrics
 
 logger = logging.getLogger(__name__)
-LARGEST_BODY: Final = 4 * 2**20
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _POLL_S: Final = 0.02
 """Polling interval of a request that waits for a concurrent one with its Idempotency-Key."""
 
@@ -60,34 +62,36 @@ class Calls:
         """Return the answer; authenticates the request before it reads the body."""
         backend: Backend = request.app.state.backend
         admit(request, self.endpoint.scope, record)
-        backend.load.check()
+        key = _idempotency_key(request)
+        _check_encoding(request)
+        load = backend.load.of(record.key_id)
+        load.check()
         limits, task = backend.limits, asyncio.current_task()
         if task is None:
             raise RuntimeError("a request must run in an asyncio task")
         body = None
         backend.deadlines.set(task, limits.body_s)
         try:
-            with backend.reading:
-                body = await _read_body(request)
+            with backend.reading.of(record.key_id):
+                body = await read_body(request)
             backend.deadlines.set(task, limits.answer_s)
-            with backend.load:
-                return await self._answer_once(request, body, record)
+            with load:
+                return await self._answer_once(request, body, record, key=key)
         finally:
             if backend.deadlines.clear(task):
                 raise _timeout_problem(limits, body)
 
     async def _answer_once(
-        self, request: Request, body: bytes, record: RequestRecord
+        self, request: Request, body: bytes, record: RequestRecord, *, key: str | None
     ) -> StoredAnswer:
         """Return a new answer, or the stored one of this Idempotency-Key."""
         backend: Backend = request.app.state.backend
-        key = _idempotency_key(request)
         if not backend.models.ready:
             raise Problem("not_ready", "models and features are being loaded")
         store = backend.answered
         if key is None or not self.endpoint.creates or store is None:  # None: without stores
             return await self._call_handler(request, body, record)
-        name = IdempotencyName(caller=record.key_id, path=request.url.path, key=key)
+        name = IdempotencyName(caller=record.key_id, path=path_text(request.scope), key=key)
         try:
             while (claim := await store.claimed(name, body)) == "being_made":
                 await asyncio.sleep(_POLL_S)
@@ -112,9 +116,15 @@ class Calls:
     async def _call_handler(
         self, request: Request, body: bytes, record: RequestRecord
     ) -> StoredAnswer:
-        content = [] if self._decoder is None else [decode(self._decoder, body)]
+        content = []
+        if self._decoder is not None:
+            check_names(body)
+            content = [decode(self._decoder, body)]
         handler = self.endpoint.handler(request.app.state.backend)
-        answer = await handler(*content, request_id=record.request_id, **request.path_params)
+        answering = handler(*content, request_id=record.request_id, **request.path_params)
+        if self.endpoint.watched:
+            answering = while_connected(request, answering)
+        answer = await answering
         record.answer = answer
         self._tally.answer(answer)
         return StoredAnswer(status=self.endpoint.status, answer=msgspec.json.encode(answer))
@@ -126,6 +136,21 @@ def admit(request: Request, needs: Scope | None, record: RequestRecord) -> None:
     caller = access.caller(request.scope)
     record.key_id = caller.id
     access.check(caller, needs)
+
+
+class _Answered(Response):
+    """A successful answer, whose headers are encoded beforehand."""
+
+    fixed: ClassVar = [(name.lower().encode(), value.encode()) for name, value in PRIVATE.items()]
+
+    def __init__(self, stored: StoredAnswer, request_id: str) -> None:
+        self.status_code, self.body, self.background = stored.status, stored.answer, None
+        self.raw_headers = [
+            *self.fixed,
+            (b"x-request-id", request_id.encode()),
+            (b"content-length", b"%d" % len(stored.answer)),
+            (b"content-type", b"application/json"),
+        ]
 
 
 async def respond(
@@ -141,10 +166,7 @@ async def respond(
     logs.REQUEST_ID.set(record.request_id)
     try:
         stored = await answer(request, record)
-        headers = {**PRIVATE, "X-Request-Id": record.request_id}
-        response = Response(
-            stored.answer, stored.status, media_type="application/json", headers=headers
-        )
+        response: Response = _Answered(stored, record.request_id)
     except Problem as problem:
         response = _refused(request, problem, record, tally)
     except Exception:  # unexpected: the caller gets a problem, the log the traceback
@@ -165,7 +187,7 @@ def _refused(
 ) -> Response:
     record.code = problem.code
     tally.problem(problem.code)
-    return problem.response(request_id=record.request_id, instance=request.url.path)
+    return problem.response(request_id=record.request_id, instance=path_text(request.scope))
 
 
 def _log(
@@ -187,22 +209,10 @@ def _log(
 
 
 def _request_id(request: Request) -> str:
-    given: str | None = request.headers.get("x-request-id")
-    return given if given and _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
-
-
-async def _read_body(request: Request) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > LARGEST_BODY:
-                raise Problem("body_too_large", f"a body has at most {LARGEST_BODY} bytes")
-            parts.append(part)
-    except ClientDisconnect as error:
-        raise Problem("malformed_json", "the body ended early") from error
-    return b"".join(parts)
+    for name, value in request.scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value, "ascii")
+    return os.urandom(16).hex()
 
 
 def _timeout_problem(limits: Limits, body: bytes | None) -> Problem:
@@ -213,7 +223,15 @@ def _timeout_problem(limits: Limits, body: bytes | None) -> Problem:
 
 
 def _idempotency_key(request: Request) -> str | None:
-    key: str | None = request.headers.get("idempotency-key")
+    value = single(request.scope["headers"], b"idempotency-key")
+    key = None if value is None else value.decode("latin-1")
     if key is not None and not (1 <= len(key) <= 128 and key.isprintable()):
         raise Problem("validation_failed", "Idempotency-Key: 1-128 printable characters")
     return key
+
+
+def _check_encoding(request: Request) -> None:
+    encoding = single(request.scope["headers"], b"content-encoding")
+    if encoding is not None:
+        detail = f"Content-Encoding: {encoding.decode('latin-1')}: send the body as it is"
+        raise Problem("unsupported_encoding", detail, headers={"Accept-Encoding": "identity"})

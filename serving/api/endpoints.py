@@ -68,6 +68,8 @@ class Endpoint:
     """Error statuses in addition to those of every endpoint."""
     creates: bool = False
     """Accepts `Idempotency-Key`: the same key and body return the stored answer."""
+    watched: bool = False
+    """Waits for a process of its own: the call is cancelled when its caller disconnects."""
 
 
 _PRODUCTS: Final = (
@@ -148,6 +150,7 @@ _EXPERIMENTS: Final = (
         handler=lambda backend: backend.experiments.results,
         answer=ResultsAnswer,
         problems=(404,),
+        watched=True,
     ),
     Endpoint(
         path="/v1/experiments/{key}:start",
@@ -158,6 +161,7 @@ _EXPERIMENTS: Final = (
         answer=ExperimentAnswer,
         creates=True,
         problems=(409,),
+        watched=True,
     ),
     Endpoint(
         path="/v1/experiments/{key}:ramp",

@@ -12,7 +12,7 @@ from serving.problems import CODES
 from serving.schemas.base import Health, ProblemDetails
 
 _REF: Final = "#/components/schemas/{name}"
-_PROBLEMS: Final = (400, 401, 403, 408, 413, 422, 429, 503)
+_PROBLEMS: Final = (400, 401, 403, 408, 413, 414, 415, 422, 429, 431, 503)
 _KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -24,7 +24,7 @@ _SECURITY: Final = {
     "type": "http",
     "scheme": "bearer",
     "description": "A key whose scopes include the operation's scope, or `admin`. Without any "
-    "keys, a service answers only requests from its own machine.",
+    "keys, a service that was started so answers only requests from its own machine.",
 }
 _RETRY_AFTER: Final = {
     "Retry-After": {
@@ -106,7 +106,10 @@ PAGE: Final = """<!doctype html>
 <body>
   <div id="api"></div>
   <script src="docs/assets/swagger-ui-bundle.js"></script>
-  <script>SwaggerUIBundle({url: "openapi.json", dom_id: "#api"})</script>
+  <script src="docs/assets/page.js"></script>
 </body>
 </html>
 """
+SCRIPT: Final = """SwaggerUIBundle({url: "openapi.json", dom_id: "#api"});
+"""
+"""A file of its own: the page's policy allows no script inside it."""

@@ -96,7 +96,7 @@ def _in_turns(
 
 def _ours(ws: Workspace, *, workers: int) -> AbstractContextManager[str]:
     command = ("bentoml", "serve", SERVICE, "--host", "127.0.0.1", "--port")
-    options = Options(workers=workers)
+    options = Options(workers=workers, without_keys=True)
     return server(
         command, lambda port: environment(ws.home, options, port=port, outside={}), ready="/readyz"
     )

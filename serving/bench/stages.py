@@ -12,7 +12,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from experiments.exposures import DATABASE, Exposure, ExposureLog
-from features.logs.events import EventLog
+from features.logs.events import EventLog, LogCut
 from features.workspace import Workspace
 from serving.answers.drafts import Draft
 from serving.answers.items import items
@@ -103,7 +103,8 @@ class _Answers:
         row = watch("the customer's row (Feast)", self._store.online_customer, customer_id)
         if row is None:
             raise BenchError(f"customer_id = {customer_id!r}: not in the online store")
-        watch("fresh events", self._events.since, customer_id, row["snapshot_timestamp"])
+        cut = LogCut(row["snapshot_timestamp"], row["log_sequence"])
+        watch("fresh events", self._events.since, customer_id, cut)
         products = self._catalogue.products
         query = watch("row to query", encode_rows, [row], [customer_id], products, now)
         draft = Draft(catalogue=self._catalogue, scores=self._scores(query), customer=query)

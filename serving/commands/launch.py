@@ -6,13 +6,14 @@ import socket
 import stat
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NoReturn
 
 from configs.code import ROOT
 from configs.errors import UserError
 from configs.loader import load_config
+from configs.privacy import make_private
 from features.workspace import Workspace
 from serving.access import keys
 from serving.access.limits import IN_FLIGHT
@@ -37,6 +38,8 @@ class Options:
     """A YAML with the policy of lists."""
     in_flight: int = IN_FLIGHT
     """Concurrent requests per worker."""
+    without_keys: bool = False
+    """Whether callers on this machine are answered while there are no keys."""
     log_requests: bool = False
     """Whether every request is logged."""
     device: Device = "auto"
@@ -50,11 +53,19 @@ def launch(home: Path, *, host: str, port: int, options: Options) -> NoReturn:
     device is missing.
     """
     workspace = Workspace.open(home)
+    make_private(workspace.home)
     load_config(Policy, options.policy)
     if options.device == "cuda":
         usable(options.device)
     needs_key = bool(keys.read(workspace.home))
+    if workspace.clock == "simulated":  # no persons are in it
+        options = replace(options, without_keys=True)
     check(host, port, needs_key=needs_key)
+    if not needs_key and not options.without_keys:
+        raise LaunchError(
+            f"{workspace.home} has no keys: create one by `python -m serving keys create NAME "
+            "--scope SCOPE`, or answer every caller on this machine by --without-keys"
+        )
     callers = "to holders of a key" if needs_key else "without keys, for this machine only"
     print(
         f"serving {workspace.home} on http://{host}:{port} {callers}; "
@@ -99,6 +110,7 @@ def environment(
         "REGULARS_HOME": str(home),
         "REGULARS_WORKERS": str(options.workers),
         "REGULARS_IN_FLIGHT": str(options.in_flight),
+        "REGULARS_WITHOUT_KEYS": "1" if options.without_keys else "0",
         "REGULARS_LOG_REQUESTS": "1" if options.log_requests else "0",
         "REGULARS_DEVICE": options.device,
         "BENTOML_HOME": str(_temporary_folder(home) / str(port)),

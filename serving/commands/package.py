@@ -9,7 +9,6 @@ its products are as they were at the build. It contains the champions and the ve
 running experiments: an experiment that starts later needs a new Bento.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -19,27 +18,24 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-import yaml
-
 from configs.code import ROOT
+from configs.json_files import read_json, write_json
 from configs.loader import load_config
+from configs.paths import plain_name
+from configs.privacy import open_to_others
 from experiments.lifecycle import running
 from features.logs.product_changes import ProductChanges
-from features.workspace import Workspace, write_json
+from features.workspace import Workspace
 from serving.backend import PACKAGED, POLICY
-from serving.commands.launch import SERVICE, LaunchError
+from serving.commands.launch import LaunchError
 from training.bundle import CURRENT, VersionName, load_bundle, read_champions, write_champions
 from training.lists.slates import Policy
 
 CODE: Final = ("configs", "features", "training", "experiments", "serving")
 LOCK: Final = "requirements.lock"
-IMAGE: Final = {
-    "UV_TORCH_BACKEND": "cpu",
-    "REGULARS_DEVICE": "auto",
-    "BENTOML_HOST": "0.0.0.0",  # in the container, requests without a key are refused
-    "BENTOML_DO_NOT_TRACK": "True",
-}
-"""Defaults of the image's build arguments and environment."""
+DEVELOPMENT_LOCK: Final = "requirements-dev.lock"
+TORCH_LOCK: Final = "requirements-torch.lock"
+LOCKS: Final = (LOCK, DEVELOPMENT_LOCK, TORCH_LOCK)
 
 
 def package(home: Path, output: Path, *, policy: Path | None = None) -> Path:
@@ -54,8 +50,11 @@ def package(home: Path, output: Path, *, policy: Path | None = None) -> Path:
     output = output.resolve()
     if output.exists():
         raise LaunchError(f"--output {output}: exists already; choose a new folder")
-    if not (ROOT / LOCK).exists():
-        raise LaunchError(f"{ROOT / LOCK} is missing: package from a checkout of the repository")
+    for lock in LOCKS:
+        if not (ROOT / lock).exists():
+            raise LaunchError(
+                f"{ROOT / lock} is missing: package from a checkout of the repository"
+            )
     output.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="regulars-") as scratch,
@@ -67,7 +66,9 @@ def package(home: Path, output: Path, *, policy: Path | None = None) -> Path:
         if policy is not None:
             shutil.copy2(policy, context / PACKAGED.name / POLICY)
         bento = _build(context, store=Path(scratch) / "bentoml")
-        shutil.copytree(bento, Path(temporary) / "bento").rename(output)
+        made = shutil.copytree(bento, Path(temporary) / "bento")
+        open_to_others(made)  # the image's user is another
+        made.rename(output)
     return output
 
 
@@ -75,7 +76,8 @@ def _copy_code(context: Path) -> None:
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
     for folder in CODE:
         shutil.copytree(ROOT / folder, context / folder, ignore=ignore)
-    shutil.copy2(ROOT / LOCK, context / LOCK)
+    for lock in LOCKS:
+        shutil.copy2(ROOT / lock, context / lock)
 
 
 def copy_workspace(workspace: Workspace, packaged: Path) -> None:
@@ -96,14 +98,15 @@ def copy_workspace(workspace: Workspace, packaged: Path) -> None:
                 "`python -m training promote` first"
             )
     champions = read_champions(current)
-    online = json.loads(online_current.read_text(encoding="utf-8"))
+    online = read_json(online_current)
     compared = {VersionName.parse(v.model) for e in running(workspace) for v in e.variants.values()}
     for folder in {version.folder for version in {*champions.values(), *compared}}:
         _check_loads(workspace.bundles / folder)
         shutil.copytree(workspace.bundles / folder, packaged / "bundles" / folder)
     write_champions(packaged / "bundles" / CURRENT, champions)
     (packaged / "online").mkdir()
-    shutil.copy2(workspace.online / online["products"], packaged / "online" / online["products"])
+    products = plain_name(online["products"])
+    shutil.copy2(workspace.online / products, packaged / "online" / products)
     write_json(packaged / "online" / "current.json", online)
     if workspace.product_changes_db.exists():
         with closing(ProductChanges(workspace.product_changes_db)) as changes:
@@ -118,19 +121,11 @@ def _check_loads(bundle: Path) -> None:
 
 
 def _build(context: Path, *, store: Path) -> Path:
-    """Run `bentoml build` on `context` and return the Bento's folder inside `store`."""
-    options = {
-        "service": SERVICE,
-        "include": [*(f"{folder}/" for folder in (*CODE, PACKAGED.name)), LOCK],
-        "python": {"requirements_txt": LOCK, "lock_packages": False, "pack_git_packages": False},
-        "docker": {"distro": "debian", "python_version": "3.11"},
-        "envs": [{"name": name, "value": value} for name, value in IMAGE.items()],
-    }
-    (context / "bentofile.yaml").write_text(yaml.safe_dump(options), encoding="utf-8")
+    """Build the Bento of `context` and return its folder inside `store`."""
     outside = {k: v for k, v in os.environ.items() if not k.startswith("REGULARS_")}
     quiet = {"BENTOML_HOME": str(store), "BENTOML_DO_NOT_TRACK": "True"}
     result = subprocess.run(
-        [sys.executable, "-m", "bentoml", "build", "--output", "tag"],
+        [sys.executable, "-m", "serving.commands.image"],
         cwd=context,
         env=outside | quiet,
         capture_output=True,
@@ -139,5 +134,5 @@ def _build(context: Path, *, store: Path) -> Path:
     )
     bentos = sorted(path.parent for path in store.glob("bentos/*/*/bento.yaml"))
     if result.returncode or not bentos:
-        raise LaunchError(f"bentoml build failed: {result.stderr[-2000:]}")
+        raise LaunchError(f"BentoML failed to build: {result.stderr[-2000:]}")
     return bentos[0]

@@ -1,26 +1,51 @@
 """Runs commands of `experiments` in a subprocess: no request worker computes or loads MLflow.
 
-The API waits for them without blocking; a command is killed at its timeout.
+The API waits for them without blocking. A worker runs PROCESSES at a time, and ends one that no
+request waits for any more.
 """
 
 import asyncio
+import logging
+import signal
 import sys
-from typing import Final
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Final
 
 from configs.code import ROOT
+from serving.problems import Problem
 
+logger = logging.getLogger(__name__)
 LIMIT_S: Final = 600.0
-"""Seconds after which a command is killed."""
+"""Seconds after which a command is ended."""
+PROCESSES: Final = 2
+"""Commands that a worker runs at a time; each takes a core for some seconds and 200-500 MB."""
+RETRY_S: Final = 5
+"""Seconds after which a caller may ask again for a process."""
+ABANDONED_S: Final = 30.0
+"""Seconds for which a command goes on though no request waits for it: callers ask again."""
+_END_S: Final = 2.0
+"""Seconds in which an interrupted command can remove what it has not finished."""
+_MARK: Final = "error: "
 
 
-class CommandFailed(RuntimeError):
-    """The command printed no result; the message is its last line on stderr."""
+class CommandError(RuntimeError):
+    """The command gave no result; the reason is in our log."""
+
+
+class CommandRefused(CommandError):
+    """The command refused what was asked; the message is its own."""
+
+
+class StoreOutage(CommandError):
+    """The command could not read or write a store."""
 
 
 async def run_experiments_command(*arguments: str, limit_s: float = LIMIT_S) -> bytes:
     """Return the last line that `python -m experiments ARGUMENTS` prints.
 
-    Raises CommandFailed if it prints nothing, or does not end within `limit_s` seconds.
+    Raises CommandRefused (exit code 2), StoreOutage (3), or CommandError if it fails otherwise or
+    does not end within `limit_s` seconds. A cancelled call ends the process.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "experiments", *arguments),
@@ -31,14 +56,114 @@ async def run_experiments_command(*arguments: str, limit_s: float = LIMIT_S) -> 
     )
     try:
         async with asyncio.timeout(limit_s):
-            output, error_output = await process.communicate()
+            output, errors = await process.communicate()
     except TimeoutError:
-        raise CommandFailed(f"experiments {arguments[0]}: took more than {limit_s:g} s") from None
+        raise CommandError(f"experiments {arguments[0]}: took more than {limit_s:g} s") from None
     finally:
         if process.returncode is None:
-            process.kill()
+            await _end(process)
+    if output and process.returncode in (0, 1):  # 1: the sample ratio is broken
+        return output.splitlines()[-1]
+    raise _failure(arguments[0], process.returncode, errors.decode(errors="replace"))
+
+
+def _failure(command: str, code: int | None, errors: str) -> CommandError:
+    last = (errors.strip().splitlines() or [""])[-1]
+    told = last.removeprefix(_MARK)
+    if code == 2 and told != last:
+        return CommandRefused(told)
+    logger.error("experiments %s ended with %s: %s", command, code, errors.strip())
+    if code == 3 and told != last:
+        return StoreOutage(told)
+    return CommandError(f"experiments {command}: ended with {code}")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    try:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(_END_S):
             await process.communicate()
-    if not output:
-        lines = error_output.decode(errors="replace").strip().splitlines() or ["no error message"]
-        raise CommandFailed(lines[-1].removeprefix("error: "))
-    return output.splitlines()[-1]
+    except TimeoutError:
+        pass
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.communicate()
+
+
+class Command:
+    """A running or finished command, which several requests may wait for.
+
+    Once no request waits for it, it is ended: after ABANDONED_S, or after `gone_s` seconds if the
+    last of them was cancelled because its client has gone.
+    """
+
+    def __init__(self, run: Coroutine[Any, Any, bytes], *, gone_s: float = ABANDONED_S) -> None:
+        self._task = asyncio.create_task(run)
+        self._gone_s, self._waiting = gone_s, 0
+        self._end: asyncio.TimerHandle | None = None
+        self._ended = 0.0
+        self._task.add_done_callback(self._note_end)
+
+    @property
+    def running(self) -> bool:
+        """Whether it still gives a result to who waits."""
+        return not self._task.done() and not self._task.cancelling()
+
+    def fresh(self, *, seconds: float) -> bool:
+        """Whether it has given a result within the last `seconds`."""
+        task = self._task
+        if not task.done() or task.cancelled() or task.exception() is not None:
+            return False
+        return task.get_loop().time() < self._ended + seconds
+
+    def when_done(self, do: Callable[[], None]) -> None:
+        """Call `do` when it has ended."""
+        self._task.add_done_callback(lambda _: do())
+
+    async def output(self, *, patience_s: float) -> bytes | None:
+        """Return what it printed; None if it is still running after `patience_s`.
+
+        Raises the errors of `run_experiments_command`.
+        """
+        self._waiting += 1
+        if self._end is not None:
+            self._end.cancel()
+        left_s = ABANDONED_S
+        try:
+            await asyncio.wait({self._task}, timeout=patience_s)
+        except asyncio.CancelledError:
+            left_s = self._gone_s
+            raise
+        finally:
+            self._waiting -= 1
+            if not self._waiting and not self._task.done():
+                self._end = asyncio.get_running_loop().call_later(left_s, self._task.cancel)
+        return self._task.result() if self._task.done() else None
+
+    def _note_end(self, task: "asyncio.Task[bytes]") -> None:
+        self._ended = task.get_loop().time()
+
+
+class Commands:
+    """The commands that a worker runs, PROCESSES at a time. For one event loop."""
+
+    def __init__(self) -> None:
+        self._running = 0
+
+    def begin(
+        self, run: Callable[[], Coroutine[Any, Any, bytes]], *, gone_s: float = ABANDONED_S
+    ) -> Command:
+        """Return the command that `run` runs. Raises Problem at once if PROCESSES are running."""
+        if self._running >= PROCESSES:
+            detail = f"{PROCESSES} starts or analyses of experiments are in progress; retry later"
+            raise Problem("overloaded", detail, headers={"Retry-After": str(RETRY_S)})
+        command = Command(run(), gone_s=gone_s)
+        self._running += 1
+        command.when_done(self._ended)
+        return command
+
+    def _ended(self) -> None:
+        self._running -= 1

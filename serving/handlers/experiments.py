@@ -14,8 +14,14 @@ from configs.errors import UserError
 from experiments import definition, lifecycle
 from experiments.lifecycle import State, UnknownExperiment, UnreadableState, WrongState
 from features.workspace import Workspace
-from serving.handlers import experiment_process
-from serving.handlers.experiment_process import CommandFailed
+from serving.handlers.experiment_process import (
+    Command,
+    CommandError,
+    CommandRefused,
+    Commands,
+    StoreOutage,
+    run_experiments_command,
+)
 from serving.problems import Problem
 from serving.schemas.base import FieldError
 from serving.schemas.experiments import (
@@ -31,9 +37,10 @@ from serving.schemas.experiments import (
 
 logger = logging.getLogger(__name__)
 PATIENCE_S: Final = 15.0
-"""Seconds that a request waits for an analysis, which continues after the timeout."""
+"""Seconds that a request waits for a start or an analysis, which then goes on for a retry."""
 FRESH_S: Final = 10.0
-"""Seconds for which an analysis is reused."""
+"""Seconds for which a finished analysis is reused: who asks again gets it, however long it took."""
+_OUTAGE: Final = "a store that this needs cannot be read now; retry later"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +48,12 @@ class _Analysis:
     """A running or finished analysis."""
 
     analyzed: State
-    started: float
-    task: "asyncio.Task[bytes]"
+    command: Command
 
-    def serves(self, state: State, now: float) -> bool:
-        """Whether it can answer a request at `now` (loop time) for an experiment in `state`."""
-        if self.analyzed != state:
-            return False
-        return not self.task.done() or (now < self.started + FRESH_S and not self.task.exception())
+    def serves(self, state: State) -> bool:
+        """Whether it can answer a request now for an experiment in `state`."""
+        usable = self.command.running or self.command.fresh(seconds=FRESH_S)
+        return usable and self.analyzed == state
 
 
 class Experiments:
@@ -57,8 +62,8 @@ class Experiments:
     def __init__(self, ws: Workspace | None, *, patience_s: float = PATIENCE_S) -> None:
         self._ws, self._patience_s = ws, patience_s
         self._analyses: dict[str, _Analysis] = {}
-        self._starting: set[asyncio.Task[State]] = set()
-        self._one_at_a_time = asyncio.Lock()
+        self._starts: dict[str, Command] = {}
+        self._commands = Commands()
 
     async def states(self, *, request_id: str) -> ExperimentsAnswer:
         """Return every experiment ever started."""
@@ -66,29 +71,43 @@ class Experiments:
         return ExperimentsAnswer(request_id=request_id, experiments=[_to_schema(s) for s in states])
 
     async def start(self, request: StartRequest, *, request_id: str, key: str) -> ExperimentAnswer:
-        """Begin to assign customers; another process looks up and exports the versions."""
+        """Begin to assign customers; another process looks up and exports the versions.
+
+        The process ends when the client has gone. After `patience_s` it raises Problem: the same
+        start again waits for the same process.
+        """
         requested = _definition(key, request)
         state = await self._do(lifecycle.running_as_defined, requested)
         if state is None:
-            starting = asyncio.create_task(self._begin(requested))
-            self._starting.add(starting)
-            starting.add_done_callback(self._starting.discard)
             try:
-                state = await asyncio.shield(starting)  # continues if the client disconnects
-            except CommandFailed as error:
+                output = await self._starting(requested).output(patience_s=self._patience_s)
+            except CommandRefused as error:
                 await self._do(lifecycle.running_as_defined, requested)  # another start may win
                 raise Problem("validation_failed", str(error)) from error
+            except StoreOutage as error:
+                raise Problem("store_unavailable", _OUTAGE) from error
+            if output is None:
+                raise Problem("timed_out", "it is being started: send the same again later")
+            state = State.model_validate_json(output)
         return ExperimentAnswer(request_id=request_id, experiment=_to_schema(state))
 
-    async def _begin(self, requested: definition.Experiment) -> State:
+    def _starting(self, requested: definition.Experiment) -> Command:
+        """Return the command that starts `requested`: the one that runs already, or a new one."""
+        text = requested.model_dump_json()
+        command = self._starts.get(text)
+        if command is None or not command.running:
+            command = self._commands.begin(lambda: self._start(text), gone_s=0)
+            self._starts = {name: c for name, c in self._starts.items() if c.running}
+            self._starts[text] = command
+        return command
+
+    async def _start(self, requested: str) -> bytes:
         with tempfile.NamedTemporaryFile(suffix=".yaml") as file:  # JSON is YAML
-            file.write(requested.model_dump_json().encode())
+            file.write(requested.encode())
             file.flush()
-            home = str(self._stores.home)
-            output = await experiment_process.run_experiments_command(
-                "start", file.name, "--json", "--home", home
+            return await run_experiments_command(
+                "start", file.name, "--json", "--home", str(self._stores.home)
             )
-        return State.model_validate_json(output)
 
     async def ramp(self, request: RampRequest, *, request_id: str, key: str) -> ExperimentAnswer:
         """Let a larger share of customers take part."""
@@ -106,30 +125,28 @@ class Experiments:
         return ExperimentAnswer(request_id=request_id, experiment=_to_schema(state))
 
     async def results(self, *, request_id: str, key: str) -> ResultsAnswer:
-        """Return the analysis as of now, at most FRESH_S seconds old.
+        """Return the analysis as of now, or one that ended at most FRESH_S seconds ago.
 
-        Raises Problem after `patience_s`; the analysis continues, for the next request.
+        Raises Problem after `patience_s`; the analysis goes on, for the next request.
         """
         state = await self._do(lifecycle.status, key)
-        now = asyncio.get_running_loop().time()
         analysis = self._analyses.get(key)
-        if analysis is None or not analysis.serves(state, now):
-            task = asyncio.create_task(self._analyze(key))
-            analysis = self._analyses[key] = _Analysis(analyzed=state, started=now, task=task)
-        await asyncio.wait({analysis.task}, timeout=self._patience_s)
-        if not analysis.task.done():
-            raise Problem("analysis_unavailable", "it is being computed: retry later")
+        if analysis is None or not analysis.serves(state):
+            arguments = ("analyze", key, "--json", "--home", str(self._stores.home))
+            command = self._commands.begin(lambda: run_experiments_command(*arguments))
+            analysis = self._analyses[key] = _Analysis(analyzed=state, command=command)
         try:
-            parsed = msgspec.json.decode(analysis.task.result())
-        except CommandFailed as error:
+            output = await analysis.command.output(patience_s=self._patience_s)
+        except CommandRefused as error:
             raise Problem("analysis_unavailable", str(error)) from error
-        return _results(parsed, request_id=request_id, status=state.status)
-
-    async def _analyze(self, key: str) -> bytes:
-        async with self._one_at_a_time:
-            return await experiment_process.run_experiments_command(
-                "analyze", key, "--json", "--home", str(self._stores.home)
-            )
+        except StoreOutage as error:
+            raise Problem("store_unavailable", _OUTAGE) from error
+        except CommandError as error:
+            detail = "the analysis failed; the service's log has the details"
+            raise Problem("analysis_unavailable", detail) from error
+        if output is None:
+            raise Problem("analysis_unavailable", "it is being computed: retry later")
+        return _results(msgspec.json.decode(output), request_id=request_id, status=state.status)
 
     @property
     def _stores(self) -> Workspace:

@@ -5,28 +5,31 @@ others. A dependency that is not configured counts as down: requests that need i
 errors.
 """
 
-import json
 import logging
 import os
 import resource
-import sqlite3
+import shutil
 import threading
-from contextlib import closing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
-from experiments.exposures import DATABASE
+from configs.database_checks import used_bytes
+from configs.json_files import read_json
+from experiments.exposures import ExposureLog
 from features.workspace import Workspace
 from serving.access.limits import InFlight
 from serving.models.watcher import ModelWatcher
 from serving.state.served import Served
+from serving.stores.checks import StoreChecks
 from serving.telemetry import metrics
 from training.families import FAMILIES, predictor_families
 
 logger = logging.getLogger(__name__)
 PAUSE_S: Final = 1.0
+LOGS: Final = ("event_log", "product_log", "exposure_log", "idempotency")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -40,19 +43,12 @@ class Vitals:
         *,
         models: ModelWatcher,
         load: InFlight,
-        answered: Path,
+        files: Mapping[str, Path],
+        checks: StoreChecks,
+        exposures: ExposureLog | None,
     ) -> None:
         self._ws, self._stores, self._models, self._load = ws, stores, models, load
-        self._files = (
-            {}
-            if stores is None
-            else {
-                "event_log": stores.events_db,
-                "product_log": stores.product_changes_db,
-                "exposure_log": stores.experiments / DATABASE,
-                "idempotency": answered,
-            }
-        )
+        self._files, self._checks, self._exposures = files, checks, exposures
         self._cpu = 0.0
         self._answered: set[str] = set()
 
@@ -80,8 +76,7 @@ class Vitals:
             metrics.REFUSED.labels(part).set(part in served.refused)
         self._answering(served)
         _up("online_store", self._online_store())
-        for name in ("event_log", "product_log", "exposure_log", "idempotency"):
-            _up(name, name in self._files and writable(self._files[name]))
+        self._logs()
         self._ages()
         self._process()
 
@@ -101,12 +96,28 @@ class Vitals:
             return False
         return True
 
+    def _logs(self) -> None:
+        """Measure each log; one that holds damage, or is full, is down."""
+        for name in LOGS:
+            used = used_bytes(self._files[name]) if name in self._files else None
+            if used is not None:
+                metrics.LOG_BYTES.labels(name).set(used)
+            limit = None
+            if name == "exposure_log" and self._exposures is not None:
+                limit = self._exposures.largest_bytes
+            if limit is not None:
+                metrics.LOG_LIMIT.labels(name).set(limit)
+            room = used is not None and (limit is None or used < limit)
+            _up(name, room and self._checks.sound(name))
+        if self._stores is not None and self._stores.home.exists():
+            metrics.DISK_FREE.set(shutil.disk_usage(self._stores.home).free)
+
     def _ages(self) -> None:
         now, served = self._ws.now(), self._models.served
         if served.catalogue is not None:
             metrics.FEATURE_AGE.labels("products").set(_seconds(now, served.catalogue.as_of))
         if self._stores is not None and (path := self._stores.online / "current.json").exists():
-            as_of = pd.Timestamp(json.loads(path.read_text(encoding="utf-8"))["as_of"])
+            as_of = pd.Timestamp(read_json(path)["as_of"])
             metrics.FEATURE_AGE.labels("customers").set(_seconds(now, as_of))
 
     def _process(self) -> None:
@@ -119,18 +130,6 @@ class Vitals:
             metrics.MEMORY.set(int(status.read_text().split()[1]) * _PAGE)
         else:  # macOS: the peak, in bytes
             metrics.MEMORY.set(used.ru_maxrss)
-
-
-def writable(path: Path) -> bool:
-    """Return whether the SQLite database at `path` exists and takes a writer within a second."""
-    uri = f"{path.absolute().as_uri()}?mode=rw"
-    try:
-        with closing(sqlite3.connect(uri, uri=True, timeout=1, isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
-    except (sqlite3.Error, OSError):
-        return False
-    return True
 
 
 def _up(dependency: str, up: bool) -> None:

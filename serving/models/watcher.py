@@ -19,8 +19,10 @@ from typing import Final, TypeVar
 
 from configs.durable import content_stamp
 from experiments.lifecycle import running
+from features.logs.events import NOTHING, LogCut
 from features.logs.product_changes import ProductChanges, ProductState
-from features.online.store import OnlineStore, online_products
+from features.online.store import ANY_LOG, OnlineStore, current_cut, products_of
+from features.times import microseconds
 from features.workspace import Workspace
 from serving.models.versions import Versions
 from serving.state.catalogue import Catalogue, catalogue_of, reflects, with_prices_and_stock
@@ -146,16 +148,20 @@ class ModelWatcher:
     def _load(self) -> Served:
         previous, bundles, stores = self.served, self._ws.bundles, self._stores
         file, last = bundles / CURRENT, bundles / ANSWERED
-        self._named = current = self._load_or_keep(file, lambda: read_champions(file), self._named)
         answered: Mapping[str, VersionName] = self._load_or_keep(
             last, lambda: read_champions(last), {}
+        )
+        self._named = current = self._load_or_keep(
+            file, lambda: read_champions(file), self._named or answered
         )
         experiments = previous.experiments
         if stores is not None:
             experiments = self._load_or_keep(
                 stores.experiments, lambda: tuple(running(stores)), experiments
             )
+        cut = self._load_or_keep(self._ws.online, self._cut, previous.cut)
         state = Served(
+            cut=cut,
             catalogue=self._load_or_keep(self._ws.online, self._catalogue, previous.catalogue),
             experiments=experiments,
             store=self._store(),
@@ -198,10 +204,21 @@ class ModelWatcher:
         self._again = time.monotonic() + self._pause_s
 
     def _catalogue(self) -> Catalogue | None:
-        if not (self._ws.online / "current.json").exists():
+        cut = current_cut(self._ws)
+        if cut is None:
             return None
-        as_of, rows = online_products(self._ws)
-        return catalogue_of(rows, as_of, state=self._state, previous=self.served.catalogue)
+        return catalogue_of(
+            products_of(self._ws, cut),
+            cut.as_of,
+            changes=cut.changes if self._stores in (None, self._ws) else ANY_LOG,
+            state=self._state,
+            previous=self.served.catalogue,
+        )
+
+    def _cut(self) -> LogCut:
+        """Return what the stores' current cut holds of the event log; nothing without one."""
+        cut = None if self._stores is None else current_cut(self._stores)
+        return NOTHING if cut is None else LogCut(microseconds(cut.as_of), cut.events)
 
     def _store(self) -> OnlineStore | None:
         if self._stores is None or not (self._stores.online / "current.json").exists():

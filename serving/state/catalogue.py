@@ -30,6 +30,8 @@ class Catalogue:
 
     as_of: pd.Timestamp
     """Time of the snapshot."""
+    changes: int
+    """The sequence of the last product change that it was built from."""
     products: Products
     shelf: ListCatalogue
     """Input of list composition; its popularity is the number of recent buyers."""
@@ -53,16 +55,18 @@ def catalogue_of(
     rows: pd.DataFrame,
     as_of: pd.Timestamp,
     *,
+    changes: int,
     state: ProductState,
     previous: Catalogue | None = None,
 ) -> Catalogue:
     """Return the catalogue of the snapshot `rows` at `as_of` with the changes in `state`.
 
+    The snapshot holds the changes up to the sequence `changes` that were recorded before `as_of`.
     A product that is not in the snapshot was never sold, and has the posted price. Parts equal to
     those of the `previous` catalogue stay the same objects, so that models bound to them need not
     be bound again.
     """
-    rows = _with_texts(rows, as_of, state)
+    rows = _with_texts(rows, as_of, changes, state)
     products = encode_products(rows, as_of)
     by_id = rows.set_index("product_id").reindex(products.product_ids)
     if previous is not None and _same(previous.products, products):
@@ -75,6 +79,7 @@ def catalogue_of(
     none = np.zeros(len(products), dtype=np.bool_)
     catalogue = Catalogue(
         as_of=as_of,
+        changes=changes,
         products=products,
         shelf=shelf,
         categories=dict(
@@ -113,7 +118,7 @@ def reflects(catalogue: Catalogue, state: ProductState) -> bool:
         (products.categories, state.categories),
     ):
         for product_id, text in posted.items():
-            if text.recorded_us >= since and texts[places[product_id]] != text.value:
+            if _fresh(text, since, catalogue.changes) and texts[places[product_id]] != text.value:
                 return False
     never = np.float32(np.log1p(NEVER_DAYS))
     for product_id, price in state.prices.items():
@@ -124,7 +129,14 @@ def reflects(catalogue: Catalogue, state: ProductState) -> bool:
     return True
 
 
-def _with_texts(rows: pd.DataFrame, as_of: pd.Timestamp, state: ProductState) -> pd.DataFrame:
+def _fresh(text: Text, since_us: int, changes: int) -> bool:
+    """Return whether a snapshot at `since_us`, of the changes up to `changes`, lacks `text`."""
+    return text.sequence > changes or text.recorded_us >= since_us
+
+
+def _with_texts(
+    rows: pd.DataFrame, as_of: pd.Timestamp, changes: int, state: ProductState
+) -> pd.DataFrame:
     """Return `rows` with new products, newer texts, and prices of products never sold."""
     rows = rows.set_index("product_id")
     new_ids = state.product_ids.difference(rows.index)
@@ -132,7 +144,7 @@ def _with_texts(rows: pd.DataFrame, as_of: pd.Timestamp, state: ProductState) ->
     since = microseconds(as_of)
 
     def fresh(texts: Mapping[str, Text]) -> dict[str, str]:
-        return {i: t.value for i, t in texts.items() if i in new_ids or t.recorded_us >= since}
+        return {i: t.value for i, t in texts.items() if i in new_ids or _fresh(t, since, changes)}
 
     never_sold = rows.index[rows[PRICE].isna()].intersection([*state.prices])
     for name, values in (

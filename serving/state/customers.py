@@ -10,10 +10,10 @@ import pandas as pd
 
 from features.customer_features import RETURN_LISTS
 from features.customer_row import Row
-from features.logs.events import Event, EventLog
+from features.logs.events import Event, EventLog, LogCut
 from features.online.fresh_events import with_fresh_events
 from features.online.store import OnlineStore
-from features.times import STALE_AFTER, microseconds
+from features.times import STALE_AFTER, microseconds, timestamp
 from serving.schemas.base import FallbackReason
 
 _STALE_US: Final = STALE_AFTER // timedelta(microseconds=1)
@@ -58,12 +58,13 @@ def read_customer(
     customer_id: str,
     *,
     at: pd.Timestamp,
-    since: pd.Timestamp,
+    since: LogCut,
 ) -> Customer | None:
     """Return the customer at `at`, from a stored row and one read of the log; None if unknown.
 
-    `since` is the time of the served snapshot: a customer without a stored row is computed from the
-    events recorded since then. Raises StoreUnavailable.
+    `since` is what the current cut holds of the log: a customer without a stored row is computed
+    from the later events. Features that are newer than `at` (the clock was set back) are read as of
+    their own time. Raises StoreUnavailable.
     """
     if store is None or log is None:
         raise StoreUnavailable("there are no stores")
@@ -72,8 +73,10 @@ def read_customer(
     except Exception as error:  # Feast's stores raise any type; the request must be answered
         raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
     stored = row["snapshot_timestamp"] if row else None
+    if row is not None:
+        since = LogCut(row["snapshot_timestamp"], row["log_sequence"])
     try:
-        events = log.since(customer_id, microseconds(since) if stored is None else stored)
+        events = log.since(customer_id, since)
     except sqlite3.Error as error:
         if row is None:
             raise StoreUnavailable(f"fresh events: {error}") from error
@@ -81,8 +84,10 @@ def read_customer(
     if row is None and not events:
         return None
     orders = [event for event in events if event.product_id is None]
+    if orders:
+        row = with_fresh_events(row or {}, orders, at=max(at, timestamp(since.before_us)))
     return Customer(
-        row=with_fresh_events(row or {}, orders, at=at) if orders else row or {},
+        row=row or {},
         stored_us=stored,
         complete=True,
         looked_at=_looked_at(events, microseconds(at) - SESSION_US) if events else (),

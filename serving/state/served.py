@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 from experiments.definition import Experiment
+from features.logs.events import NOTHING, LogCut
 from features.online.store import OnlineStore
 from serving.state.catalogue import Catalogue
 from training.bundle import Bundle
@@ -36,9 +39,18 @@ class Served:
     experiments: tuple[Experiment, ...] = ()
     store: OnlineStore | None = None
     """The store of customer rows."""
+    cut: LogCut = NOTHING
+    """What the store's current cut holds of the event log: at most what its rows hold."""
     refused: frozenset[str] = frozenset()
     """Registered names, or `products`, whose newest version cannot answer: the previous one
     answers, if any."""
+
+    def time(self, now: pd.Timestamp) -> pd.Timestamp:
+        """Return when the features are read: `now`, or the products' time if that is later.
+
+        Then the clock was set back, and nothing that they hold may count as being to come.
+        """
+        return now if self.catalogue is None else max(now, self.catalogue.as_of)
 
     @property
     def answering(self) -> dict[str, str]:

@@ -49,6 +49,12 @@ WORKERS: Final = Gauge("regulars_workers", "Worker processes", multiprocess_mode
 IN_FLIGHT: Final = Gauge(
     "regulars_in_flight", "Requests in progress, once a second", multiprocess_mode="livesum"
 )
+CONNECTIONS: Final = Gauge("regulars_connections", "Open connections", multiprocess_mode="livesum")
+CONNECTIONS_CLOSED: Final = Counter(
+    "regulars_connections_closed_total",
+    "Connections that the server closed: head late, answer unread, evicted, or no room",
+    ["reason"],
+)
 READY: Final = Gauge(
     "regulars_ready", "1 when every worker has loaded", multiprocess_mode="livemin"
 )
@@ -75,6 +81,21 @@ FEATURE_AGE: Final = Gauge(
     "Seconds since the snapshot that is served, by the workspace's clock",
     ["of"],
     multiprocess_mode="livemax",
+)
+LOG_BYTES: Final = Gauge(
+    "regulars_log_bytes",
+    "Bytes in use in each log; its file may be larger, and new rows use the room",
+    ["log"],
+    multiprocess_mode="livemax",
+)
+LOG_LIMIT: Final = Gauge(
+    "regulars_log_limit_bytes",
+    "Bytes at which a log takes no more",
+    ["log"],
+    multiprocess_mode="livemin",
+)
+DISK_FREE: Final = Gauge(
+    "regulars_disk_free_bytes", "Free bytes on the disk of the stores", multiprocess_mode="livemin"
 )
 PRODUCTS: Final = Gauge(
     "regulars_catalogue_products", "Products that lists are made from", multiprocess_mode="livemin"

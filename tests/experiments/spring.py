@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from configs.json_files import write_json
 from experiments.definition import Experiment
 from experiments.exposures import DATABASE, Exposure, ExposureLog
 from experiments.start import start
 from features.logs.events import Event, EventLog, Item
-from features.workspace import Workspace, write_json
+from features.workspace import Workspace
 
 
 def exposure(number: int, **changes: object) -> Exposure:

@@ -1,6 +1,7 @@
 """An experiment's life: one start, growing shares, one end; every state on disk."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +10,12 @@ import pandas as pd
 import pytest
 import yaml
 
+from configs.json_files import write_json
 from configs.loader import ConfigError, load_config
 from experiments.definition import Experiment, ExperimentError
-from experiments.lifecycle import kill, ramp, running, states, status, stop
+from experiments.lifecycle import UnreadableState, kill, ramp, running, states, status, stop
 from experiments.start import start
-from features.workspace import Workspace, write_json
+from features.workspace import Workspace
 from tests.experiments.spring import NOON, experiment
 from training.models import MODELS
 
@@ -171,3 +173,21 @@ def test_the_command_starts_shows_and_refuses(shop: Workspace, tmp_path: Path) -
     refused = command("kill", "summer", "--reason", "harm", *home)
     assert refused.returncode == 2
     assert refused.stderr == ("error: no experiment 'summer' was started here (known: spring)\n")
+
+
+def test_a_state_that_is_not_that_of_its_experiment_is_told(shop: Workspace) -> None:
+    start(shop, experiment())
+    file = shop.experiments / "spring" / "state.json"
+    written = file.read_bytes()
+    other = shop.experiments / "autumn" / "state.json"
+    other.parent.mkdir()
+    other.write_bytes(written)
+    with pytest.raises(UnreadableState, match=r"autumn/state\.json: .*that of 'spring'"):
+        states(shop)
+    shutil.rmtree(other.parent)
+    for damaged in (b"", b"{}", written.replace(b"0.", b"1.", 1), written[:-40]):
+        file.write_bytes(damaged)
+        with pytest.raises(UnreadableState, match=r"spring/state\.json: .*or remove its folder"):
+            status(shop, "spring")
+    file.write_bytes(written)
+    assert status(shop, "spring").status == "running"

@@ -1,6 +1,5 @@
 """From a workspace with exposures and orders to an analysis, a picture and a decision."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from configs.json_files import read_json
 from experiments.__main__ import app
 from experiments.definition import ExperimentError
 from experiments.exposures import DATABASE, ExposureLog
@@ -39,7 +39,7 @@ def test_analysis_picture_and_decision_lie_beside_the_state(shop: Workspace) -> 
     assert found.means["new"]["conversion"] == 60 / 120
     folder = shop.experiments / "spring"
     assert (folder / "effect.png").read_bytes().startswith(b"\x89PNG")
-    saved = json.loads((folder / "analysis.json").read_text())
+    saved = read_json(folder / "analysis.json")
     assert saved["effects"][0]["effect_size"] == pytest.approx(1 / 6)
     assert saved["sample_ratio"] == {
         "exposed": {"new": 120, "old": 120},
@@ -48,7 +48,7 @@ def test_analysis_picture_and_decision_lie_beside_the_state(shop: Workspace) -> 
         "ok": True,
     }
     decision = decide(shop, "spring", variant="new", reason="sells more")
-    assert json.loads((folder / "decision.json").read_text()) == decision
+    assert read_json(folder / "decision.json") == decision
     assert (decision["model"], decision["analysis"]) == ("recommender@3", saved)
     with pytest.raises(ExperimentError, match="was decided already"):
         decide(shop, "spring", variant="old", reason="second thoughts")

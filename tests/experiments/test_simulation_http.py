@@ -122,7 +122,7 @@ def copied(ws: Workspace, home: Path) -> Workspace:
 
 
 def settings(ws: Workspace) -> Settings:
-    return Settings.of({"REGULARS_HOME": str(ws.home)})
+    return Settings.of({"REGULARS_HOME": str(ws.home), "REGULARS_WITHOUT_KEYS": "1"})
 
 
 def exposures(ws: Workspace) -> pd.DataFrame:

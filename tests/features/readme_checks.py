@@ -12,7 +12,7 @@ from features.absorb import absorb_events
 from features.customer_features import CUSTOMER_FEATURES
 from features.feast_store import open_store
 from features.ingest import ingest
-from features.logs.events import Event, EventLog, Item
+from features.logs.events import Event, EventLog, Item, LogCut
 from features.materialize import materialize
 from features.model_inputs import CUSTOMER_INPUTS, customer_inputs
 from features.offline import OfflineFeatures
@@ -56,7 +56,9 @@ def check_feature(home: Path, before: dict[str, float], after: dict[str, float])
         items=(Item(product_id="r", quantity=1, unit_price=7.5),),
     )
     log.append([order], clock=lambda: CUT + pd.Timedelta(hours=2))
-    fresh = with_fresh_events(row, log.since("A", row["snapshot_timestamp"]), at=LATER)
+    fresh = with_fresh_events(
+        row, log.since("A", LogCut(row["snapshot_timestamp"], row["log_sequence"])), at=LATER
+    )
     log.close()
     absorb_events(ws)
     snapshots.build(ws, as_of=LATER)

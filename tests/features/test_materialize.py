@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from configs.json_files import DamagedFile, read_json, write_json
 from features import customer_row, snapshots
 from features.customer_row import ONLINE_VALUE, ONLINE_VIEW, OtherCode, unpack
 from features.cut_digests import cut_digest
@@ -33,6 +34,7 @@ def test_online_equals_offline_for_every_customer(offline: OfflineFeatures) -> N
     for expected in frame.to_dict("records"):
         online = store.online_customer(expected["customer_id"])
         assert online is not None
+        assert online.pop("log_sequence") == 0
         assert online.keys() == expected.keys() - {"customer_id", "event_timestamp"}
         for name, value in online.items():
             assert stored(value) == stored(expected[name]), name
@@ -101,7 +103,7 @@ def test_materialize_again_changes_nothing(own: Workspace) -> None:
 def test_rows_laid_out_by_other_code_are_written_anew(own: Workspace) -> None:
     """Though cut and rows are the same: a store of before has none that this code reads."""
     file = own.online / "current.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "code": snapshots.CODE_VERSION}))
+    write_json(file, {**read_json(file), "code": snapshots.CODE_VERSION})
     with closing(sqlite3.connect(own.feast / "online.db")) as database, database:
         database.execute(f"DELETE FROM regulars_{ONLINE_VIEW}")
     assert OnlineStore(own).online_customer("A") is None
@@ -123,6 +125,28 @@ def test_the_newest_cut_wins(own: Workspace) -> None:
     assert row is not None
     assert (row["snapshot_timestamp"], row["orders_30d"]) == (microseconds(later), 0)
     assert online_products(own)[0] == later
+
+
+def test_damaged_products_are_an_error_until_they_are_written_again(own: Workspace) -> None:
+    current = own.online / "current.json"
+    file = own.online / read_json(current)["products"]
+    written = file.read_bytes()
+    file.write_bytes(written.replace(b"p", b"q", 1))
+    with pytest.raises(DamagedFile, match=r"products-.*features materialize` again"):
+        online_products(own)
+    materialize(own, AS_OF)
+    assert file.read_bytes() == written
+    file.unlink()
+    materialize(own, AS_OF)
+    assert file.read_bytes() == written
+
+
+def test_products_outside_of_the_workspace_are_not_read(own: Workspace) -> None:
+    current = own.online / "current.json"
+    (own.home / "elsewhere.parquet").write_bytes(b"")
+    write_json(current, read_json(current) | {"products": "../elsewhere.parquet"})
+    with pytest.raises(DamagedFile, match=r"current\.json: .*is not a plain name"):
+        online_products(own)
 
 
 def test_a_cut_to_come_is_refused(own: Workspace) -> None:

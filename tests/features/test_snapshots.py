@@ -230,3 +230,16 @@ def test_known_lines_happened_and_were_recorded_before(ws: Workspace) -> None:
     )
     known = snapshots.known_order_lines(ws, AS_OF)
     pd.testing.assert_frame_equal(known, lines(FIRST, SECOND))
+
+
+@pytest.mark.parametrize("part", ["pages", "footer", "end"])
+def test_a_damaged_snapshot_is_built_again(ws: Workspace, part: str) -> None:
+    snapshots.build(ws, as_of=AS_OF)
+    before = files(ws)
+    path = snapshots.files_of(ws, "customer_history")[AS_OF]
+    content = bytearray(path.read_bytes())
+    content[{"pages": 20, "footer": -100, "end": -6}[part]] ^= 4
+    path.write_bytes(content)
+    assert snapshots.built_from(path) == ""
+    snapshots.build(ws, as_of=AS_OF)
+    assert files(ws) == before

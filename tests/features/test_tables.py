@@ -1,12 +1,12 @@
 """Canonical tables on disk: one generation, in one step, the same bytes for the same rows."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from configs.json_files import read_json
 from features.schema import TABLES, empty
 from features.tables import (
     PinnedTables,
@@ -67,9 +67,9 @@ def test_a_generation_can_be_read_until_the_next_but_one(ws: Workspace) -> None:
     assert pq.read_table(path).num_rows == 1
     assert {entry.name for entry in ws.tables.iterdir()} == {first, second, "current.json"}
     stands = {"generation": second, "previous": first}
-    assert json.loads((ws.tables / "current.json").read_text()) == stands
+    assert read_json(ws.tables / "current.json") == stands
     assert write_tables(ws, {"customers": customers("b", "a")}) == second  # nothing new
-    assert json.loads((ws.tables / "current.json").read_text()) == stands
+    assert read_json(ws.tables / "current.json") == stands
     third = write_tables(ws, {"customers": customers("c")})
     assert {entry.name for entry in ws.tables.iterdir()} == {second, third, "current.json"}
 

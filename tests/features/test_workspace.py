@@ -1,5 +1,6 @@
 """The workspace: its days, its clock, and what is said where it is broken."""
 
+import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import create_engine
 
+from configs.errors import UserError
 from features.workspace import Workspace, WorkspaceError
 
 
@@ -109,6 +111,36 @@ def test_a_broken_workspace_is_named(tmp_path: Path, content: str, message: str)
     assert message in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"now": 7}', '{"now": "soon"}', '{"now": "2011-12-10"}']
+)
+def test_a_clock_that_names_no_time_is_told(tmp_path: Path, content: str) -> None:
+    ws = Workspace.create(tmp_path / "shop", clock="simulated")
+    ws.advance(pd.Timestamp("2011-12-10T00:00:00Z"))
+    assert ws.now() == pd.Timestamp("2011-12-10T00:00:00Z")
+    (ws.home / "clock.json").write_text(content)
+    with pytest.raises(UserError, match=r"clock\.json: .*or write the time by hand: {\"now\""):
+        ws.now()
+
+
+def test_a_workspace_that_others_could_read_is_closed_when_it_is_opened(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = tmp_path / "shop"
+    home.mkdir(mode=0o755)
+    home.chmod(0o755)
+    Workspace.create(home)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    home.chmod(0o750)
+    Workspace.open(home, private=False)  # a packaged one
+    assert stat.S_IMODE(home.stat().st_mode) == 0o750
+    Workspace.open(home)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert len(caplog.messages) == 2
+    (home / "any").touch()  # of any library
+    assert stat.S_IMODE((home / "any").stat().st_mode) == 0o600
+
+
 def test_waiting_for_another_process_is_said_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -119,11 +151,11 @@ def test_waiting_for_another_process_is_said_once(
     with ThreadPoolExecutor(1) as pool:
         with ws.lock("training"):
             waiting = pool.submit(_take, ws)
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while not caplog.messages:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
-        assert waiting.result(timeout=20)
+        assert waiting.result()
     assert caplog.messages == [f"Waiting for another process that trains in {tmp_path}"]
 
 

@@ -8,7 +8,15 @@ from starlette.testclient import TestClient
 
 from tests.serving.server import Server
 
-DEPENDENCIES = {"champion", "churn", "online_store", "event_log", "exposure_log", "idempotency"}
+DEPENDENCIES = {
+    "champion",
+    "churn",
+    "online_store",
+    "event_log",
+    "product_log",
+    "exposure_log",
+    "idempotency",
+}
 
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]

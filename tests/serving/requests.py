@@ -13,9 +13,10 @@ from typing import Any
 import pandas as pd
 from starlette.testclient import TestClient
 
+from configs.json_files import write_json
 from experiments.definition import Experiment, Variant
 from experiments.lifecycle import Change, State
-from features.workspace import Workspace, write_json
+from features.workspace import Workspace
 from tests.serving.shop import NOW
 
 
@@ -74,7 +75,8 @@ def locked(path: Path) -> Iterator[sqlite3.Connection]:
 
 def posted(port: int, sent: bytes, *headers: str) -> tuple[int, bytes]:
     """Return status and body of the answer to a request of which only `sent` arrives."""
-    lines = [f"POST {PATH} HTTP/1.1", "Host: 127.0.0.1", "Content-Length: 100", *headers, "", ""]
+    lines = [f"POST {PATH} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Content-Length: 100"]
+    lines += [*headers, "", ""]
     with closing(socket.create_connection(("127.0.0.1", port), timeout=30)) as connection:
         connection.sendall("\r\n".join(lines).encode() + sent)
         with HTTPResponse(connection) as answer:

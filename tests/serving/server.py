@@ -75,14 +75,14 @@ def started(
             cwd=folder,
         )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
             running = Server(process=process, http=http, port=port, log=log)
-            until(running.ready, seconds=120)
+            until(running.ready, seconds=240)
             yield running
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # its worker sees that and ends
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
 
 def server(
@@ -90,5 +90,5 @@ def server(
 ) -> AbstractContextManager[Server]:
     """Start the server of the workspace at `home`."""
     command = [sys.executable, "-m", "serving", "run", "--home", str(home)]
-    command += ["--workers", str(workers), "--port"]
+    command += ["--without-keys", "--workers", str(workers), "--port"]
     return started(lambda port: [*command, str(port)], log, port=port)

@@ -1,17 +1,21 @@
 """A tiny shop with models and an online store, and its API in this process."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
+from configs.json_files import write_json
 from features.customer_features import ACTIVITY_COUNTS, ACTIVITY_TIMES
 from features.schema import empty
-from features.workspace import Workspace, write_json
+from features.workspace import Workspace
 from serving.api.app import create_app
 from serving.backend import Backend, Settings
 from training.bundle import Manifest, write_bundle
@@ -111,8 +115,11 @@ def churn_model() -> LogisticRegression:
 
 @contextmanager
 def serving(**environment: str) -> Iterator[TestClient]:
-    """Run the application in this process with `environment`; wait until it is ready."""
-    with serving_at(Settings.of(environment)) as client:
+    """Run the application in this process with `environment`; wait until it is ready.
+
+    Without keys it answers this machine.
+    """
+    with serving_at(Settings.of({"REGULARS_WITHOUT_KEYS": "1", **environment})) as client:
         yield client
 
 
@@ -123,6 +130,23 @@ def serving_at(settings: Settings, url: str = LOCAL) -> Iterator[TestClient]:
     with TestClient(app, url, raise_server_exceptions=False) as client:
         until(lambda: client.get("/readyz").status_code == 200)
         yield client
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[int]:
+    """Run the application of `settings` on uvicorn, in this process; give its port once ready."""
+    app = create_app(lambda: Backend(settings))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until(lambda: server.started)
+        port = int(server.servers[0].sockets[0].getsockname()[1])
+        until(lambda: httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200)
+        yield port
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:

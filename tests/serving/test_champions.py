@@ -1,10 +1,8 @@
 """A new champion is swapped in while requests run; one that fails its trial is not."""
 
 import gc
-import json
 import shutil
 import threading
-import time
 import weakref
 from collections import Counter
 from collections.abc import Callable
@@ -16,6 +14,8 @@ import pytest
 from scipy.sparse import csr_array
 from starlette.testclient import TestClient
 
+from configs.folder_checksums import write_checksums
+from configs.json_files import read_json, write_json
 from features.logs.product_changes import ProductChange
 from features.workspace import Workspace
 from serving.backend import Backend, Settings
@@ -55,8 +55,8 @@ def too_few_products(ws: Workspace) -> None:
     """Its settings name fewer products than it has weights of."""
     cosine(ws, np.ones((5, 5), np.float32))
     file = ws.bundles / "recommender/3/model/item_to_item.json"
-    settings = json.loads(file.read_text())
-    file.write_text(json.dumps(settings | {"product_ids": [*PRODUCTS][2:]}))
+    write_json(file, read_json(file) | {"product_ids": [*PRODUCTS][2:]})
+    write_checksums(file.parents[1])
 
 
 def tower(ws: Workspace, version: str) -> Path:
@@ -71,8 +71,9 @@ def tower(ws: Workspace, version: str) -> Path:
 
 def wrong_inputs(ws: Workspace) -> None:
     file = tower(ws, "3") / "two_tower.json"
-    settings = json.loads(file.read_text())
-    file.write_text(json.dumps(settings | {"product_inputs": settings["product_inputs"][1:]}))
+    settings = read_json(file)
+    write_json(file, settings | {"product_inputs": settings["product_inputs"][1:]})
+    write_checksums(file.parents[1])
 
 
 def cut_short(ws: Workspace) -> None:
@@ -157,7 +158,7 @@ def test_who_starts_goes_back_to_the_champions_that_answered_last(ws: Workspace)
         assert ask(client, customer_id="anna")["model"]["version"] == "2"
         put_champions(ws, recommender="9", churn="9")
         until(lambda: refused(client) == {"recommender", "churn"})
-    assert json.loads((ws.bundles / ANSWERED).read_text())["recommender"] == "recommender/2"
+    assert read_json(ws.bundles / ANSWERED)["recommender"] == "recommender/2"
     with serving(REGULARS_HOME=str(ws.home)) as client:
         assert ask(client, customer_id="anna")["model"]["version"] == "2"
         until(lambda: refused(client) == {"recommender", "churn"})
@@ -187,7 +188,11 @@ def test_no_request_fails_while_champions_are_swapped(ws: Workspace) -> None:
             thread.start()
         for version in ("2", "3", "1", "3", "2", "9", "1"):
             put_champions(ws, recommender=version, churn="1")
-            time.sleep(0.7)
+            if version in {"1", "2"}:
+                before = seen[200, version, None]
+                until(lambda v=version, n=before: seen[200, v, None] > n)  # type: ignore[misc]
+            else:
+                until(lambda: refused(client) == {"recommender"})
         end.set()
         for thread in asking:
             thread.join()

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote
 
 import hypothesis
 import msgspec
@@ -15,13 +14,13 @@ import pytest
 import schemathesis
 from schemathesis.specs.openapi.checks import negative_data_rejection
 from starlette.testclient import TestClient
-from starlette.types import ASGIApp, Message
 
 from serving.api import openapi
 from serving.api.endpoints import endpoints
 from serving.problems import CODES
 from serving.schemas.base import ProblemDetails
-from tests.serving.bodies import Headers, request
+from tests.serving.asgi import send
+from tests.serving.bodies import request
 from tests.serving.shop import serving
 
 BODIES: Final = 12_000
@@ -104,31 +103,6 @@ def test_every_operation_keeps_to_its_document(
 # By what is nearly right.
 
 
-async def sent(
-    app: ASGIApp, method: str, path: str, body: bytes, headers: Headers
-) -> tuple[int, dict[str, str], bytes]:
-    """Return status, headers and content that `app` answers, as a server would ask it."""
-    scope: dict[str, Any] = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
-        "scheme": "http", "path": unquote(path), "raw_path": path.encode(), "query_string": b"",
-        "root_path": "", "headers": [(b"host", b"127.0.0.1"), *headers],
-        "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "extensions": {},
-    }  # fmt: skip
-    said: list[Message] = []
-    asked = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-    async def receive() -> Message:
-        return next(asked, {"type": "http.disconnect"})
-
-    async def send(message: Message) -> None:
-        said.append(message)
-
-    await app(scope, receive, send)
-    found = {name.decode(): value.decode() for name, value in said[0]["headers"]}
-    content = b"".join(message.get("body", b"") for message in said[1:])
-    return said[0]["status"], found, content
-
-
 def fuzz(api: TestClient, count: int, *, seed: int) -> Counter[int]:
     """Send `count` requests; return how often each status was the answer."""
     rng, statuses = random.Random(seed), Counter[int]()
@@ -136,15 +110,16 @@ def fuzz(api: TestClient, count: int, *, seed: int) -> Counter[int]:
     async def send_all() -> None:
         for _ in range(count):
             method, path, body, headers = request(rng)
-            status, found, content = await sent(api.app, method, path, body, headers)
+            answer = await send(api.app, method, path.encode(), body=body, headers=headers)
+            status, content = answer.status, answer.content
             statuses[status] += 1
             asked = (method, path, body[:500], headers)
             try:
                 assert status < 500, content
                 if method == "HEAD" or status < 300:
                     continue
-                check_problem(status, found["content-type"], content)
-                assert found["x-request-id"] == json.loads(content)["request_id"]
+                check_problem(status, answer.headers["content-type"], content)
+                assert answer.headers["x-request-id"] == json.loads(content)["request_id"]
             except Exception as error:
                 raise AssertionError(f"{asked}: {status} {content[:500]!r}") from error
 

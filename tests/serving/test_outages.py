@@ -2,57 +2,36 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final
 
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from configs.json_files import write_json
+from experiments.exposures import DATABASE, ExposureLog
 from features.materialize import materialize
-from features.workspace import Workspace, write_json
+from features.workspace import Workspace
 from serving.models.watcher import ANSWERED
 from tests.serving.faults import FAILED, GARBAGE
-from tests.serving.metrics import DEPENDENCIES, scrape, up, value
-from tests.serving.requests import VIEW, ask, start_experiment
+from tests.serving.metrics import scrape, up, value
+from tests.serving.outages import (
+    ASKED,
+    NO_MODEL,
+    NO_STORE,
+    REFUSED,
+    Outage,
+    Told,
+    check_told,
+    make_stores,
+    out,
+    said,
+    well,
+)
+from tests.serving.requests import ask, start_experiment
 from tests.serving.shop import DAY, NOW, churn_model, put_bundle, put_champions, serving, until
 from training.customers.baselines import LogisticRegression
 from training.recommenders.baselines import Popularity, PopularityConfig
-
-Told = tuple[int, str | None]
-"""Status, and code or fallback_reason."""
-ASKED: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
-    "list": ("POST", "/v1/recommendations", {"customer_id": "anna", "k": 2}),
-    "churn": ("POST", "/v1/predictions/churn", {"customer_ids": ["anna"]}),
-    "event": ("POST", "/v1/events", {"events": [VIEW]}),
-    "product": ("PUT", "/v1/products:batch", {"products": [{"product_id": "a", "title": "A"}]}),
-}
-WELL: Final[dict[str, Told]] = {name: (202 if name == "event" else 200, None) for name in ASKED}
-NO_STORE, REFUSED = (200, "store_unavailable"), (503, "store_unavailable")
-NO_MODEL = (200, "model_unavailable")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outage:
-    """Something below a workspace's home that is out, before a service starts or while it runs."""
-
-    place: str
-    how: Literal["gone", "a folder", "garbled"]
-    at_start: bool = False
-    asked: str = "list"
-    key: str | None = None
-    """The request's Idempotency-Key."""
-    told: Told
-    down: str | None
-    """The dependencies whose `regulars_up` is 0; None: none is, and FAILED tells."""
-
-    def __str__(self) -> str:
-        when = "start" if self.at_start else "run"
-        return f"{self.place} is {self.how} at {when}: {self.asked}"
-
 
 OUTAGES: Final = (
     Outage(place="feast/online.db", how="gone", told=NO_STORE, down="online_store"),
@@ -80,6 +59,20 @@ OUTAGES: Final = (
     Outage(place="experiments/test/state.json", how="garbled", at_start=True, told=(200, None),
            down=None),
 )  # fmt: skip
+STORES: Final[dict[str, tuple[str, str, Told]]] = {
+    "events.db": ("event", "event_log", REFUSED),
+    "product_changes.db": ("product", "product_log", REFUSED),
+    "experiments/exposures.db": ("list", "exposure_log", (200, "exposure_log_unavailable")),
+    "answered.db": ("list", "idempotency", (200, None)),
+    "feast/online.db": ("list", "online_store", NO_STORE),
+}
+DAMAGED: Final = tuple(
+    Outage(place=place, how=how, at_start=True, asked=asked, told=told, down=down,
+           key="k" if place == "answered.db" else None)
+    for place, (asked, down, told) in STORES.items()
+    for how in ("gone", "empty", "half", "a schema byte", "pages")
+)  # fmt: skip
+"""Stores that hold something when they are damaged."""
 MORE: Final = (
     Outage(place="feast/online.db", how="a folder", asked="churn", told=NO_STORE,
            down="online_store"),
@@ -102,13 +95,15 @@ MORE: Final = (
     "outage",
     [
         pytest.param(outage, marks=[pytest.mark.slow] * (outage in MORE or outage.at_start))
-        for outage in (*OUTAGES, *MORE)
+        for outage in (*OUTAGES, *MORE, *DAMAGED)
     ],
     ids=str,
 )
 def test_what_an_outage_changes_ends_with_it(ws: Workspace, outage: Outage) -> None:
     if "test" in outage.place:
         start_experiment(ws, popular=1e-9)
+    if outage in DAMAGED:
+        make_stores(ws)
     if outage.at_start:
         with out(ws.home, outage) as mend, serving(REGULARS_HOME=str(ws.home)) as client:
             check_told(client, outage)
@@ -120,65 +115,6 @@ def test_what_an_outage_changes_ends_with_it(ws: Workspace, outage: Outage) -> N
             with out(ws.home, outage):
                 check_told(client, outage)
             until(lambda: well(client, outage))
-
-
-def check_told(client: TestClient, outage: Outage) -> None:
-    """Assert that answer and alarm come to be what `outage` says, and that the service is ready."""
-    if outage.down is None:
-        until(lambda: value(scrape(client), FAILED) > 0)
-    else:
-        down = outage.down.split()
-        until(lambda: up(client) == {name: float(name not in down) for name in DEPENDENCIES})
-    assert said(client, outage) == outage.told
-    assert client.get("/readyz").status_code == client.get("/livez").status_code == 200
-
-
-def well(client: TestClient, outage: Outage) -> bool:
-    return said(client, outage) == WELL[outage.asked] and set(up(client).values()) == {1.0}
-
-
-def said(client: TestClient, outage: Outage) -> Told:
-    method, path, body = ASKED[outage.asked]
-    headers = {} if outage.key is None else {"Idempotency-Key": outage.key}
-    answer = client.request(method, path, json=body, headers=headers)
-    content = answer.json()
-    if answer.status_code == 503:
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.headers["retry-after"] == "1"
-    parts = [content, *content.get("predictions", [])]
-    reasons = [part.get("code") or part.get("fallback_reason") for part in parts]
-    return answer.status_code, next(filter(None, reasons), None)
-
-
-@contextmanager
-def out(home: Path, outage: Outage) -> Iterator[Callable[[], None]]:
-    """Take the place away, or put something else there; give what brings it back, as its end."""
-    place = home / outage.place
-    aside = place.with_name(f"{place.name}.aside")
-    stood = place.exists()
-    if stood:
-        place.rename(aside)
-    if outage.how == "a folder":
-        place.mkdir()
-    elif outage.how == "garbled" and aside.is_dir():
-        for file in filter(Path.is_file, aside.rglob("*")):
-            garbled = place / file.relative_to(aside)
-            garbled.parent.mkdir(parents=True, exist_ok=True)
-            garbled.write_bytes(GARBAGE)
-    elif outage.how == "garbled":
-        place.write_bytes(GARBAGE)
-
-    def mend() -> None:
-        if place.is_dir() and (aside.exists() or not stood):
-            shutil.rmtree(place)
-        if aside.exists():
-            aside.rename(place)
-        elif not stood:
-            place.unlink(missing_ok=True)
-
-    yield mend
-    if aside.exists():
-        mend()
 
 
 def version(client: TestClient) -> str:
@@ -251,6 +187,21 @@ def test_before_the_first_materialize_there_is_no_list_and_then_there_is(ws: Wor
         until(lambda: value(scrape(client), "regulars_catalogue_products") == 5)
         assert version(client) == "1"
         until(lambda: set(up(client).values()) == {1.0})
+
+
+def test_a_full_exposure_log_is_an_outage_until_it_is_pruned(ws: Workspace) -> None:
+    well_told, full = (200, None), (200, "exposure_log_unavailable")
+    outage = Outage(place="experiments/exposures.db", how="gone", told=full, down="exposure_log")
+    with serving(REGULARS_HOME=str(ws.home), REGULARS_EXPOSURES_GIB="0.0001") as client:
+        assert said(client, outage) == well_told
+        limit = value(scrape(client), "regulars_log_limit_bytes", log="exposure_log")
+        assert limit == 0.0001 * 2**30 // 1
+        until(lambda: said(client, outage) == full)
+        check_told(client, outage)
+        assert value(scrape(client), "regulars_log_bytes", log="exposure_log") >= limit
+        with ExposureLog(ws.experiments / DATABASE, busy_timeout_s=5) as log:
+            log.prune(NOW + DAY, keep=[])
+        until(lambda: well(client, outage))
 
 
 def test_stale_features_are_told_until_the_next_materialize(ws: Workspace) -> None:

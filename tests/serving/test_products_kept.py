@@ -22,7 +22,7 @@ from features.schema import RetailDataset, empty
 from features.workspace import Workspace
 from serving.backend import Backend, Settings
 from serving.commands.package import copy_workspace
-from tests.serving.product_calls import PATH, SOON_S, put, soon
+from tests.serving.product_calls import PATH, put, soon
 from tests.serving.requests import ask, products
 from tests.serving.server import server
 from tests.serving.shop import DAY, NOW, serving, until
@@ -157,7 +157,8 @@ from pathlib import Path
 from starlette.testclient import TestClient
 from serving.api.app import create_app
 from serving.backend import Backend, Settings
-app = create_app(lambda: Backend(Settings.of({"REGULARS_HOME": sys.argv[1]})))
+names = {"REGULARS_HOME": sys.argv[1], "REGULARS_WITHOUT_KEYS": "1"}
+app = create_app(lambda: Backend(Settings.of(names)))
 with TestClient(app, "http://127.0.0.1") as client:
     while client.get("/readyz").status_code != 200:
         pass
@@ -175,7 +176,7 @@ def test_a_second_process_heeds_what_the_first_was_told(ws: Workspace, client: T
     assert done.stdout.strip() == "200"
     soon(client, "cup", "mug", "pot", "茶/1", strategy="trending")
     models = client.app.state.backend.models  # type: ignore[attr-defined]
-    until(lambda: "X" in models.served.catalogue.products.titles, seconds=SOON_S)
+    until(lambda: "X" in models.served.catalogue.products.titles)
 
 
 @pytest.mark.slow
@@ -188,7 +189,7 @@ def test_an_acknowledged_change_survives_kill_9(ws: Workspace, tmp_path: Path) -
         (worker,) = running.workers()
         os.kill(worker, signal.SIGKILL)
         os.kill(running.process.pid, signal.SIGKILL)
-        until(running.gone, seconds=30)
+        until(running.gone)
     assert list(ws.home.glob("product_changes.db-wal"))  # nobody closed the log
     with closing(ProductChanges(ws.product_changes_db)) as log:
         assert log.since().available == {"tea": False}

@@ -3,7 +3,6 @@
 `make soak MINUTES=30` runs it for longer.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -20,7 +19,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from features.workspace import Workspace, write_json
+from configs.json_files import read_json, write_json
+from features.workspace import Workspace
 from tests.serving.faults import FAILED, GARBAGE
 from tests.serving.ledger import Ledger, check_absorbed, check_kept
 from tests.serving.metrics import number
@@ -86,7 +86,7 @@ class Round:
 
     def swap(self) -> None:
         """Promote the version that is not the champion; all lists come to be its own."""
-        current = json.loads((self.ws.bundles / "current.json").read_text())
+        current = read_json(self.ws.bundles / "current.json")
         (other,) = {*TOWERS} - {current["recommender"].partition("/")[2]}
         versions.promote(self.ws, "recommender", other)
         self._more_lists(f"recommender@{other}")
@@ -94,7 +94,7 @@ class Round:
     def break_champion(self) -> None:
         """Promote what cannot be loaded: the champion goes on, and the alarm tells."""
         current = self.ws.bundles / "current.json"
-        champion = json.loads(current.read_text())
+        champion = read_json(current)
         broken = self.ws.bundles / "recommender" / "99"
         shutil.copytree(self.ws.bundles / champion["recommender"], broken)
         for file in (broken / "model").iterdir():

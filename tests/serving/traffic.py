@@ -15,7 +15,7 @@ import httpx
 import psutil
 
 from features.workspace import Workspace
-from serving.api.calls import LARGEST_BODY
+from serving.api.bodies import LARGEST_BODY
 from serving.schemas.events import EventsAnswer
 from serving.schemas.predictions import CustomerCard, PredictionAnswer
 from serving.schemas.products import ProductsAnswer

@@ -10,8 +10,19 @@ from typing import cast
 import numpy as np
 import pytest
 
+from configs.folder_checksums import write_checksums
+from configs.json_files import DamagedFile, read_json, write_json
 from features.model_inputs import CUSTOMER_INPUTS
-from training.bundle import Manifest, copy_bundle, load_bundle, read_manifest, write_bundle
+from training.bundle import (
+    Manifest,
+    VersionName,
+    copy_bundle,
+    load_bundle,
+    read_champions,
+    read_manifest,
+    write_bundle,
+    write_champions,
+)
 from training.customers.baselines import Recency
 from training.customers.churn import Churn, ChurnConfig, ChurnNet
 from training.customers.churn_labels import INPUTS
@@ -52,6 +63,12 @@ def customers(count: int) -> Queries:
 def churn() -> Churn:
     config = ChurnConfig(hidden=(4,), horizon_days=30)
     return Churn(ChurnNet(len(INPUTS), hidden=config.hidden, dropout=0.0), config)
+
+
+def rewrite(file: Path, old: str, new: str) -> None:
+    """Replace `old` by `new` in a JSON file of a bundle's model, as other code would write it."""
+    write_json(file, json.loads(file.read_text().replace(old, new)))
+    write_checksums(file.parents[1])
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -116,7 +133,7 @@ def test_what_is_no_bundle_is_named(tmp_path: Path) -> None:
 def test_a_model_of_other_settings_is_refused(tmp_path: Path) -> None:
     write_bundle(tmp_path / "b", churn(), MANIFEST.model_copy(update={"model": "churn"}))
     file = tmp_path / "b" / "model" / "churn.json"
-    file.write_text(file.read_text().replace('"hidden"', '"history_length"'))
+    rewrite(file, '"hidden"', '"history_length"')
     with pytest.raises(BundleError, match="other settings than this code's; fit it again"):
         load_bundle(tmp_path / "b")
 
@@ -124,9 +141,58 @@ def test_a_model_of_other_settings_is_refused(tmp_path: Path) -> None:
 def test_a_model_of_other_inputs_is_refused(tmp_path: Path) -> None:
     write_bundle(tmp_path / "b", churn(), MANIFEST.model_copy(update={"model": "churn"}))
     file = tmp_path / "b" / "model" / "churn.json"
-    file.write_text(file.read_text().replace(INPUTS[0], "something_else"))
+    rewrite(file, INPUTS[0], "something_else")
     with pytest.raises(BundleError, match="reads other customer inputs"):
         load_bundle(tmp_path / "b")
+
+
+@pytest.mark.parametrize("name", ["model/logistic.json", "bundle.json", "checksums.json"])
+def test_a_damaged_bundle_is_refused_with_the_way_on(tmp_path: Path, name: str) -> None:
+    write_bundle(tmp_path / "b", recency(), MANIFEST)
+    file = tmp_path / "b" / name
+    content = file.read_bytes()
+    for damaged in (b"", content[: len(content) // 2], content.replace(b"3", b"4")):
+        file.write_bytes(damaged)
+        with pytest.raises(BundleError, match=r"promote` again") as told:
+            load_bundle(tmp_path / "b")
+        assert str(tmp_path / "b") in str(told.value)
+        with pytest.raises(BundleError):
+            copy_bundle(tmp_path / "b", tmp_path / "c", version="2")
+    file.write_bytes(content)
+    assert load_bundle(tmp_path / "b").manifest == MANIFEST
+    (tmp_path / "b" / "model" / "other.json").touch()
+    with pytest.raises(BundleError, match=r"other\.json: it was added"):
+        load_bundle(tmp_path / "b")
+
+
+def test_a_bundle_of_before_checksums_is_read(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "b", recency(), MANIFEST)
+    (tmp_path / "b" / "checksums.json").unlink()
+    for file in (tmp_path / "b").rglob("*.json"):
+        write_json(file, read_json(file), checksum=False)
+    assert load_bundle(tmp_path / "b").manifest == MANIFEST
+
+
+@pytest.mark.parametrize(
+    "folder", ["../3", "churn/..", "churn/../../3", "/etc/3", "churn/", "/", "churn", "", 3, None]
+)
+def test_no_champion_leads_outside_of_the_bundles(tmp_path: Path, folder: object) -> None:
+    file = tmp_path / "current.json"
+    write_json(file, {"churn": folder})
+    with pytest.raises(DamagedFile) as told:
+        read_champions(file)
+    assert f"{file}: 'churn' names {folder!r}, no version such as churn/3" in str(told.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"churn": "churn/', b"\xff"])
+def test_damaged_names_of_champions_are_told(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "current.json"
+    assert read_champions(file) == {}
+    write_champions(file, {"churn": VersionName("churn", "3")})
+    assert read_champions(file) == {"churn": VersionName("churn", "3")}
+    file.write_bytes(content)
+    with pytest.raises(DamagedFile, match=r"current\.json: not .*promote` again"):
+        read_champions(file)
 
 
 def test_reading_needs_neither_mlflow_nor_lightning(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from configs.json_files import read_json
 from features.workspace import Workspace
 from tests.training.shop import Shop
 from training.customers.baselines import RecencyConfig
@@ -182,7 +183,7 @@ def _epochs(shop: Shop, before: set[Path]) -> int:
     """Return how many epochs the new training has counted."""
     for file in shop.ws.checkpoints.glob("*/choose/epochs.json"):
         if file.parent.parent not in before:
-            return len(json.loads(file.read_text()))
+            return len(read_json(file))
     return 0
 
 

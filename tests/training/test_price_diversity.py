@@ -18,7 +18,7 @@ from training.models import UnknownModel
 from training.price_diversity import PLOT, TABLE, price_diversity, price_of_diversity
 from training.recommenders.baselines import OwnPurchases, OwnPurchasesConfig
 from training.recommenders.two_tower.model import TwoTowerConfig
-from training.registry.tracking import open_client
+from training.registry.client import open_client
 from training.reports.diversity_plot import draw_price
 from training.reports.panels import svg
 

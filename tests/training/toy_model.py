@@ -1,6 +1,5 @@
 """A predictor for the tests of families: the same number of orders for everyone."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -8,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pydantic
 
+from configs.json_files import read_json, write_json
 from configs.loader import Config
-from features.workspace import write_json
 from training.data.inputs import FloatArray, Queries
 from training.run import Run
 
@@ -52,7 +51,7 @@ class Visits:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read the mean."""
-        return cls(**json.loads((folder / FILE).read_text()))
+        return cls(**read_json(folder / FILE))
 
 
 def orders_after(

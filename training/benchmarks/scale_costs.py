@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from configs.durable import replacing
+from configs.privacy import output_mode
 from training.reports.text_table import TextTable
 
 CUSTOMERS: Final = 1250
@@ -58,7 +59,7 @@ def ratios(costs: Sequence[Cost]) -> list[dict[str, Any]]:
 def write_costs(costs: Sequence[Cost], output: Path) -> None:
     """Replace `output` by the costs and their ratios as CSV, in one step."""
     rows = ratios(costs)
-    with replacing(output) as file:
+    with replacing(output, mode=output_mode()) as file:
         text = TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()

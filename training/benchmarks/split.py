@@ -17,7 +17,7 @@ import torch
 
 from configs.code import byte_digest, digest_of
 from configs.errors import UserError
-from features.workspace import write_json
+from configs.json_files import write_json
 from training.benchmarks.split_tower import SplitTower, SplitTowerConfig
 from training.data.inputs import IntArray
 from training.data.pairs import Pairs

@@ -1,6 +1,5 @@
 """What a churn model must beat: time since the last order, and a logistic regression."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
@@ -8,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pydantic
 
+from configs.json_files import read_json, write_json
 from configs.loader import Config
-from features.workspace import write_json
 from training.customers.churn_labels import INPUTS, examples, select
 from training.data.inputs import FloatArray, Queries
 from training.errors import BundleError
@@ -90,7 +89,7 @@ class LogisticRegression:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote. BundleError if it was fitted on other inputs than this code's."""
-        content = json.loads((folder / FILE).read_text())
+        content = read_json(folder / FILE)
         if set(content["coefficients"]) != set(cls.inputs):
             raise BundleError(f"{folder}: this model reads other customer inputs; fit it again")
         weights = [content["coefficients"][name] for name in cls.inputs]

@@ -1,6 +1,5 @@
 """Predict churn: a wide and deep network over the customer's features."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from configs.json_files import read_json, write_json
 from configs.loader import Config
-from features.workspace import write_json
 from training.customers.churn_labels import INPUTS, Examples, examples, select
 from training.data.inputs import FloatArray, Queries
 from training.errors import BundleError
@@ -138,7 +137,7 @@ class Churn:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote. BundleError if it was trained on other inputs than today's."""
-        settings = json.loads((folder / SETTINGS).read_text())
+        settings = read_json(folder / SETTINGS)
         if tuple(settings["inputs"]) != tuple(INPUTS):
             raise BundleError(f"{folder}: this model reads other customer inputs; fit it again")
         config = ChurnConfig(**settings["config"])

@@ -4,7 +4,6 @@ The window of a recommender is 28 days, that of a predictor its horizon. The num
 chosen on the window too, so a model's figures are optimistic by that one choice.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import Any, Final, Self
 
 import pandas as pd
 
+from configs.json_files import read_json, write_json
 from configs.loader import Config
-from features.workspace import write_json
 from training.data.training_data import TrainingData
 from training.errors import TooManyProducts
 from training.families import imported
@@ -48,13 +47,13 @@ class Assessment:
     @classmethod
     def load(cls, file: Path) -> Self:
         """Return what `save` stored in `file`."""
-        saved = json.loads(file.read_text())
+        saved = read_json(file)
         return cls(**{**saved, "history": _by_epoch(saved["history"])})
 
 
 def read_history(file: Path) -> dict[int, Metrics]:
     """Return the metrics by epoch in `file` (JSON); empty if there is no file."""
-    return _by_epoch(json.loads(file.read_text())) if file.exists() else {}
+    return _by_epoch(read_json(file)) if file.exists() else {}
 
 
 def _by_epoch(saved: dict[str, Metrics]) -> dict[int, Metrics]:

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from configs.archives import keep_whole
 from configs.durable import replacing
 from training.evaluation.job import Job
 from training.evaluation.last_window import Assessment, Metrics, measure_last_window
@@ -33,7 +34,7 @@ def stored_lists(
     """
     folder = job.ws.checkpoints / "evaluate" / job.key
     training = folder / "training"
-    if not (folder / _LISTS).exists():
+    if not keep_whole(folder / _LISTS):
         storing = _StoringJudge(window, training)
 
         def store_epoch(epoch: int, metrics: Metrics) -> None:

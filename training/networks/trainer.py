@@ -4,14 +4,18 @@ import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
+from configs.archives import keep_whole
+from configs.durable import replacing
 from training.run import Run
 
 CHECKPOINT: Final = "last"
@@ -94,6 +98,24 @@ class Learner(pl.LightningModule):  # type: ignore[misc]  # the library is not t
         ]
 
 
+class _LastEpoch(ModelCheckpoint):  # type: ignore[misc]  # the library is not typed for us
+    """Replaces one file after each epoch; no path is stored in it, as the workspace may move."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        pass
+
+
+class _DurableCheckpoints(TorchCheckpointIO):  # type: ignore[misc]  # untyped, as above
+    """Replaces a checkpoint in one step: after a kill, or on a full disk, the one before stays."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, **_: Any) -> None:
+        with replacing(Path(path)) as file:
+            torch.save(checkpoint, file)
+
+
 def train(learner: Learner, *, epochs: int, run: Run) -> None:
     """Train `learner` for `epochs`, from the checkpoint in `run.checkpoints` if there is one.
 
@@ -106,7 +128,7 @@ def train(learner: Learner, *, epochs: int, run: Run) -> None:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         callbacks.append(
-            ModelCheckpoint(
+            _LastEpoch(
                 dirpath=folder,
                 filename=CHECKPOINT,
                 save_on_train_epoch_end=True,
@@ -121,6 +143,7 @@ def train(learner: Learner, *, epochs: int, run: Run) -> None:
             devices=1,
             max_epochs=epochs,
             callbacks=callbacks,
+            plugins=[_DurableCheckpoints()],
             logger=False,
             enable_checkpointing=folder is not None,
             enable_progress_bar=False,
@@ -129,6 +152,6 @@ def train(learner: Learner, *, epochs: int, run: Run) -> None:
             deterministic=True,
         )
         saved = None if folder is None else folder / f"{CHECKPOINT}.ckpt"
-        resume = saved if saved is not None and saved.exists() else None
+        resume = saved if saved is not None and keep_whole(saved) else None
         trainer.fit(learner, ckpt_path=None if resume is None else str(resume))
     learner.net.cpu().eval()

@@ -1,14 +1,13 @@
 """The baselines of every recommender: recent popularity, and the customer's own purchases."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 import numpy as np
 import pydantic
 
+from configs.json_files import read_json, write_json
 from configs.loader import Config
-from features.workspace import write_json
 from training.data.inputs import FloatArray, Products, Queries
 from training.interfaces import Scorer
 from training.kernels.faded_history import add_left, faded_history
@@ -62,7 +61,7 @@ class Popularity:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        return cls(PopularityConfig(**json.loads((folder / SETTINGS).read_text())))
+        return cls(PopularityConfig(**read_json(folder / SETTINGS)))
 
 
 class OwnPurchasesConfig(Config):
@@ -116,4 +115,4 @@ class OwnPurchases:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        return cls(OwnPurchasesConfig(**json.loads((folder / SETTINGS).read_text())))
+        return cls(OwnPurchasesConfig(**read_json(folder / SETTINGS)))

@@ -1,6 +1,5 @@
 """iALS: vectors of customers and products, by alternating least squares over all pairs."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
@@ -10,8 +9,8 @@ from safetensors.numpy import load_file, save_file
 from scipy.linalg import solve_triangular
 from scipy.sparse import csr_matrix
 
+from configs.json_files import read_json, write_json
 from configs.loader import Config
-from features.workspace import write_json
 from training.data.inputs import FloatArray, Products, Queries
 from training.data.interactions import interactions
 from training.interfaces import Scorer
@@ -127,7 +126,7 @@ class IALS:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        settings = read_json(folder / SETTINGS)
         return cls(
             IALSConfig(**settings["config"]),
             product_ids=settings["product_ids"],

@@ -4,7 +4,6 @@ Each model learns a weight for every ordered pair of products. A customer's scor
 the sum of the weights from their purchases, decayed by age, plus terms for repeats and popularity.
 """
 
-import json
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Generic, Self, TypeVar
@@ -14,8 +13,8 @@ import pydantic
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_array, diags_array, eye_array, vstack
 
+from configs.json_files import read_json, write_json
 from configs.loader import Config
-from features.workspace import write_json
 from training.data.inputs import FloatArray, IntArray, Products, Queries
 from training.data.interactions import interactions
 from training.interfaces import Related, Scorer
@@ -211,7 +210,7 @@ class ItemToItem(ABC, Generic[C]):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        settings = read_json(folder / SETTINGS)
         parts = load_file(folder / WEIGHTS)
         count = len(settings["product_ids"])
         return cls(

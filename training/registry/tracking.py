@@ -1,37 +1,22 @@
 """The workspace's MLflow runs, through the client alone: no global state is set or active."""
 
-import logging
-import os
 import time
-import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
+from configs.paths import plain_name
 from features.workspace import Workspace
+from training.registry.client import open_client
+from training.registry.database import NAME
+from training.registry.outage import StoreOutage
 
-NAME: Final = "regulars"
 KEY: Final = "regulars.key"
 FAILURE: Final = "regulars.failure"
 MODEL_PATH: Final = "model"
 BUNDLE_PATH: Final = f"{MODEL_PATH}/artifacts/bundle"
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
-
-
-def open_client(ws: Workspace) -> Any:
-    """Return an `mlflow.MlflowClient` on the workspace's own database and registry."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    from mlflow import MlflowClient
-
-    for noisy in ("alembic", "mlflow.store.db.utils"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    ws.home.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():  # MLflow's tables use an option that SQLAlchemy will drop
-        warnings.filterwarnings("ignore", ".*``noload``")
-        return MlflowClient(tracking_uri=ws.mlflow_uri, registry_uri=ws.mlflow_uri)
 
 
 class TrackedRun(NamedTuple):
@@ -73,7 +58,7 @@ class Tracking:
 
     def __init__(self, ws: Workspace) -> None:
         self.ws = ws
-        self.client = open_client(ws)
+        self.client: Any = open_client(ws)
         mlflow_experiment = self.client.get_experiment_by_name(NAME)
         self.experiment_id: str = (
             self.client.create_experiment(NAME, artifact_location=ws.artifacts.as_uri())
@@ -172,8 +157,9 @@ class Tracking:
         try:
             yield
         except BaseException as error:
-            self.client.set_tag(run_id, FAILURE, f"{type(error).__name__}: {error}"[:500])
-            self.finish(run_id, "KILLED" if isinstance(error, stops) else "FAILED")
+            with suppress(StoreOutage):  # the next command marks it, as after a kill
+                self.client.set_tag(run_id, FAILURE, f"{type(error).__name__}: {error}"[:500])
+                self.finish(run_id, "KILLED" if isinstance(error, stops) else "FAILED")
             raise
         self.finish(run_id, "FINISHED")
 
@@ -183,4 +169,9 @@ class Tracking:
 
     def artifacts(self, run_id: str) -> Path:
         """Return the folder of the run's artifacts."""
-        return self.ws.artifacts / run_id / "artifacts"
+        return artifacts_of(self.ws, run_id)
+
+
+def artifacts_of(ws: Workspace, run_id: str) -> Path:
+    """Return the folder of a run's artifacts. Raises ValueError for what names no folder."""
+    return ws.artifacts / plain_name(run_id) / "artifacts"

@@ -1,19 +1,18 @@
-"""Registered model versions: made from runs, compared, promoted to champion, exported for serving.
+"""Registered model versions: found, exported for serving, and promoted to champion.
 
 `bundles/current.json` names the exported bundle that serves each name: {"churn": "churn/3", ...}.
 """
 
 import json
-import tempfile
-import warnings
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import pandas as pd
-
-from configs.code import PACKAGES, ROOT
 from configs.errors import UserError
+from configs.folder_checksums import check_files
+from configs.json_files import DamagedFile, read_json
 from features.workspace import Workspace
 from training.bundle import (
     CURRENT,
@@ -22,30 +21,17 @@ from training.bundle import (
     copy_bundle,
     read_champions,
     read_manifest,
-    write_bundle,
     write_champions,
 )
+from training.errors import BundleError
 from training.families import FAMILIES
-from training.interfaces import Predictor, Recommender
-from training.models import spec
-from training.registry.tracking import BUNDLE_PATH, MODEL_PATH, Tracking, open_client
+from training.models import MODELS, spec
+from training.registry.client import open_client
+from training.registry.database import registry_file
+from training.registry.outage import RESTORE, StoreOutage
+from training.registry.tracking import BUNDLE_PATH, Tracking, artifacts_of
 
 CHAMPION: Final = "champion"
-REQUIREMENTS: Final = (
-    "lightgbm",
-    "mlflow",
-    "msgspec",
-    "numba",
-    "numpy",
-    "pandas",
-    "pandera",
-    "pyarrow",
-    "pydantic",
-    "pyyaml",
-    "safetensors",
-    "scipy",
-    "torch",
-)
 
 
 class RegistryError(UserError, RuntimeError):
@@ -66,38 +52,6 @@ class Version:
     """The baselines' metrics by name, on the same window as `manifest.metrics`."""
     unmeasured: str | None = None
     """Why there are no metrics; None where there are."""
-
-
-def register(
-    tracking: Tracking,
-    run_id: str,
-    model: Recommender | Predictor,
-    manifest: Manifest,
-    *,
-    products: pd.DataFrame,
-) -> str:
-    """Log `model` to its run as plain files that `mlflow.pyfunc` can load; return its version.
-
-    `products` is the catalogue at `manifest.as_of`, features as stored. A run makes one version:
-    a second call returns the first.
-    """
-    known = tracking.client.search_model_versions(f"run_id = '{run_id}'")
-    if known:
-        return str(known[0].version)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        write_bundle(folder / "bundle", model, manifest)
-        products.to_parquet(folder / "products.parquet", coerce_timestamps="us")
-        _save_pyfunc(folder)
-        tracking.client.log_artifacts(run_id, str(folder / MODEL_PATH), MODEL_PATH)
-    _ensure_model(tracking.client, manifest.name)
-    made = tracking.client.create_model_version(
-        manifest.name,
-        source=f"{tracking.artifacts(run_id).as_uri()}/{MODEL_PATH}",
-        run_id=run_id,
-        tags={"model": manifest.model, "as_of": manifest.as_of.isoformat()},
-    )
-    return str(made.version)
 
 
 def of_run(ws: Workspace, client: Any, run_id: str) -> Version:
@@ -155,15 +109,15 @@ def find(ws: Workspace, name: str, version: str | None = None) -> Version:
 def export(ws: Workspace, name: str, version: str | None = None) -> Path:
     """Write the bundle of a version to `bundles/NAME/VERSION`, read by serving; return it.
 
-    An existing bundle is left unchanged: versions never change.
+    An existing bundle is left unchanged, as versions never change, unless its files are damaged.
+    Raises RegistryError if it is of another model: the registry was replaced.
     """
     selected = find(ws, name, version)
     folder = ws.bundles / selected.name / selected.version
-    if folder.exists():
-        return folder
     with ws.lock("bundles"):
-        if not folder.exists():
-            copy_bundle(selected.bundle, folder, version=selected.version)
+        if not _is_whole(folder):
+            _copy(selected, folder)
+        _refuse_other(folder, selected)
     return folder
 
 
@@ -180,53 +134,92 @@ def promote(ws: Workspace, name: str, version: str | None = None) -> Version:
     client.set_model_version_tag(name, number, "promoted_on", json.dumps(compared))
     with ws.lock("bundles"):  # the alias and what serving reads never name different versions
         client.set_registered_model_alias(name, CHAMPION, number)
-        current = ws.bundles / CURRENT
-        write_champions(current, read_champions(current) | {name: VersionName(name, number)})
+        champions = _champions(ws, client) | {name: VersionName(name, number)}
+        write_champions(ws.bundles / CURRENT, champions)
     return selected
 
 
+def _champions(ws: Workspace, client: Any) -> dict[str, VersionName]:
+    """Return the champions that serving reads; by their aliases where that file is lost."""
+    with suppress(DamagedFile):
+        if served := read_champions(ws.bundles / CURRENT):
+            return served
+    aliases = {model.name: model.aliases for model in client.search_registered_models()}
+    champions = {
+        name: VersionName(name, str(versions[CHAMPION]))
+        for name, versions in aliases.items()
+        if CHAMPION in versions
+    }
+    return {name: each for name, each in champions.items() if _is_whole(ws.bundles / each.folder)}
+
+
+def _copy(selected: Version, folder: Path) -> None:
+    """Copy the version's bundle to `folder`, in place of a damaged one or of a killed export."""
+    if not _is_whole(selected.bundle):
+        raise StoreOutage(
+            f"{selected.bundle}: it was damaged; restore {selected.bundle.parents[3]} from a "
+            "backup, or fit the model again with another --seed"
+        )
+    for left in (folder, *folder.parent.glob(f".{folder.name}-*")):
+        shutil.rmtree(left, ignore_errors=True)
+    copy_bundle(selected.bundle, folder, version=selected.version)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Return whether `folder` holds a bundle as it was written."""
+    try:
+        check_files(folder, otherwise="")
+        read_manifest(folder)
+    except (BundleError, DamagedFile):
+        return False
+    return True
+
+
+def _refuse_other(folder: Path, selected: Version) -> None:
+    """Raise RegistryError unless the bundle in `folder` was exported from `selected`."""
+    found = read_manifest(folder)
+    if found != selected.manifest.model_copy(update={"version": selected.version}):
+        raise RegistryError(
+            f"{folder} holds {found.model} of {found.as_of.isoformat()}, and the registry's "
+            f"{selected.name} version {selected.version} is {selected.manifest.model} of "
+            f"{selected.manifest.as_of.isoformat()}: mlflow.db is not the one that exported it; "
+            "restore that one, or move the folder elsewhere and promote again"
+        )
+
+
 def _version(ws: Workspace, entry: Any) -> Version:
-    artifacts = ws.artifacts / entry.run_id / "artifacts"
-    report = json.loads((artifacts / "report.json").read_text())
+    """Return the version of MLflow's `entry`, whose files and tags must be of the same model."""
+    try:
+        artifacts = artifacts_of(ws, str(entry.run_id))
+    except ValueError as error:
+        raise StoreOutage(f"{registry_file(ws)}: a run is called {error}; {RESTORE}") from error
+    try:
+        report = read_json(artifacts / "report.json")
+        baselines = report["baselines"]
+        manifest = read_manifest(artifacts / BUNDLE_PATH)
+    except (FileNotFoundError, KeyError, ValueError, BundleError) as error:
+        raise StoreOutage(
+            f"{entry.name} version {entry.version}: the files of its run are not whole ({error}); "
+            f"restore {artifacts.parent} from a backup, or fit the model again with another --seed"
+        ) from error
+    made = {"model": manifest.model, "as_of": manifest.as_of.isoformat()}
+    if (entry.name, entry.tags) != (manifest.name, {**entry.tags, **made}):
+        raise StoreOutage(
+            f"{registry_file(ws)}: it says that {entry.name} version {entry.version} is "
+            f"{dict(entry.tags)}, and the files of its run say {manifest.name}, {made}; "
+            f"{RESTORE}"
+        )
+    usual = MODELS[manifest.model].baselines if manifest.model in MODELS else ()
     return Version(
         name=entry.name,
         version=str(entry.version),
         run_id=entry.run_id,
-        manifest=read_manifest(artifacts / BUNDLE_PATH),
+        manifest=manifest,
         bundle=artifacts / BUNDLE_PATH,
-        baselines=report["baselines"],
+        baselines={
+            name: baselines[name]
+            for name in dict.fromkeys((*usual, *baselines))
+            if name in baselines
+        },
         unmeasured=report.get("unmeasured"),
     )
-
-
-def _ensure_model(client: Any, name: str) -> None:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client.get_registered_model(name)
-    except MlflowException:
-        client.create_registered_model(name)
-
-
-def _save_pyfunc(folder: Path) -> None:
-    """Turn `folder`'s bundle and products into an MLflow model folder beside them."""
-    from importlib.metadata import version
-
-    with warnings.catch_warnings():  # MLflow's, of its own classes and a missing input example
-        for message in (".*type hint is inferred as AnyType", ".*An input example was not"):
-            warnings.filterwarnings("ignore", message)
-        import mlflow.pyfunc
-        from mlflow.models import ModelSignature
-        from mlflow.types import ParamSchema, ParamSpec
-
-        mlflow.pyfunc.save_model(
-            folder / MODEL_PATH,
-            python_model=str(Path(__file__).with_name("pyfunc.py")),
-            artifacts={
-                "bundle": str(folder / "bundle"),
-                "products": str(folder / "products.parquet"),
-            },
-            signature=ModelSignature(params=ParamSchema([ParamSpec("k", "integer", 10)])),
-            code_paths=[str(ROOT / package) for package in PACKAGES],
-            pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
-        )

@@ -10,6 +10,7 @@ from training.evaluation.recommender_judge import LISTS, K
 from training.evaluation.results import Evaluation
 from training.evaluation.segments import BUYER_DAYS, EVERYONE, NEWCOMERS, SegmentList
 from training.models import config_class
+from training.registry.artifacts import write_figure, write_text, write_yaml
 from training.registry.tracking import Tracking
 from training.reports import evaluation_tables
 from training.reports.evaluation_plots import draw_models, draw_segments, draw_windows
@@ -91,8 +92,7 @@ def markdown(evaluation: Evaluation) -> str:
 
 def log_report(tracking: Tracking, evaluation: Evaluation) -> None:
     """Log figures, settings, report and plots to the evaluation's run."""
-    client: Any = tracking.client
-    run_id = evaluation.run_id
+    run_id, folder = evaluation.run_id, tracking.artifacts(evaluation.run_id)
     tracking.log_params(run_id, evaluation.config.model_dump(mode="json"))
     tracking.log_metrics(run_id, dict(_metrics(evaluation)))
     for step, origin in enumerate(evaluation.windows, start=1):
@@ -103,9 +103,9 @@ def log_report(tracking: Tracking, evaluation: Evaluation) -> None:
                 f"window.{_prefix(name)}",
             )
             tracking.log_metrics(run_id, dict(own), step=step)
-    client.log_text(run_id, markdown(evaluation), FILE)
-    client.log_dict(run_id, _plain(evaluation), "report.json")
-    client.log_dict(run_id, evaluation.config.model_dump(mode="json"), "config.yaml")
+    write_text(folder / FILE, markdown(evaluation))
+    write_text(folder / "report.json", json.dumps(_plain(evaluation), indent=2, default=str))
+    write_yaml(folder / "config.yaml", evaluation.config.model_dump(mode="json"))
     plots = {
         "ndcg_by_model.png": draw_models(evaluation),
         "ndcg_by_segment.png": draw_segments(evaluation),
@@ -118,7 +118,7 @@ def log_report(tracking: Tracking, evaluation: Evaluation) -> None:
         plots["learning_curves.png"] = draw_curves(evaluation.model, newest.history, best=best)
     for name, plot in plots.items():
         with plot as figure:
-            client.log_figure(run_id, figure, name)
+            write_figure(folder / name, figure)
 
 
 def _preamble(evaluation: Evaluation) -> Iterator[str]:

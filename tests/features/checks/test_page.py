@@ -23,7 +23,7 @@ def attacked() -> tuple[list[Row], list[Doubt]]:
 
 def test_the_page_escapes_ids(tmp_path: Path) -> None:
     rows, found = attacked()
-    write_page(tmp_path / "check.html", figures_of(rows), found, title="<script>shop")
+    write_page(tmp_path / "check.html", figures_of(rows), found, title="<script>shop", mode=0o600)
     text = (tmp_path / "check.html").read_text(encoding="utf-8")
     assert "<script" not in text
     assert text.count("&lt;script&gt;alert(") >= 3  # the doubt, the figures, the customers
@@ -32,7 +32,7 @@ def test_the_page_escapes_ids(tmp_path: Path) -> None:
 
 
 def test_the_page_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
-    write_page(tmp_path / "check.html", figures_of(ordinary()), [], title="A shop")
+    write_page(tmp_path / "check.html", figures_of(ordinary()), [], title="A shop", mode=0o600)
     text = (tmp_path / "check.html").read_text(encoding="utf-8")
     assert "src=" not in text
     assert "default-src 'none'" in text
@@ -47,14 +47,14 @@ def test_the_plots_are_one_svg_and_the_same_each_time() -> None:
 
 
 def test_an_empty_shop_has_a_page(tmp_path: Path) -> None:
-    write_page(tmp_path / "check.html", figures_of([]), [], title="Empty")
+    write_page(tmp_path / "check.html", figures_of([]), [], title="Empty", mode=0o600)
     assert "Every order is a guest" in (tmp_path / "check.html").read_text(encoding="utf-8")
 
 
 def test_a_failed_write_leaves_the_old_page(tmp_path: Path) -> None:
     (tmp_path / "check.html").mkdir()
     with pytest.raises(OSError, match=r"check\.html"):
-        write_page(tmp_path / "check.html", figures_of([]), [], title="Empty")
+        write_page(tmp_path / "check.html", figures_of([]), [], title="Empty", mode=0o600)
     assert [path.name for path in tmp_path.iterdir()] == ["check.html"]
 
 

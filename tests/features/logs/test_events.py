@@ -15,7 +15,8 @@ import pytest
 
 from features.absorb import absorb_events
 from features.ingest import ingest
-from features.logs.events import FIRST_REFUND_LINE, Event, EventLog, Item, all_order_lines
+from features.logs import events
+from features.logs.events import FIRST_REFUND_LINE, Event, EventLog, Item, LogCut, all_order_lines
 from features.schema import BadInput, Origin, RetailDataset, empty, validate
 from features.tables import read_table, write_tables
 from features.times import microseconds
@@ -48,6 +49,11 @@ def refund(event_id: str, order_id: str, *items: tuple[str, float, float]) -> Ev
     )
 
 
+def cut(time: pd.Timestamp, *, sequence: int = 2**62) -> LogCut:
+    """Return what a snapshot at `time` holds that was built once all was posted."""
+    return LogCut(microseconds(time), sequence)
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> EventLog:
     return EventLog(tmp_path / "events.db")
@@ -67,7 +73,7 @@ def test_an_event_comes_back_as_it_was_posted(log: EventLog) -> None:
         store_id="s1",
     )
     log.append([posted], clock=lambda: NOON)
-    (found,) = log.since("客/1", microseconds(NOON))
+    (found,) = log.since("客/1", cut(NOON))
     assert found.recorded_timestamp == NOON
     assert found == replace(posted, recorded_timestamp=NOON)
 
@@ -94,7 +100,7 @@ def test_a_future_event_is_rejected_and_a_skewed_clock_is_forgiven(log: EventLog
     future = order(2, ("a", 1, 2.0), time=NOON + pd.Timedelta(minutes=5, seconds=1))
     result = log.append([skewed, future], clock=lambda: NOON)
     assert [(r.index, r.code) for r in result.rejected] == [(1, "future_time")]
-    (kept,) = log.since("anna", microseconds(NOON))
+    (kept,) = log.since("anna", cut(NOON))
     assert kept.event_timestamp == NOON
 
 
@@ -102,20 +108,18 @@ def test_since_gives_what_a_snapshot_lacks(log: EventLog) -> None:
     log.append([order(1, ("a", 1, 2.0), time=NOON - HOUR)], clock=lambda: NOON - HOUR)
     log.append([order(2, ("b", 1, 2.0), time=NOON - 9 * HOUR)], clock=lambda: NOON)  # told late
     log.append([order(3, ("c", 1, 2.0))], clock=lambda: NOON + HOUR)
-    assert [e.event_id for e in log.since("anna", microseconds(NOON))] == ["e2", "e3"]
-    assert log.since("anna", microseconds(NOON + 2 * HOUR)) == []
-    assert log.since("berta", microseconds(NOON - 2 * HOUR)) == []
+    assert [e.event_id for e in log.since("anna", cut(NOON))] == ["e2", "e3"]
+    assert log.since("anna", cut(NOON + 2 * HOUR)) == []
+    assert log.since("berta", cut(NOON - 2 * HOUR)) == []
 
 
-def test_since_is_one_indexed_read(tmp_path: Path) -> None:
+def test_since_is_two_index_searches(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     with closing(EventLog(path)) as log, closing(sqlite3.connect(path)) as connection:
-        assert log.since("nobody", 0) == []
-        plan = connection.execute(
-            "EXPLAIN QUERY PLAN SELECT * FROM events e LEFT JOIN lines l "
-            "ON l.sequence = e.sequence WHERE e.customer_id = '' AND e.recorded_us >= 0"
-        ).fetchall()
+        assert log.since("nobody", LogCut(0, 0)) == []
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {events.SINCE}", ("", 0, 0)).fetchall()
     steps = [step[-1] for step in plan]
+    assert "SEARCH e USING INDEX events_in_order (customer_id=? AND rowid>?)" in steps
     assert "SEARCH e USING INDEX events_of_customer (customer_id=? AND recorded_us>?)" in steps
     assert not any(step.startswith("SCAN") for step in steps)
 
@@ -286,6 +290,6 @@ def test_a_clock_that_goes_back_hides_no_event(log: EventLog) -> None:
     log.append([order(1, ("a", 1, 1.0))], clock=lambda: NOON)
     late = NOON - pd.Timedelta(minutes=1)
     log.append([order(2, ("b", 1, 1.0))], clock=lambda: late)
-    found = log.since("anna", microseconds(NOON))
+    found = log.since("anna", cut(NOON))
     assert [event.order_id for event in found] == ["o1", "o2"]
     assert {event.recorded_timestamp for event in found} == {NOON}

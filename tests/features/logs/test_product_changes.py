@@ -50,8 +50,8 @@ def test_what_is_said_comes_back(log: ProductChanges) -> None:
     at = microseconds(NOON)
     assert log.since() == ProductState(
         sequence=at + 1,
-        titles={"茶/1": Text("红茶", at)},
-        categories={"茶/1": Text("drinks", at)},
+        titles={"茶/1": Text("红茶", at, at)},
+        categories={"茶/1": Text("drinks", at, at)},
         prices={"茶/1": 2.5},
         available={"茶/1": False},
         stock={"cup": 3.5},
@@ -100,13 +100,13 @@ def test_reads_use_the_index(tmp_path: Path) -> None:
     ProductChanges(tmp_path / "changes.db").close()
     with closing(sqlite3.connect(tmp_path / "changes.db")) as database:
         for query in (
-            "SELECT MAX(recorded_us) FROM changes",
-            "SELECT field, product_id, value, recorded_us FROM changes WHERE recorded_us > 1 "
-            "ORDER BY recorded_us",
+            "SELECT MAX(sequence) FROM changes",
+            "SELECT field, product_id, value, recorded_us FROM changes WHERE sequence > 1 "
+            "ORDER BY sequence",
         ):
             (plan,) = database.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
             assert plan[3].startswith("SEARCH changes USING")
-            assert "INDEX changes_by_time" in plan[3]
+            assert "INDEX changes_in_order" in plan[3]
 
 
 def test_many_threads_and_logs_lose_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from features.customer_features import CUSTOMER_FEATURES, HISTORY_FEATURES, HISTORY_LENGTH
 from features.customer_history import customer_history
-from features.logs.events import Event, EventLog, Item
+from features.logs.events import Event, EventLog, Item, LogCut
 from features.online.fresh_events import with_fresh_events
 from features.times import microseconds
 from features.transforms import customer_activity
@@ -21,6 +21,7 @@ from tests.features.shop import stored
 MIDNIGHT = pd.Timestamp("2024-03-01T00:00:00Z").as_unit("us")
 MORNING = MIDNIGHT + pd.Timedelta(hours=10)  # events at noon leave no window until noon
 DAY = pd.Timedelta(days=1)
+SNAPSHOT = LogCut(microseconds(MIDNIGHT), 2**62)  # built once all was posted
 
 
 def features(
@@ -85,7 +86,7 @@ def test_a_row_with_fresh_events_equals_a_new_snapshot(tmp_path: Path, seed: int
     rows = features(log.order_lines(), [MIDNIGHT, MORNING])
     changed = 0
     for customer_id in ("c0", "c1", "c2"):
-        events = log.since(customer_id, microseconds(MIDNIGHT))
+        events = log.since(customer_id, SNAPSHOT)
         changed += len(events)
         row = with_fresh_events(rows[customer_id, MIDNIGHT], events, at=MORNING)
         same(row, rows[customer_id, MORNING])
@@ -104,7 +105,7 @@ def test_a_new_customer_is_made_of_its_events(tmp_path: Path) -> None:
         items=(item,),
     )
     log.append([event], clock=clock(MIDNIGHT))
-    row = with_fresh_events({}, log.since("new", microseconds(MIDNIGHT)), at=MORNING)
+    row = with_fresh_events({}, log.since("new", SNAPSHOT), at=MORNING)
     same(row, features(log.order_lines(), [MORNING])["new", MORNING])
     assert (row["orders_30d"], row["spend_total"], row["units_365d"]) == (1, 3.0, 2)
 
@@ -122,7 +123,7 @@ def test_history_keeps_the_newest(tmp_path: Path) -> None:
         )
         log.append([event], clock=clock(event.event_timestamp))
     rows = features(log.order_lines(), [MIDNIGHT, MORNING])
-    row = with_fresh_events(rows["c", MIDNIGHT], log.since("c", microseconds(MIDNIGHT)), at=MORNING)
+    row = with_fresh_events(rows["c", MIDNIGHT], log.since("c", SNAPSHOT), at=MORNING)
     assert len(row["recent_products"]) == HISTORY_LENGTH
     assert row["recent_products"][0] == f"p{HISTORY_LENGTH + 19}"
     same(row, rows["c", MORNING])

@@ -32,6 +32,7 @@ def draft() -> Draft:
     )
     catalogue = Catalogue(
         as_of=NOW,
+        changes=-1,
         products=products,
         shelf=ListCatalogue.of(products, popularity=scores),
         categories={},

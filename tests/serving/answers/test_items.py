@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
+from configs.json_files import write_json
 from experiments.exposures import DATABASE, read
-from features.workspace import Workspace, write_json
+from features.workspace import Workspace
 from tests.serving.requests import ask, products, start_experiment
 from tests.serving.shop import put_bundle, put_champions, serving, until
 from tests.serving.stocked import PRODUCTS, cosine
@@ -223,4 +224,4 @@ def test_a_new_category_in_the_same_snapshot_is_seen(ws: Workspace) -> None:
         category = rows["category"].mask(rows["product_id"] == "pot", "ware")
         rows.assign(category=category).to_parquet(ws.online / "products-changed.parquet")
         write_json(ws.online / "current.json", current | {"products": "products-changed.parquet"})
-        until(lambda: ware(client) == ["cup", "mug", "pot"], seconds=20)
+        until(lambda: ware(client) == ["cup", "mug", "pot"])

@@ -1,5 +1,6 @@
 """What stands in the way of starting is said before the service starts."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,48 @@ def test_the_service_is_told_its_device(tmp_path: Path) -> None:
         assert Settings.of(told).device == expected
     with pytest.raises(ConfigError, match="REGULARS_DEVICE = 'tpu': one of auto, cpu, cuda"):
         Settings.of(told | {"REGULARS_DEVICE": "tpu"})
+
+
+def test_a_shop_without_keys_is_served_when_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REGULARS_WITHOUT_KEYS", raising=False)
+    started: list[dict[str, str]] = []
+
+    def start(_: str, __: list[str], environment: dict[str, str]) -> None:
+        started.append(environment)
+
+    monkeypatch.setattr("os.execve", start)  # it would replace this process
+    real = Workspace.create(tmp_path / "real").home
+    fixed = Workspace.create(tmp_path / "fixed", clock="fixed:2024-03-01T00:00:00Z").home
+    simulated = Workspace.create(tmp_path / "simulated", clock="simulated").home
+
+    def run(home: Path, *options: str, **variables: str) -> str:
+        asked = ["run", "--home", str(home), "--port", str(free_port()), *options]
+        done = RUNNER.invoke(app, asked, env=variables)
+        assert (done.exit_code == 2) == bool(done.stderr)
+        return done.stderr
+
+    for home in (real, fixed):
+        said = run(home)
+        assert f"{home} has no keys: create one by `python -m serving keys create NAME" in said
+        assert "--without-keys" in said
+        assert run(home, REGULARS_WITHOUT_KEYS="0") == said
+        assert "--host 0.0.0.0: without keys" in run(home, "--without-keys", "--host", "0.0.0.0")
+    assert not started
+    run(real, "--without-keys")
+    run(fixed, REGULARS_WITHOUT_KEYS="1")
+    run(simulated)
+    assert [e["REGULARS_WITHOUT_KEYS"] for e in started] == ["1", "1", "1"]
+    for home in (real, fixed):
+        keys.create(home, "x", scopes=["admin"], now=datetime(2026, 1, 1, tzinfo=UTC))
+        run(home)
+    assert [e["REGULARS_WITHOUT_KEYS"] for e in started[3:]] == ["0", "0"]
+
+
+@pytest.mark.parametrize("text", ["yes", "2", "True"])
+def test_a_word_for_without_keys_is_not_guessed(tmp_path: Path, text: str) -> None:
+    home = Workspace.create(tmp_path / "shop").home
+    with pytest.raises(ConfigError, match=f"REGULARS_WITHOUT_KEYS = '{text}': 1 or 0"):
+        Settings.of({"REGULARS_HOME": str(home), "REGULARS_WITHOUT_KEYS": text})
+    assert not Settings.of({"REGULARS_HOME": str(home)}).without_keys

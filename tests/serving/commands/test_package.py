@@ -8,6 +8,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import bentoml
 import psutil
 import pytest
 import torch
@@ -15,8 +16,10 @@ import torch
 from experiments.lifecycle import stop
 from features.workspace import Workspace
 from serving.backend import Backend, Settings
+from serving.commands.image import ENVIRONMENT, WITHOUT
 from serving.commands.launch import LaunchError
-from serving.commands.package import IMAGE, LOCK, copy_workspace
+from serving.commands.package import CODE, DEVELOPMENT_LOCK, LOCK, copy_workspace
+from tests.locks import pins, text_of
 from tests.serving.requests import start_experiment
 from tests.serving.server import started
 
@@ -38,6 +41,7 @@ def test_the_bare_bento_answers(ws: Workspace, tmp_path: Path) -> None:
     stores = Path(shutil.move(ws.home, tmp_path / "stores"))
     environment = {k: v for k, v in os.environ.items() if not k.startswith("REGULARS_")}
     environment |= {"BENTOML_HOME": str(tmp_path / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
+    environment |= {"REGULARS_WITHOUT_KEYS": "1"}
 
     def command(port: int) -> list[str]:
         return [sys.executable, "-m", "bentoml", "serve", str(bento), "--port", str(port)]
@@ -78,21 +82,27 @@ def test_the_bare_bento_answers(ws: Workspace, tmp_path: Path) -> None:
 
 
 def check_image(bento: Path) -> None:
-    """Both images, for CPU and GPU, are built from this, and from no address but the defaults."""
+    """Both images, for CPU and GPU, are built from this: no address, no compiler, no git."""
     image = (bento / "env/docker/Dockerfile").read_text()
     lines = image.splitlines()
     assert "FROM python:3.11-slim AS base-container" in lines
-    for name, value in IMAGE.items():
+    for name, value in ENVIRONMENT.items():
         assert f"ARG {name}={value}" in lines
         assert f"ENV {name}=${name}" in lines
         assert image.index(f"ENV {name}=") < image.index("uv --directory")  # uv reads it there
+    assert not re.search(r"\b(apt|apt-get|git|gcc|build-essential)\b", image)
+    assert image.index("--require-hashes -r /tmp/uv.txt") < image.index("pip install uv")
+    assert image.index(f"./src/{WITHOUT}") < image.index("uv --directory")
+    assert (bento / "src" / WITHOUT).exists()
     requirements = (bento / "env/python/requirements.txt").read_text()
-    lock = Path(LOCK).read_text()
-    pins = [line for line in lock.splitlines() if "==" in line]
-    assert set(pins) <= set(requirements.splitlines())
-    assert "torch==2.13.0" in pins
+    required = pins(requirements.replace(f"bentoml=={bentoml.__version__}\n", ""))  # its own line
+    assert required == pins(text_of(LOCK)) | {"torch": pins("torch==2.13.0")["torch"]}
+    assert not required.keys() & pins(text_of(DEVELOPMENT_LOCK)).keys()
     assert not re.search(r"https?://|--index|\+cpu|\+cu", image + requirements)
     assert (bento / "src/packaged/policy.yaml").exists()
+    assert {path.name for path in (bento / "src").iterdir()} == {
+        *CODE, "packaged", LOCK, "bentofile.yaml"
+    }  # fmt: skip
 
 
 def test_a_bento_carries_what_experiments_compare(ws: Workspace, tmp_path: Path) -> None:

@@ -1,16 +1,13 @@
 """What an experiment says over HTTP: the analysis, of a process of its own."""
 
 import asyncio
-import json
 from pathlib import Path
 
-import psutil
 import pytest
 
 from experiments.readout import analyze_workspace
 from experiments.report import as_json
 from features.workspace import Workspace
-from serving.handlers import experiment_process
 from serving.handlers.experiments import Experiments
 from serving.problems import Problem
 from tests.experiments.spring import DAY, NOON, spring_shop, trade
@@ -69,27 +66,3 @@ def test_an_analysis_is_shared_and_given_again_for_a_moment(shop: Workspace) -> 
         return stood
 
     assert asyncio.run(ask()) == [True, False]
-
-
-def test_a_command_that_takes_too_long_is_killed() -> None:
-    before = psutil.Process().children()
-    with pytest.raises(experiment_process.CommandFailed, match="took more than"):
-        asyncio.run(experiment_process.run_experiments_command("status", limit_s=0.05))
-    assert psutil.Process().children() == before
-
-
-def test_what_a_command_says_is_passed_on(shop: Workspace) -> None:
-    with pytest.raises(
-        experiment_process.CommandFailed, match=r"^no experiment 'summer' was started"
-    ):
-        asyncio.run(
-            experiment_process.run_experiments_command(
-                "analyze", "summer", "--json", "--home", str(shop.home)
-            )
-        )
-    printed = asyncio.run(
-        experiment_process.run_experiments_command(
-            "analyze", "spring", "--json", "--home", str(shop.home)
-        )
-    )
-    assert json.loads(printed)["waiting"] == 0

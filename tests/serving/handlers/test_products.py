@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from features.logs.product_changes import ProductChanges
 from features.model_inputs import PRODUCT_INPUTS
 from features.workspace import Workspace
-from tests.serving.product_calls import PATH, SOON_S, put, soon
+from tests.serving.product_calls import PATH, put, soon
 from tests.serving.requests import ask, products
 from tests.serving.shop import put_bundle, put_champions, serving, until
 from tests.serving.stocked import PRODUCTS
@@ -160,7 +160,7 @@ def test_availability_and_price_change_arrays_alone(client: TestClient) -> None:
     models = client.app.state.backend.models  # type: ignore[attr-defined]
     before = models.served
     put(client, {"product_id": "tea", "available": False, "unit_price": 9, "store_stock": {"a": 0}})
-    until(lambda: models.served is not before, seconds=SOON_S)
+    until(lambda: models.served is not before)
     after = models.served
     assert after.rankers is before.rankers
     assert after.catalogue.products is before.catalogue.products
@@ -202,7 +202,7 @@ def test_the_two_tower_scores_a_new_product_by_its_title(ws: Workspace) -> None:
             client, {"product_id": "a", "title": "RED MUG"}, {"product_id": "b", "title": "RED MUG"}
         )
         put(client, {"product_id": "c", "title": "GREEN TEA"})
-        until(lambda: len(ask(client, customer_id="anna")["items"]) == 8, seconds=SOON_S)
+        until(lambda: len(ask(client, customer_id="anna")["items"]) == 8)
         answer = ask(client, customer_id="anna")
     score = {item["product_id"]: item["score"] for item in answer["items"]}
     assert score["a"] == pytest.approx(score["b"], abs=1e-5)
@@ -222,4 +222,4 @@ def test_the_price_of_what_was_never_sold_is_what_models_read(client: TestClient
     soon(client, "tea", "cup", "mug", "pot", "new", "茶/1", strategy="trending")
     assert log_price() == 0
     put(client, {"product_id": "new", "unit_price": 2.718281828})
-    until(lambda: log_price() == pytest.approx(1), seconds=SOON_S)
+    until(lambda: log_price() == pytest.approx(1))

@@ -11,9 +11,10 @@ import pytest
 from scipy.sparse import csr_array
 from starlette.testclient import TestClient
 
+from configs.json_files import write_json
 from experiments.exposures import DATABASE, read
 from features.logs.product_changes import ProductChange, ProductChanges
-from features.workspace import Workspace, write_json
+from features.workspace import Workspace
 from tests.serving.requests import products, save_clock
 from tests.serving.shop import NOW, put_bundle, put_champions, serving
 from tests.serving.stocked import PRODUCTS

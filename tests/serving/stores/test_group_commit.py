@@ -11,21 +11,22 @@ from serving.stores.group_commit import GroupCommit
 
 def test_what_comes_in_meanwhile_is_one_group() -> None:
     groups: list[list[int]] = []
-    go = threading.Event()
+    begun, go = threading.Event(), threading.Event()
 
     def write(items: Sequence[int]) -> None:
-        go.wait(10)
+        begun.set()
+        go.wait()
         groups.append(list(items))
 
     async def hand_in() -> None:
         log = GroupCommit(write, name="test")
         first = asyncio.create_task(log.add(0))
-        await asyncio.sleep(0.01)
+        await asyncio.to_thread(begun.wait)
         rest = [asyncio.create_task(log.add(number)) for number in range(1, 6)]
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # they wait
         assert not first.done()
         rest[2].cancel()
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
         go.set()
         await asyncio.gather(first, *rest, return_exceptions=True)
         await log.add(6)
@@ -36,16 +37,17 @@ def test_what_comes_in_meanwhile_is_one_group() -> None:
 
 
 def test_who_begins_waits_for_what_is_being_written_but_not_for_long() -> None:
-    go = threading.Event()
+    begun, go = threading.Event(), threading.Event()
 
     def write(_: Sequence[int]) -> None:
-        go.wait(10)
+        begun.set()
+        go.wait()
 
     async def hand_in() -> None:
         log = GroupCommit(write, name="test")
         await log.written()  # nothing is
         first = asyncio.create_task(log.add(0))
-        await asyncio.sleep(0.01)
+        await asyncio.to_thread(begun.wait)
         await log.written()
         assert not first.done()  # the disk is slow
         waiting = asyncio.create_task(log.written())
@@ -67,7 +69,7 @@ def test_what_comes_in_after_the_end_is_refused() -> None:
         await asyncio.sleep(0)
         log.close()
         with pytest.raises(RuntimeError, match="after shutdown"):
-            await asyncio.wait_for(late, 5)
+            await late
 
     asyncio.run(hand_in())
 

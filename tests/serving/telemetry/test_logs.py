@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from features.workspace import Workspace, write_json
+from configs.json_files import write_json
+from features.workspace import Workspace
 from serving.access import keys
 from serving.telemetry import logs, metrics
 from tests.serving.requests import EVENTS, PATH, VIEW

@@ -4,16 +4,17 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import yaml
 from starlette.testclient import TestClient
 
 import serving as package
+from configs.json_files import read_json, write_json
 from experiments.exposures import DATABASE
 from features.workspace import Workspace
-from tests.serving.metrics import DEPENDENCIES, scrape, up, value
+from tests.serving.metrics import DEPENDENCIES, Samples, scrape, up, value
 from tests.serving.requests import EVENTS, PATH, VIEW, start_experiment
 from tests.serving.shop import put_champions, serving, until
 
@@ -90,22 +91,32 @@ def test_answers_count_by_version_variant_and_reason(ws: Workspace) -> None:
 
 def test_each_dependency_has_its_alarm(ws: Workspace) -> None:
     with serving(REGULARS_HOME=str(ws.home)) as client:
-        until(lambda: set(up(client).values()) == {1.0})
-        until(lambda: value(scrape(client), "regulars_ready") == 1)
-        found = scrape(client)
-        assert value(found, "regulars_workers") == 1
-        assert value(found, "regulars_catalogue_products") == 5
-        assert value(found, "regulars_memory_bytes") > 1e7
-        assert value(found, "regulars_cpu_seconds_total") > 0
-        assert value(found, "regulars_feature_age_seconds", of="products") == 0
-        assert value(found, "regulars_champion_workers", model_version="recommender@1") == 1
-        failed = value(found, "regulars_load_failed_timestamp_seconds")
+        until(lambda: measured_well(scrape(client)))
+        failed = value(scrape(client), "regulars_load_failed_timestamp_seconds")
         put_champions(ws, recommender="9", churn="9")
-        for part in ("recommender", "churn"):
-            until(lambda part=part: value(scrape(client), "regulars_refused", part=part) == 1)  # type: ignore[misc]
+        until(lambda: refused(scrape(client)) == {"recommender", "churn"})
         assert value(scrape(client), "regulars_load_failed_timestamp_seconds") > failed
         put_champions(ws)
         until(lambda: up(client)["champion"] == up(client)["churn"] == 0)
+
+
+def measured_well(found: Samples) -> bool:
+    """Whether all figures are there: they are set one after another."""
+    return (
+        {value(found, "regulars_up", dependency=name) for name in DEPENDENCIES} == {1.0}
+        and value(found, "regulars_ready") == value(found, "regulars_workers") == 1
+        and value(found, "regulars_catalogue_products") == 5
+        and value(found, "regulars_champion_workers", model_version="recommender@1") == 1
+        and ("regulars_feature_age_seconds", frozenset({("of", "products")})) in found
+        and value(found, "regulars_feature_age_seconds", of="products") == 0
+        and value(found, "regulars_memory_bytes") > 1e7
+        and value(found, "regulars_cpu_seconds_total") > 0
+    )
+
+
+def refused(found: Samples) -> set[str]:
+    parts = ("recommender", "churn", "products")
+    return {part for part in parts if value(found, "regulars_refused", part=part) == 1}
 
 
 @pytest.mark.parametrize("dependency", ["event_log", "exposure_log", "idempotency", "online_store"])
@@ -124,9 +135,9 @@ def test_a_store_that_fails_is_down(ws: Workspace, dependency: str) -> None:
 
 
 def test_the_age_of_features_is_told_by_the_shops_clock(ws: Workspace) -> None:
-    content = cast("dict[str, Any]", json.loads((ws.home / "workspace.json").read_text()))
+    content = read_json(ws.home / "workspace.json")
     later = content | {"clock": "fixed:2024-03-03T00:00:00Z"}
-    (ws.home / "workspace.json").write_text(json.dumps(later))
+    write_json(ws.home / "workspace.json", later)
     with serving(REGULARS_HOME=str(ws.home)) as client:
         for of in ("products", "customers"):
             name = "regulars_feature_age_seconds"

@@ -50,7 +50,7 @@ def test_fit_promote_and_compare(shop: Shop, day: str) -> None:
 
 
 def test_evaluate_registers_nothing(shop: Shop, day: str) -> None:
-    from training.registry.tracking import open_client
+    from training.registry.client import open_client
 
     client = open_client(shop.ws)
     before = len(client.search_model_versions("name = 'recommender'"))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from configs.json_files import write_json
 from tests.contracts import RUN, PredictorContract
 from tests.training.shop import Shop
 from training.customers.baselines import (
@@ -91,6 +92,6 @@ def test_saved_as_json_coefficients(
     loaded = type(model).load(tmp_path)
     assert loaded.horizon_days == 28
     np.testing.assert_array_equal(loaded.predict(queries), model.predict(queries))
-    file.write_text(file.read_text().replace(RECENCY, "other"))
+    write_json(file, json.loads(file.read_text().replace(RECENCY, "other")))
     with pytest.raises(BundleError, match="reads other customer inputs"):
         type(model).load(tmp_path)

@@ -1,34 +1,31 @@
 """Versions: promoted, exported, and loaded by anyone through `mlflow.pyfunc`."""
 
 import json
-import subprocess
-import sys
-import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from configs.code import PACKAGES
+from tests.serving.shop import until
+from tests.training.registry.anyone import answer_of_champion, customer_rows
 from tests.training.shop import Shop
-from training.bundle import load_bundle
+from training.bundle import load_bundle, read_champions
 from training.customers.baselines import LogisticRegressionConfig, RecencyConfig
-from training.customers.churn_labels import ChurnLabels
 from training.data.inputs import encode_products, encode_queries
 from training.fit import FitResult, fit
 from training.kernels.top_k import top_k
 from training.models import MODELS, UnknownModel
 from training.recommenders.baselines import PopularityConfig
-from training.registry.tracking import open_client
+from training.registry.client import open_client
 from training.registry.versions import RegistryError, export, find, promote
 
 
 def champions(shop: Shop) -> dict[str, str]:
     """Return what serving reads: the folder of each model's champion."""
-    read: dict[str, str] = json.loads((shop.ws.bundles / "current.json").read_text())
-    return read
+    read = read_champions(shop.ws.bundles / "current.json")
+    return {name: version.folder for name, version in read.items()}
 
 
 @pytest.fixture(scope="module")
@@ -76,15 +73,15 @@ def test_promoting_one_name_leaves_the_other(
 
 
 def test_the_alias_moves_together_with_what_serving_reads(
-    shop: Shop, recency: FitResult, logistic: FitResult
+    shop: Shop, recency: FitResult, logistic: FitResult, caplog: pytest.LogCaptureFixture
 ) -> None:
     promote(shop.ws, "churn", logistic.version.version)
     promote(shop.ws, "churn", recency.version.version)
     with ThreadPoolExecutor(1) as pool:
         with shop.ws.lock("bundles"):  # another promotion is at work
             waiting = pool.submit(promote, shop.ws, "churn", logistic.version.version)
-            with pytest.raises(TimeoutError):
-                waiting.result(timeout=2)
+            until(lambda: any("Waiting" in said for said in caplog.messages))
+            assert not waiting.done()
             assert find(shop.ws, "churn", "champion") == recency.version
         assert waiting.result() == logistic.version
     assert find(shop.ws, "churn", "champion") == logistic.version
@@ -125,47 +122,14 @@ def test_what_is_not_there_is_named(shop: Shop, monkeypatch: pytest.MonkeyPatch)
         find(shop.ws, "never_fitted")
 
 
-LOAD = """
-import json, os, sys
-home, name, rows, out, libraries = sys.argv[1:]
-sys.path.append(libraries)  # without what is installed beside them as editable
-os.environ.update(MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false", MLFLOW_DISABLE_TELEMETRY="true")
-import mlflow, pandas as pd
-mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")
-model = mlflow.pyfunc.load_model(f"models:/{name}@champion")
-model.predict(pd.read_parquet(rows), params={"k": 3}).to_parquet(out)
-names = ("configs", "features", "training")
-print(json.dumps({name: sys.modules[name].__file__ for name in names}))
-"""
-
-
-def in_a_fresh_process(shop: Shop, name: str, rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """Return the champion's answer where this code is not installed: the version's own is used."""
-    rows.to_parquet(folder / "rows.parquet")
-    paths = [str(folder / "rows.parquet"), str(folder / "out.parquet")]
-    libraries = sysconfig.get_paths()["purelib"]
-    command = [sys.executable, "-I", "-S", "-c", LOAD, str(shop.ws.home), name, *paths, libraries]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    own = find(shop.ws, name, "champion").bundle.parents[1] / "code"
-    assert json.loads(done.stdout.splitlines()[-1]) == {
-        package: str(own / package / "__init__.py") for package in PACKAGES
-    }
-    return pd.read_parquet(folder / "out.parquet")
-
-
-def customer_rows(shop: Shop, count: int) -> pd.DataFrame:
-    ids = ChurnLabels(shop.full).active(shop.full.as_of)[:count]
-    entities = pd.DataFrame({"customer_id": ids, "event_timestamp": shop.full.as_of})
-    return shop.client.customers(entities)
-
-
 def test_anyone_gets_recommendations_from_the_champion(
     shop: Shop, popularity: FitResult, tmp_path: Path
 ) -> None:
     promote(shop.ws, "recommender", popularity.version.version)
     rows = customer_rows(shop, 4)
-    answer = in_a_fresh_process(shop, "recommender", rows, tmp_path)
+    answer, code = answer_of_champion(shop.ws, "recommender", rows, tmp_path)
+    own = find(shop.ws, "recommender", "champion").bundle.parents[1] / "code"
+    assert code == {package: str(own / package / "__init__.py") for package in PACKAGES}
     products = encode_products(shop.client.products(shop.full.as_of), shop.full.as_of)
     scorer = load_bundle(popularity.version.bundle).model.scorer(products)  # type: ignore[union-attr]
     scores = scorer(encode_queries(rows, products))
@@ -182,7 +146,7 @@ def test_anyone_gets_probabilities_from_the_champion(
 ) -> None:
     promote(shop.ws, "churn", logistic.version.version)
     rows = customer_rows(shop, 5)
-    answer = in_a_fresh_process(shop, "churn", rows, tmp_path)
+    answer = answer_of_champion(shop.ws, "churn", rows, tmp_path).rows
     model = load_bundle(logistic.version.bundle).model
     queries = shop.full.queries(shop.full.as_of, rows["customer_id"].tolist())
     assert answer["customer_id"].tolist() == rows["customer_id"].tolist()

@@ -4,7 +4,6 @@ The rankers learn from earlier windows by rolling origin: for each window, the s
 again on earlier data only, so that no source has seen the purchases that the rankers predict.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self
@@ -13,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pydantic
 
+from configs.json_files import read_json, write_json
 from configs.loader import Config
-from features.workspace import write_json
 from training.data.inputs import FloatArray, Products, Queries
 from training.data.pairs import pairs
 from training.data.windows import WINDOW
@@ -163,7 +162,7 @@ class TwoStage:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote. BundleError if it was trained on other inputs than today's."""
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        settings = read_json(folder / SETTINGS)
         config = TwoStageConfig(**settings["config"])
         sources: dict[str, Recommender] = {
             name: load_source(name, folder / name) for name in config.sources

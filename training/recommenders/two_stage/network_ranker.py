@@ -1,6 +1,5 @@
 """The network ranker, trained with a softmax over each customer's candidates."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
@@ -11,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from configs.json_files import read_json, write_json
 from configs.loader import Config
-from features.workspace import write_json
 from training.data.inputs import FloatArray, IntArray
 from training.networks.losses import softmax_loss
 from training.networks.standardise import Standardise
@@ -156,7 +155,7 @@ class NetworkRanker:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        settings = read_json(folder / SETTINGS)
         config = NetworkConfig(**settings["config"])
         net = RankerNet(settings["inputs"], config)
         net.load_state_dict(load_file(folder / WEIGHTS))

@@ -1,13 +1,12 @@
 """Repeat purchase rates by product, from all purchases before a time."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 import pandas as pd
 
-from features.workspace import write_json
+from configs.json_files import read_json, write_json
 from training.data.inputs import FloatArray, Products
 
 if TYPE_CHECKING:
@@ -63,6 +62,6 @@ class Rebuy:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        saved = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        saved = read_json(folder / FILE)
         rates = pd.DataFrame(saved["products"]).set_index("product_id")
         return cls(rates[list(REBUY_INPUTS)], unknown=saved["unknown"])

@@ -1,11 +1,15 @@
 """The models that nominate: each fitted once on the data before a time, stored, and loaded."""
 
+import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from configs.code import code_digest, digest_of
 from configs.durable import placing
+from configs.folder_checksums import check_files, write_checksums
+from configs.json_files import DamagedFile
 from configs.loader import Config
 from training.interfaces import Recommender
 from training.recommenders.baselines import (
@@ -23,6 +27,7 @@ from training.run import Run
 if TYPE_CHECKING:
     from training.data.training_data import TrainingData
 
+logger: Final = logging.getLogger(__name__)
 Source = Literal["two_tower", "ease", "cosine", "rp3beta", "ials", "own_purchases", "popularity"]
 
 
@@ -70,7 +75,12 @@ def _fitted(
     key = digest_of(name, config.model_dump(mode="json"), seed, *inputs)
     folder = None if run.parts is None else run.parts / key
     if folder is not None and folder.exists():
-        return load_source(name, folder)
+        try:
+            check_files(folder, otherwise="it is fitted again")
+            return load_source(name, folder)
+        except DamagedFile as error:
+            logger.warning("%s", error)
+            shutil.rmtree(folder)
 
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
         run.on_part(f"{name} before {data.as_of:%Y-%m-%d %H:%M}Z", epoch, metrics)
@@ -84,6 +94,7 @@ def _fitted(
     if folder is not None:
         with placing(folder) as temporary:
             model.save(temporary)
+            write_checksums(temporary)
     return model
 
 

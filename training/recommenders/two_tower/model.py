@@ -1,6 +1,5 @@
 """The two-tower recommender, trained by a softmax over the catalogue at each example's time."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Self
@@ -11,9 +10,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from configs.json_files import read_json, write_json
 from configs.loader import Config
 from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
-from features.workspace import write_json
 from training.data.inputs import FloatArray, Products, Queries
 from training.data.vocabulary import Vocabulary
 from training.errors import BundleError
@@ -218,7 +217,7 @@ class TwoTower:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote. BundleError if it was trained on other inputs than today's."""
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        settings = read_json(folder / SETTINGS)
         inputs = (settings["customer_inputs"], settings["product_inputs"])
         if inputs != (list(CUSTOMER_INPUTS), list(PRODUCT_INPUTS)):
             raise BundleError(f"{folder}: this model reads other inputs than today's; fit it again")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from configs.json_files import read_json, write_json
 from tests.contracts import RUN, RecommenderContract
 from tests.training.shop import Shop
 from tests.training.tiny import TWO_STAGE, products, queries
@@ -104,9 +105,9 @@ def test_what_was_saved_before_sources_were_a_choice_is_read(
 ) -> None:
     fitted.save(tmp_path)
     file = tmp_path / "two_stage.json"
-    settings = json.loads(file.read_text())
+    settings = read_json(file)
     del settings["config"]["sources"]
-    file.write_text(json.dumps(settings))
+    write_json(file, settings)
     assert TwoStage.load(tmp_path).config == TWO_STAGE
 
 
@@ -183,7 +184,7 @@ def test_it_says_what_is_bought_along_with_what(shop: Shop, fitted: TwoStage) ->
 def test_other_inputs_than_todays_are_refused(fitted: TwoStage, tmp_path: Path) -> None:
     fitted.save(tmp_path)
     file = tmp_path / "two_stage.json"
-    file.write_text(file.read_text().replace("times_bought", "times_sold"))
+    write_json(file, json.loads(file.read_text().replace("times_bought", "times_sold")))
     with pytest.raises(BundleError, match="other inputs than today's; fit it again"):
         TwoStage.load(tmp_path)
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from configs.json_files import read_json, write_json
 from features.model_inputs import CUSTOMER_INPUTS, PRODUCT_INPUTS
 from tests.contracts import RUN, RecommenderContract
 from tests.training.shop import Shop
@@ -119,7 +120,7 @@ def test_a_model_of_other_inputs_is_refused(name: str, tmp_path: Path) -> None:
     words = Vocabulary(["one", "two"])
     TwoTower(CONFIG, product_ids=words, title_tokens=words).save(tmp_path)
     file = tmp_path / "two_tower.json"
-    file.write_text(file.read_text().replace(f'"{name}"', '"something_else"'))
+    write_json(file, json.loads(file.read_text().replace(f'"{name}"', '"something_else"')))
     with pytest.raises(BundleError, match="reads other inputs than today's; fit it again"):
         TwoTower.load(tmp_path)
 
@@ -128,10 +129,10 @@ def test_a_model_of_before_a_setting_came_is_read(tmp_path: Path) -> None:
     words = Vocabulary(["one", "two"])
     TwoTower(CONFIG, product_ids=words, title_tokens=words).save(tmp_path)
     file = tmp_path / "two_tower.json"
-    settings = json.loads(file.read_text())
+    settings = read_json(file)
     for later in ("without", "full_softmax_products", "negatives"):
         del settings["config"][later]
-    file.write_text(json.dumps(settings))
+    write_json(file, settings)
     assert TwoTower.load(tmp_path).config == CONFIG
 
 

@@ -1,0 +1,68 @@
+"""MLflow's client on the workspace's database, whose failures are outages."""
+
+import logging
+import os
+import warnings
+from functools import wraps
+from typing import Any, Final
+
+from features.workspace import Workspace
+from training.registry.database import bring_home, check_registry, registry_file
+from training.registry.outage import StoreOutage, stated
+
+_QUIET: Final = {
+    "alembic": logging.WARNING,
+    "mlflow.store.db.utils": logging.CRITICAL,  # it prints a traceback, then raises the error
+}
+_OUTAGES: Final = ("INTERNAL_ERROR", "BAD_REQUEST", "TEMPORARILY_UNAVAILABLE")
+"""MLflow's codes for what its database reports; the others are answers, as "no such model"."""
+
+
+def open_client(ws: Workspace) -> Any:
+    """Return an `mlflow.MlflowClient` on the workspace's own database and registry.
+
+    Raises StoreOutage, as does every later call, if the database is damaged, lost, locked or full.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    ws.home.mkdir(parents=True, exist_ok=True)
+    if check_registry(ws):
+        bring_home(ws)
+    for name, level in _QUIET.items():
+        logging.getLogger(name).setLevel(level)
+    return _Client(ws)
+
+
+class _Client:
+    """Passes every call to an `mlflow.MlflowClient`, and states an outage of its database."""
+
+    def __init__(self, ws: Workspace) -> None:
+        self._file, self._uri = registry_file(ws), ws.mlflow_uri
+        self._client = self._stating(self._connect)()
+
+    def __getattr__(self, name: str) -> Any:
+        return self._stating(getattr(self._client, name))
+
+    def _connect(self) -> Any:
+        from mlflow import MlflowClient
+
+        with warnings.catch_warnings():  # MLflow's tables use an option that SQLAlchemy will drop
+            warnings.filterwarnings("ignore", ".*``noload``")
+            return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+
+    def _stating(self, call: Any) -> Any:
+        @wraps(call)
+        def stating(*args: Any, **kwargs: Any) -> Any:
+            from alembic.util.exc import CommandError
+            from mlflow.exceptions import MlflowException
+            from sqlalchemy.exc import SQLAlchemyError
+
+            try:
+                return call(*args, **kwargs)
+            except (CommandError, MlflowException, SQLAlchemyError) as error:
+                if getattr(error, "error_code", _OUTAGES[0]) in _OUTAGES:
+                    raise StoreOutage(stated(self._file, error)) from error
+                raise
+
+        return stating
