@@ -2,6 +2,7 @@
 
 Environment: see `serving.backend`. `REGULARS_WORKERS` is the number of worker processes (1);
 `REGULARS_LOG_REQUESTS=1` logs every request, not only the refused, failed and slow ones.
+`REGULARS_WITHOUT_KEYS=1` answers callers on this machine while there are no keys.
 """
 
 import logging
@@ -72,7 +73,7 @@ class BypassRouting:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        await (API if scope["type"] == "http" else self._app)(scope, receive, send)
+        await (self._app if scope["type"] == "lifespan" else API)(scope, receive, send)
 
 
 Regulars.add_asgi_middleware(BypassRouting)  # type: ignore[attr-defined]  # BentoML made it a service

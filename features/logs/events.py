@@ -234,7 +234,7 @@ def was_posted(ws: Workspace) -> bool:
     Raises WorkspaceError if it had one that is gone: its orders would be missing without a word.
     """
     try:
-        return check_there(ws.events_db)
+        return ws.home.is_dir() and check_there(ws.events_db)
     except sqlite3.Error as error:
         raise WorkspaceError(str(error)) from error
 

@@ -199,7 +199,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Add a field; trailers carry nothing."""
         if self._in_head:
-            self.headers.append((name.lower(), value))
+            self.headers.append((name.lower(), value.rstrip(b" \t")))  # llhttp leaves it
             if len(self.headers) > heads.MOST_FIELDS + 1:
                 self.headers.pop()
 
