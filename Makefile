@@ -25,7 +25,7 @@ endif
 
 BENCH_HOME ?= $(DEMO_HOME)
 .ONESHELL:
-.PHONY: help install lock demo serve check test test-slow soak bench-scale bench-serving clean
+.PHONY: help install lock demo serve check test test-slow soak attack bench-scale bench-serving clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -152,6 +152,9 @@ test-slow: install ## The long tests
 soak: install ## Mixed load for MINUTES (30) and kill -9 at KILLS moments (50), on real servers
 	REGULARS_SOAK_MINUTES=$(MINUTES) $(BIN)/pytest -s -m slow tests/serving/test_soak.py
 	REGULARS_KILLS=$(KILLS) $(BIN)/pytest -s -m slow tests/serving/test_kills.py
+
+attack: install ## Attack real servers for about MINUTES (30): ATTACKS=rim, fuzz, kills, ...; default all
+	REGULARS_ATTACK_MINUTES=$(MINUTES) $(BIN)/python -m tests.attack $(ATTACKS)
 
 bench-scale: install ## Time and memory of all stages at 1, 4 and 16 times a simulated shop
 	$(BIN)/python -m training benchmark scale --sizes 1,4,16 --output .regulars-bench/scale.csv

@@ -15,7 +15,7 @@ from configs.durable import replacing
 from configs.loader import ConfigError, load_config
 from configs.plain_lines import PlainLines
 from features.checks.reconciliation import reconciliation_table
-from features.workspace import Workspace, WorkspaceError
+from features.workspace import Workspace, WorkspaceError, is_new
 
 if TYPE_CHECKING:
     from features.schema import RetailDataset
@@ -143,7 +143,7 @@ def simulate(
         world = World(
             load_config(WorldConfig, overrides=[f"{name}={n}" for name, n in sizes.items()])
         )
-        if (home / "workspace.json").exists():
+        if not is_new(home):
             existing = Workspace.open(home)
             if existing.clock != "simulated" or World.open(existing).config != world.config:
                 raise WorkspaceError(f"{existing.home} holds another shop: name another --home")
@@ -280,7 +280,7 @@ def _shop(home: Path, dataset: "RetailDataset", clock: str | None) -> Workspace:
     Without `clock`, a fixed clock moves forward to the end of a later dataset, never back.
     """
     timezone, currency = dataset.timezone or "UTC", dataset.currency or "GBP"
-    if not (home / "workspace.json").exists():
+    if is_new(home):
         return Workspace(home.resolve(), timezone, currency, clock or dataset.clock or "system")
     existing = Workspace.open(home)
     if existing.clock == "simulated":

@@ -18,7 +18,7 @@ from configs.paths import sqlite_url
 from configs.privacy import keep_private, make_private
 from features.times import read_day, read_time
 
-__all__ = ["DamagedFile", "Workspace", "WorkspaceError", "read_json", "write_json"]
+__all__ = ["DamagedFile", "Workspace", "WorkspaceError", "is_new", "read_json", "write_json"]
 
 logger: Final = logging.getLogger(__name__)
 _HOLDER: Final = {
@@ -29,6 +29,8 @@ _HOLDER: Final = {
 }
 """What the holder of a lock does, for messages."""
 SCHEMA_VERSION: Final = 1
+_MADE: Final = ("events.db", "mlflow.db", "bundles", "snapshots", "online")
+"""What is made only in an existing workspace."""
 _SET_CLOCK: Final = (
     'restore it from a copy, or write the time by hand: {"now": "2011-12-10T00:00:00Z"}'
 )
@@ -64,14 +66,9 @@ class Workspace:
         """Create a workspace, or return the existing one if its settings are the same."""
         keep_private()
         home = home.resolve()
-        try:
-            ZoneInfo(timezone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise WorkspaceError(f"timezone {timezone!r}: not an IANA zone") from error
         created = cls(home, timezone, currency, clock)
-        if clock != "simulated":
-            created.now()
-        if (home / "workspace.json").exists():
+        created._check()
+        if not is_new(home):
             existing = cls.open(home)
             if (existing.timezone, existing.currency) != (timezone, currency):
                 raise WorkspaceError(
@@ -98,6 +95,8 @@ class Workspace:
         except FileNotFoundError:
             raise WorkspaceError(
                 f"no workspace at {home}: run `python -m features ingest` or `simulate` first"
+                if is_new(home)
+                else f"{file} is missing beside a shop's data; {_WRITE_AGAIN}"
             ) from None
         except OSError as error:
             raise WorkspaceError(f"{file}: cannot be read ({error.strerror})") from error
@@ -114,9 +113,23 @@ class Workspace:
             raise WorkspaceError(
                 f"{file}: holds {saved}, not timezone, currency and clock as text; {_WRITE_AGAIN}"
             )
+        opened = cls(home, **saved)
+        try:
+            opened._check()
+        except WorkspaceError as error:
+            raise WorkspaceError(f"{file}: {error}; {_WRITE_AGAIN}") from error
         if private:
             make_private(home, whole=False)
-        return cls(home, **saved)
+        return opened
+
+    def _check(self) -> None:
+        """Raise WorkspaceError for a timezone or a clock that there is not."""
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise WorkspaceError(f"timezone {self.timezone!r}: not an IANA zone") from error
+        if self.clock not in ("system", "simulated"):
+            _fixed(self.clock)
 
     def _save(self) -> None:
         saved = {"timezone": self.timezone, "currency": self.currency, "clock": self.clock}
@@ -247,6 +260,14 @@ class Workspace:
     def bundles(self) -> Path:
         """Exported model versions, and `current.json` (training.registry.versions)."""
         return self.home / "bundles"
+
+
+def is_new(home: Path) -> bool:
+    """Return whether no workspace was ever used at `home`: lost settings are no new shop.
+
+    Tables alone are those of a first ingest that was killed.
+    """
+    return not any((home / name).exists() for name in ("workspace.json", *_MADE))
 
 
 @lru_cache

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from configs.database_checks import raise_found
 from configs.durable import identity
 from features.customer_row import ONLINE_VALUE, ONLINE_VIEW, DamagedRow, OtherCode, unpack
 from features.feast_store import PROJECT
@@ -37,6 +38,7 @@ class OnlineRows:
         with self._lock:
             try:
                 current = identity(self._file)
+                raise_found(self._file, current)
                 if self._read is None or self._opened != current:
                     self._forget()
                     self._read, self._opened = self._reader(), current

@@ -79,8 +79,9 @@ def complete(home: Path) -> Shop:
     materialize(ws, ws.now())
     arms = {name: Variant(model=f"recommender@{n}") for name, n in (("towers", 1), ("popular", 2))}
     start(ws, Experiment(key=EXPERIMENT, variants=arms, control="popular"))
-    _use(ws)
-    return Shop(home=ws.home, keys=give_keys(ws.home))
+    shop = Shop(home=ws.home, keys=give_keys(ws.home))
+    _use(ws, shop.keys["admin"])
+    return shop
 
 
 def give_keys(home: Path) -> dict[str, str]:
@@ -102,9 +103,10 @@ def order(number: int, ws: Workspace) -> dict[str, Any]:
     }
 
 
-def _use(ws: Workspace) -> None:
+def _use(ws: Workspace, key: str) -> None:
     """Let a service write into every log."""
     with serving(REGULARS_HOME=str(ws.home)) as client:
+        client.headers["Authorization"] = f"Bearer {key}"
         for number in range(40):
             body: dict[str, Any] = {"customer_id": f"C{number + 1:02}", "k": 5}
             named = {"Idempotency-Key": f"attack/{number}"}

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from configs.errors import UserError
+from configs.json_files import write_json
 from features.workspace import Workspace, WorkspaceError
 
 
@@ -121,6 +122,24 @@ def test_a_clock_that_names_no_time_is_told(tmp_path: Path, content: str) -> Non
     (ws.home / "clock.json").write_text(content)
     with pytest.raises(UserError, match=r"clock\.json: .*or write the time by hand: {\"now\""):
         ws.now()
+
+
+@pytest.mark.parametrize("name", ["events.db", "mlflow.db", "bundles", "snapshots", "online"])
+def test_lost_settings_are_no_new_shop(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    for make in (Workspace.open, Workspace.create):
+        with pytest.raises(WorkspaceError, match=r"workspace\.json is missing beside .*by hand"):
+            make(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_settings_that_cannot_be_are_told_when_a_workspace_is_opened(tmp_path: Path) -> None:
+    ws = Workspace.create(tmp_path / "shop")
+    for name, value in (("timezone", "Mars/Base"), ("timezone", "../x"), ("clock", "noon")):
+        settings = {"schema_version": 1, "timezone": "UTC", "currency": "GBP", "clock": "system"}
+        write_json(ws.home / "workspace.json", settings | {name: value})
+        with pytest.raises(WorkspaceError, match=rf"workspace\.json: {name} '{value}': .*by hand"):
+            Workspace.open(ws.home)
 
 
 def test_a_workspace_that_others_could_read_is_closed_when_it_is_opened(

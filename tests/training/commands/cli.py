@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-SHOP: Final = ("--customers", "150", "--products", "30", "--days", "150")
+SHOP: Final = ("--customers", "150", "--products", "30", "--days", "200")
 
 
 def run(
