@@ -3,7 +3,11 @@
 import asyncio
 from collections import OrderedDict
 from typing import Final, Protocol
+from weakref import WeakKeyDictionary
 
+from uvicorn.server import ServerState
+
+from serving.edge.descriptors import most_connections
 from serving.telemetry import metrics
 
 HEAD_S: Final = 10.0
@@ -138,3 +142,14 @@ def _due(queue: "OrderedDict[Connection, float]", before: float) -> list[Connect
         del queue[connection]
         due.append(connection)
     return due
+
+
+_OF_SERVER: Final[WeakKeyDictionary[ServerState, Connections]] = WeakKeyDictionary()
+
+
+def connections_of(state: ServerState) -> Connections:
+    """Return the connections of the server whose state that is."""
+    of_server = _OF_SERVER.get(state)
+    if of_server is None:
+        of_server = _OF_SERVER[state] = Connections(most_connections())
+    return of_server

@@ -42,15 +42,7 @@ def size_problem(size: int) -> Problem | None:
     return Problem("head_too_large", f"a head has at most {HEAD_BYTES} bytes")
 
 
-def fields_problem(fields: Fields, values: Mapping[bytes, bytes], version: str) -> Problem | None:
-    """Return which rule the `fields` of a request of HTTP `version` break; None if they break none.
-
-    `values` is `dict(fields)`.
-
-    >>> twice = [(b"host", b"a"), (b"host", b"b")]
-    >>> fields_problem(twice, dict(twice), "1.1").detail
-    'host: given twice'
-    """
+def _fields_problem(fields: Fields, values: Mapping[bytes, bytes], version: str) -> Problem | None:
     if len(fields) > MOST_FIELDS:
         return Problem("head_too_large", f"a head has at most {MOST_FIELDS} fields")
     host, coding = values.get(b"host"), values.get(b"transfer-encoding")
@@ -75,16 +67,26 @@ def _given_twice(fields: Fields) -> str | None:
     return next((name.decode() for name in names if name in SINGLE and names.count(name) > 1), None)
 
 
-def path_and_query(target: bytes, host: bytes | None) -> tuple[bytes, bytes]:
-    """Return path and query of a request target. Raises Problem.
+def path_and_query(
+    target: bytes, fields: Fields, values: Mapping[bytes, bytes], version: str
+) -> tuple[bytes, bytes]:
+    """Return path and query of a request of HTTP `version`. Raises Problem if it breaks a rule.
 
-    A target in absolute form names the `host` of the head again.
+    `values` is `dict(fields)`. A target in absolute form names the host again.
 
-    >>> path_and_query(b"/v1/events?a=1", None)
+    >>> fields = [(b"host", b"shop")]
+    >>> path_and_query(b"/v1/events?a=1", fields, dict(fields), "1.1")
     (b'/v1/events', b'a=1')
-    >>> path_and_query(b"http://shop/livez", b"shop")
+    >>> path_and_query(b"http://shop/livez", fields, dict(fields), "1.1")
     (b'/livez', b'')
+    >>> path_and_query(b"/livez", 2 * fields, dict(fields), "1.1")
+    Traceback (most recent call last):
+    serving.problems.Problem: host: given twice
     """
+    problem = _fields_problem(fields, values, version)
+    if problem is not None:
+        raise problem
+    host = values.get(b"host")
     if not _ORIGIN_FORM.fullmatch(target):
         if target == b"*":
             return target, b""

@@ -6,26 +6,18 @@ queues any number of pipelined requests. `serving.service` registers this class 
 
 import asyncio
 import logging
-import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, Final, cast
-from urllib.parse import unquote
-from weakref import WeakKeyDictionary
 
 import httptools
-from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from serving.edge import heads
-from serving.edge.connections import Connections
-from serving.edge.descriptors import most_connections
+from serving.edge.connections import connections_of
+from serving.edge.cycle import Cycle, last_answer, scope_of
 from serving.problems import Problem
 from serving.telemetry import metrics
 
@@ -40,25 +32,6 @@ MOST_PIPELINED: Final = 16
 """Requests that wait on one connection for the answers before them."""
 DROPPED_BYTES: Final = 256 * 1024
 """What a refused client may still send; then nothing more is read from it."""
-_OF_SERVER: Final[WeakKeyDictionary[ServerState, Connections]] = WeakKeyDictionary()
-
-
-def connections_of(state: ServerState) -> Connections:
-    """Return the connections of the server whose state that is."""
-    of_server = _OF_SERVER.get(state)
-    if of_server is None:
-        of_server = _OF_SERVER[state] = Connections(most_connections())
-    return of_server
-
-
-class Cycle(RequestResponseCycle):
-    """One request and its answer."""
-
-    def send(self, message: ASGISendEvent) -> Coroutine[Any, Any, None]:
-        """Send a part of the answer; the last on its connection, if the body has not arrived."""
-        if self.more_body and not self.response_started:
-            self.keep_alive = False
-        return super().send(message)
 
 
 class EdgeProtocol(HttpToolsProtocol):
@@ -89,7 +62,9 @@ class EdgeProtocol(HttpToolsProtocol):
         if not self._open.opened(self):
             self._deaf = True
             problem = Problem("overloaded", "every connection is in use; retry later")
-            transport.write(self._last_answer(problem))
+            transport.write(
+                last_answer(problem, target=self.url, headers=self.server_state.default_headers)
+            )
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -98,7 +73,7 @@ class EdgeProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Count the time: the client does not take its answer."""
+        """Count the time in which the client takes nothing of its answer."""
         super().pause_writing()
         self._open.unread(self)
 
@@ -213,35 +188,15 @@ class EdgeProtocol(HttpToolsProtocol):
         if self._head_bytes + SLICE + self._slice_bytes > heads.HEAD_BYTES:
             self._problem = heads.size_problem(heads.size_of(self.url, headers))
         values = dict(headers)
-        self._problem = self._problem or heads.fields_problem(headers, values, version)
-        if self._problem is not None:
-            return
         try:
-            raw_path, query = heads.path_and_query(self.url, values.get(b"host"))
+            raw_path, query = heads.path_and_query(self.url, headers, values, version)
         except Problem as problem:
-            self._problem = problem
+            self._problem = self._problem or problem
+        if self._problem is not None:
             return
         if b"transfer-encoding" in values:
             self._chunked, self._framing_bytes = True, -self._slice_bytes
-        path = raw_path.decode("ascii")
-        self.scope = cast(
-            Any,
-            {
-                "type": "http",
-                "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-                "http_version": version,
-                "server": self.server,
-                "client": self.client,
-                "scheme": self.scheme,
-                "method": self.parser.get_method().decode("ascii"),
-                "root_path": self.root_path,
-                "path": unquote(path) if "%" in path else path,
-                "raw_path": raw_path,
-                "query_string": query,
-                "headers": headers,
-                "state": self.app_state.copy(),
-            },
-        )
+        self.scope = scope_of(self, version=version, raw_path=raw_path, query=query)
         keep_alive = version != "1.0" and self.parser.should_keep_alive()
         self._begin(
             Cycle(
@@ -319,16 +274,14 @@ class EdgeProtocol(HttpToolsProtocol):
                 cycle.keep_alive = False
                 return
         metrics.PROBLEMS.labels("edge", problem.code).inc()
-        self.transport.write(self._last_answer(problem))
+        self.transport.write(
+            last_answer(problem, target=self.url, headers=self.server_state.default_headers)
+        )
         if self.transport.can_write_eof():
             self._linger()
         else:
             self.transport.close()
 
-    def _last_answer(self, problem: Problem) -> bytes:
-        path = self.url.partition(b"?")[0][:256].decode("ascii", "replace")
-        response = problem.response(request_id=os.urandom(16).hex(), instance=path or "/")
-        head = [STATUS_LINE[response.status_code], b"connection: close\r\n"]
-        for name, value in (*self.server_state.default_headers, *response.raw_headers):
-            head += [name, b": ", value, b"\r\n"]
-        return b"".join((*head, b"\r\n", bytes(response.body)))
+    def _write_last(self, problem: Problem) -> None:
+        headers = self.server_state.default_headers
+        self.transport.write(last_answer(problem, target=self.url, headers=headers))

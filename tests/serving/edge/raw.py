@@ -13,7 +13,8 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from serving.edge.protocol import EdgeProtocol, connections_of
+from serving.edge.connections import connections_of
+from serving.edge.protocol import EdgeProtocol
 from tests.serving.shop import until
 
 HOST: Final = b"Host: 127.0.0.1\r\n"

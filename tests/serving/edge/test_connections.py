@@ -69,7 +69,7 @@ def test_a_body_is_not_the_heads_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_at_the_limit_the_longest_waiting_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "most_connections", lambda: 3)
+    monkeypatch.setattr(connections, "most_connections", lambda: 3)
     with running() as server, ExitStack() as stack:
         working, first, second = (stack.enter_context(server.connect()) for _ in range(3))
         send(working, BODY)
@@ -86,7 +86,7 @@ def test_at_the_limit_the_longest_waiting_is_closed(monkeypatch: pytest.MonkeyPa
 
 
 def test_without_room_a_connection_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "most_connections", lambda: 1)
+    monkeypatch.setattr(connections, "most_connections", lambda: 1)
     with running() as server, server.connect() as working:
         send(working, BODY)
         eventually(lambda: bool(server.server.server_state.tasks))
