@@ -23,7 +23,7 @@ from features.workspace import Workspace
 from training.evaluation.job import Job, prepare
 from training.evaluation.last_window import Metrics, make_judge, measure_last_window, window_days
 from training.models import spec
-from training.registry.outage import StoreOutage, stating_outages, whole_tables
+from training.registry.outage import StoreOutage, made_whole, stating_outages, whole_tables
 from training.registry.tracking import Tracking, hold_tracking
 from training.run import SILENT, Device, Progress, Run
 from training.search_spaces import SPACES, WITHOUT_SPACE, Range, Space, changed, setting
@@ -93,14 +93,23 @@ def tune(
 def _studies(ws: Workspace) -> Iterator[str]:
     """Yield the storage of all studies, as Optuna names it. Raises StoreOutage, also in the block.
 
-    An empty file is what a failure left: a file is only made together with its first study.
+    A new file is made whole, so that an empty one was damaged.
     """
+    from optuna.exceptions import StorageInternalError
+    from optuna.storages import RDBStorage
+
     file = ws.home / "optuna.db"
     way_on = "restore it from a backup, or remove it: its studies then begin with their first trial"
     if not whole_tables(file, otherwise=way_on) and file.exists():
         raise StoreOutage(f"{file} is empty; {way_on}")
-    with stating_outages(file, otherwise=way_on):
-        yield sqlite_url(file)
+    try:
+        with stating_outages(file, otherwise=way_on):
+            if not file.exists():
+                with made_whole(file) as made:
+                    RDBStorage(sqlite_url(made)).engine.dispose()
+            yield sqlite_url(file)
+    except StorageInternalError as error:  # a study twice, or a value that is no number
+        raise StoreOutage(f"{file}: {error.__cause__ or error}; {way_on}") from error
 
 
 def _run_trials(

@@ -88,6 +88,17 @@ class Event:
     """When it arrived: set by the log."""
 
 
+class LogCut(NamedTuple):
+    """What a snapshot holds of the log: the events up to `sequence`, recorded before `before_us`
+    (microseconds since 1970)."""
+
+    before_us: int
+    sequence: int
+
+
+NOTHING: Final = LogCut(0, 0)
+
+
 class StoredLine(NamedTuple):
     """A row of `lines`, without its sequence."""
 

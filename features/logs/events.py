@@ -1,9 +1,9 @@
 """The event log: all posted events, from which snapshots are updated.
 
 An event's place in the log is its `sequence`, from 1. It is recorded at R, the time of its arrival
-(`features.logs.stamps`), and its event time is R at the latest. A snapshot at S that was built from
-the events up to the sequence Q holds those recorded before S; all others are missing from it: those
-recorded at or after S, and those after Q, whatever the clock did meanwhile.
+(`features.logs.stamps`), and its event time is R at the latest. A snapshot at S of the events up to
+the sequence Q holds those recorded before S; it lacks those recorded at or after S, and those after
+Q, whatever the clock did meanwhile.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pandas as pd
 
@@ -20,12 +20,14 @@ from configs.database import Database
 from configs.database_files import check_there
 from features.logs.event_rows import (
     FIRST_REFUND_LINE,
+    NOTHING,
     ORDER,
     SCHEMA,
     SELECT,
     UPGRADES,
     Event,
     Item,
+    LogCut,
     StoredEvent,
     insert,
     intact_events,
@@ -43,7 +45,7 @@ from features.tables import (
 from features.times import microseconds, timestamp
 from features.workspace import Workspace, WorkspaceError
 
-__all__ = ["FIRST_REFUND_LINE", "Event", "EventLog", "Item"]
+__all__ = ["FIRST_REFUND_LINE", "NOTHING", "Event", "EventLog", "Item", "LogCut"]
 
 CLOCK_SKEW: Final = pd.Timedelta(minutes=5)
 """How far ahead of the arrival an event's time may lie; it is then stored as the arrival."""
@@ -52,18 +54,6 @@ SINCE: Final = (
     "OR (e.customer_id = ?1 AND e.recorded_us >= ?3)"  # two index searches
 )
 _BEFORE: Final = f"{SELECT} WHERE e.recorded_us < ? ORDER BY e.sequence, l.line_number"
-
-
-class LogCut(NamedTuple):
-    """What a snapshot holds of the log: the events up to `sequence`, recorded before `before_us`
-    (microseconds since 1970)."""
-
-    before_us: int
-    sequence: int
-
-
-NOTHING: Final = LogCut(0, 0)
-"""Holds no event."""
 
 
 @dataclass(frozen=True, kw_only=True)

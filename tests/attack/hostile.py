@@ -21,7 +21,7 @@ from typing import Final
 from tests.attack.wire import allow_descriptors, request
 
 PAUSE_S: Final = float(os.environ.get("REGULARS_ATTACK_PAUSE", "0.1"))
-"""Before a connection that the server closed is opened again."""
+"""Before one of 50 connections that the server closed is opened again: 500 new ones a second."""
 DRIP_S: Final = 0.2
 PIECE: Final = b"a" * 4_096
 LIST: Final = "/v1/recommendations"
@@ -34,6 +34,7 @@ class Attacker:
 
     port: int
     key: str | None
+    pause_s: float
     seen: Counter[str] = field(default_factory=Counter)
 
     async def run(self, pieces: Callable[["Attacker"], Pieces], *, reads: bool) -> None:
@@ -42,7 +43,7 @@ class Attacker:
             with suppress(OSError):
                 await self._once(pieces, reads=reads)
             self.seen["closed"] += 1
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(self.pause_s)
 
     async def _once(self, pieces: Callable[["Attacker"], Pieces], *, reads: bool) -> None:
         sock = socket.socket()
@@ -154,7 +155,7 @@ KINDS: Final[dict[str, Callable[[Attacker], Pieces]]] = {
 
 
 async def attack(kind: str, port: int, count: int, key: str | None) -> None:
-    attacker = Attacker(port=port, key=key)
+    attacker = Attacker(port=port, key=key, pause_s=PAUSE_S * max(1, count / 50))
     tasks = [
         asyncio.create_task(attacker.run(KINDS[kind], reads=kind != "slow reader"))
         for _ in range(count)

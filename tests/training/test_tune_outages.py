@@ -1,6 +1,8 @@
 """A damaged or lost `optuna.db` is one line that names it and the way on."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,17 @@ def test_the_file_and_the_way_on_are_named(ws: Workspace, shop: Shop, how: str) 
     finally:
         file.unlink(missing_ok=True)
         file.write_bytes(whole)
+
+
+def test_a_study_that_is_there_twice_is_named(ws: Workspace, shop: Shop) -> None:
+    """As a full disk left it, before the file was made whole."""
+    file = ws.home / "optuna.db"
+    whole = file.read_bytes()
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("DROP INDEX ix_studies_study_name")
+        database.execute("INSERT INTO studies (study_name) SELECT study_name FROM studies")
+    with pytest.raises(
+        StoreOutage, match=r"optuna\.db: Multiple rows .* or remove it: its studies"
+    ):
+        run(ws, shop)
+    file.write_bytes(whole)

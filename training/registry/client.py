@@ -3,12 +3,15 @@
 import logging
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Final
 
+from configs.paths import sqlite_url
 from features.workspace import Workspace
 from training.registry.database import bring_home, check_registry, registry_file
-from training.registry.outage import StoreOutage, stated
+from training.registry.outage import StoreOutage, made_whole, stated, stating_outages
 
 _QUIET: Final = {
     "alembic": logging.WARNING,
@@ -26,12 +29,33 @@ def open_client(ws: Workspace) -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    ws.home.mkdir(parents=True, exist_ok=True)
-    if check_registry(ws):
-        bring_home(ws)
     for name, level in _QUIET.items():
         logging.getLogger(name).setLevel(level)
+    ws.home.mkdir(parents=True, exist_ok=True)
+    if not check_registry(ws):
+        with ws.lock("registry"):
+            if not check_registry(ws):  # another process may have been first
+                _make(ws)
+    bring_home(ws)
     return _Client(ws)
+
+
+def _make(ws: Workspace) -> None:
+    """Make the database. Its default place for others' files lies in the workspace too."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    with made_whole(registry_file(ws)) as made, stating_outages(registry_file(ws)):
+        with _quiet_tables():
+            store = SqlAlchemyStore(sqlite_url(made), ws.artifacts.as_uri())
+        store.engine.dispose()
+
+
+@contextmanager
+def _quiet_tables() -> Iterator[None]:
+    """Silence a warning: MLflow's tables use an option that SQLAlchemy will drop."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*``noload``")
+        yield
 
 
 class _Client:
@@ -47,8 +71,7 @@ class _Client:
     def _connect(self) -> Any:
         from mlflow import MlflowClient
 
-        with warnings.catch_warnings():  # MLflow's tables use an option that SQLAlchemy will drop
-            warnings.filterwarnings("ignore", ".*``noload``")
+        with _quiet_tables():
             return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
 
     def _stating(self, call: Any) -> Any:

@@ -33,9 +33,9 @@ def registry_file(ws: Workspace) -> Path:
 
 
 def check_registry(ws: Workspace) -> bool:
-    """Return whether `mlflow.db` holds runs.
+    """Return whether there is a registry, in `mlflow.db`.
 
-    Raises StoreOutage unless it is whole and no older than the workspace's bundles.
+    Raises StoreOutage unless the file is whole and no older than the workspace's bundles.
 
     A missing or empty file is a new registry only where no run and no bundle exists: otherwise
     versions would be numbered from 1 again, and take the names of bundles.
@@ -46,8 +46,9 @@ def check_registry(ws: Workspace) -> bool:
         _refuse_if_used(ws, f"{file} is {'empty' if file.exists() else 'missing'}")
         return False
     if missing := sorted(_TABLES - present):
-        _refuse_if_used(ws, f"{file} was damaged: it lacks the table {missing[0]}")
-        return False
+        what = f"{file} was damaged: it lacks the table {missing[0]}"
+        _refuse_if_used(ws, what)
+        raise StoreOutage(f"{what}. No run was made with it: remove it, and begin again")
     with opened(file) as database:
         recorded = _recorded(database)
         newest = dict(database.execute("SELECT name, max(version) FROM model_versions GROUP BY 1"))
@@ -58,7 +59,7 @@ def check_registry(ws: Workspace) -> bool:
         if version > known:
             folder = ws.bundles / name / str(version)
             _refuse(ws, f"{file} ends with version {known} of {name}, and {folder} exists")
-    return recorded is not None
+    return True
 
 
 def bring_home(ws: Workspace) -> None:

@@ -1,11 +1,14 @@
 """What a failure of a SQLite file of training means: one line that names it and the way on."""
 
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+from configs import privacy
+from configs.durable import sync
 from configs.errors import UserError
 
 TIMEOUT_S: Final = 20.0
@@ -74,6 +77,21 @@ def opened(file: Path, *, otherwise: str = RESTORE) -> Iterator[sqlite3.Connecti
         ) as database,
     ):
         yield database
+
+
+@contextmanager
+def made_whole(file: Path) -> Iterator[Path]:
+    """Yield the path of a database to make, which then becomes `file`: it is never half made.
+
+    A full disk or a kill between two tables would leave a file that no library mends.
+    """
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}-") as folder:
+        made = Path(folder, file.name)
+        yield made
+        made.chmod(privacy.FILE)
+        sync(made)
+        made.replace(file)
+    sync(file.parent)
 
 
 def whole_tables(file: Path, *, otherwise: str = RESTORE) -> set[str]:

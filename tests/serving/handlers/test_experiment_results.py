@@ -25,7 +25,8 @@ def test_results_are_the_analysis(shop: Workspace) -> None:
     shop.advance(NOON + 8 * DAY)
     expected = as_json(analyze_workspace(shop, "spring"))
     with serving(REGULARS_HOME=str(shop.home)) as client:
-        answer = client.get("/v1/experiments/spring/results")
+        while (answer := client.get("/v1/experiments/spring/results")).status_code == 503:
+            assert answer.json()["detail"] == "it is being computed: retry later"
         assert client.get("/v1/experiments/summer/results").status_code == 404
     assert answer.status_code == 200, answer.text
     found = answer.json()
@@ -46,7 +47,7 @@ def test_results_are_the_analysis(shop: Workspace) -> None:
 def test_a_broken_sample_ratio_withholds_the_effects(shop: Workspace) -> None:
     trade(shop, old=300, new=200)
     shop.advance(NOON + 8 * DAY)
-    found = asyncio.run(Experiments(shop).results(request_id="r", key="spring"))
+    found = asyncio.run(Experiments(shop, patience_s=240).results(request_id="r", key="spring"))
     assert (found.sample_ratio.ok, found.effects) == (False, [])
 
 

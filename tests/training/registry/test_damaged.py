@@ -207,3 +207,31 @@ def test_a_promote_restores_the_list_of_champions(ws: Workspace, content: bytes 
     current.unlink() if content is None else current.write_bytes(content)
     promote(ws, "churn")
     assert {str(each) for each in read_champions(current).values()} == {"churn@1", "recommender@1"}
+
+
+def test_a_registry_that_cannot_be_made_leaves_no_file(
+    template: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws = Workspace.create(tmp_path / "new", clock=template.clock)
+    with monkeypatch.context() as patch:
+        patch.setattr("mlflow.store.db.utils._upgrade_db", fail)
+        with pytest.raises(StoreOutage, match=r"mlflow\.db: database or disk is full; free some"):
+            open_client(ws)
+    assert [path.name for path in ws.home.iterdir() if "mlflow" in path.name] == []
+    default = open_client(ws).get_experiment("0")
+    assert default.artifact_location.startswith(ws.artifacts.as_uri())
+
+
+def fail(engine: object) -> None:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorname = "SQLITE_FULL"
+    raise error
+
+
+def test_a_half_made_registry_is_named(tmp_path: Path) -> None:
+    """As a full disk left it, before the file was made whole."""
+    ws = Workspace.create(tmp_path / "new")
+    with closing(sqlite3.connect(ws.home / "mlflow.db")) as database, database:
+        database.execute("CREATE TABLE experiments (name TEXT)")
+    with pytest.raises(StoreOutage, match="lacks the table alembic_version. No run .* remove it"):
+        open_client(ws)
