@@ -30,7 +30,7 @@ class Finding:
         """`held`, `skipped: WHY`, or the broken promises."""
         if self.skipped:
             return f"skipped: {self.skipped}"
-        return "; ".join(self.faults[:3]) if self.faults else "held"
+        return "; ".join(f[:200] for f in self.faults[:3]) if self.faults else "held"
 
 
 def show(findings: Iterable[Finding], *, title: str) -> None:

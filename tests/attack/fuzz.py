@@ -7,6 +7,7 @@ The clients print a JSON of what they saw. CALLS 0: as many as SECONDS allow.
 
 import json
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -168,16 +169,19 @@ def fuzz(
         process = subprocess.Popen(
             [*command, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        if process.stdin is not None:
+            process.stdin.write(settings)
+            process.stdin.close()
+            process.stdin = None
         running.append(process)
-    seen = [json.loads(p.communicate(settings, timeout=seconds + 3_600)[0] or "{}") for p in running]
+    seen = [json.loads(p.communicate(timeout=seconds + 3_600)[0] or "{}") for p in running]
     took = time.monotonic() - begun
     statuses: Counter[str] = Counter()
     for one in seen:
         statuses.update(one.get("statuses", {}))
     done = sum(one.get("calls", 0) for one in seen)
     faults = [fault for one in seen for fault in one.get("faults", ["a client failed"])]
-    if "Traceback" in log.read_text(errors="replace"):
-        faults.append(f"a traceback in {log}")
+    faults += [f"{n} tracebacks in the server's log end in {e}" for e, n in _errors(log).items()]
     total = add_up("fuzz", calls=done, faults=statuses["FAULTS"])
     told = ", ".join(f"{status} {count:,}" for status, count in sorted(statuses.items()))
     return Finding(
@@ -187,6 +191,13 @@ def fuzz(
         f"{told}; all runs: {total['calls']:,} calls, {total['faults']:,} faults",
         faults=tuple(faults),
     )
+
+
+def _errors(log: Path) -> Counter[str]:
+    """Return how often each error ends a traceback in `log`, without addresses."""
+    text = log.read_text(errors="replace")
+    ends = re.findall(r"^Traceback .*\n(?:[ \t].*\n|\n)*(\S.*)", text, re.MULTILINE)
+    return Counter(re.sub(r"0x[0-9a-f]+", "0x", end)[:200] for end in ends)
 
 
 if __name__ == "__main__":

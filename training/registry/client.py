@@ -42,12 +42,11 @@ def open_client(ws: Workspace) -> Any:
 
 def _make(ws: Workspace) -> None:
     """Make the database. Its default place for others' files lies in the workspace too."""
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    file = registry_file(ws)
+    with stating_outages(file), made_whole(file) as made, _quiet_tables():
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    with made_whole(registry_file(ws)) as made, stating_outages(registry_file(ws)):
-        with _quiet_tables():
-            store = SqlAlchemyStore(sqlite_url(made), ws.artifacts.as_uri())
-        store.engine.dispose()
+        SqlAlchemyStore(sqlite_url(made), ws.artifacts.as_uri()).engine.dispose()
 
 
 @contextmanager

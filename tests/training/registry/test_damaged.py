@@ -222,7 +222,7 @@ def test_a_registry_that_cannot_be_made_leaves_no_file(
     assert default.artifact_location.startswith(ws.artifacts.as_uri())
 
 
-def fail(engine: object) -> None:
+def fail(_: object) -> None:
     error = sqlite3.OperationalError("database or disk is full")
     error.sqlite_errorname = "SQLITE_FULL"
     raise error
@@ -233,5 +233,5 @@ def test_a_half_made_registry_is_named(tmp_path: Path) -> None:
     ws = Workspace.create(tmp_path / "new")
     with closing(sqlite3.connect(ws.home / "mlflow.db")) as database, database:
         database.execute("CREATE TABLE experiments (name TEXT)")
-    with pytest.raises(StoreOutage, match="lacks the table alembic_version. No run .* remove it"):
+    with pytest.raises(StoreOutage, match=r"lacks the table alembic_version\. No run .* remove it"):
         open_client(ws)
