@@ -30,7 +30,9 @@ def register(ws: Workspace) -> None:
     with ws.lock("feast"):
         ws.feast.mkdir(parents=True, exist_ok=True)
         open_store(ws).apply(build(ws.home))
-        write_json(ws.feast / "feature_store.yaml", _settings(Path()), checksum=False)  # JSON is YAML
+        write_json(
+            ws.feast / "feature_store.yaml", _settings(Path()), checksum=False
+        )  # JSON is YAML
 
 
 def _settings(folder: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ after it, keep the true one.
 
 import json
 import os
+import re
 import sqlite3
 import struct
 import subprocess
@@ -158,7 +159,7 @@ def _post(running: Server, shop: Shop, order: dict[str, Any], posted: Posted) ->
         posted.acknowledged[order["customer_id"]] = order["order_id"]
     else:
         why = [r.get("detail", r) for r in answer.get("rejected", [])] or [answer.get("code")]
-        posted.refused[str(why[0]).split(",")[0][:60]] += 1
+        posted.refused[re.sub(r"\S*\d\S* |:.*", "", str(why[0]))[:60]] += 1
 
 
 def _check_cards(running: Server, shop: Shop, posted: Posted, when: str) -> None:

@@ -161,11 +161,11 @@ def fuzz(
 ) -> Finding:  # fmt: skip
     """Send fuzzed calls to the server on `port`, whose stderr is in `log`; add them up in FOLDER."""
     settings = json.dumps({"key": key, "endpoints": endpoints})
-    begun = time.monotonic()
+    earlier, begun = add_up("fuzz", calls=0)["calls"], time.monotonic()  # other calls each run
     command = [sys.executable, "-m", "tests.attack.fuzz", str(port)]
     running = []
     for number in range(clients):
-        words = [f"{seed}/{number}", str(seconds), str(-(-calls // clients))]
+        words = [f"{seed}/{earlier}/{number}", str(seconds), str(-(-calls // clients))]
         process = subprocess.Popen(
             [*command, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -171,5 +172,5 @@ def kills(shop: Shop, log: Path, *, count: int, seed: int = SEED) -> Finding:
 def _check(killer: Killer, check: Callable[[], None], what: str) -> None:
     try:
         check()
-    except AssertionError as error:
-        killer.faults.append(f"{what}: {str(error) or repr(error)}"[:300])
+    except AssertionError:
+        killer.faults.append(f"{what}: {' '.join(traceback.format_exc(limit=-2).split())}"[-500:])

@@ -61,7 +61,7 @@ def test_a_full_disk_is_one_line_and_registers_nothing_by_halves(
         "evaluate": ("evaluate", "own_purchases"),
     }
     for name, command in commands.items():
-        for left in (0, 20_000, 200_000, 600_000):
+        for left in (0, 300_000):
             if name == "promote":
                 shutil.rmtree(ws.bundles / "recommender")
             fill(small_disk, left=left)
