@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from configs.code import byte_digest
 from serving.api.endpoints import endpoints
 from tests.attack import clocks, damage, disks, fuzz, kills, races, rim, signals
 from tests.attack.findings import Finding, show
+from tests.attack.hostile import KINDS
 from tests.attack.settings import CALLS, FOLDER, KILLS, SEED, share_s
 from tests.attack.target import target
 from tests.attack.workspace import Shop, complete, made_once
-from configs.code import byte_digest
 
 
 def _rim(shop: Shop, folder: Path) -> Iterable[Finding]:
-    seconds = share_s(0.3 / (3 * len(rim.KINDS)))
+    seconds = share_s(0.3 / (3 * len(KINDS)))
     yield from rim.rim(shop, folder / "log", seconds=seconds)
 
 

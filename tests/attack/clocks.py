@@ -80,7 +80,7 @@ class Posted:
     faults: list[str] = field(default_factory=list)
 
 
-def clocks(folder: Path) -> Finding:
+def clocks(folder: Path, *, orders: int = ORDERS) -> Finding:
     """Move the server's clock while orders are posted; each must count once, at once and later."""
     name = "clocks: +400 d, -400 d, +-10 min"
     library, shift, posted = folder / "shifted_clock.so", folder / "shift", Posted()
@@ -93,7 +93,7 @@ def clocks(folder: Path) -> Finding:
         for number, seconds in enumerate(CLOCKS_S):
             _set(shift, seconds)
             time.sleep(1.5)  # for what looks at the clock once a second
-            for order in _orders(f"{number}", ORDERS, timedelta(seconds=seconds)):
+            for order in _orders(f"{number}", orders, timedelta(seconds=seconds)):
                 _post(running, shop, order, posted)
             _check_cards(running, shop, posted, f"at {seconds:+} s")
             if abs(seconds) == WRONG_S:  # the nightly job sees the same clock

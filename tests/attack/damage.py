@@ -131,15 +131,15 @@ class Damages:
             healthy = _settled(prober)
             while waiting:
                 case = waiting.pop()
-                outcome = _run_case(case, home, prober, healthy, random.Random(f"{self.seed}{case}"))
+                outcome = _run_case(
+                    case, home, prober, healthy, random.Random(f"{self.seed}{case}")
+                )
                 self.outcomes[case] = outcome
                 if outcome.startswith(BAD):
                     return
 
 
-def _run_case(
-    case: Case, home: Path, prober: Prober, healthy: Seen, rng: random.Random
-) -> str:
+def _run_case(case: Case, home: Path, prober: Prober, healthy: Seen, rng: random.Random) -> str:
     """Damage a file while the service runs, and put it back; return what was told."""
     try:
         with damaged_while_open(home / case.file, case.damage, rng):

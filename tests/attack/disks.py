@@ -63,15 +63,15 @@ def filled(disk: Path) -> Iterator[None]:
         ballast.unlink()
 
 
-def disks(shop: Shop, folder: Path) -> list[Finding]:
-    """Serve and run commands on a disk that fills up."""
+def disks(shop: Shop, folder: Path, *, commands: int = len(COMMANDS)) -> list[Finding]:
+    """Serve, and run the first `commands` of COMMANDS, on a disk that fills up."""
     with small_disk(folder / "disk") as disk:
         if disk is None:
             why = "mounting a tmpfs is not allowed here"
             return [Finding(attack="full disk", count=0, skipped=why)]
         on_disk = shop.copy(disk / "shop")
         found = [_served(on_disk, disk, folder / "log")]
-        found += [_commanded(on_disk, disk, command) for command in COMMANDS]
+        found += [_commanded(on_disk, disk, command) for command in COMMANDS[:commands]]
     return found
 
 
@@ -139,4 +139,3 @@ def _commanded(shop: Shop, disk: Path, words: tuple[str, ...]) -> Finding:
 
 def _one_error(text: str) -> bool:
     return sum(line.startswith("error:") for line in text.splitlines()) == 1
-

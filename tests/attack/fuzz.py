@@ -26,7 +26,26 @@ from tests.attack.wire import Answer, Connection
 BATCH: Final = 16
 """Requests that are sent before their answers are read."""
 LONGEST_S: Final = 20.0
-NO_FAULT: Final = {400, 401, 403, 404, 405, 408, 411, 413, 414, 415, 417, 422, 426, 429, 431, 501, 503, 505}
+NO_FAULT: Final = {
+    400,
+    401,
+    403,
+    404,
+    405,
+    408,
+    411,
+    413,
+    414,
+    415,
+    417,
+    422,
+    426,
+    429,
+    431,
+    501,
+    503,
+    505,
+}
 CLIENTS: Final = 6
 
 
@@ -141,7 +160,9 @@ class Fuzzer:
             return
         problem: dict[str, Any] = json.loads(answer.body)
         status, title = CODES.get(problem.get("code", ""), (0, ""))
-        if (status, title) != (answer.status, problem.get("title")) or not problem.get("request_id"):
+        if (status, title) != (answer.status, problem.get("title")) or not problem.get(
+            "request_id"
+        ):
             self._fault(f"{answer.status} {problem}", one)
 
     def _fault(self, what: str, one: Sent) -> None:
@@ -159,7 +180,7 @@ def fuzz(
     port: int, key: str, *, endpoints: Sequence[tuple[str, str]], log: Path, seconds: float = 0,
     calls: int = 0, clients: int = CLIENTS, seed: int = SEED,
 ) -> Finding:  # fmt: skip
-    """Send fuzzed calls to the server on `port`, whose stderr is in `log`; add them up in FOLDER."""
+    """Send fuzzed calls to the server on `port`; its stderr is in `log`, the sums in FOLDER."""
     settings = json.dumps({"key": key, "endpoints": endpoints})
     earlier, begun = add_up("fuzz", calls=0)["calls"], time.monotonic()  # other calls each run
     command = [sys.executable, "-m", "tests.attack.fuzz", str(port)]
@@ -182,12 +203,13 @@ def fuzz(
     done = sum(one.get("calls", 0) for one in seen)
     faults = [fault for one in seen for fault in one.get("faults", ["a client failed"])]
     faults += [f"{n} tracebacks in the server's log end in {e}" for e, n in _errors(log).items()]
+    slowest = max(one.get("slowest", 0.0) for one in seen)
     total = add_up("fuzz", calls=done, faults=statuses["FAULTS"])
     told = ", ".join(f"{status} {count:,}" for status, count in sorted(statuses.items()))
     return Finding(
         attack="fuzz: raw sockets",
         count=done,
-        figures=f"{done / took:,.0f}/s, slowest batch {max(o.get('slowest', 0) for o in seen):.1f} s; "
+        figures=f"{done / took:,.0f}/s, slowest batch {slowest:.1f} s; "
         f"{told}; all runs: {total['calls']:,} calls, {total['faults']:,} faults",
         faults=tuple(faults),
     )

@@ -18,7 +18,19 @@ METHODS: Final = (
 ENDINGS: Final = (
     *("%0a", "%0d%0a", "%00", "%20", "%2f", "%2F..", "%", "%zz", "%c0%af", "%ff", "%u0041"),
     *("/", "//", "/.", "/..", ";", ";a=b", "?", "?k=5", "??", "#f", ":", ":batch", "/{key}"),
-    *("\u00e9", "\U0001f701", "\x7f", "\x01", "\t", " ", '"', "\\", "|", "A" * 3_000, "%41" * 9_000),
+    *(
+        "\u00e9",
+        "\U0001f701",
+        "\x7f",
+        "\x01",
+        "\t",
+        " ",
+        '"',
+        "\\",
+        "|",
+        "A" * 3_000,
+        "%41" * 9_000,
+    ),
 )
 BEGINNINGS: Final = (
     *("/", "//", "/.", "/..", "http://127.0.0.1", "http://evil.example", "https://127.0.0.1:1"),
@@ -29,10 +41,12 @@ HEADERS: Final[tuple[bytes, ...]] = (
     b"X-Y:1", b"X-Y: a\r\n b", b"X-Y: a\r\n\tb", b" X-Y: 1", b"X-Y", b": 1", b"X Y: 1", b"X(Y: 1",
     b"X-Y: a\nZ: b", b"X-Y: a\rZ: b", b"X-Y: \x00", b"X-Y: \x01", b"X-Y: \x7f", b"X-Y: \xc3\xa9",
     b"X-\xc3\xa9: 1", b"Host: 127.0.0.1", b"Host: evil.example", b"Host:", b"Host: a b",
-    b"Host: 127.0.0.1, evil.example", b"Host: 127.0.0.1:99999", b"Host: [::1", b"Cookie: " + b"a" * 9_000,
+    b"Host: 127.0.0.1, evil.example", b"Host: 127.0.0.1:99999", b"Host: [::1",
+    b"Cookie: " + b"a" * 9_000,
     b"Content-Encoding: gzip", b"Content-Encoding: identity", b"Content-Type: text/plain",
     b"Content-Type: application/json; charset=utf-16", b"Expect: 100-continue", b"Expect: tea",
-    b"Upgrade: websocket\r\nConnection: Upgrade", b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings",
+    b"Upgrade: websocket\r\nConnection: Upgrade",
+    b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings",
     b"Connection: close", b"Connection: keep-alive, close", b"Connection: transfer-encoding",
     b"Keep-Alive: timeout=9999", b"TE: trailers", b"Trailer: Authorization", b"Range: bytes=0-1",
     b"X-Forwarded-For: 8.8.8.8", b"Forwarded: for=8.8.8.8", b"X-HTTP-Method-Override: DELETE",
@@ -44,17 +58,22 @@ LENGTHS: Final = (
     b"%d\x0b", b"%d\xa0", b"", b"%d 1", b"99999999999999999999", b"18446744073709551615",
 )  # fmt: skip
 ENCODINGS: Final = (
-    b"chunked", b" chunked", b"Chunked", b"\x0bchunked", b"chunked\x0b", b"xchunked", b"chunked, chunked",
+    b"chunked", b" chunked", b"Chunked", b"\x0bchunked", b"chunked\x0b", b"xchunked",
+    b"chunked, chunked",
     b"gzip, chunked", b"chunked, gzip", b"gzip", b"identity", b"chunked;q=1", b"\"chunked\"", b"",
     b"chunked\r\nTransfer-Encoding: identity", b"identity\r\nTransfer-Encoding: chunked",
     b"chunked,", b",chunked", b"chu nked", b"\nchunked",
 )  # fmt: skip
 CHUNKS: Final = (
-    b"%x\r\n%s\r\n0\r\n\r\n", b"%X\r\n%s\r\n0\r\n\r\n", b"0%x\r\n%s\r\n0\r\n\r\n", b"0x%x\r\n%s\r\n0\r\n\r\n",
+    b"%x\r\n%s\r\n0\r\n\r\n", b"%X\r\n%s\r\n0\r\n\r\n", b"0%x\r\n%s\r\n0\r\n\r\n",
+    b"0x%x\r\n%s\r\n0\r\n\r\n",
     b"%x;a=b\r\n%s\r\n0\r\n\r\n", b"%x;a=\"b\r\n\"\r\n%s\r\n0\r\n\r\n", b"%x \r\n%s\r\n0\r\n\r\n",
-    b"%x\n%s\n0\n\n", b"%x\r\n%s0\r\n\r\n", b"-%x\r\n%s\r\n0\r\n\r\n", b"%x\r\n%s\r\n0\r\nA: b\r\n\r\n",
-    b"%x\r\n%s\r\n0\r\nAuthorization: Bearer wrong\r\n\r\n", b"%x\r\n%s\r\n0\r\nContent-Length: 9\r\n\r\n",
-    b"%x\r%s\r\n0\r\n\r\n", b"%x\r\n%s\r\n00\r\n\r\n", b"1%016x\r\n%s\r\n0\r\n\r\n", b"%x\r\n%s\r\n0\r\n\r\r\n",
+    b"%x\n%s\n0\n\n", b"%x\r\n%s0\r\n\r\n", b"-%x\r\n%s\r\n0\r\n\r\n",
+    b"%x\r\n%s\r\n0\r\nA: b\r\n\r\n",
+    b"%x\r\n%s\r\n0\r\nAuthorization: Bearer wrong\r\n\r\n",
+    b"%x\r\n%s\r\n0\r\nContent-Length: 9\r\n\r\n",
+    b"%x\r%s\r\n0\r\n\r\n", b"%x\r\n%s\r\n00\r\n\r\n", b"1%016x\r\n%s\r\n0\r\n\r\n",
+    b"%x\r\n%s\r\n0\r\n\r\r\n",
 )  # fmt: skip
 
 
@@ -74,9 +93,14 @@ class Sent:
 class Generator:
     """Makes requests for `endpoints`, (method, path) of the API; `key` may do everything."""
 
-    def __init__(self, rng: random.Random, *, key: str, endpoints: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self, rng: random.Random, *, key: str, endpoints: Sequence[tuple[str, str]]
+    ) -> None:
         self._rng, self._key, self._number = rng, b"Authorization: Bearer " + key.encode(), 0
-        self._endpoints = [*endpoints, *(("GET", p) for p in ("/livez", "/readyz", "/openapi.json"))]
+        self._endpoints = [
+            *endpoints,
+            *(("GET", p) for p in ("/livez", "/readyz", "/openapi.json")),
+        ]
 
     def next(self) -> Sent:
         """Return the next request."""
@@ -133,7 +157,19 @@ class Generator:
         for _ in range(self._rng.randint(1, 3)):
             place = self._rng.randrange(len(data))
             data[place : place + self._rng.randrange(2)] = self._rng.choice(
-                [b"", b"\r", b"\n", b"\0", b" ", b"\t", b":", b"\xa0", b"%", b"HTTP/1.0", b"HTTP/2.0"]
+                [
+                    b"",
+                    b"\r",
+                    b"\n",
+                    b"\0",
+                    b" ",
+                    b"\t",
+                    b":",
+                    b"\xa0",
+                    b"%",
+                    b"HTTP/1.0",
+                    b"HTTP/2.0",
+                ]
             )
         return self._renewed(sent, bytes(data) + b"\r\n\r\n" + body, "cut")
 
@@ -170,9 +206,16 @@ class Generator:
         rest = rest.replace(b"%x", b"%x" % len(body)).replace(b"%X", b"%X" % len(body))
         lines = [b"Transfer-Encoding: chunked"]
         sent = self._sent(
-            "POST", "/v1/recommendations", None, lines, framing="cut", rest=rest.replace(b"%s", body)
+            "POST",
+            "/v1/recommendations",
+            None,
+            lines,
+            framing="cut",
+            rest=rest.replace(b"%s", body),
         )
-        return self._renewed(sent, sent.data.replace(b"1.1", rng.choice([b"1.1", b"1.0"]), 1), "cut")
+        return self._renewed(
+            sent, sent.data.replace(b"1.1", rng.choice([b"1.1", b"1.0"]), 1), "cut"
+        )
 
     def cut(self) -> Sent:
         """Return a request that ends too early."""
@@ -193,7 +236,9 @@ class Generator:
         return Sent(data=data, method=method, target=target, name=name, framing=framing)
 
     def _renewed(self, sent: Sent, data: bytes, framing: Framing) -> Sent:
-        return Sent(data=data, method=sent.method, target=sent.target, name=sent.name, framing=framing)
+        return Sent(
+            data=data, method=sent.method, target=sent.target, name=sent.name, framing=framing
+        )
 
 
 _MAKERS: Final[tuple[list[Callable[[Generator], Sent]], list[int]]] = (

@@ -101,8 +101,8 @@ async def once(sent: bytes = b"") -> Pieces:
 
 async def leave() -> Pieces:
     """Close at once."""
-    for nothing in ():
-        yield nothing
+    for piece in list[bytes]():
+        yield piece
 
 
 async def many_headers() -> Pieces:

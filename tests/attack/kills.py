@@ -28,7 +28,7 @@ from features.workspace import Workspace
 from tests.attack.findings import Finding, add_up
 from tests.attack.settings import SEED
 from tests.attack.target import target
-from tests.attack.workspace import Shop
+from tests.attack.workspace import ORDERS, Shop, order
 from tests.serving.ledger import Ledger, check_absorbed, check_kept, check_whole
 from tests.serving.metrics import number
 from tests.serving.real_shop import town
@@ -140,7 +140,9 @@ class Killer:
 
 def kills(shop: Shop, log: Path, *, count: int, seed: int = SEED) -> Finding:
     """Kill `count` processes; everything acknowledged must be there once, after each round."""
-    ws, port, ledger = Workspace.open(shop.home), free_port(), Ledger()
+    ws, port = Workspace.open(shop.home), free_port()
+    held = [order(n, ws) for n in range(ORDERS)]
+    ledger = Ledger(sent={event["event_id"]: event for event in held})
     killer = Killer(ws=ws, rng=random.Random(seed))
     asked = replace(town(ws, f"http://127.0.0.1:{port}"), key=shop.keys["admin"])
     with visiting(asked, ledger, seed=seed, pause_s=0.01):
@@ -165,7 +167,7 @@ def kills(shop: Shop, log: Path, *, count: int, seed: int = SEED) -> Finding:
         count=killer.kills.total(),
         figures=f"{told}; {len(ledger.acknowledged):,} events and {len(ledger.shown):,} lists "
         f"acknowledged; all runs: {sum(total.values()):,} kills",
-        faults=tuple([*ledger.faults[:5], *killer.faults]),
+        faults=(*ledger.faults[:5], *killer.faults),
     )
 
 

@@ -36,7 +36,9 @@ def probes(ws: Workspace) -> dict[str, Probe]:
     guest = order(PROBED, ws)
     return {
         "list": Probe(path=LIST, body={"customer_id": CUSTOMER, "k": 5, "explain": True}),
-        "past": Probe(path=LIST, body={"customer_id": guest["customer_id"], "strategy": "buy_again"}),
+        "past": Probe(
+            path=LIST, body={"customer_id": guest["customer_id"], "strategy": "buy_again"}
+        ),
         "batch": Probe(path=f"{LIST}:batch", body={"requests": [{"customer_id": "C02", "k": 3}]}),
         "similar": Probe(path="/v1/products:similar", body={"product_id": "P01", "k": 3}),
         "churn": Probe(path="/v1/predictions/churn", body={"customer_ids": [CUSTOMER, "C02"]}),
@@ -121,7 +123,9 @@ def judge(seen: Seen, healthy: Seen) -> dict[str, str]:
 
 def _without(content: Any, names: set[str]) -> Any:
     if isinstance(content, dict):
-        return {k: _without(v, names) for k, v in content.items() if k not in names | {"request_id"}}
+        return {
+            k: _without(v, names) for k, v in content.items() if k not in names | {"request_id"}
+        }
     return [_without(part, names) for part in content] if isinstance(content, list) else content
 
 

@@ -24,7 +24,8 @@ PYTHON: Final = [sys.executable, "-m"]
 
 def together(count: int, act: Callable[[int], Any]) -> list[Any]:
     """Return what `act(number)` returns on `count` threads that begin at once."""
-    barrier, results = threading.Barrier(count), [None] * count
+    barrier = threading.Barrier(count)
+    results: list[Any] = [None] * count
 
     def run(number: int) -> None:
         barrier.wait()
@@ -59,26 +60,26 @@ def one_name(running: Server, shop: Shop, *, rounds: int = 5) -> Finding:
         answers = {(a.status, a.body) if isinstance(a, Answer) else repr(a) for a in got}
         if len(answers) != 1 or not all(isinstance(a, Answer) and a.status == 200 for a in got):
             faults.append(f"{len(answers)} answers to one Idempotency-Key: {answers}"[:300])
-    return Finding(
-        attack="race: one Idempotency-Key", count=RACING * rounds, faults=tuple(faults)
-    )
+    return Finding(attack="race: one Idempotency-Key", count=RACING * rounds, faults=tuple(faults))
+
+
+def _content(answer: Answer | Exception) -> dict[str, Any]:
+    return dict(json.loads(answer.body)) if isinstance(answer, Answer) else {"error": repr(answer)}
 
 
 def one_event(first: Server, second: Server, shop: Shop, *, rounds: int = 5) -> Finding:
-    """Post one order to two services of one workspace at once: it is accepted once, seen by both."""
+    """Post one order to two services of one workspace at once: it counts once, in both."""
     faults, ws = [], Workspace.open(shop.home)
     for number in range(rounds):
         event = order(9_000 + number, ws)
         body = json.dumps({"events": [event]}).encode()
         asked = request("POST", "/v1/events", key=shop.keys["events"], body=body)
         got = together(RACING, lambda n, asked=asked: _asked((first, second)[n % 2], asked))  # type: ignore[misc]
-        told = [json.loads(a.body) if isinstance(a, Answer) else {"error": repr(a)} for a in got]
+        told = [_content(a) for a in got]
         if sum(t.get("accepted", 0) for t in told) != 1 or any("error" in t for t in told):
             faults.append(f"one order: {told[:3]}"[:300])
         wanted = json.dumps({"customer_id": event["customer_id"]}).encode()
-        card = request(
-            "POST", "/v1/customers:predictions", key=shop.keys["caller"], body=wanted
-        )
+        card = request("POST", "/v1/customers:predictions", key=shop.keys["caller"], body=wanted)
         for running in (first, second):
             orders = json.loads(_asked(running, card).body).get("historic_number_of_orders")
             if orders != 1:

@@ -119,13 +119,17 @@ def _attacked(
         slow = attacked.p99 / quiet.p99
         if not (slow >= SLOWER and len(faults) == 1 and attempt + 1 < TRIES):
             break
-    after = _calmed(running, caller, before) if calm else use(running)
+    if calm:
+        caller.close()
+        time.sleep(CALM_S)
+    after = use(running)
     if calm:
         faults += _differs(before, after, quiet, caller.measure(seconds))
     seen = ", ".join(f"{name} {number:,}" for name, number in sorted(attack.seen.items()))
+    calls = len(attacked.milliseconds)
     figures = (
-        f"p99 {quiet.p99:.1f} -> {attacked.p99:.1f} ms (x{slow:.1f}) of {len(attacked.milliseconds)}"
-        f" calls, {len(attacked.failures)} failed; memory +{_mb(peak.memory - before.memory)} MB, "
+        f"p99 {quiet.p99:.1f} -> {attacked.p99:.1f} ms (x{slow:.1f}) of {calls} calls,"
+        f" {len(attacked.failures)} failed; memory +{_mb(peak.memory - before.memory)} MB, "
         f"then {_mb(after.memory - before.memory):+.1f}; descriptors {before.descriptors} -> "
         f"{after.descriptors}; they: {seen}"
     )
@@ -141,13 +145,6 @@ def _faults(kind: str, quiet: Measured, attacked: Measured, *, growth: int) -> l
     if attacked.p99 >= SLOWER * quiet.p99 and kind not in UNPACED:
         faults.append(f"p99 x{attacked.p99 / quiet.p99:.1f}")
     return faults
-
-
-def _calmed(running: Server, caller: Caller, before: Use) -> Use:
-    """Return what is used once it is as before, or after CALM_S."""
-    caller.close()
-    time.sleep(CALM_S)
-    return use(running)
 
 
 def _differs(before: Use, after: Use, quiet: Measured, calm: Measured) -> list[str]:
@@ -180,7 +177,9 @@ def descriptors(shop: Shop, log: Path, *, idle: int = 2_400, limit: int = 1_024)
         with attacking("idle", running, key=shop.keys["other"], count=idle) as attack:
             for _ in range(10):
                 try:
-                    answered += ask(running.port, request("GET", "/livez"), timeout_s=5).status == 200
+                    answered += (
+                        ask(running.port, request("GET", "/livez"), timeout_s=5).status == 200
+                    )
                 except OSError as error:
                     failures.append(f"/livez: {error!r}")
             measured = caller.measure(3)
@@ -191,7 +190,7 @@ def descriptors(shop: Shop, log: Path, *, idle: int = 2_400, limit: int = 1_024)
     return Finding(
         attack="descriptors: idle connections",
         count=idle,
-        figures=f"limit {limit}; /livez {answered} of 10; a caller {len(measured.milliseconds)} calls,"
-        f" p99 {measured.p99:.1f} ms; they: {attack.seen}",
+        figures=f"limit {limit}; /livez {answered} of 10; a caller "
+        f"{len(measured.milliseconds)} calls, p99 {measured.p99:.1f} ms; they: {attack.seen}",
         faults=tuple(faults),
     )

@@ -54,9 +54,7 @@ def stopped_worker(shop: Shop, log: Path, *, seconds: float = 3) -> Finding:
         for connection in kept:
             connection.close()
     figures = f"{answered} new connections answered meanwhile, {len(waiting)} kept ones after it"
-    return Finding(
-        attack="SIGSTOP of a worker", count=1, figures=figures, faults=tuple(faults)
-    )
+    return Finding(attack="SIGSTOP of a worker", count=1, figures=figures, faults=tuple(faults))
 
 
 def ended_workers(shop: Shop, log: Path, *, times: int = 3) -> Finding:
@@ -95,9 +93,7 @@ def polite_end(shop: Shop, log: Path) -> Finding:
                         return
                     time.sleep(pause_s)
 
-        threads = [
-            threading.Thread(target=ask_on, args=(PAUSES_S[n % 2],)) for n in range(CLIENTS)
-        ]
+        threads = [threading.Thread(target=ask_on, args=(PAUSES_S[n % 2],)) for n in range(CLIENTS)]
         for thread in threads:
             thread.start()
         time.sleep(1)

@@ -34,6 +34,8 @@ SCOPES: Final = {
     "admin": "admin",
 }
 """The names of keys, and their scopes."""
+ORDERS: Final = 40
+"""The orders `order(0, ...)` and so on that the shop's event log holds from the start."""
 PROBED: Final = 3
 """The number of an order whose customer tests.attack.probes asks about."""
 UNLIMITED: Final = 1e6
@@ -107,7 +109,7 @@ def _use(ws: Workspace, key: str) -> None:
     """Let a service write into every log."""
     with serving(REGULARS_HOME=str(ws.home)) as client:
         client.headers["Authorization"] = f"Bearer {key}"
-        for number in range(40):
+        for number in range(ORDERS):
             body: dict[str, Any] = {"customer_id": f"C{number + 1:02}", "k": 5}
             named = {"Idempotency-Key": f"attack/{number}"}
             asked = [
