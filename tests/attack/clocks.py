@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -80,7 +80,7 @@ class Posted:
     faults: list[str] = field(default_factory=list)
 
 
-def clocks(folder: Path, *, orders: int = ORDERS) -> Finding:
+def clocks(folder: Path, *, orders: int = ORDERS, settings_s: Sequence[int] = CLOCKS_S) -> Finding:
     """Move the server's clock while orders are posted; each must count once, at once and later."""
     name = "clocks: +400 d, -400 d, +-10 min"
     library, shift, posted = folder / "shifted_clock.so", folder / "shift", Posted()
@@ -90,7 +90,7 @@ def clocks(folder: Path, *, orders: int = ORDERS) -> Finding:
     _set(shift, 0)
     faked = {"LD_PRELOAD": str(library), "SHIFTED_CLOCK": str(shift)}
     with target(shop.home, folder / "log", workers=2, environment=faked) as running:
-        for number, seconds in enumerate(CLOCKS_S):
+        for number, seconds in enumerate(settings_s):
             _set(shift, seconds)
             time.sleep(1.5)  # for what looks at the clock once a second
             for order in _orders(f"{number}", orders, timedelta(seconds=seconds)):
@@ -110,7 +110,7 @@ def clocks(folder: Path, *, orders: int = ORDERS) -> Finding:
     return Finding(
         attack=name,
         count=len(posted.acknowledged),
-        figures=f"{len(CLOCKS_S)} settings; {len(posted.acknowledged)} orders acknowledged, "
+        figures=f"{len(settings_s)} settings; {len(posted.acknowledged)} orders acknowledged, "
         f"refused: {refused}",
         faults=tuple(posted.faults),
     )

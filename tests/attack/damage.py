@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import httpx
+import pytest
 
 from features.workspace import Workspace
 from tests.attack.damage_children import COMMANDS, Result, commanded, in_child, started
@@ -24,8 +25,11 @@ from tests.attack.workspace import Shop
 TELLS_S: Final = 6.0
 """Within which a running service must tell of a damage that changes its answers."""
 RECOVERS_S: Final = 60.0
-Moment = Literal["start", "run", "materialize", "analyze", "promote"]
-MOMENTS: Final[tuple[Moment, ...]] = ("start", "run", "materialize", "analyze", "promote")
+BOOTED: Final = 0.05
+"""The share of damages that a start of the real server is tried with, which takes long."""
+Moment = Literal["start", "boot", "run", "materialize", "analyze", "promote"]
+"""`start` is in a forked process, `boot` the real server's."""
+MOMENTS: Final[tuple[Moment, ...]] = get_args(Moment)
 BAD: Final = ("WRONG", "HANG", "CRASH", "TRACEBACK", "NOT BACK")
 
 
@@ -69,6 +73,7 @@ class Damages:
             for kind, file, damage in cases(self.shop.home, rng)
             for moment in MOMENTS
             if moment != "run" or not file.name.endswith((".lock", "-wal", "-shm"))
+            if moment != "boot" or rng.random() < BOOTED
         ]
         rng.shuffle(found)
         return found
@@ -78,6 +83,8 @@ class Damages:
         for case in chosen:
             if case.moment == "start":
                 self.outcomes[case] = self._at_start(case)
+            elif case.moment == "boot":
+                self.outcomes[case] = self._booted(case)
             elif case.moment != "run":
                 self.outcomes[case] = self._at_command(case)
         waiting = [case for case in chosen if case.moment == "run"]
@@ -108,6 +115,21 @@ class Damages:
             return _line(result["refused"], case)
         return _failure(result) or _told(judge(result["seen"], self._healthy))
 
+    def _booted(self, case: Case) -> str:
+        log = self.folder / "boot-log"
+        log.unlink(missing_ok=True)
+        with self._copied(case) as home:
+            try:
+                with target(home, log, workers=1) as running:
+                    key, asked = self.shop.keys["admin"], probes(Workspace.open(self.shop.home))
+                    prober = Prober(http=running.http, key=key, asked=asked, begun=0)
+                    return _told(judge(_settled(prober), self._healthy))
+            except pytest.fail.Exception as failure:  # it ended, or is not ready in 120 s
+                errors = [line for line in log.read_text().splitlines() if "error: " in line]
+                if len(errors) == 1 and "Traceback" not in log.read_text():
+                    return _line(errors[0], case)
+                return f"CRASH {_flat(str(failure))[-300:]}"
+
     def _at_command(self, case: Case) -> str:
         result = self._command(case.moment, case)
         if failure := _failure(result):
@@ -115,7 +137,7 @@ class Damages:
         if result["code"]:
             errors = result["stderr"].strip()
             if "Traceback" in errors or not errors:
-                return f"TRACEBACK {errors[-200:]}"
+                return f"TRACEBACK {_flat(errors)[-200:]}"
             return _line(errors.splitlines()[-1], case)
         if result["made"] == self._made[case.moment]:
             return "equal"
@@ -141,6 +163,7 @@ class Damages:
 
 def _run_case(case: Case, home: Path, prober: Prober, healthy: Seen, rng: random.Random) -> str:
     """Damage a file while the service runs, and put it back; return what was told."""
+    prober.begun = time.time()
     try:
         with damaged_while_open(home / case.file, case.damage, rng):
             deadline = time.monotonic() + TELLS_S
@@ -192,12 +215,22 @@ def _line(message: str, case: Case) -> str:
     return f"refused: {text[:160]}"
 
 
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _failure(result: Result) -> str:
     if "hang" in result:
         return f"HANG: {result['hang']}"
     if "crash" in result:
-        return f"CRASH: {' '.join(result['crash'].split())[-300:]}"
+        return f"CRASH: {_flat(result['crash'])[-300:]}"
     return ""
+
+
+def _sort(outcome: str) -> str:
+    if outcome.startswith(BAD):
+        return "bad"
+    return outcome if outcome == "equal" else "refused" if outcome[:8] == "refused:" else "told"
 
 
 def damage(shop: Shop, folder: Path, *, sample: int = SAMPLE, seed: int = SEED) -> Finding:
@@ -210,7 +243,7 @@ def damage(shop: Shop, folder: Path, *, sample: int = SAMPLE, seed: int = SEED) 
     by_case = {(c.kind, c.damage, c.moment): outcome for c, outcome in tried.outcomes.items()}
     rows = [[k, d, *(by_case.get((k, d, m), "") for m in MOMENTS)] for k, d in kinds]
     file = write_table("damage", ["file", "damage", *MOMENTS], rows)
-    counts = Counter(outcome.split(":")[0].split(" ")[0] for outcome in tried.outcomes.values())
+    counts = Counter(_sort(outcome) for outcome in tried.outcomes.values())
     faults = [f"{c}: {o}" for c, o in tried.outcomes.items() if o.startswith(BAD)]
     return Finding(
         attack="damaged files",

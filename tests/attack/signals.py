@@ -27,39 +27,38 @@ PAUSES_S: Final = (0.02, 0.3)
 BODY: Final = b'{"customer_id":"C01","k":5}'
 
 
-def stopped_worker(shop: Shop, log: Path, *, seconds: float = 3) -> Finding:
+def stopped_worker(running: Server, shop: Shop, *, seconds: float = 3) -> Finding:
     """SIGSTOP a worker: the others answer new connections, and nothing is lost at SIGCONT."""
     faults, answered = [], 0
     sent = request("POST", "/v1/recommendations", key=shop.keys["caller"], body=BODY)
-    with target(shop.home, log) as running:
-        workers = _workers(running)
-        kept = [Connection(running.port) for _ in range(CLIENTS)]
+    workers = _workers(running)
+    kept = [Connection(running.port) for _ in range(CLIENTS)]
+    for connection in kept:
+        connection.ask(sent)
+    os.kill(workers[0], signal.SIGSTOP)
+    try:
         for connection in kept:
-            connection.ask(sent)
-        os.kill(workers[0], signal.SIGSTOP)
-        try:
-            for connection in kept:
-                connection.send(sent)
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                try:
-                    answered += ask(running.port, sent, timeout_s=5).status == 200
-                except OSError as error:
-                    faults.append(f"a new connection got no answer: {error!r}")
-        finally:
-            os.kill(workers[0], signal.SIGCONT)
-        waiting = [connection.answer().status for connection in kept]
-        if set(waiting) != {200}:
-            faults.append(f"after SIGCONT: {waiting}")
-        for connection in kept:
-            connection.close()
+            connection.send(sent)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                answered += ask(running.port, sent, timeout_s=5).status == 200
+            except OSError as error:
+                faults.append(f"a new connection got no answer: {error!r}")
+    finally:
+        os.kill(workers[0], signal.SIGCONT)
+    waiting = [connection.answer().status for connection in kept]
+    if set(waiting) != {200}:
+        faults.append(f"after SIGCONT: {waiting}")
+    for connection in kept:
+        connection.close()
     figures = f"{answered} new connections answered meanwhile, {len(waiting)} kept ones after it"
     return Finding(attack="SIGSTOP of a worker", count=1, figures=figures, faults=tuple(faults))
 
 
-def ended_workers(shop: Shop, log: Path, *, times: int = 3) -> Finding:
+def ended_workers(running: Server, shop: Shop, *, times: int = 3) -> Finding:
     """SIGTERM a worker under load, again and again: no request of the project's client fails."""
-    with target(shop.home, log) as running, _clients(running, shop.keys["caller"]) as seen:
+    with _clients(running, shop.keys["caller"]) as seen:
         for _ in range(times):
             time.sleep(1)
             (ended, *_) = _workers(running)
@@ -74,35 +73,34 @@ def ended_workers(shop: Shop, log: Path, *, times: int = 3) -> Finding:
     )
 
 
-def polite_end(shop: Shop, log: Path) -> Finding:
+def polite_end(running: Server, shop: Shop) -> Finding:
     """SIGTERM the service: kept connections are told before they end; no answer is cut off."""
     told, lost, cut = [0], list[str](), list[str]()
     sent = request("POST", "/v1/recommendations", key=shop.keys["caller"], body=BODY)
-    with target(shop.home, log) as running:
 
-        def ask_on(pause_s: float) -> None:
-            with Connection(running.port) as connection:
-                while True:
-                    try:
-                        answer = connection.ask(sent)
-                    except ConnectionError as error:
-                        (cut if "HTTP" in str(error) else lost).append(repr(error)[:120])
-                        return
-                    if answer.closes:
-                        told[0] += 1
-                        return
-                    time.sleep(pause_s)
+    def ask_on(pause_s: float) -> None:
+        with Connection(running.port) as connection:
+            while True:
+                try:
+                    answer = connection.ask(sent)
+                except ConnectionError as error:
+                    (cut if "HTTP" in str(error) else lost).append(repr(error)[:120])
+                    return
+                if answer.closes:
+                    told[0] += 1
+                    return
+                time.sleep(pause_s)
 
-        threads = [threading.Thread(target=ask_on, args=(PAUSES_S[n % 2],)) for n in range(CLIENTS)]
-        for thread in threads:
-            thread.start()
-        time.sleep(1)
-        begun = time.monotonic()
-        running.process.send_signal(signal.SIGTERM)
-        code = running.process.wait(timeout=60)
-        took = time.monotonic() - begun
-        for thread in threads:
-            thread.join()
+    threads = [threading.Thread(target=ask_on, args=(PAUSES_S[n % 2],)) for n in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    begun = time.monotonic()
+    running.process.send_signal(signal.SIGTERM)
+    code = running.process.wait(timeout=60)
+    took = time.monotonic() - begun
+    for thread in threads:
+        thread.join()
     faults = [f"{len(f)} {what}, as {f[0]}" for f, what in (
         (lost, "requests lost"), (cut, "answers cut off")) if f
     ]  # fmt: skip
@@ -156,7 +154,12 @@ def _workers(running: Server) -> list[int]:
     return running.workers()
 
 
-def signals(shop: Shop, log: Path) -> list[Finding]:
-    """Send all of them."""
-    times = max(2, round(share_s(0.1) / 10))
-    return [stopped_worker(shop, log), ended_workers(shop, log, times=times), polite_end(shop, log)]
+def signals(shop: Shop, log: Path, *, times: int | None = None) -> list[Finding]:
+    """Send all of them to one service; SIGTERM to its workers so many `times`."""
+    times = times or max(2, round(share_s(0.1) / 10))
+    with target(shop.home, log) as running:
+        return [
+            stopped_worker(running, shop),
+            ended_workers(running, shop, times=times),
+            polite_end(running, shop),
+        ]

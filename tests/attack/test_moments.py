@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack.clocks import clocks
+from tests.attack.clocks import CLOCKS_S, clocks
 from tests.attack.disks import disks
 from tests.attack.findings import Finding
 from tests.attack.kills import kills
 from tests.attack.races import races
-from tests.attack.signals import ended_workers, polite_end, stopped_worker
+from tests.attack.signals import signals
 from tests.attack.workspace import Shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -25,7 +25,7 @@ def check(*findings: Finding) -> None:
 
 
 def test_a_wrong_clock_loses_hides_and_doubles_no_order(tmp_path: Path) -> None:
-    check(clocks(tmp_path, orders=3))
+    check(clocks(tmp_path, orders=2, settings_s=CLOCKS_S[:4]))
 
 
 def test_a_full_disk_is_told_and_ends(shop: Shop, tmp_path: Path) -> None:
@@ -33,9 +33,7 @@ def test_a_full_disk_is_told_and_ends(shop: Shop, tmp_path: Path) -> None:
 
 
 def test_signals_cost_no_request(shop: Shop, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    check(stopped_worker(shop, log, seconds=1), ended_workers(shop, log, times=1))
-    check(polite_end(shop, log))
+    check(*signals(shop, tmp_path / "log", times=1))
 
 
 def test_what_happens_at_once_happens_once(shop: Shop, tmp_path: Path) -> None:
@@ -43,4 +41,4 @@ def test_what_happens_at_once_happens_once(shop: Shop, tmp_path: Path) -> None:
 
 
 def test_kills_lose_nothing_acknowledged(shop: Shop, tmp_path: Path) -> None:
-    check(kills(shop, tmp_path / "log", count=8))
+    check(kills(shop, tmp_path / "log", count=5))

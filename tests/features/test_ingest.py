@@ -272,7 +272,7 @@ def test_a_full_disk_leaves_the_old_state(
     before = files(ws)
     limited = ["bash", "-c", 'ulimit -f 8; exec "$@"', "-", *command(halves[0], ws.home)]
     done = subprocess.run(limited, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert done.stderr == (
         f"error: {ws.tables}: cannot write (File too large); the tables are unchanged\n"
     )

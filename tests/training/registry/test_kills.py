@@ -9,6 +9,7 @@ import random
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Final
@@ -22,14 +23,19 @@ from training.bundle import load_bundle, read_champions
 from training.fit import fit
 from training.registry.versions import export, find, promote
 
-KILLS: Final = int(os.environ.get("REGULARS_KILLS", "5"))
+KILLS: Final = int(os.environ.get("REGULARS_KILLS", "10"))
 LONGEST_S: Final = 30.0
 """What a kill and the promotion after it may take."""
 
 
-def promote_as_command(home: Path, version: str) -> None:
-    """What `python -m training promote` does, once it is imported."""
-    promote(Workspace.open(home), "recommender", version)
+def promote_in_turns(home: Path) -> None:
+    """Promote one version after the other, each exported anew, until a kill."""
+    ws = Workspace.open(home)
+    while True:
+        version = "2" if served(ws) == "1" else "1"
+        shutil.rmtree(ws.bundles / "recommender" / version, ignore_errors=True)
+        promote(ws, "recommender", version)
+        (home / "promoted").touch()
 
 
 def served(ws: Workspace) -> str:
@@ -39,11 +45,14 @@ def served(ws: Workspace) -> str:
     return champion.version
 
 
-def start(home: Path, version: str) -> ForkServerProcess:
+def start(home: Path) -> ForkServerProcess:
+    """Start to promote; wait until it has promoted once."""
+    (home / "promoted").unlink(missing_ok=True)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["mlflow", "training.registry.versions"])
-    process = context.Process(target=promote_as_command, args=(home, version))
+    process = context.Process(target=promote_in_turns, args=(home,))
     process.start()
+    until((home / "promoted").exists)
     return process
 
 
@@ -54,29 +63,25 @@ def test_a_killed_promotion_leaves_a_whole_bundle_and_can_be_done_again(
 ) -> None:
     rng, ws = random.Random(5), registered(shop, tmp_path / "shop")
     fit(ws, "own_purchases", as_of=shop.full.as_of)
-    longest = 0.0
-    for version in ("2", "1"):  # how long it takes
-        began = time.monotonic()
-        process = start(ws.home, version)
-        process.join()
-        assert process.exitcode == 0
-        longest = time.monotonic() - began
-    killed = 0
     for number in range(KILLS):
-        version = "2" if served(ws) == "1" else "1"
-        shutil.rmtree(ws.bundles / "recommender" / version, ignore_errors=True)  # to export it
-        process = start(ws.home, version)
-        time.sleep(rng.uniform(0, longest))
-        if process.pid is not None and process.is_alive():
-            os.kill(process.pid, signal.SIGKILL)
+        process = start(ws.home)
+        time.sleep(rng.uniform(0, 1))
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
         process.join()
-        killed += process.exitcode == -signal.SIGKILL
         assert served(ws) in ("1", "2")
-        if number % 2:  # else the next promotion is of what this one had begun
-            promote(ws, "recommender", version)
-            assert served(ws) == version
-            assert find(ws, "recommender", "champion").version == version
-    print(f"\n{killed} of {KILLS} were killed")
+        if number % 2:  # else the next process begins with what this one left
+            for version in ("1", "2"):
+                promote(ws, "recommender", version)
+                assert served(ws) == version
+                assert find(ws, "recommender", "champion").version == version
     for version in ("1", "2"):
         export(ws, "recommender", version)
     assert not [path for path in (ws.bundles / "recommender").iterdir() if path.name[0] == "."]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LONGEST_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
