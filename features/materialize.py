@@ -107,6 +107,7 @@ def _remove_damaged(database: Path) -> bool:
         logger.warning("%s: its rows are written anew", error)
         for suffix in ("", "-wal", "-shm"):
             database.with_name(database.name + suffix).unlink(missing_ok=True)
+        check_file(database)  # forgets the finding: the new file may get the number of the old one
         return True
     return False
 
