@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack.clocks import CLOCKS_S, clocks
+from tests.attack.clocks import WRONG_S, clocks
 from tests.attack.disks import disks
 from tests.attack.findings import Finding
 from tests.attack.kills import kills
@@ -25,7 +25,7 @@ def check(*findings: Finding) -> None:
 
 
 def test_a_wrong_clock_loses_hides_and_doubles_no_order(tmp_path: Path) -> None:
-    check(clocks(tmp_path, orders=2, settings_s=CLOCKS_S[:4]))
+    check(clocks(tmp_path, orders=2, settings_s=(0, WRONG_S, -WRONG_S, 0)))
 
 
 def test_a_full_disk_is_told_and_ends(shop: Shop, tmp_path: Path) -> None:
