@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from serving.edge import heads
@@ -52,6 +52,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._in_head = self._chunked = self._full = self._deaf = False
         self._head_bytes = self._slice_bytes = self._framing_bytes = self._dropped_bytes = 0
         self._problem: Problem | None = None
+        self._answering: RequestResponseCycle | None = None
 
     # The connection
 
@@ -70,6 +71,9 @@ class EdgeProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection; a request in progress sees that its caller has gone."""
         self._open.closed(self)
+        if self._answering is not None:  # uvicorn tells the last request alone, which may be queued
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -217,6 +221,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def _begin(self, cycle: Cycle) -> None:
         before, self.cycle = self.cycle, cycle
         if before is None or before.response_complete:
+            self._answering = cycle
             self._start_asgi_task(cycle, self.app)
             return
         self.flow.pause_reading()
@@ -256,6 +261,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
+            self._answering = cycle
             self._start_asgi_task(cycle, app)
         elif not self._deaf:
             self._open.wait(self)

@@ -123,6 +123,7 @@ class Damages:
                 with target(home, log, workers=1) as running:
                     key, asked = self.shop.keys["admin"], probes(Workspace.open(self.shop.home))
                     prober = Prober(http=running.http, key=key, asked=asked, begun=0)
+                    time.sleep(2.5)  # dependencies are measured once a second
                     return _told(judge(_settled(prober), self._healthy))
             except pytest.fail.Exception as failure:  # it ended, or is not ready in 120 s
                 errors = [line for line in log.read_text().splitlines() if "error: " in line]
