@@ -1,6 +1,7 @@
 """Open the Feast store of a workspace and register its objects."""
 
 import atexit
+import logging
 import sys
 import warnings
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Final
 from configs.json_files import write_json
 from features.workspace import Workspace
 
+logger: Final = logging.getLogger(__name__)
 PROJECT: Final = "regulars"
 ONLINE_DB: Final = "online.db"
 """The file of Feast's online store, in `ws.feast`."""
@@ -29,10 +31,24 @@ def register(ws: Workspace) -> None:
 
     with ws.lock("feast"):
         ws.feast.mkdir(parents=True, exist_ok=True)
+        _remove_damaged_registry(ws)
         open_store(ws).apply(build(ws.home))
         write_json(
             ws.feast / "feature_store.yaml", _settings(Path()), checksum=False
         )  # JSON is YAML
+
+
+def _remove_damaged_registry(ws: Workspace) -> None:
+    """Remove a registry that is none: all of it is made again from the definitions."""
+    from feast.protos.feast.core.Registry_pb2 import Registry
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    file = ws.feast / "registry.db"
+    try:
+        Registry.FromString(file.read_bytes() if file.exists() else b"")
+    except DecodeError as error:
+        logger.warning("%s is damaged (%s): it is made again", file, error)
+        file.unlink()
 
 
 def _settings(folder: Path) -> dict[str, Any]:

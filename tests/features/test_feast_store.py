@@ -8,7 +8,7 @@ import pytest
 from feast import FeatureStore
 from feast.protos.feast.core.Registry_pb2 import Registry
 
-from features.feast_store import open_store
+from features.feast_store import open_store, register
 from features.materialize import materialize
 from features.offline import OfflineFeatures
 from features.online.store import OnlineStore
@@ -72,3 +72,11 @@ def test_registering_again_in_a_copy_changes_no_definition(copy: Workspace) -> N
     assert open_store(copy).list_feature_views() == views
     stored = Registry.FromString((copy.feast / "registry.db").read_bytes())
     assert len(stored.feature_view_version_history.records) == len(views)
+
+
+def test_a_damaged_registry_is_made_again(own: Workspace) -> None:
+    file = own.feast / "registry.db"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    register(own)
+    assert Registry.FromString(file.read_bytes()).feature_views
