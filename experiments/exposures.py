@@ -119,7 +119,7 @@ class ExposureLog:
         """
         old, rows, octets, last = microseconds(before), 0, 0, -1
         while True:
-            with self._database.writing() as log:
+            with self._database.reading() if dry_run else self._database.writing() as log:
                 part = log.execute(
                     f"SELECT rowid, experiment, exposed_timestamp, {_OCTETS} FROM exposures "
                     "WHERE rowid > ? ORDER BY rowid LIMIT ?",

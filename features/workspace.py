@@ -18,8 +18,6 @@ from configs.paths import sqlite_url
 from configs.privacy import keep_private, make_private
 from features.times import read_day, read_time
 
-__all__ = ["DamagedFile", "Workspace", "WorkspaceError", "is_new", "read_json", "write_json"]
-
 logger: Final = logging.getLogger(__name__)
 _HOLDER: Final = {
     "tables": "ingests",

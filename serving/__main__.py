@@ -13,6 +13,15 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(no_args_is_help=True, help="Keys of the API and their scopes.")
 app.add_typer(keys_app, name="keys")
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="REGULARS_POLICY",
+        help="A YAML with the defaults of every list, for fields that a request omits: k, "
+        "strategy, bought_within_days, returned_within_days, max_per_category, diversity, "
+        "explore, pool.",
+    ),
+]
 
 
 @app.command()
@@ -24,21 +33,13 @@ def run(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 3000,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
-    policy: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="REGULARS_POLICY",
-            help="A YAML with the defaults of every list, for fields that a request omits: k, "
-            "strategy, bought_within_days, returned_within_days, max_per_category, diversity, "
-            "explore, pool.",
-        ),
-    ] = None,
+    policy: PolicyFile = None,
     in_flight: Annotated[
         int,
         typer.Option(
             min=1,
             envvar="REGULARS_IN_FLIGHT",
-            help="Concurrent requests per worker; one key alone gets half.",
+            help="Concurrent requests per worker; a key gets half.",
         ),
     ] = 128,
     without_keys: Annotated[
@@ -51,10 +52,7 @@ def run(
     ] = False,
     log_requests: Annotated[
         bool,
-        typer.Option(
-            "--log-requests",
-            help="Log every request, not only the refused, failed and slow ones.",
-        ),
+        typer.Option("--log-requests", help="Log all requests, not only refused and slow ones."),
     ] = False,
     device: Annotated[
         Literal["auto", "cpu", "cuda"],
@@ -89,10 +87,7 @@ def run(
 @app.command()
 def package(
     output: Annotated[Path, typer.Option(help="The Bento's folder; must not exist.")],
-    policy: Annotated[
-        Path | None,
-        typer.Option(envvar="REGULARS_POLICY", help="A YAML, as for `run --policy`."),
-    ] = None,
+    policy: PolicyFile = None,
     home: Home = HOME,
 ) -> None:
     """Make a Bento that contains models, products and code: `bentoml serve OUTPUT` runs it.

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from configs.durable import content_stamp
 from serving.access import keys, local
-from serving.access.heads import single
 from serving.access.keys import Key, KeysError, Scope
 from serving.access.limits import Bucket
 from serving.problems import Problem
@@ -92,9 +91,8 @@ class Access:
         """Return the caller of the ASGI scope `connection`. Raises Problem without a valid key."""
         if self._closed:
             raise Problem("store_unavailable", "the keys cannot be read: all callers are refused")
-        header = single(connection["headers"], b"authorization")
         if self._needs_key:
-            return self._holder(header)
+            return self._holder(dict(connection["headers"]).get(b"authorization"))
         if not self._without_keys:
             raise _unauthorized(_NOT_ASKED_FOR)
         if not local.comes_from_here(connection):

@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serving.access.callers import Access
-from serving.access.heads import single
 from serving.access.keys import Scope
 from serving.access.limits import Limits
 from serving.api.bodies import check_names, read_body, while_connected
@@ -62,8 +61,9 @@ class Calls:
         """Return the answer; authenticates the request before it reads the body."""
         backend: Backend = request.app.state.backend
         admit(request, self.endpoint.scope, record)
-        key = _idempotency_key(request)
-        _check_encoding(request)
+        fields = dict(request.scope["headers"])  # each comes once: serving.edge.heads
+        key = _idempotency_key(fields)
+        _check_encoding(fields)
         load = backend.load.of(record.key_id)
         load.check()
         limits, task = backend.limits, asyncio.current_task()
@@ -222,16 +222,16 @@ def _timeout_problem(limits: Limits, body: bytes | None) -> Problem:
     return Problem("timed_out", f"there was no answer within {limits.answer_s:g} s; retry later")
 
 
-def _idempotency_key(request: Request) -> str | None:
-    value = single(request.scope["headers"], b"idempotency-key")
+def _idempotency_key(fields: Mapping[bytes, bytes]) -> str | None:
+    value = fields.get(b"idempotency-key")
     key = None if value is None else value.decode("latin-1")
     if key is not None and not (1 <= len(key) <= 128 and key.isprintable()):
         raise Problem("validation_failed", "Idempotency-Key: 1-128 printable characters")
     return key
 
 
-def _check_encoding(request: Request) -> None:
-    encoding = single(request.scope["headers"], b"content-encoding")
+def _check_encoding(fields: Mapping[bytes, bytes]) -> None:
+    encoding = fields.get(b"content-encoding")
     if encoding is not None:
         detail = f"Content-Encoding: {encoding.decode('latin-1')}: send the body as it is"
         raise Problem("unsupported_encoding", detail, headers={"Accept-Encoding": "identity"})

@@ -37,14 +37,14 @@ class CommandRefused(CommandError):
     """The command refused what was asked; the message is its own."""
 
 
-class StoreOutage(CommandError):
+class CommandOutage(CommandError):
     """The command could not read or write a store."""
 
 
 async def run_experiments_command(*arguments: str, limit_s: float = LIMIT_S) -> bytes:
     """Return the last line that `python -m experiments ARGUMENTS` prints.
 
-    Raises CommandRefused (exit code 2), StoreOutage (3), or CommandError if it fails otherwise or
+    Raises CommandRefused (exit code 2), CommandOutage (3), or CommandError if it fails otherwise or
     does not end within `limit_s` seconds. A cancelled call ends the process.
     """
     process = await asyncio.create_subprocess_exec(
@@ -74,7 +74,7 @@ def _failure(command: str, code: int | None, errors: str) -> CommandError:
         return CommandRefused(told)
     logger.error("experiments %s ended with %s: %s", command, code, errors.strip())
     if code == 3 and told != last:
-        return StoreOutage(told)
+        return CommandOutage(told)
     return CommandError(f"experiments {command}: ended with {code}")
 
 

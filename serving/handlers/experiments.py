@@ -17,9 +17,9 @@ from features.workspace import Workspace
 from serving.handlers.experiment_process import (
     Command,
     CommandError,
+    CommandOutage,
     CommandRefused,
     Commands,
-    StoreOutage,
     run_experiments_command,
 )
 from serving.problems import Problem
@@ -84,7 +84,7 @@ class Experiments:
             except CommandRefused as error:
                 await self._do(lifecycle.running_as_defined, requested)  # another start may win
                 raise Problem("validation_failed", str(error)) from error
-            except StoreOutage as error:
+            except CommandOutage as error:
                 raise Problem("store_unavailable", _OUTAGE) from error
             if output is None:
                 raise Problem("timed_out", "it is being started: send the same again later")
@@ -139,7 +139,7 @@ class Experiments:
             output = await analysis.command.output(patience_s=self._patience_s)
         except CommandRefused as error:
             raise Problem("analysis_unavailable", str(error)) from error
-        except StoreOutage as error:
+        except CommandOutage as error:
             raise Problem("store_unavailable", _OUTAGE) from error
         except CommandError as error:
             detail = "the analysis failed; the service's log has the details"

@@ -58,6 +58,9 @@ def test_what_was_acknowledged_survives_kill_9(ws: Workspace, tmp_path: Path) ->
 def test_a_polite_end_leaves_nothing_behind(tmp_path: Path) -> None:
     home = Workspace.create(tmp_path / "shop", clock="fixed:2024-03-01T00:00:00Z").home
     with server(home, tmp_path / "log") as running:
+        twice = [("Authorization", "Bearer a"), ("Authorization", "Bearer b")]
+        refused = running.http.get("/livez", headers=twice)  # by serving.edge, which BentoML runs
+        assert (refused.status_code, refused.json()["code"]) == (400, "malformed_request")
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(timeout=120) == 0
         until(running.gone)

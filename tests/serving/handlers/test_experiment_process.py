@@ -17,9 +17,9 @@ from serving.handlers import experiment_process
 from serving.handlers.experiment_process import (
     PROCESSES,
     CommandError,
+    CommandOutage,
     CommandRefused,
     Commands,
-    StoreOutage,
     run_experiments_command,
 )
 from serving.handlers.experiments import Experiments
@@ -73,7 +73,7 @@ def test_what_a_command_says_is_passed_on(spring: Workspace) -> None:
     ("code", "errors", "expected"),
     [
         (2, "some warning\nerror: exposed_share = 2: at most 1\n", CommandRefused),
-        (3, "error: /srv/shop/mlflow.db: malformed\n", StoreOutage),
+        (3, "error: /srv/shop/mlflow.db: malformed\n", CommandOutage),
         (2, "Usage: experiments start\nNo such option: --jsn", CommandError),
         (1, "Traceback:\n  ...\nsqlite3.DatabaseError: error: x", CommandError),
         (-9, "", CommandError),
