@@ -28,8 +28,6 @@ ONLINE_VALUE: Final = "packed"
 ROW_CODE: Final = f"{source_digest('features.customer_row')}/{source_digest('features.views')}"
 """The digests of the code that encodes rows in that value, and of the code that computes them."""
 _TIMES: Final = ("snapshot_timestamp", *ACTIVITY_TIMES)
-
-
 _CHECKSUM: Final = 4
 """Length of the CRC-32 at a value's end: no layer below notices a changed byte."""
 

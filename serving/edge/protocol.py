@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 import httptools
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -221,13 +222,16 @@ class EdgeProtocol(HttpToolsProtocol):
     def _begin(self, cycle: Cycle) -> None:
         before, self.cycle = self.cycle, cycle
         if before is None or before.response_complete:
-            self._answering = cycle
             self._start_asgi_task(cycle, self.app)
             return
         self.flow.pause_reading()
         self.pipeline.appendleft((cycle, self.app))
         if len(self.pipeline) == MOST_PIPELINED:  # the client sends the rest again elsewhere
             cycle.keep_alive, self._full = False, True
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         """Add a part of the body."""
@@ -261,7 +265,6 @@ class EdgeProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
-            self._answering = cycle
             self._start_asgi_task(cycle, app)
         elif not self._deaf:
             self._open.wait(self)

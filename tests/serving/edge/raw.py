@@ -26,7 +26,8 @@ LARGE: Final = 32 * 2**20
 class Echo:
     """An application that answers what it saw of each request; it reads the body except at /early.
 
-    /large has a large answer. `gone` counts the callers that left before their body was complete.
+    /large has a large answer, /wait none until its caller leaves. `gone` counts the callers that
+    left before their body was complete, or at /wait.
     """
 
     gone: int = 0
@@ -42,6 +43,10 @@ class Echo:
                 self.gone += 1
                 return
             body, more = body + message.get("body", b""), message.get("more_body", False)
+        if scope["path"] == "/wait":
+            await receive()
+            self.gone += 1
+            return
         while scope["path"] == "/hold" and not self.hold.is_set():
             await asyncio.sleep(0.01)
         seen = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}

@@ -127,6 +127,15 @@ def test_a_request_in_progress_sees_that_its_caller_broke_a_rule(echo: Running) 
     eventually(lambda: echo.app.gone == before + 1)
 
 
+def test_a_request_before_queued_ones_sees_that_its_caller_left(echo: Running) -> None:
+    before = echo.app.gone
+    with echo.connect() as connection:
+        send(connection, GET.replace(b"/a", b"/wait") + GET)
+        eventually(lambda: bool(echo.server.server_state.tasks))
+
+    eventually(lambda: echo.app.gone == before + 1)
+
+
 def test_shutting_down_the_next_answer_is_the_last() -> None:
     with running() as server, server.connect() as idle, server.connect() as working:
         send(idle, GET)
