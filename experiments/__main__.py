@@ -218,6 +218,28 @@ def decide(
 
 
 @app.command()
+def repair(
+    *,
+    apply: Annotated[bool, typer.Option("--apply", help="Change it; else only show it.")] = False,
+    home: Home = HOME,
+) -> None:
+    """Find exposures that were stamped while the clock was ahead, and with --apply mend them.
+
+    Run it after `python -m features repair`; the workspace may be served meanwhile. Without
+    --apply, exit code 1 says that there is something to repair.
+    """
+    with user_errors():
+        from experiments.repair import repair as run_repair
+        from features.repair.display import show
+
+        report = run_repair(_open(home), apply=apply)
+    for part in show(report, applied=apply):
+        open_console().print(part)
+    if report.damaged or (report.findings and not apply):
+        raise typer.Exit(1)
+
+
+@app.command()
 def simulate(
     key: Key,
     *,

@@ -43,7 +43,7 @@ class Exposure:
 DATABASE: Final = "exposures.db"
 """The log's file in `ws.experiments`."""
 COLUMNS: Final = tuple(field.name for field in fields(Exposure))
-_CREATE: Final = """
+SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS exposures (
   recommendation_id TEXT NOT NULL, experiment TEXT, variant TEXT, unit_id TEXT,
   model_version TEXT NOT NULL, scenario TEXT NOT NULL,
@@ -54,10 +54,17 @@ CREATE INDEX IF NOT EXISTS exposures_of_experiment ON exposures (experiment)
   WHERE experiment IS NOT NULL;
 CREATE INDEX IF NOT EXISTS exposures_of_unit ON exposures (unit_id) WHERE unit_id IS NOT NULL;
 """
-_UPGRADES: Final = ("ALTER TABLE exposures ADD COLUMN row_checksum INTEGER",)  # NULL: older code
-_STORED: Final = (*COLUMNS, "row_checksum")
+UPGRADES: Final = (
+    "ALTER TABLE exposures ADD COLUMN row_checksum INTEGER",
+    """
+CREATE TABLE restamped (
+  exposure INTEGER NOT NULL, was_exposed_us INTEGER NOT NULL, exposed_us INTEGER NOT NULL) STRICT;
+""",
+)
+"""A checksum is null in rows of older code; `restamped` keeps the stamps that a repair changed."""
+STORED: Final = (*COLUMNS, "row_checksum")
 _INSERT: Final = (
-    f"INSERT INTO exposures ({', '.join(_STORED)}) VALUES ({', '.join('?' * len(_STORED))})"
+    f"INSERT INTO exposures ({', '.join(STORED)}) VALUES ({', '.join('?' * len(STORED))})"
 )
 _MEASURED_S: Final = 1.0
 """Seconds between two looks at the size of the log."""
@@ -89,7 +96,7 @@ class ExposureLog:
         self, path: Path, *, busy_timeout_s: float = 1.0, largest_bytes: int | None = None
     ) -> None:
         self.path, self._largest = path, largest_bytes
-        self._database = Database(path, _CREATE, upgrades=_UPGRADES, timeout_s=busy_timeout_s)
+        self._database = Database(path, SCHEMA, upgrades=UPGRADES, timeout_s=busy_timeout_s)
         self._full, self._measure_at = False, 0.0
 
     @property
@@ -166,10 +173,10 @@ def read(path: Path, experiment: str | None = None) -> pd.DataFrame:
     written.
     """
     where, values = ("", ()) if experiment is None else (" WHERE experiment = ?", (experiment,))
-    query = f"SELECT rowid, {', '.join(_STORED)} FROM exposures{where} ORDER BY rowid"
+    query = f"SELECT rowid, {', '.join(STORED)} FROM exposures{where} ORDER BY rowid"
     rows: list[_Row] = []
     if check_there(path):
-        database = Database(path, _CREATE, upgrades=_UPGRADES)
+        database = Database(path, SCHEMA, upgrades=UPGRADES)
         with closing(database), database.reading() as connection:
             rows = [_intact(row, path=path) for row in connection.execute(query, values)]
     frame = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
@@ -182,9 +189,15 @@ def read(path: Path, experiment: str | None = None) -> pd.DataFrame:
 
 def _intact(stored: Sequence[Any], *, path: Path) -> _Row:
     """Return the values of a row. Raises sqlite3.DatabaseError if they are not as written."""
-    rowid, *values, checksum = stored
-    if checksum is not None and checksum != row_checksum(values):
+    rowid, *row = stored
+    if not is_intact(row):
         raise sqlite3.DatabaseError(
             f"{path}: row {rowid} of exposures is damaged: restore a copy, or delete the row"
         )
-    return tuple(values)
+    return tuple(row[:-1])
+
+
+def is_intact(row: Sequence[Any]) -> bool:
+    """Return whether a row's values (STORED) are as they were written."""
+    *values, checksum = row
+    return checksum is None or checksum == row_checksum(values)

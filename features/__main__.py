@@ -210,7 +210,8 @@ def repair(
 
         ws = Workspace.open(home)
         report = run_repair(ws, apply=apply)
-    for part in show(report, applied=apply):
+    next_step = "Next: python -m features materialize; python -m experiments repair"
+    for part in show(report, applied=apply, next_step=next_step):
         console.print(part)
     left = report.damaged if apply else (report.findings or report.damaged or report.interrupted)
     if left:

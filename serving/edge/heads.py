@@ -42,9 +42,14 @@ def size_problem(size: int) -> Problem | None:
     return Problem("head_too_large", f"a head has at most {HEAD_BYTES} bytes")
 
 
+def count_problem(fields: Fields) -> Problem | None:
+    """Return why a head with `fields` is refused; None if it is not."""
+    if len(fields) <= MOST_FIELDS:
+        return None
+    return Problem("head_too_large", f"a head has at most {MOST_FIELDS} fields")
+
+
 def _fields_problem(fields: Fields, values: Mapping[bytes, bytes], version: str) -> Problem | None:
-    if len(fields) > MOST_FIELDS:
-        return Problem("head_too_large", f"a head has at most {MOST_FIELDS} fields")
     host, coding = values.get(b"host"), values.get(b"transfer-encoding")
     rule = None
     if version not in {"1.1", "1.0"}:

@@ -31,8 +31,12 @@ body."""
 FRAMING_RATIO: Final = 8
 MOST_PIPELINED: Final = 16
 """Requests that wait on one connection for the answers before them."""
-DROPPED_BYTES: Final = 256 * 1024
+DROPPED_BYTES: Final = 64 * 1024
 """What a refused client may still send; then nothing more is read from it."""
+
+
+class _Refused(Exception):
+    """The head breaks a rule: nothing more of it is parsed."""
 
 
 class EdgeProtocol(HttpToolsProtocol):
@@ -50,7 +54,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self.url, self.headers = b"", []
         self.write: Callable[[bytes], None]
         self.is_closing: Callable[[], bool]
-        self._in_head = self._chunked = self._full = self._deaf = False
+        self._in_head = self._in_body = self._chunked = self._full = self._deaf = False
         self._head_bytes = self._slice_bytes = self._framing_bytes = self._dropped_bytes = 0
         self._problem: Problem | None = None
         self._answering: RequestResponseCycle | None = None
@@ -131,10 +135,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
-        if len(data) <= SLICE:
-            self._feed(data)
-            return
-        view = memoryview(data)
+        view = data if len(data) <= SLICE else memoryview(data)
         for start in range(0, len(view), SLICE):
             self._feed(view[start : start + SLICE])
 
@@ -151,11 +152,12 @@ class EdgeProtocol(HttpToolsProtocol):
             if self._problem is None:
                 self._deaf, self.cycle.keep_alive = True, False
         except httptools.HttpParserCallbackError:
-            logger.exception("a head was not understood")
-            self._problem = Problem("malformed_request", "not HTTP/1.1")
+            if self._problem is None:
+                logger.exception("a head was not understood")
+                self._problem = Problem("malformed_request", "not HTTP/1.1")
         except httptools.HttpParserError as error:
             self._problem = self._problem or Problem("malformed_request", f"not HTTP/1.1: {error}")
-        if self._in_head:
+        if not self._in_body:  # blank lines before a head count too
             self._head_bytes += self._slice_bytes
             self._problem = self._problem or heads.size_problem(self._head_bytes)
         elif self._chunked:
@@ -174,18 +176,23 @@ class EdgeProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """Add a part of the request target."""
         self.url += url
-        self._problem = self._problem or heads.target_problem(self.url)
+        self._stop_at(heads.target_problem(self.url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Add a field; trailers carry nothing."""
         if self._in_head:
             self.headers.append((name.lower(), value.rstrip(b" \t")))  # llhttp leaves it
-            if len(self.headers) > heads.MOST_FIELDS + 1:
-                self.headers.pop()
+            if len(self.headers) > heads.MOST_FIELDS:
+                self._stop_at(heads.count_problem(self.headers))
+
+    def _stop_at(self, problem: Problem | None) -> None:
+        if problem is not None:
+            self._problem = problem
+            raise _Refused
 
     def on_headers_complete(self) -> None:
         """Check the head and start its answer, or queue it behind the answers before it."""
-        self._in_head = False
+        self._in_head, self._in_body = False, True
         if self._problem is not None or self._full:
             return
         self._open.proceed(self)
@@ -244,7 +251,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End the body."""
-        self._chunked = False
+        self._in_body, self._head_bytes = False, -self._slice_bytes
         if self._problem is not None or self._deaf:
             return
         self._deaf = self._full
@@ -290,7 +297,3 @@ class EdgeProtocol(HttpToolsProtocol):
             self._linger()
         else:
             self.transport.close()
-
-    def _write_last(self, problem: Problem) -> None:
-        headers = self.server_state.default_headers
-        self.transport.write(last_answer(problem, target=self.url, headers=headers))

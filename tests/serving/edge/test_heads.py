@@ -21,6 +21,7 @@ LARGE = heads.HEAD_BYTES
         (GET + HOST + b"a" * 9 * LARGE, 431, "head_too_large"),
         (GET + HOST + b"a: b\r\n" * 101 + b"\r\n", 431, "head_too_large"),
         (GET + HOST + b"a: b\r\n" * LARGE, 431, "head_too_large"),
+        (b"\r\n" * LARGE, 431, "head_too_large"),
         (b"GET /" + b"a" * heads.TARGET_BYTES + b" HTTP/1.1\r\n\r\n", 414, "target_too_long"),
         (b"GET /?" + b"a" * 9 * LARGE, 414, "target_too_long"),
         (CHUNKED + b"3;" + b"a" * 9 * LARGE, 400, "malformed_request"),
@@ -61,6 +62,7 @@ def test_refused(echo: Running, sent: bytes, status: int, code: str) -> None:
     [
         (GET + HOST + b"A: " + b"x" * (LARGE - 200) + b"\r\n\r\n", "/a"),
         (GET + HOST + b"".join(b"a%d: b\r\n" % n for n in range(99)) + b"\r\n", "/a"),
+        (b"\r\n" * 99 + GET + HOST + b"\r\n", "/a"),
         (b"GET /a HTTP/1.0\r\n\r\n", "/a"),
         (b"GET http://127.0.0.1/a HTTP/1.1\r\n" + HOST + b"\r\n", "/a"),
         (b"GET http://127.0.0.1?a HTTP/1.1\r\n" + HOST + b"\r\n", "/"),
@@ -105,6 +107,15 @@ def test_after_an_upgrade_nothing_is_read(echo: Running) -> None:
     (answer,) = echo.answers(GET + HOST + UPGRADE + b"\r\n" + hidden)
 
     assert answer.body["path"] == "/a"
+
+
+def test_blank_lines_after_an_answer_are_bounded_too(echo: Running) -> None:
+    with echo.connect() as connection:
+        send(connection, GET + HOST + b"\r\n")
+        answers = received(connection)
+        assert next(answers).status == 200
+        send(connection, b"\r\n" * LARGE)
+        assert next(answers).status == 431
 
 
 def test_two_requests_at_once(echo: Running) -> None:
