@@ -19,7 +19,7 @@ from configs.loader import Config
 from configs.paths import plain_name
 from training.errors import BundleError
 from training.families import FAMILIES
-from training.interfaces import OnDevice, Predictor, Recommender
+from training.interfaces import Model, OnDevice, Predictor
 from training.models import model_class
 
 FILE: Final = "bundle.json"
@@ -63,7 +63,7 @@ class Manifest(Config):
 class Bundle:
     """A loaded bundle: the model, ready to answer, and its manifest."""
 
-    model: Recommender | Predictor
+    model: Model
     manifest: Manifest
     folder: Path
 
@@ -139,7 +139,7 @@ def write_champions(file: Path, champions: Mapping[str, VersionName]) -> None:
     write_json(file, {name: champion.folder for name, champion in champions.items()})
 
 
-def write_bundle(folder: Path, model: Recommender | Predictor, manifest: Manifest) -> None:
+def write_bundle(folder: Path, model: Model, manifest: Manifest) -> None:
     """Write `model` and its manifest as `folder` in one step. FileExistsError if it exists."""
     _place(folder, manifest, model.save)
 

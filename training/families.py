@@ -26,17 +26,23 @@ class Prediction:
     """Largest valid prediction; serving refuses a version that predicts more."""
     unknown: str | None
     """Metric of the last window returned for a customer without purchases; None: null."""
-    active_days: int | None
-    """Batch scores cover customers with an order in this many days before the cut; None: all."""
-    horizon_days: int
-    """Days after the cut that `training score NAME` predicts by default."""
-    horizon_help: str
-    """What the horizon counts, for the help of `training score NAME`."""
-    score_help: str
-    """What the file of `training score NAME` holds."""
     typical: str | None = None
     """Function of `TrainingData` that returns the typical customer, the reference of a prediction's
     reasons (`training.customers.reasons`); None: predictions have no reasons."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """The file that `training score NAME` writes: a row per customer."""
+
+    help: str
+    """What it holds."""
+    active_days: int | None
+    """It covers customers with an order in this many days before the cut; None: all."""
+    horizon_days: int
+    """Days after the cut that it predicts by default."""
+    horizon_help: str
+    """What the horizon counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +65,10 @@ class Family:
     returns and, for predictors, what `training score NAME` writes."""
     window_days: int | None
     """Length of the window that a model is measured on; None: the `horizon_days` of its config."""
-    prediction: Prediction | None
-    """What the models predict for each customer; None for models that rank products."""
+    scores: Scores | None = None
+    """The batch scores of its customers; None for models that rank products."""
+    prediction: Prediction | None = None
+    """What POST /v1/predictions/NAME answers; None without such an endpoint."""
 
 
 FAMILIES: Final[dict[str, Family]] = {
@@ -72,7 +80,6 @@ FAMILIES: Final[dict[str, Family]] = {
         judge="training.evaluation.recommender_judge:recommender_judge",
         batch="training.lists.batch:best_products",
         window_days=WINDOW_DAYS,
-        prediction=None,
     ),
     "churn": Family(
         name="churn",
@@ -88,16 +95,43 @@ FAMILIES: Final[dict[str, Family]] = {
             lowest=0,
             highest=1,
             unknown="churn_rate",
+            typical="training.customers.reasons:typical_customer",
+        ),
+        scores=Scores(
+            help="Write churn probabilities: customer_id, churn_probability, for a year's "
+            "customers.",
             active_days=365,
             horizon_days=90,
             horizon_help="Days without an order.",
-            score_help="Write churn probabilities: customer_id, churn_probability, for a year's "
-            "customers.",
-            typical="training.customers.reasons:typical_customer",
+        ),
+    ),
+    "customers": Family(
+        name="customers",
+        default_model="customer_trees",
+        feature_service="churn_v1",
+        objective="proper_score",
+        judge="training.evaluation.customers_judge:customers_judge",
+        batch="training.customers.batch:all_predictions",
+        window_days=None,
+        scores=Scores(
+            help="Write what a year's customers will do: churn_probability, expected_orders, "
+            "expected_spend, and the days to the next order with an interval of 90%.",
+            active_days=365,
+            horizon_days=90,
+            horizon_help="Days that are predicted.",
         ),
     ),
 }
 """By registered name."""
+
+
+def scored_families() -> dict[str, Scores]:
+    """Return the batch scores of each family that has them, by registered name.
+
+    >>> list(scored_families())
+    ['churn', 'customers']
+    """
+    return {n: f.scores for n, f in FAMILIES.items() if f.scores is not None}
 
 
 def predictor_families() -> dict[str, Prediction]:

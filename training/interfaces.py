@@ -1,9 +1,12 @@
-"""The two interfaces that models and their baselines share."""
+"""The interfaces that models and their baselines share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
 
 from training.data.inputs import FloatArray, IntArray, Products, Queries
 
@@ -11,6 +14,8 @@ if TYPE_CHECKING:
     from training.data.training_data import TrainingData
     from training.run import Run
 
+COVERAGE: Final = 0.9
+"""The share of customers whose next order falls into its interval."""
 Scorer = Callable[[Queries], FloatArray]
 """Takes B queries whose history indexes the scorer's products; returns scores (B, C)."""
 Related = Callable[[IntArray, IntArray], FloatArray]
@@ -91,6 +96,55 @@ class Predictor(Protocol):
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote. No pickle."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerPredictions:
+    """Predictions (B,) about the `horizon_days` after the queries' time."""
+
+    churn: npt.NDArray[np.float64]
+    """Probability of no order."""
+    orders: npt.NDArray[np.float64]
+    """Expected number of orders: at least the probability of one."""
+    spend: npt.NDArray[np.float64]
+    """Expected value of the orders, in the shop's currency; 0 only where `orders` is 0."""
+    next_order: npt.NDArray[np.float64]
+    """Median of the days to the next order; infinite if it lies beyond the horizon."""
+    next_order_low: npt.NDArray[np.float64]
+    next_order_high: npt.NDArray[np.float64]
+    """Days between which the next order comes, with probability COVERAGE. A high end beyond the
+    horizon is infinite: then the interval has one end. A low end is at most the horizon."""
+
+
+class CustomerModel(Protocol):
+    """Predicts churn, orders, spend and next order of each customer, all at once."""
+
+    name: ClassVar[str]
+    horizon_days: int
+
+    @classmethod
+    def fit(cls, data: "TrainingData", *, config: Any, seed: int, run: "Run") -> Self:
+        """Train on what was known before `data.as_of`, with `config` of the model's config class.
+
+        The same data, config and seed give the same bits. Raises NotEnoughData.
+        """
+        ...
+
+    def predict(self, queries: Queries) -> CustomerPredictions:
+        """Return predictions (B,) about the `horizon_days` after the queries' time."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write plain files (safetensors, JSON, LightGBM's text) into the existing `folder`."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote. No pickle."""
+        ...
+
+
+Model = Recommender | Predictor | CustomerModel
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,7 @@ class ModelSpec:
 
 _RECOMMENDERS: Final = ("popularity", "own_purchases")
 _PREDICTORS: Final = ("recency", "logistic_regression")
+_CUSTOMERS: Final = ()
 MODELS: Final[dict[str, ModelSpec]] = {
     "two_stage": ModelSpec(
         registered="recommender",
@@ -96,6 +97,12 @@ MODELS: Final[dict[str, ModelSpec]] = {
         where="training.customers.baselines:LogisticRegression",
         config="training.customers.baselines:LogisticRegressionConfig",
         baselines=_PREDICTORS,
+    ),
+    "customer_trees": ModelSpec(
+        registered="customers",
+        where="training.customers.trees:CustomerTrees",
+        config="training.customers.trees:CustomerTreesConfig",
+        baselines=_CUSTOMERS,
     ),
 }
 

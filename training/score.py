@@ -17,7 +17,7 @@ from training.data.pairs import pairs
 from training.data.training_data import TrainingData
 from training.evaluation.recommender_judge import LISTS
 from training.families import FAMILIES, imported
-from training.interfaces import Batch, Predictor, Recommender
+from training.interfaces import Batch, CustomerModel, Predictor, Recommender
 from training.lists.ranking import rank
 
 
@@ -63,18 +63,20 @@ def recommendations(
     return pd.concat(frames, ignore_index=True)
 
 
-def predictions(model: Predictor, data: TrainingData, *, family: str) -> pd.DataFrame:
+def predictions(
+    model: Predictor | CustomerModel, data: TrainingData, *, family: str
+) -> pd.DataFrame:
     """Return the predictions of `model` of the registered name `family` at `data.as_of`.
 
     The customers are those with an order in the family's `active_days` before the cut. Raises
-    ValueError for a family without predictions.
+    ValueError for a family without scores.
     """
     entry = FAMILIES[family]
-    if entry.prediction is None:
+    if entry.scores is None:
         raise ValueError(f"family = {family!r}: its models make no predictions for customers")
-    customers = data.customers(data.as_of, days=entry.prediction.active_days)
+    customers = data.customers(data.as_of, days=entry.scores.active_days)
     queries, products = data.queries(data.as_of, customers), data.products(data.as_of)
-    answer: Callable[[Predictor, Batch], pd.DataFrame] = imported(entry.batch)
+    answer: Callable[[Predictor | CustomerModel, Batch], pd.DataFrame] = imported(entry.batch)
     return answer(model, Batch(queries=queries, products=products))
 
 

@@ -18,8 +18,8 @@ from tests.training.toy_model import Visits, VisitsConfig
 from training.__main__ import app
 from training.bundle import CURRENT, VersionName, load_bundle, read_champions
 from training.commands.score import predict_command
-from training.customers.churn_labels import ACTIVE_DAYS
-from training.families import FAMILIES, imported, predictor_families
+from training.customers.orders import ACTIVE_DAYS
+from training.families import FAMILIES, imported, scored_families
 from training.fit import fit
 from training.models import MODELS, spec
 from training.registry.versions import promote
@@ -36,7 +36,7 @@ def test_what_an_entry_names_is_there(name: str) -> None:
 
 
 def test_churn_is_scored_for_the_customers_that_it_learns_from() -> None:
-    assert predictor_families()["churn"].active_days == ACTIVE_DAYS
+    assert scored_families()["churn"].active_days == ACTIVE_DAYS
 
 
 class TestVisits(PredictorContract):

@@ -11,7 +11,7 @@ from configs.loader import ConfigError
 from tests.training.shop import Shop
 from training.__main__ import app
 from training.customers.baselines import Recency
-from training.customers.churn_labels import ACTIVE_DAYS
+from training.customers.orders import ACTIVE_DAYS
 from training.evaluation.recommender_judge import recommender_judge
 from training.recommenders.baselines import (
     OwnPurchases,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tests.training.toy_model import orders_after
-from training.families import Family, Prediction
+from training.families import Family, Prediction, Scores
 from training.interfaces import Batch, Predictor
 from training.models import ModelSpec
 
@@ -28,10 +28,12 @@ FAMILY = Family(
         lowest=0,
         highest=1_000,
         unknown="mean_orders",
+    ),
+    scores=Scores(
+        help="Write customer_id, expected_orders.",
         active_days=None,
         horizon_days=30,
         horizon_help="Days in which orders count.",
-        score_help="Write customer_id, expected_orders.",
     ),
 )
 MODEL = ModelSpec(

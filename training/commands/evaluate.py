@@ -40,7 +40,7 @@ def evaluate(
     with work_of(model, overrides, as_of=as_of, config=config, home=home) as work:
         from training.models import spec
 
-        if spec(model).family.prediction is None:
+        if spec(model).family.scores is None:
             from training.evaluate import evaluate as run
 
             evaluation = run(

@@ -8,7 +8,7 @@ import typer
 
 from configs.cli import HOME, Home, user_errors
 from training.commands.options import AsOf, DeviceName, Seed, cut_of
-from training.families import FAMILIES, predictor_families
+from training.families import FAMILIES, scored_families
 from training.models import MODELS
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from training.bundle import Bundle
     from training.data.training_data import TrainingData
-    from training.interfaces import Predictor, Recommender
+    from training.interfaces import CustomerModel, Predictor, Recommender
 
 app = typer.Typer(no_args_is_help=True, help="Write batch scores from data before a date.")
 Output = Annotated[Path, typer.Option(help="The Parquet file to write.")]
@@ -52,7 +52,7 @@ def recommendations(
 
 def predict_command(family: str) -> Callable[..., None]:
     """Return the command that writes the predictions of the registered name `family`."""
-    prediction, default = predictor_families()[family], FAMILIES[family].default_model
+    scores, default = scored_families()[family], FAMILIES[family].default_model
     names = [name for name, entry in MODELS.items() if entry.registered == family]
 
     def command(
@@ -60,8 +60,8 @@ def predict_command(family: str) -> Callable[..., None]:
         output: Output,
         as_of: AsOf = None,
         horizon_days: Annotated[
-            int, typer.Option(min=1, help=prediction.horizon_help)
-        ] = prediction.horizon_days,
+            int, typer.Option(min=1, help=scores.horizon_help)
+        ] = scores.horizon_days,
         model: Annotated[str, typer.Option(help=f"{alternatives(names)}.")] = default,
         seed: Seed = 0,
         device: DeviceName = "auto",
@@ -79,7 +79,7 @@ def predict_command(family: str) -> Callable[..., None]:
                 home=home,
                 settings={"horizon_days": horizon_days},
             )
-            fitted = cast("Predictor", bundle.model)
+            fitted = cast("Predictor | CustomerModel", bundle.model)
             _write(score.predictions(fitted, data, family=family), output)
 
     return command
@@ -95,8 +95,8 @@ def alternatives(names: Sequence[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-for _family, _prediction in predictor_families().items():
-    app.command(_family, help=_prediction.score_help)(predict_command(_family))
+for _family, _scores in scored_families().items():
+    app.command(_family, help=_scores.help)(predict_command(_family))
 
 
 def _fitted(

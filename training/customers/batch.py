@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from training.interfaces import Batch, Predictor
+from training.customers.predictions import as_table
+from training.interfaces import Batch, CustomerModel, Predictor
 
 
 def churn_probabilities(model: Predictor, batch: Batch) -> pd.DataFrame:
@@ -13,3 +14,8 @@ def churn_probabilities(model: Predictor, batch: Batch) -> pd.DataFrame:
             "churn_probability": model.predict(batch.queries),
         }
     )
+
+
+def all_predictions(model: CustomerModel, batch: Batch) -> pd.DataFrame:
+    """Return the predictions of the family `customers`, a row per customer of `batch`."""
+    return as_table(batch.queries.customer_ids, model.predict(batch.queries))

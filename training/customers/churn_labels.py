@@ -8,21 +8,17 @@ import numpy as np
 import pandas as pd
 
 from features.model_inputs import CUSTOMER_INPUTS
-from training.data.inputs import FloatArray, IntArray
+from training.customers.orders import ACTIVE_DAYS, CustomerOrders
+from training.data.inputs import FloatArray
 from training.errors import NotEnoughData
 
 if TYPE_CHECKING:
-    from training.data.training_data import Ids, TrainingData
-
-ACTIVE_DAYS: Final = 365
-"""Only customers with an order in this many days before a time get a prediction then."""
-
+    from training.data.training_data import TrainingData
 
 INPUTS: Final = tuple(name for name in CUSTOMER_INPUTS if not name.startswith("season_"))
 """The inputs of churn models. Without the season: models memorise it from one past year, and the
 level becomes wrong (Online Retail II at 2010-12-01 and 2011-03-01: Brier .33 and .28 with it, .23
 and .19 without it, with the same order of customers)."""
-_ACTIVE: Final = pd.Timedelta(days=ACTIVE_DAYS)
 _COLUMNS: Final = [CUSTOMER_INPUTS.index(name) for name in INPUTS]
 
 
@@ -55,44 +51,6 @@ def refuse_one_kind(churned: FloatArray, data: "TrainingData", *, horizon_days: 
     )
 
 
-class ChurnLabels:
-    """The orders of known customers before `data.as_of`, by time."""
-
-    def __init__(self, data: "TrainingData") -> None:
-        orders = data.orders(data.start, data.as_of)
-        self.as_of = data.as_of
-        self._times = pd.DatetimeIndex(orders["event_timestamp"])
-        self._recorded = pd.DatetimeIndex(orders["recorded_timestamp"])
-        self._codes, self._ids = pd.factorize(orders["customer_id"].astype(object), sort=True)
-
-    def active(self, at: pd.Timestamp) -> "Ids":
-        """Return the sorted ids of the customers with an order in the ACTIVE_DAYS before `at`.
-
-        Only orders known at `at` count: those recorded before it.
-        """
-        ids: Ids = self._ids.to_numpy(object)[self._active(at)]
-        return ids
-
-    def churned(self, at: pd.Timestamp, *, horizon_days: int) -> FloatArray:
-        """Return (B,) 1.0 for each customer of `active(at)` without an order in the horizon.
-
-        Raises ValueError if the horizon [at, at + horizon_days) reaches past `as_of`.
-        """
-        end = at + pd.Timedelta(days=horizon_days)
-        if end > self.as_of:
-            raise ValueError(f"at + {horizon_days} days = {end}: these data end at {self.as_of}")
-        came = np.isin(self._active(at), self._codes[self._between(at, end)])
-        return (~came).astype(np.float32)
-
-    def _active(self, at: pd.Timestamp) -> IntArray:
-        rows = self._between(at - _ACTIVE, at)
-        return np.unique(self._codes[rows][self._recorded[rows] < at])
-
-    def _between(self, start: pd.Timestamp, end: pd.Timestamp) -> slice:
-        low, high = self._times.searchsorted([start, end])
-        return slice(low, high)
-
-
 _EXAMPLES: Final["WeakKeyDictionary[TrainingData, dict[int, Examples]]"] = WeakKeyDictionary()
 """By data and horizon: a model and its baselines share the same examples."""
 
@@ -111,7 +69,7 @@ def examples(data: "TrainingData", *, horizon_days: int) -> Examples:
 
 def _make_examples(data: "TrainingData", *, horizon_days: int) -> Examples:
     horizon = pd.Timedelta(days=horizon_days)
-    orders = ChurnLabels(data)
+    orders = CustomerOrders(data)
     customers = {
         at: ids for at in data.times if at + horizon <= data.as_of and len(ids := orders.active(at))
     }

@@ -18,7 +18,7 @@ import pandas as pd
 from features.customer_features import ACTIVITY_COUNTS, ACTIVITY_TIMES, CUSTOMER_FEATURES
 from features.model_inputs import customer_inputs
 from features.times import microseconds
-from training.customers.churn_labels import ACTIVE_DAYS
+from training.customers.orders import ACTIVE_DAYS
 from training.data.inputs import FloatArray, Queries
 from training.interfaces import Predictor
 

@@ -157,14 +157,20 @@ class TrainingData:
     def orders(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         """Return the orders of known customers in [start, end), oldest first.
 
-        Columns customer_id, order_id, event_timestamp and recorded_timestamp (each the
-        earliest of its lines): an order counts when it has a positive sale or fee
-        line. Some of them may have been recorded after `end`.
+        Columns customer_id, order_id, event_timestamp and recorded_timestamp (each the earliest of
+        its lines), value (the sum of its positive sale and fee lines): an order counts when it has
+        such a line. Some of them may have been recorded after `end`.
         """
         lines = self._between(start, end)
         lines = lines[lines["line_type"].isin(["sale", "fee"])]
-        orders = lines.groupby(["customer_id", "order_id"], sort=False, as_index=False)
-        return orders[["event_timestamp", "recorded_timestamp"]].min()
+        orders = lines.assign(value=lines["quantity"] * lines["unit_price"]).groupby(
+            ["customer_id", "order_id"], sort=False, as_index=False
+        )
+        return orders.agg(
+            event_timestamp=("event_timestamp", "min"),
+            recorded_timestamp=("recorded_timestamp", "min"),
+            value=("value", "sum"),
+        )
 
     def customers(self, at: pd.Timestamp, *, days: float | None = None) -> Ids:
         """Return the sorted ids of the customers with an order in [at - days, at), or ever.

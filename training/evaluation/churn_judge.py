@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from training.customers.churn_labels import ChurnLabels, refuse_one_kind
+from training.customers.churn_labels import refuse_one_kind
+from training.customers.orders import CustomerOrders
 from training.evaluation.churn_metrics import churn_metrics
 from training.interfaces import Predictor
 
@@ -21,7 +22,7 @@ def predictor_judge(
     The queries have the time `at`; only the labels read [at, at + days), which must lie before
     `data.as_of`. Raises NotEnoughData if there is no customer, or all have the same label.
     """
-    orders = ChurnLabels(data)
+    orders = CustomerOrders(data)
     labels = orders.churned(at, horizon_days=days)
     refuse_one_kind(labels, data, horizon_days=days)
     queries = data.queries(at, orders.active(at))

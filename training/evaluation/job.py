@@ -45,7 +45,7 @@ class Job:
     def refuse_short(self) -> None:
         """Raise NotEnoughData if the data are too short to learn from and to be measured on."""
         horizon = self.as_of - pd.Timedelta(days=2 * window_days(self.model, self.config))
-        predicts = spec(self.model).family.prediction is not None
+        predicts = spec(self.model).family.scores is not None
         if self.earlier is None or (predicts and self.full.first_known >= horizon):
             raise self._too_short()
 
@@ -129,7 +129,7 @@ def prepare(
 
 def _needed(model: str, days: int) -> str:
     """Return what a model needs to be measured on its window of `days` days."""
-    if spec(model).family.prediction is None:
+    if spec(model).family.scores is None:
         return (
             f"a recommender is measured on the last {days} days and learns from those before them: "
             f"more than {days} days are needed"

@@ -21,7 +21,7 @@ from mlflow.models import set_model
 from training.bundle import Bundle, load_bundle
 from training.data.inputs import encode_products, encode_queries
 from training.families import FAMILIES, imported
-from training.interfaces import Batch, Predictor, Recommender
+from training.interfaces import Batch, Model
 
 
 class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # untyped library
@@ -39,9 +39,7 @@ class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # untyped l
     ) -> pd.DataFrame:
         """Return the results of the version's family for the customers of `model_input`."""
         queries = encode_queries(model_input, self._products, self._at)
-        answer: Callable[[Recommender | Predictor, Batch], pd.DataFrame] = imported(
-            FAMILIES[self._bundle.name].batch
-        )
+        answer: Callable[[Model, Batch], pd.DataFrame] = imported(FAMILIES[self._bundle.name].batch)
         k = int((params or {}).get("k", 10))
         return answer(self._bundle.model, Batch(queries=queries, products=self._products, k=k))
 

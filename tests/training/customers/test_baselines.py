@@ -16,7 +16,8 @@ from training.customers.baselines import (
     Recency,
     RecencyConfig,
 )
-from training.customers.churn_labels import INPUTS, ChurnLabels, select
+from training.customers.churn_labels import INPUTS, select
+from training.customers.orders import CustomerOrders
 from training.data.inputs import Queries
 from training.errors import BundleError
 from training.evaluation.churn_judge import predictor_judge
@@ -25,7 +26,7 @@ from training.evaluation.churn_metrics import auc
 
 @pytest.fixture(scope="module")
 def queries(shop: Shop) -> Queries:
-    return shop.past.queries(shop.past.as_of, ChurnLabels(shop.past).active(shop.past.as_of))
+    return shop.past.queries(shop.past.as_of, CustomerOrders(shop.past).active(shop.past.as_of))
 
 
 class TestRecency(PredictorContract):
@@ -52,7 +53,7 @@ def logistic(shop: Shop) -> LogisticRegression:
 
 
 def test_recency_keeps_the_order_of_recency(shop: Shop, recency: Recency, queries: Queries) -> None:
-    labels = ChurnLabels(shop.full).churned(shop.past.as_of, horizon_days=28)
+    labels = CustomerOrders(shop.full).churned(shop.past.as_of, horizon_days=28)
     days = select(queries.activity)[:, INPUTS.index(RECENCY)]
     assert auc(labels, recency.predict(queries)) == pytest.approx(auc(labels, days))
 

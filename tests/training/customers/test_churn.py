@@ -13,7 +13,8 @@ from tests.contracts import RUN, PredictorContract
 from tests.features.shop import line, lines, time, workspace
 from tests.training.shop import DAYS, Shop
 from training.customers.churn import Churn, ChurnConfig
-from training.customers.churn_labels import INPUTS, ChurnLabels, examples, select
+from training.customers.churn_labels import INPUTS, examples, select
+from training.customers.orders import CustomerOrders
 from training.data.inputs import Queries
 from training.data.training_data import TrainingData
 from training.errors import NotEnoughData
@@ -36,7 +37,7 @@ def model(shop: Shop) -> Churn:
 
 @pytest.fixture(scope="module")
 def queries(shop: Shop) -> Queries:
-    return shop.past.queries(shop.past.as_of, ChurnLabels(shop.past).active(shop.past.as_of))
+    return shop.past.queries(shop.past.as_of, CustomerOrders(shop.past).active(shop.past.as_of))
 
 
 def test_it_orders_customers_better_than_chance(shop: Shop, model: Churn) -> None:
@@ -80,7 +81,7 @@ def test_each_epoch_is_validated_as_it_stands(shop: Shop) -> None:
 
 def test_examples_end_a_horizon_before_the_cut(shop: Shop) -> None:
     seen = examples(shop.past, horizon_days=28)
-    orders = ChurnLabels(shop.past)
+    orders = CustomerOrders(shop.past)
     last = shop.past.as_of - 28 * DAYS
     expected = sum(len(orders.active(at)) for at in shop.past.times if at <= last)
     assert len(seen.inputs) == len(seen.churned) == expected > 0
@@ -100,7 +101,7 @@ def test_examples_live_as_long_as_their_data(shop: Shop) -> None:
 
 def test_labels_say_who_did_not_order(shop: Shop) -> None:
     at = shop.past.as_of
-    orders = ChurnLabels(shop.full)
+    orders = CustomerOrders(shop.full)
     ids, labels = orders.active(at), orders.churned(at, horizon_days=28)
     lines = shop.tables["order_lines"]
     lines = lines[lines["customer_id"].notna() & lines["line_type"].isin(["sale", "fee"])]
@@ -125,7 +126,7 @@ def test_an_order_counts_before_a_time_if_it_was_recorded_by_then(tmp_path: Path
         ),
     )
     data = TrainingData(ws, OfflineFeatures(ws), as_of=time("2011-03-01"))
-    orders = ChurnLabels(data)
+    orders = CustomerOrders(data)
     for at, known in (("2011-02-01", ["ann", "cid"]), ("2011-02-03", ["ann", "bob", "cid"])):
         assert orders.active(time(at)).tolist() == known
         assert data.customers(time(at), days=365).tolist() == known

@@ -16,7 +16,7 @@ from tests.contracts import RUN
 from tests.training.shop import Shop
 from training.customers.baselines import Recency, RecencyConfig
 from training.customers.churn import Churn, ChurnConfig
-from training.customers.churn_labels import ACTIVE_DAYS
+from training.customers.orders import ACTIVE_DAYS
 from training.customers.reasons import (
     FEATURES,
     SHOWN,

@@ -12,7 +12,7 @@ import pandas as pd
 from features.offline import OfflineFeatures
 from features.workspace import Workspace
 from tests.training.shop import Shop
-from training.customers.churn_labels import ChurnLabels
+from training.customers.orders import CustomerOrders
 
 LOAD: Final = """
 import json, os, sys
@@ -49,5 +49,5 @@ def answer_of_champion(ws: Workspace, name: str, rows: pd.DataFrame, folder: Pat
 def customer_rows(shop: Shop, count: int, *, ws: Workspace | None = None) -> pd.DataFrame:
     """Return the features of `count` active customers, read in `ws`, by default the shop's."""
     client = shop.client if ws is None else OfflineFeatures(ws)
-    ids = ChurnLabels(shop.full).active(shop.full.as_of)[:count]
+    ids = CustomerOrders(shop.full).active(shop.full.as_of)[:count]
     return client.customers(pd.DataFrame({"customer_id": ids, "event_timestamp": shop.full.as_of}))

@@ -1,0 +1,72 @@
+"""Fit trees and a logistic regression on windows that have each its own level."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from training.customers.orders import Numbers
+from training.data.inputs import FloatArray
+
+if TYPE_CHECKING:
+    from training.customers.window_examples import WindowExamples
+
+_BY_WINDOW: Final = 3.0  # the columns of the windows' levels: larger values are penalised less
+
+
+def boost(
+    inputs: FloatArray,
+    values: Numbers,
+    offsets: Numbers,
+    *,
+    objective: dict[str, Any],
+    trees: int,
+    leaves: int,
+    learning_rate: float,
+    leaf_rows: int,
+    seed: int,
+    signs: Sequence[int] | None = None,
+) -> str:
+    """Return trees (LightGBM's text) that add up to what `values` (N,) are above `offsets` (N,).
+
+    Both are on the scale of the objective's link. `signs` (F,): 1 where the sum may only rise with
+    an input, -1 where it may only fall, 0 where it is free.
+    """
+    import lightgbm
+
+    parameters = {
+        **objective,
+        "num_leaves": leaves,
+        "learning_rate": learning_rate,
+        "min_data_in_leaf": leaf_rows,
+        "feature_fraction": 0.5,
+        "bagging_fraction": 0.7,
+        "bagging_freq": 1,
+        "lambda_l2": 5.0,
+        "boost_from_average": False,
+        "use_missing": False,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+    if signs is not None:
+        parameters["monotone_constraints"] = list(signs)
+    data = lightgbm.Dataset(inputs, label=values, init_score=offsets)
+    return str(lightgbm.train(parameters, data, num_boost_round=trees).model_to_string())
+
+
+def logistic_weights(inputs: Numbers, seen: "WindowExamples", *, penalty: float) -> Numbers:
+    """Return the weights (F,) of `inputs` (N, F) in the log-odds of churn, beside the windows'.
+
+    Inputs are standardised, and squared weights are penalised.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    scale = inputs.std(axis=0) + 1e-9
+    by_window = _BY_WINDOW * (seen.window[:, None] == np.arange(len(seen.times)))
+    columns = np.hstack([(inputs - inputs.mean(axis=0)) / scale, by_window])
+    solver = LogisticRegression(C=1 / penalty, fit_intercept=False, max_iter=1000)
+    solver.fit(columns, seen.outcomes.churned)
+    weights: Numbers = solver.coef_[0][: inputs.shape[1]] / scale
+    return weights

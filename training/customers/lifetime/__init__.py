@@ -1,0 +1,1 @@
+"""Probability models of a customer base: when customers order, how much, and when they stop."""
