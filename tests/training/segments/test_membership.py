@@ -235,7 +235,8 @@ def test_all_or_nothing_is_recorded() -> None:
     con.execute(
         """
         CREATE TABLE membership_evaluations (
-            segment VARCHAR, evaluated_timestamp TIMESTAMPTZ CHECK (evaluated_timestamp < '2024-01-15')
+            segment VARCHAR,
+            evaluated_timestamp TIMESTAMPTZ CHECK (evaluated_timestamp < '2024-01-15')
         )
         """
     )
