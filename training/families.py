@@ -107,7 +107,7 @@ FAMILIES: Final[dict[str, Family]] = {
     ),
     "customers": Family(
         name="customers",
-        default_model="customer_trees",
+        default_model="customers",
         feature_service="churn_v1",
         objective="proper_score",
         judge="training.evaluation.customers_judge:customers_judge",

@@ -30,7 +30,7 @@ class ModelSpec:
 
 _RECOMMENDERS: Final = ("popularity", "own_purchases")
 _PREDICTORS: Final = ("recency", "logistic_regression")
-_CUSTOMERS: Final = ()
+_CUSTOMERS: Final = ("past_rate", "bg_nbd", "pareto_nbd", "lifetime_trees")
 MODELS: Final[dict[str, ModelSpec]] = {
     "two_stage": ModelSpec(
         registered="recommender",
@@ -98,10 +98,40 @@ MODELS: Final[dict[str, ModelSpec]] = {
         config="training.customers.baselines:LogisticRegressionConfig",
         baselines=_PREDICTORS,
     ),
+    "customers": ModelSpec(
+        registered="customers",
+        where="training.customers.best:BestCustomers",
+        config="training.customers.best:BestCustomersConfig",
+        baselines=("customer_trees", *_CUSTOMERS),
+    ),
     "customer_trees": ModelSpec(
         registered="customers",
         where="training.customers.trees:CustomerTrees",
         config="training.customers.trees:CustomerTreesConfig",
+        baselines=_CUSTOMERS,
+    ),
+    "lifetime_trees": ModelSpec(
+        registered="customers",
+        where="training.customers.lifetime_trees:LifetimeTrees",
+        config="training.customers.lifetime_trees:LifetimeTreesConfig",
+        baselines=_CUSTOMERS,
+    ),
+    "pareto_nbd": ModelSpec(
+        registered="customers",
+        where="training.customers.lifetime.models:Pareto",
+        config="training.customers.lifetime.models:LifetimeConfig",
+        baselines=_CUSTOMERS,
+    ),
+    "bg_nbd": ModelSpec(
+        registered="customers",
+        where="training.customers.lifetime.models:Bg",
+        config="training.customers.lifetime.models:LifetimeConfig",
+        baselines=_CUSTOMERS,
+    ),
+    "past_rate": ModelSpec(
+        registered="customers",
+        where="training.customers.past_rate:PastRate",
+        config="training.customers.past_rate:PastRateConfig",
         baselines=_CUSTOMERS,
     ),
 }

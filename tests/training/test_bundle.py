@@ -25,7 +25,7 @@ from training.bundle import (
 )
 from training.customers.baselines import Recency
 from training.customers.churn import Churn, ChurnConfig, ChurnNet
-from training.customers.churn_labels import INPUTS
+from training.customers.inputs import INPUTS
 from training.data.inputs import Queries
 from training.errors import BundleError
 from training.interfaces import Predictor

@@ -9,7 +9,8 @@ import pydantic
 
 from configs.json_files import read_json, write_json
 from configs.loader import Config
-from training.customers.churn_labels import INPUTS, examples, select
+from training.customers.churn_labels import examples, select
+from training.customers.inputs import INPUTS
 from training.data.inputs import FloatArray, Queries
 from training.errors import BundleError
 from training.run import Run

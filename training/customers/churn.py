@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from configs.json_files import read_json, write_json
 from configs.loader import Config
-from training.customers.churn_labels import INPUTS, Examples, examples, select
+from training.customers.churn_labels import Examples, examples, select
+from training.customers.inputs import INPUTS
 from training.data.inputs import FloatArray, Queries
 from training.errors import BundleError
 from training.networks.standardise import mean_and_scale, standardised

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.model_inputs import CUSTOMER_INPUTS
+from training.customers.inputs import INPUTS
 from training.customers.orders import ACTIVE_DAYS, CustomerOrders
 from training.data.inputs import FloatArray
 from training.errors import NotEnoughData
@@ -15,10 +16,6 @@ from training.errors import NotEnoughData
 if TYPE_CHECKING:
     from training.data.training_data import TrainingData
 
-INPUTS: Final = tuple(name for name in CUSTOMER_INPUTS if not name.startswith("season_"))
-"""The inputs of churn models. Without the season: models memorise it from one past year, and the
-level becomes wrong (Online Retail II at 2010-12-01 and 2011-03-01: Brier .33 and .28 with it, .23
-and .19 without it, with the same order of customers)."""
 _COLUMNS: Final = [CUSTOMER_INPUTS.index(name) for name in INPUTS]
 
 

@@ -48,20 +48,45 @@ class NextOrder:
 
     def days(self, churn: Numbers) -> tuple[Numbers, Numbers, Numbers]:
         """Return median, low and high end (B,) of the days to the next order."""
-        half = self.tail / 2
-        two_ends = churn <= half
-        low = np.where(two_ends, self._quantile(churn, half), self._quantile(churn, self.tail))
-        high = np.where(two_ends, self._quantile(churn, 1 - half), np.inf)
-        return self._quantile(churn, 0.5), np.minimum(low, self.horizon_days), high
-
-    def _quantile(self, churn: Numbers, probability: float) -> Numbers:
-        """Return the day (B,) by which the order came with `probability`; infinite if later."""
-        hazard = -np.log(np.clip(churn, _SURE, 1 - _SURE))
-        needed = -np.log1p(-probability) / hazard
         edges = np.linspace(0, self.horizon_days, len(self.shape))
-        return np.where(needed > 1, np.inf, np.interp(needed, self.shape, edges))
+        waiting = np.clip(churn, _SURE, 1) ** self.shape[:, None]
+        return interval(edges, waiting, tail=self.tail)
 
     def _covered(self, churn: Numbers, days: Numbers) -> float:
         _, low, high = (np.minimum(part, self.horizon_days) for part in self.days(churn))
         at = np.minimum(days, self.horizon_days)
         return float(((low <= at) & (at <= high)).mean())
+
+
+def interval(
+    edges: Numbers, waiting: Numbers, *, tail: float = 1 - COVERAGE
+) -> tuple[Numbers, Numbers, Numbers]:
+    """Return median, low and high end (B,) of the days to the next order.
+
+    `waiting` (S, B) is the probability of no order before each of `edges` (S,), of which the last
+    is the horizon. Where the order may come later with more than half of `tail`, the high end is
+    infinite and the low end leaves all of `tail` below it. A low end is at most the horizon.
+
+    >>> edges, waiting = np.array([0.0, 50.0, 100.0]), np.array([[1.0], [0.5], [0.2]])
+    >>> [round(float(part[0]), 6) for part in interval(edges, waiting)]
+    [50.0, 10.0, inf]
+    """
+    came = 1 - waiting
+    two_ends = waiting[-1] <= tail / 2
+    low = np.where(two_ends, _day(edges, came, tail / 2), _day(edges, came, tail))
+    high = np.where(two_ends, _day(edges, came, 1 - tail / 2), np.inf)
+    return _day(edges, came, 0.5), np.minimum(low, edges[-1]), high
+
+
+def _day(edges: Numbers, came: Numbers, probability: float) -> Numbers:
+    """Return the day (B,) by which the order `came` (S, B) with `probability`; infinite if later.
+
+    Between two edges it is interpolated.
+    """
+    after = (came < probability - 1e-12).sum(axis=0)
+    known, columns = after < len(edges), np.arange(came.shape[1])
+    right = np.clip(after, 1, len(edges) - 1)
+    low, high = came[right - 1, columns], came[right, columns]
+    share = np.clip((probability - low) / np.maximum(high - low, _SURE), 0, 1)
+    days: Numbers = edges[right - 1] + share * (edges[right] - edges[right - 1])
+    return np.where(known, days, np.inf)

@@ -6,7 +6,7 @@ logistic regression. Orders and spend only rise with what a customer ordered bef
 the time since: a customer is never worth less for one more order.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
@@ -17,8 +17,8 @@ from scipy.special import expit
 
 from configs.json_files import read_json, write_json
 from configs.loader import Config
-from features.model_inputs import CUSTOMER_INPUTS
 from training.customers.boosting import boost, logistic_weights
+from training.customers.inputs import INPUTS, columns_of
 from training.customers.next_order import NextOrder
 from training.customers.orders import Numbers
 from training.customers.predictions import consistent
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from training.data.training_data import TrainingData
 
 SETTINGS: Final = "customers.json"
-INPUTS: Final = tuple(name for name in CUSTOMER_INPUTS if not name.startswith("season_"))
 MONOTONE: Final = (
     "log_orders_30d", "log_orders_90d", "log_orders_365d", "log_orders_total", "log_spend_30d",
     "log_spend_90d", "log_spend_365d", "log_spend_total", "log_recency_days", "log_tenure_days",
@@ -156,12 +155,6 @@ class CustomerTrees:
         }
         weights = np.array(content["weights"])
         return cls(Fitted(texts=texts, weights=weights, levels=content["levels"], next_order=shape))
-
-
-def columns_of(activity: FloatArray, names: Sequence[str]) -> FloatArray:
-    """Return the inputs `names` of `activity` (B, CUSTOMER_INPUTS) as columns (F, B)."""
-    places = [CUSTOMER_INPUTS.index(name) for name in names]
-    return np.ascontiguousarray(activity[:, places].T)
 
 
 def _linear_inputs(columns: FloatArray) -> Numbers:

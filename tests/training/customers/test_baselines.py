@@ -16,7 +16,8 @@ from training.customers.baselines import (
     Recency,
     RecencyConfig,
 )
-from training.customers.churn_labels import INPUTS, select
+from training.customers.churn_labels import select
+from training.customers.inputs import INPUTS
 from training.customers.orders import CustomerOrders
 from training.data.inputs import Queries
 from training.errors import BundleError

@@ -13,7 +13,8 @@ from tests.contracts import RUN, PredictorContract
 from tests.features.shop import line, lines, time, workspace
 from tests.training.shop import DAYS, Shop
 from training.customers.churn import Churn, ChurnConfig
-from training.customers.churn_labels import INPUTS, examples, select
+from training.customers.churn_labels import examples, select
+from training.customers.inputs import INPUTS
 from training.customers.orders import CustomerOrders
 from training.data.inputs import Queries
 from training.data.training_data import TrainingData

@@ -1,0 +1,150 @@
+"""The best of the customer models: whichever predicted held-out windows best is fitted on all data.
+
+A deep or clever model that a simple one beats is not used.
+"""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+
+import pandas as pd
+import pydantic
+
+from configs.json_files import read_json, write_json
+from configs.loader import Config
+from training.customers.lifetime.maximum_likelihood import NotConverged
+from training.customers.lifetime.models import Bg, LifetimeConfig, Pareto
+from training.customers.lifetime_trees import LifetimeTrees, LifetimeTreesConfig
+from training.customers.orders import CustomerOrders
+from training.customers.past_rate import PastRate, PastRateConfig
+from training.customers.proper_scores import proper_scores
+from training.customers.season import LEAST_DAYS
+from training.customers.trees import CustomerTrees, CustomerTreesConfig
+from training.data.inputs import Queries
+from training.errors import NotEnoughData
+from training.interfaces import CustomerModel, CustomerPredictions
+from training.run import Run
+
+if TYPE_CHECKING:
+    from training.data.training_data import TrainingData
+
+logger: Final = logging.getLogger(__name__)
+CANDIDATES: Final[dict[str, tuple[type[CustomerModel], type[Config]]]] = {
+    cls.name: (cls, config)
+    for cls, config in (
+        (CustomerTrees, CustomerTreesConfig),
+        (LifetimeTrees, LifetimeTreesConfig),
+        (Pareto, LifetimeConfig),
+        (Bg, LifetimeConfig),
+        (PastRate, PastRateConfig),
+    )
+}
+"""By name; of two with the same score the first one is taken."""
+CHOICE: Final = "best.json"
+_SHORTER: Final = (180, 90, 60, 28)
+_APART: Final = pd.Timedelta(days=27)
+Scores = dict[str, float]
+
+
+class BestCustomersConfig(Config):
+    """How the best model is found."""
+
+    horizon_days: int = pydantic.Field(90, ge=1, description="days that are predicted")
+    windows: int = pydantic.Field(
+        2, ge=1, description="held-out windows, four weeks apart, at most"
+    )
+
+
+class BestCustomers:
+    """The model of CANDIDATES with the best proper score on the last windows that have ended."""
+
+    name: ClassVar[str] = "customers"
+
+    def __init__(self, model: CustomerModel, scores: Scores) -> None:
+        self._model = model
+        self.scores = scores
+        """By candidate, on the held-out windows: lower is better, and 3 is what happened on
+        average, for everyone."""
+        self.horizon_days = model.horizon_days
+
+    @property
+    def chosen(self) -> str:
+        """The name of the model that was the best."""
+        return self._model.name
+
+    @classmethod
+    def fit(cls, data: "TrainingData", *, config: BestCustomersConfig, seed: int, run: Run) -> Self:
+        """Compare the candidates before `data.as_of`; fit the best one on all data.
+
+        Where no window of the horizon can be held out, shorter ones are. Raises NotEnoughData if
+        no candidate can be fitted.
+        """
+        scores = _compare(data, config=config, seed=seed)
+        reasons = []
+        for name in sorted(CANDIDATES, key=lambda name: scores.get(name, float("inf"))):
+            try:
+                model = _fit(name, data, horizon_days=config.horizon_days, seed=seed)
+            except (NotEnoughData, NotConverged) as error:
+                reasons.append(f"{name}: {error}")
+                continue
+            return cls(model, scores)
+        raise NotEnoughData("; ".join(reasons))
+
+    def predict(self, queries: Queries) -> CustomerPredictions:
+        """Return predictions (B,) about the `horizon_days` after `queries.at`."""
+        return self._model.predict(queries)
+
+    def save(self, folder: Path) -> None:
+        """Write the choice, and the chosen model below it, into the existing, empty `folder`."""
+        inner = folder / self.chosen
+        inner.mkdir()
+        self._model.save(inner)
+        write_json(folder / CHOICE, {"model": self.chosen, "scores": self.scores})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        content = read_json(folder / CHOICE)
+        model, _ = CANDIDATES[content["model"]]
+        return cls(model.load(folder / content["model"]), content["scores"])
+
+
+def _compare(data: "TrainingData", *, config: BestCustomersConfig, seed: int) -> Scores:
+    """Return the mean proper score of each candidate that could be fitted before every window."""
+    horizon, times = _held_out(data, horizon_days=config.horizon_days, windows=config.windows)
+    totals: dict[str, list[float]] = {name: [] for name in CANDIDATES}
+    for at in times:
+        past, orders = data.before(at), CustomerOrders(data)
+        outcomes = orders.outcomes(at, horizon_days=horizon)
+        queries = data.queries(at, orders.active(at))
+        for name, found in totals.items():
+            try:
+                model = _fit(name, past, horizon_days=horizon, seed=seed)
+            except (NotEnoughData, NotConverged) as error:
+                logger.info("%s: not compared at %s: %s", name, at.date(), error)
+                continue
+            found.append(sum(proper_scores(outcomes, model.predict(queries)).values()))
+    return {n: sum(found) / len(times) for n, found in totals.items() if len(found) == len(times)}
+
+
+def _held_out(
+    data: "TrainingData", *, horizon_days: int, windows: int
+) -> tuple[int, list[pd.Timestamp]]:
+    """Return the days and the beginnings of the windows to compare on; none if all are too long."""
+    day = pd.Timedelta(days=1)
+    for days in (horizon_days, *(days for days in _SHORTER if days < horizon_days)):
+        needed = data.start + (days + 2 * LEAST_DAYS) * day
+        times: list[pd.Timestamp] = []
+        for at in reversed(data.times):
+            apart = not times or times[-1] - at >= _APART
+            if apart and needed <= at <= data.as_of - days * day and len(times) < windows:
+                times.append(at)
+        if times:
+            return days, times
+    return horizon_days, []
+
+
+def _fit(name: str, data: "TrainingData", *, horizon_days: int, seed: int) -> CustomerModel:
+    cls, config = CANDIDATES[name]
+    settings: dict[str, Any] = {"horizon_days": horizon_days}
+    return cls.fit(data, config=config(**settings), seed=seed, run=Run(device="cpu"))
