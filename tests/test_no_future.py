@@ -20,8 +20,13 @@ from tests.contracts import RUN
 from tests.features.shop import customers, line, lines, products, workspace
 from training.bundle import load_bundle
 from training.customers.baselines import LogisticRegressionConfig, RecencyConfig
+from training.customers.best import BestCustomersConfig
 from training.customers.churn import ChurnConfig
 from training.customers.churn_labels import examples as churn_examples
+from training.customers.lifetime.models import LifetimeConfig
+from training.customers.lifetime_trees import LifetimeTreesConfig
+from training.customers.past_rate import PastRateConfig
+from training.customers.trees import CustomerTreesConfig
 from training.data.training_data import TrainingData
 from training.fit import fit
 from training.models import MODELS, config_class, model_class
@@ -54,6 +59,12 @@ CONFIGS: Final[dict[str, Any]] = {
     "churn": ChurnConfig(horizon_days=28, epochs=1, hidden=(4,)),
     "recency": RecencyConfig(horizon_days=28),
     "logistic_regression": LogisticRegressionConfig(horizon_days=28),
+    "customers": BestCustomersConfig(horizon_days=28, windows=1),
+    "customer_trees": CustomerTreesConfig(horizon_days=28, trees=5, leaf_customers=5),
+    "lifetime_trees": LifetimeTreesConfig(horizon_days=28, trees=5, leaf_customers=5),
+    "pareto_nbd": LifetimeConfig(horizon_days=28),
+    "bg_nbd": LifetimeConfig(horizon_days=28),
+    "past_rate": PastRateConfig(horizon_days=28),
 }
 Tables = dict[str, pd.DataFrame]
 
@@ -133,7 +144,7 @@ def train(home: Path, tables: Tables, *, built: pd.Timestamp) -> Trained:
         family = MODELS[model].family
         answers = (
             recommendations(fitted, data)
-            if family.prediction is None
+            if family.scores is None
             else predictions(fitted, data, family=family.name)
         )
         write_scores(answers, home / "scores")

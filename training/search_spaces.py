@@ -56,6 +56,19 @@ SPACES: Final[dict[str, Space]] = {
         "hidden": ((16,), (32, 16), (64, 32)),
         "batch_size": (1024, 2048, 4096),
     },
+    "customer_trees": {
+        "trees": (100, 200, 400),
+        "leaves": (4, 7, 15),
+        "learning_rate": Range(1e-2, 1e-1, log=True),
+        "leaf_customers": (50, 200, 800),
+        "penalty": Range(0.1, 100.0, log=True),
+    },
+    "lifetime_trees": {
+        "trees": (50, 150, 300),
+        "leaves": (4, 7, 15),
+        "learning_rate": Range(1e-2, 1e-1, log=True),
+        "leaf_customers": (100, 400, 1600),
+    },
     "own_purchases": {
         "half_life_days": Range(20.0, 500.0, log=True),
         "popularity_weight": Range(0.01, 2.0, log=True),
@@ -76,6 +89,10 @@ SPACES: Final[dict[str, Space]] = {
 }
 WITHOUT_SPACE: Final[dict[str, str]] = {
     "popularity": "it counts the buyers of 28 days and has no settings",
+    "customers": "it compares the others and takes the best: tune those",
+    "pareto_nbd": "its parameters are those of the highest likelihood",
+    "bg_nbd": "its parameters are those of the highest likelihood",
+    "past_rate": "it continues the past and has no settings",
     "recency": "its only setting, horizon_days, defines what is predicted and not how",
 }
 """Why the other models have no space."""

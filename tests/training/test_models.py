@@ -12,7 +12,12 @@ from tests.training.shop import Shop
 from tests.training.tiny import TWO_STAGE
 from training.bundle import CURRENT, VersionName, load_bundle, read_champions
 from training.customers.baselines import LogisticRegressionConfig, RecencyConfig
+from training.customers.best import BestCustomersConfig
 from training.customers.churn import ChurnConfig
+from training.customers.lifetime.models import LifetimeConfig
+from training.customers.lifetime_trees import LifetimeTreesConfig
+from training.customers.past_rate import PastRateConfig
+from training.customers.trees import CustomerTreesConfig
 from training.fit import fit
 from training.interfaces import Predictor, Recommender
 from training.models import MODELS, ModelSpec, UnknownModel, config_class, model_class, spec
@@ -28,6 +33,12 @@ CONFIGS: Final[dict[str, Config]] = {
     "churn": ChurnConfig(horizon_days=28, epochs=1, hidden=(4,)),
     "recency": RecencyConfig(horizon_days=28),
     "logistic_regression": LogisticRegressionConfig(horizon_days=28),
+    "customers": BestCustomersConfig(horizon_days=28, windows=1),
+    "customer_trees": CustomerTreesConfig(horizon_days=28, trees=5, leaf_customers=5),
+    "lifetime_trees": LifetimeTreesConfig(horizon_days=28, trees=5, leaf_customers=5),
+    "pareto_nbd": LifetimeConfig(horizon_days=28),
+    "bg_nbd": LifetimeConfig(horizon_days=28),
+    "past_rate": PastRateConfig(horizon_days=28),
 }
 """Small ones; the others are fitted by their defaults."""
 QUICK: Final = {"popularity", "recency"}
@@ -64,7 +75,7 @@ def test_it_is_fitted_scored_and_promoted(shop: Shop, name: str) -> None:
     version = result.version
     bundle = load_bundle(version.bundle)
     assert bundle.manifest.model == name
-    if family.prediction is None:
+    if family.scores is None:
         lists = recommendations(cast(Recommender, bundle.model), shop.full, k=3)
         assert set(lists["list"]) == {"all", "new"}
     else:
@@ -73,7 +84,7 @@ def test_it_is_fitted_scored_and_promoted(shop: Shop, name: str) -> None:
     promote(shop.ws, name)
     champions = read_champions(shop.ws.bundles / CURRENT)
     assert champions[family.name] == VersionName.parse(f"{family.name}/{version.version}")
-    if family.prediction is None:
+    if family.scores is None:
         assert resolve(shop.ws, name) == f"{family.name}@{version.version}"
 
 
@@ -81,6 +92,6 @@ def test_a_model_of_an_unknown_family_is_named(monkeypatch: pytest.MonkeyPatch) 
     entry = ModelSpec(registered="weather", where="a:B", config="a:C")
     monkeypatch.setitem(MODELS, "rain", entry)
     with pytest.raises(
-        UnknownModel, match="'rain': family 'weather': known are recommender, churn"
+        UnknownModel, match="'rain': family 'weather': known are recommender, churn, customers"
     ):
         spec("rain")

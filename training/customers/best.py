@@ -5,6 +5,7 @@ A deep or clever model that a simple one beats is not used.
 
 import logging
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import pandas as pd
@@ -124,7 +125,7 @@ def _compare(data: "TrainingData", *, config: BestCustomersConfig, seed: int) ->
                 logger.info("%s: not compared at %s: %s", name, at.date(), error)
                 continue
             found.append(sum(proper_scores(outcomes, model.predict(queries)).values()))
-    return {n: sum(found) / len(times) for n, found in totals.items() if len(found) == len(times)}
+    return {n: mean(found) for n, found in totals.items() if found and len(found) == len(times)}
 
 
 def _held_out(
@@ -133,7 +134,7 @@ def _held_out(
     """Return the days and the beginnings of the windows to compare on; none if all are too long."""
     day = pd.Timedelta(days=1)
     for days in (horizon_days, *(days for days in _SHORTER if days < horizon_days)):
-        needed = data.start + (days + 2 * LEAST_DAYS) * day
+        needed = data.start + (days + LEAST_DAYS) * day
         times: list[pd.Timestamp] = []
         for at in reversed(data.times):
             apart = not times or times[-1] - at >= _APART

@@ -21,9 +21,9 @@ Target = Literal["churned", "orders", "spend"]
 TARGETS: Final[tuple[Target, ...]] = ("churned", "orders", "spend")
 YEAR: Final = pd.Timedelta(days=364)
 """The same day of the week, a year before."""
+_APART: Final = 14
 LEAST_DAYS: Final = 60
 """A reference needs so many days of data before it."""
-_NEAR: Final = pd.Timedelta(days=7)
 _RIDGE: Final = 1.0
 _DAY: Final = pd.Timedelta(days=1)
 _INTERCEPT: Final = 3.0  # its column: larger values are penalised less
@@ -39,36 +39,32 @@ class Level:
 
 
 def season_level(
-    orders: CustomerOrders,
-    at: pd.Timestamp,
-    times: list[pd.Timestamp],
-    *,
-    horizon_days: int,
-    target: Target,
+    orders: CustomerOrders, at: pd.Timestamp, *, horizon_days: int, target: Target
 ) -> Level:
     """Return the level of `target` in [at, at + horizon_days), from windows that end by `at`.
 
-    `times` are those at which the windows begin, each with LEAST_DAYS of data before it. The
-    reference is the one nearest to the same day of last year, at most a week from it; without one,
-    the last.
+    They begin a fortnight apart, each with LEAST_DAYS of data before it. The reference is the one
+    that began a year before `at`; without it, the last.
     """
-    year_ago = min(times, key=lambda time: abs(at - YEAR - time))
-    reference = year_ago if abs(at - YEAR - year_ago) <= _NEAR else times[-1]
+    horizon, first = horizon_days * _DAY, orders.start + LEAST_DAYS * _DAY
+    numbers = range(-(-horizon_days // _APART), (at - first) // (_APART * _DAY) + 1)
+    times = [at - number * _APART * _DAY for number in reversed(numbers)] or [at - horizon]
+    reference = at - YEAR if at - YEAR in times else times[-1]
     window = min(float(ACTIVE_DAYS), (reference - orders.start) / _DAY)
     learned = [time for time in times if (time - orders.start) / _DAY >= window]
-    inputs, values, numbers = [], [], []
+    inputs, values, windows = [], [], []
     for number, time in enumerate(learned):
         recent = orders.recent(time, window_days=window)
         outcomes = orders.outcomes(time, horizon_days=horizon_days)
         active = orders.active_places(time)
         inputs.append(recent.inputs)
         values.append(getattr(outcomes, target)[np.searchsorted(active, recent.customers)])
-        numbers.append(np.full(len(recent.customers), number))
+        windows.append(np.full(len(recent.customers), number))
     now = orders.recent(at, window_days=window)
     expected = _predict(
         np.concatenate(inputs),
         np.concatenate(values),
-        np.concatenate(numbers),
+        np.concatenate(windows),
         now.inputs,
         learned.index(reference),
         binary=target == "churned",

@@ -187,6 +187,6 @@ def coming_levels(
     activity = data.activity_at({at: orders.active(at)})[at]
     levels: dict[Target, float] = {}
     for target in TARGETS:
-        level = season_level(orders, at, seen.times, horizon_days=seen.horizon_days, target=target)
+        level = season_level(orders, at, horizon_days=seen.horizon_days, target=target)
         levels[target] = shift(raw(activity, target)[level.customers], level.total, target)
     return levels

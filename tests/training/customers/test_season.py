@@ -1,0 +1,135 @@
+"""The level of the coming window, the days to the next order, and the proper scores."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from sklearn.metrics import log_loss as sklearn_log_loss
+from sklearn.metrics import mean_tweedie_deviance
+
+from tests.training.shop import DAYS, Shop
+from training.customers.next_order import NextOrder, interval
+from training.customers.orders import CustomerOrders
+from training.customers.proper_scores import log_loss, tweedie_deviance
+from training.customers.season import TARGETS, season_level, shift
+from training.customers.window_examples import window_examples
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("total", [0.0, 3.7, 100.0])
+def test_a_shift_makes_the_expected_total(total: float) -> None:
+    raw = RNG.normal(size=100)
+    added = shift(raw, total, "churned")
+    assert expit(raw + added).sum() == pytest.approx(min(max(total, 0.5), 99.5))
+    if total:
+        assert np.exp(raw + shift(raw, total, "spend")).sum() == pytest.approx(total)
+
+
+def test_outcomes_are_those_of_a_count_by_hand(shop: Shop) -> None:
+    at, orders = shop.past.as_of, CustomerOrders(shop.full)
+    made = orders.outcomes(at, horizon_days=28)
+    lines = shop.tables["order_lines"].assign(
+        value=lambda t: t["quantity"] * t["unit_price"],
+        day=lambda t: (t["event_timestamp"] - at) / DAYS,
+    )
+    counted = lines[
+        lines["line_type"].isin(["sale", "fee"])
+        & (lines["value"] > 0)
+        & (lines["day"] >= 0)
+        & (lines["day"] < 28)
+    ]
+    for place, customer in enumerate(orders.active(at)):
+        own = counted[counted["customer_id"] == customer]
+        assert made.orders[place] == own["order_id"].nunique()
+        assert made.spend[place] == pytest.approx(own["value"].sum())
+        assert made.days[place] == pytest.approx(own["day"].min() if len(own) else np.inf)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_level_is_that_of_the_reference_window(shop: Shop, target: str) -> None:
+    """Without a year of data, the last window is the reference; the totals are of its size."""
+    seen = window_examples(shop.past, horizon_days=28)
+    level = season_level(
+        seen.orders,
+        shop.past.as_of,
+        horizon_days=28,
+        target=target,  # type: ignore[arg-type]
+    )
+    last = seen.window == len(seen.times) - 1
+    then = getattr(seen.outcomes, target)[last].sum()
+    assert level.total == pytest.approx(then, rel=0.35)
+    assert len(level.customers) == len(np.unique(level.customers)) > 50
+
+
+def test_the_level_follows_the_season_of_last_year() -> None:
+    """A shop whose customers come five times as often in each December as before."""
+    orders = _seasonal_orders()
+    at = pd.Timestamp("2024-12-01T00:00Z")
+    actual = orders.outcomes(at, horizon_days=28)
+    for target in TARGETS:
+        level = season_level(orders, at, horizon_days=28, target=target)
+        truth = getattr(actual, target)[level.customers].sum()
+        assert level.total == pytest.approx(truth, rel=0.15)
+    assert actual.orders.sum() > 3 * orders.outcomes(at - 28 * DAYS, horizon_days=28).orders.sum()
+
+
+class _SeasonalShop:
+    """The orders of 400 customers in two years, at random times."""
+
+    start = pd.Timestamp("2023-01-01T00:00Z")
+    as_of = pd.Timestamp("2025-01-01T00:00Z")
+
+    def orders(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        rng = np.random.default_rng(1)
+        days = np.arange((end - start).days)
+        month = (start + pd.to_timedelta(days, unit="D")).month
+        rate = np.where(month == 12, 0.1, 0.02) * rng.gamma(2, 0.5, size=(400, 1))
+        customer, day = np.nonzero(rng.random((400, len(days))) < rate)
+        time = start + pd.to_timedelta(day + rng.random(len(day)), unit="D")
+        frame = pd.DataFrame(
+            {
+                "customer_id": [f"c{n}" for n in customer],
+                "order_id": np.arange(len(day)),
+                "event_timestamp": time.as_unit("us"),
+                "recorded_timestamp": time.as_unit("us"),
+                "value": rng.lognormal(3, 0.5, size=len(day)),
+            }
+        )
+        return frame.sort_values("event_timestamp", ignore_index=True)
+
+
+def _seasonal_orders() -> CustomerOrders:
+    return CustomerOrders(_SeasonalShop())  # type: ignore[arg-type]
+
+
+def test_nine_of_ten_order_in_their_interval() -> None:
+    rng = np.random.default_rng(2)
+    rate = rng.gamma(1, 0.02, size=20_000)
+    days = rng.exponential(1 / rate)
+    days[days >= 90] = np.inf
+    churn = np.exp(-rate * 90)
+    half = len(rate) // 2
+    made = NextOrder.fit(churn[:half], days[:half], horizon_days=90)
+    median, low, high = made.days(churn[half:])
+    at = np.minimum(days[half:], 90)
+    assert ((low <= at) & (at <= np.minimum(high, 90))).mean() == pytest.approx(0.9, abs=0.015)
+    assert ((days[half:] <= median)[median < 90]).mean() == pytest.approx(0.5, abs=0.03)
+    assert np.isinf(high[churn[half:] > 0.5]).all()
+
+
+def test_an_interval_follows_its_curve() -> None:
+    edges = np.array([0.0, 10.0, 90.0])
+    never, soon = np.ones(3), np.array([1.0, 0.02, 0.01])
+    median, low, high = interval(edges, np.stack([never, soon], axis=1))
+    assert (median[0], low[0], high[0]) == (np.inf, 90, np.inf)
+    assert 0 < low[1] < median[1] < high[1] < 10
+
+
+def test_proper_scores_are_those_of_scikit_learn() -> None:
+    labels, probabilities = RNG.integers(0, 2, size=50).astype(float), RNG.uniform(size=50)
+    assert log_loss(labels, probabilities) == pytest.approx(sklearn_log_loss(labels, probabilities))
+    values, means = RNG.poisson(1.5, size=50).astype(float), RNG.gamma(2, size=50)
+    for power in (1, 1.5):
+        expected = mean_tweedie_deviance(values, means, power=power)
+        assert tweedie_deviance(values, means, power=power) == pytest.approx(expected)
