@@ -65,15 +65,12 @@ class Database:
             try:
                 yield self._connected()
             except sqlite3.Error as error:
-                suspect(self.path, error)
+                error.args = (suspect(self.path, error),)
                 self._disconnect()
-                if self.path.name not in str(error):
-                    error.args = (f"{self.path}: {error}",)
                 raise
             except FOREIGN as error:
-                suspect(self.path, error)
                 self._disconnect()
-                raise sqlite3.DatabaseError(f"{self.path}: {error}") from error
+                raise sqlite3.DatabaseError(suspect(self.path, error)) from error
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

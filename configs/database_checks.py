@@ -68,10 +68,16 @@ def raise_found(path: Path, file: tuple[int, int] | None) -> None:
         raise sqlite3.DatabaseError(found[1])
 
 
-def suspect(path: Path, error: BaseException) -> None:
-    """Remember that `error` may come from damage in `path`, so that it is checked."""
+def suspect(path: Path, error: BaseException) -> str:
+    """Return the message of `error`, which names `path`, and the way on if that may be damaged.
+
+    Then the next check looks at the file.
+    """
+    text = str(error)
     if isinstance(error, FOREIGN) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT:
         _SUSPECTED.add(str(path.absolute()))
+        return text if path.name in text else _damaged(path, text)
+    return text if path.name in text else f"{path}: {text}"
 
 
 def suspected(path: Path) -> bool:
@@ -116,6 +122,10 @@ def _found(path: Path, stopped: Callable[[], bool]) -> str | None:
         return str(error)
     if finding is None:
         return None
+    return _damaged(path, finding)
+
+
+def _damaged(path: Path, finding: str) -> str:
     return (
         f"{path} is damaged ({finding}): restore it, or save what can be read by "
         f"`sqlite3 {path.name} .recover | sqlite3 new.db`"

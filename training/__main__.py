@@ -129,7 +129,17 @@ def promote(
         chosen = find(ws, model, version)
         console.print(_table(chosen))
         promote(ws, chosen.name, chosen.version)
-        console.print(f"{chosen.name} version {chosen.version} is the champion: serving takes it.")
+        console.print(
+            f"{chosen.name} version {chosen.version} is the champion: {_use(chosen.name)}"
+        )
+
+
+def _use(family: str) -> str:
+    from training.families import FAMILIES
+
+    entry = FAMILIES[family]
+    served = entry.scores is None or entry.prediction is not None
+    return "serving takes it." if served else f"no endpoint answers it; `score {family}` writes it."
 
 
 @app.command()

@@ -120,6 +120,16 @@ def test_a_file_that_is_cut_off(file: Path, tmp_path: Path, kept: int) -> None:
     assert used(path) == "right"
 
 
+def test_a_use_of_a_cut_file_names_it_once_and_the_way_on(file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    path.write_bytes(file.read_bytes()[:4096])
+    database = Database(path, SCHEMA, upgrades=UPGRADES)
+    with pytest.raises(sqlite3.DatabaseError) as raised, database.reading() as connection:
+        connection.execute("SELECT * FROM kept").fetchall()
+    assert str(raised.value).count(str(path)) == 1
+    assert "restore it" in str(raised.value)
+
+
 def test_twenty_random_bytes(file: Path, tmp_path: Path) -> None:
     whole, path, rng = file.read_bytes(), tmp_path / "t.db", random.Random(21)
 
