@@ -12,6 +12,7 @@ from typing import Literal
 
 import pydantic
 
+from configs.durable import placing
 from configs.json_files import read_json, write_json
 from configs.loader import Config
 from experiments.definition import KEY, Experiment, ExperimentError
@@ -92,8 +93,19 @@ def status(ws: Workspace, key: str) -> State:
 
 
 def states(ws: Workspace) -> list[State]:
-    """Return the states of all experiments, oldest first. Raises UnreadableState."""
-    known_states = [_read(file) for file in ws.experiments.glob("*/state.json")]
+    """Return the states of all experiments, oldest first. Raises UnreadableState.
+
+    An experiment's folder appears together with its state (`save`): without it, it was lost.
+    """
+    folders = [path for path in ws.experiments.glob("*/") if re.fullmatch(KEY, path.name)]
+    known_states = []
+    for folder in folders:
+        try:
+            known_states.append(_read(folder / "state.json"))
+        except FileNotFoundError:
+            raise UnreadableState(
+                f"{folder / 'state.json'} is missing: restore a copy, or remove its folder"
+            ) from None
     return sorted(known_states, key=lambda state: (state.started, state.experiment.key))
 
 
@@ -105,7 +117,12 @@ def running(ws: Workspace) -> list[Experiment]:
 def save(ws: Workspace, state: State) -> State:
     """Write `state` in one step; return it as the next read will."""
     written = State.model_validate_json(state.model_dump_json())
-    write_json(_file(ws, state.experiment.key), written.model_dump(mode="json"))
+    file = _file(ws, state.experiment.key)
+    if file.parent.exists():
+        write_json(file, written.model_dump(mode="json"))
+    else:
+        with placing(file.parent) as folder:
+            write_json(folder / file.name, written.model_dump(mode="json"))
     return written
 
 

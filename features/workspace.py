@@ -291,5 +291,7 @@ def _read_clock(file: Path, _: tuple[int, ...]) -> pd.Timestamp:
     """Return the time in `file`, cached by its stamp: the file is always replaced as a whole."""
     try:
         return read_time(read_json(file, otherwise=_SET_CLOCK)["now"])
+    except DamagedFile as error:
+        raise WorkspaceError(str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
         raise WorkspaceError(f"{file}: names no time ({error}); {_SET_CLOCK}") from error

@@ -54,6 +54,7 @@ def launch(home: Path, *, host: str, port: int, options: Options) -> NoReturn:
     """
     workspace = Workspace.open(home)
     make_private(workspace.home)
+    workspace.now()  # a clock that cannot be read stops the start, and not each answer
     load_config(Policy, options.policy)
     if options.device == "cuda":
         usable(options.device)

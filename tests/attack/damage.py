@@ -59,7 +59,7 @@ class Damages:
         """See what the healthy workspace answers and makes; it holds the probes' traces."""
         shutil.rmtree(self.folder / "asked", ignore_errors=True)
         self.shop = self.shop.copy(self.folder / "asked")
-        first: Result = in_child(started, self.shop.home, self.shop.keys["admin"])
+        first: Result = in_child(started, *self._served(self.shop.home))
         self._healthy: Seen = self._start()["seen"]
         if first["seen"].answers != self._healthy.answers:
             raise RuntimeError(f"two healthy starts differ: {first} {self._healthy}")
@@ -93,7 +93,10 @@ class Damages:
 
     def _start(self, case: Case | None = None) -> Result:
         with self._copied(case) as home:
-            return in_child(started, home, self.shop.keys["admin"])
+            return in_child(started, *self._served(home))
+
+    def _served(self, home: Path) -> tuple[Path, str, Path]:
+        return home, self.shop.keys["admin"], self.shop.home
 
     def _command(self, name: str, case: Case | None = None) -> Result:
         with self._copied(case) as home:

@@ -67,8 +67,11 @@ class _Launched(Exception):
     """Instead of replacing this process by BentoML's."""
 
 
-def started(home: Path, key: str) -> Result:
-    """Start the service of `home` and return what the probes see, or the line of its refusal."""
+def started(home: Path, key: str, healthy: Path) -> Result:
+    """Start the service of `home` and return what the probes see, or the line of its refusal.
+
+    The probes are those of the workspace `healthy`, of which `home` is a damaged copy.
+    """
     from configs.errors import UserError
     from features.workspace import Workspace
     from serving.backend import Settings
@@ -93,7 +96,7 @@ def started(home: Path, key: str) -> Result:
         settings = Settings.of(environment)
     except (UserError, OSError) as error:
         return {"refused": str(error)}
-    asked, begun = probes(Workspace.open(home)), time.time()
+    asked, begun = probes(Workspace.open(healthy)), time.time()
     with serving_at(settings) as client:
         prober = Prober(http=client, key=key, asked=asked, begun=begun)
         seen = prober.see()

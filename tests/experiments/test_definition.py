@@ -189,5 +189,8 @@ def test_a_state_that_is_not_that_of_its_experiment_is_told(shop: Workspace) -> 
         file.write_bytes(damaged)
         with pytest.raises(UnreadableState, match=r"spring/state\.json: .*or remove its folder"):
             status(shop, "spring")
+    file.unlink()
+    with pytest.raises(UnreadableState, match=r"spring/state\.json is missing: .*its folder"):
+        states(shop)
     file.write_bytes(written)
     assert status(shop, "spring").status == "running"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from configs import privacy
+from configs.database_checks import FOREIGN
 from configs.durable import sync
 from configs.errors import UserError
 
@@ -41,7 +42,7 @@ def stating_outages(file: Path, *, otherwise: str = RESTORE) -> Iterator[None]:
     except StoreOutage:
         raise
     except Exception as error:
-        if sqlite_error(error) is None:
+        if sqlite_error(error) is None and not isinstance(error, FOREIGN):
             raise
         raise StoreOutage(stated(file, error, otherwise=otherwise)) from error
 
