@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -122,7 +123,10 @@ def test_a_shop_without_keys_is_served_when_that_is_asked_for(
     monkeypatch.setattr("os.execve", start)  # it would replace this process
     real = Workspace.create(tmp_path / "real").home
     fixed = Workspace.create(tmp_path / "fixed", clock="fixed:2024-03-01T00:00:00Z").home
-    simulated = Workspace.create(tmp_path / "simulated", clock="simulated").home
+    made = Workspace.create(tmp_path / "simulated", clock="simulated")
+    simulated = made.home
+    assert "clock.json is missing" in RUNNER.invoke(app, ["run", "--home", str(simulated)]).stderr
+    made.advance(pd.Timestamp("2024-03-01T00:00Z"))
 
     def run(home: Path, *options: str, **variables: str) -> str:
         asked = ["run", "--home", str(home), "--port", str(free_port()), *options]

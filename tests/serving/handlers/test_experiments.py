@@ -171,6 +171,8 @@ def test_a_spoilt_state_is_told_and_ends_with_it(ws: Workspace, client: TestClie
         answer = client.request(method, f"/v1/experiments{path}", json=body)
         assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
     file.unlink()
+    assert client.get("/v1/experiments").status_code == 503  # a folder without a state lost it
+    file.parent.rmdir()
     assert client.get("/v1/experiments").json()["experiments"] == []
 
 
