@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from configs import database_files, wal
-from configs.database_checks import FOREIGN, check_file, expect, raise_found, suspect
+from configs.database_checks import FOREIGN, check_file, expect, message_of, raise_found, suspect
 from configs.database_schema import bring_up
 from configs.durable import identity
 
@@ -65,12 +65,14 @@ class Database:
             try:
                 yield self._connected()
             except sqlite3.Error as error:
-                error.args = (suspect(self.path, error),)
+                suspect(self.path, error)
                 self._disconnect()
+                error.args = (message_of(self.path, error),)
                 raise
             except FOREIGN as error:
+                suspect(self.path, error)
                 self._disconnect()
-                raise sqlite3.DatabaseError(suspect(self.path, error)) from error
+                raise sqlite3.DatabaseError(message_of(self.path, error)) from error
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

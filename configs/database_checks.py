@@ -68,16 +68,23 @@ def raise_found(path: Path, file: tuple[int, int] | None) -> None:
         raise sqlite3.DatabaseError(found[1])
 
 
-def suspect(path: Path, error: BaseException) -> str:
-    """Return the message of `error`, which names `path`, and the way on if that may be damaged.
-
-    Then the next check looks at the file.
-    """
-    text = str(error)
-    if isinstance(error, FOREIGN) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT:
+def suspect(path: Path, error: BaseException) -> None:
+    """Remember that `error` may come from damage in `path`, so that it is checked."""
+    if _of_damage(error):
         _SUSPECTED.add(str(path.absolute()))
-        return text if path.name in text else _damaged(path, text)
-    return text if path.name in text else f"{path}: {text}"
+
+
+def message_of(path: Path, error: BaseException) -> str:
+    """Return the message of `error`: it names `path`, and the way on where that may be damaged."""
+    text = str(error)
+    if path.name in text:
+        return text
+    return _damaged(path, text) if _of_damage(error) else f"{path}: {text}"
+
+
+def _of_damage(error: BaseException) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(error, FOREIGN) or code in _CORRUPT
 
 
 def suspected(path: Path) -> bool:

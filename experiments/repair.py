@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from configs.checksums import row_checksum
 from configs.database import Database
@@ -62,7 +63,7 @@ def _restamp(log: sqlite3.Connection, *, now_us: int, apply: bool) -> tuple[Micr
     return stamps[changed], new[changed]
 
 
-def _shown_by(stamps: Micros, ahead: "np.typing.NDArray[np.bool_]", *, now_us: int) -> Micros:
+def _shown_by(stamps: Micros, ahead: npt.NDArray[np.bool_], *, now_us: int) -> Micros:
     """Return for each exposure, in order, the last time of those before it that are not `ahead`.
 
     >>> stamps = np.array([900, 12, 800, 700, 15, 990])

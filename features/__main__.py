@@ -210,9 +210,10 @@ def repair(
 
         ws = Workspace.open(home)
         report = run_repair(ws, apply=apply)
-    next_step = "Next: python -m features materialize; python -m experiments repair"
-    for part in show(report, applied=apply, next_step=next_step):
+    for part in show(report, applied=apply):
         console.print(part)
+    if apply and report.findings:
+        console.print("Next: python -m features materialize; python -m experiments repair")
     left = report.damaged if apply else (report.findings or report.damaged or report.interrupted)
     if left:
         raise typer.Exit(1)

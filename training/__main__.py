@@ -123,23 +123,15 @@ def promote(
     with user_errors():
         from features.workspace import Workspace
         from training.commands.display import console
+        from training.families import FAMILIES
         from training.registry.versions import find, promote
 
         ws = Workspace.open(home)
         chosen = find(ws, model, version)
         console.print(_table(chosen))
         promote(ws, chosen.name, chosen.version)
-        console.print(
-            f"{chosen.name} version {chosen.version} is the champion: {_use(chosen.name)}"
-        )
-
-
-def _use(family: str) -> str:
-    from training.families import FAMILIES
-
-    entry = FAMILIES[family]
-    served = entry.scores is None or entry.prediction is not None
-    return "serving takes it." if served else f"no endpoint answers it; `score {family}` writes it."
+        use = "serving takes it" if FAMILIES[chosen.name].served else "no endpoint answers it yet"
+        console.print(f"{chosen.name} version {chosen.version} is the champion: {use}.")
 
 
 @app.command()

@@ -70,6 +70,11 @@ class Family:
     prediction: Prediction | None = None
     """What POST /v1/predictions/NAME answers; None without such an endpoint."""
 
+    @property
+    def served(self) -> bool:
+        """Whether an endpoint answers from its champion: lists of products, or predictions."""
+        return self.scores is None or self.prediction is not None
+
 
 FAMILIES: Final[dict[str, Family]] = {
     "recommender": Family(

@@ -118,13 +118,13 @@ MODELS: Final[dict[str, ModelSpec]] = {
     ),
     "pareto_nbd": ModelSpec(
         registered="customers",
-        where="training.customers.lifetime.models:Pareto",
+        where="training.customers.lifetime.models:ParetoNbdModel",
         config="training.customers.lifetime.models:LifetimeConfig",
         baselines=_CUSTOMERS,
     ),
     "bg_nbd": ModelSpec(
         registered="customers",
-        where="training.customers.lifetime.models:Bg",
+        where="training.customers.lifetime.models:BgNbdModel",
         config="training.customers.lifetime.models:LifetimeConfig",
         baselines=_CUSTOMERS,
     ),

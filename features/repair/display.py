@@ -10,8 +10,8 @@ from features.repair.findings import Finding
 from features.repair.repair import Report
 
 
-def show(report: Report, *, applied: bool, next_step: str = "") -> Iterator[Table | str]:
-    """Yield the report's parts, to be printed in order; `next_step` says what follows a repair."""
+def show(report: Report, *, applied: bool) -> Iterator[Table | str]:
+    """Yield the report's parts, to be printed in order."""
     yield f"The clock stands at {report.now.isoformat()}"
     if report.interrupted:
         yield "An earlier repair was interrupted" + ("; it is done now" if applied else "")
@@ -26,7 +26,7 @@ def show(report: Report, *, applied: bool, next_step: str = "") -> Iterator[Tabl
             "restore the file from a copy"
         )
     if report.findings and applied:
-        yield f"The logs keep the former times in their tables `restamped`. {next_step}"
+        yield "The logs keep the former times in their tables `restamped`"
     elif report.findings or report.interrupted:
         yield (
             "If the clock is right, run this again with --apply. If it is wrong, set it and change "

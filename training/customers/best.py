@@ -14,7 +14,7 @@ import pydantic
 from configs.json_files import read_json, write_json
 from configs.loader import Config
 from training.customers.lifetime.maximum_likelihood import NotConverged
-from training.customers.lifetime.models import Bg, LifetimeConfig, Pareto
+from training.customers.lifetime.models import BgNbdModel, LifetimeConfig, ParetoNbdModel
 from training.customers.lifetime_trees import LifetimeTrees, LifetimeTreesConfig
 from training.customers.orders import CustomerOrders
 from training.customers.past_rate import PastRate, PastRateConfig
@@ -22,6 +22,7 @@ from training.customers.proper_scores import proper_scores
 from training.customers.season import LEAST_DAYS
 from training.customers.trees import CustomerTrees, CustomerTreesConfig
 from training.data.inputs import Queries
+from training.data.windows import spaced
 from training.errors import NotEnoughData
 from training.interfaces import CustomerModel, CustomerPredictions
 from training.run import Run
@@ -35,15 +36,15 @@ CANDIDATES: Final[dict[str, tuple[type[CustomerModel], type[Config]]]] = {
     for cls, config in (
         (CustomerTrees, CustomerTreesConfig),
         (LifetimeTrees, LifetimeTreesConfig),
-        (Pareto, LifetimeConfig),
-        (Bg, LifetimeConfig),
+        (ParetoNbdModel, LifetimeConfig),
+        (BgNbdModel, LifetimeConfig),
         (PastRate, PastRateConfig),
     )
 }
 """By name; of two with the same score the first one is taken."""
 CHOICE: Final = "best.json"
 _SHORTER: Final = (180, 90, 60, 28)
-_APART: Final = pd.Timedelta(days=27)
+_APART_DAYS: Final = 28
 Scores = dict[str, float]
 
 
@@ -80,7 +81,7 @@ class BestCustomers:
         Where no window of the horizon can be held out, shorter ones are. Raises NotEnoughData if
         no candidate can be fitted.
         """
-        scores = _compare(data, config=config, seed=seed)
+        scores = _compare(data, config=config, seed=seed, run=run)
         reasons = []
         for name in sorted(CANDIDATES, key=lambda name: scores.get(name, float("inf"))):
             try:
@@ -110,13 +111,15 @@ class BestCustomers:
         return cls(model.load(folder / content["model"]), content["scores"])
 
 
-def _compare(data: "TrainingData", *, config: BestCustomersConfig, seed: int) -> Scores:
+def _compare(data: "TrainingData", *, config: BestCustomersConfig, seed: int, run: Run) -> Scores:
     """Return the mean proper score of each candidate that could be fitted before every window."""
     horizon, times = _held_out(data, horizon_days=config.horizon_days, windows=config.windows)
     totals: dict[str, list[float]] = {name: [] for name in CANDIDATES}
+    orders = CustomerOrders(data)
     for at in times:
-        past, orders = data.before(at), CustomerOrders(data)
-        outcomes = orders.outcomes(at, horizon_days=horizon)
+        past, outcomes = data.before(at), orders.outcomes(at, horizon_days=horizon)
+        if outcomes.churned.min() == outcomes.churned.max():
+            continue  # all came back, or none: no score compares with the average
         queries = data.queries(at, orders.active(at))
         for name, found in totals.items():
             try:
@@ -124,8 +127,11 @@ def _compare(data: "TrainingData", *, config: BestCustomersConfig, seed: int) ->
             except (NotEnoughData, NotConverged) as error:
                 logger.info("%s: not compared at %s: %s", name, at.date(), error)
                 continue
-            found.append(sum(proper_scores(outcomes, model.predict(queries)).values()))
-    return {n: mean(found) for n, found in totals.items() if found and len(found) == len(times)}
+            scores = proper_scores(outcomes, model.predict(queries))
+            found.append(sum(scores.values()))
+            run.on_part(f"{name} at {at:%Y-%m-%d}", 1, {"proper_score": -found[-1]})
+    measured = max(map(len, totals.values()))
+    return {n: mean(found) for n, found in totals.items() if 0 < len(found) == measured}
 
 
 def _held_out(
@@ -135,13 +141,10 @@ def _held_out(
     day = pd.Timedelta(days=1)
     for days in (horizon_days, *(days for days in _SHORTER if days < horizon_days)):
         needed = data.start + (days + LEAST_DAYS) * day
-        times: list[pd.Timestamp] = []
-        for at in reversed(data.times):
-            apart = not times or times[-1] - at >= _APART
-            if apart and needed <= at <= data.as_of - days * day and len(times) < windows:
-                times.append(at)
+        last = data.as_of - days * day
+        times = spaced(data.times, days=_APART_DAYS, first=needed, last=last)
         if times:
-            return days, times
+            return days, times[-windows:]
     return horizon_days, []
 
 

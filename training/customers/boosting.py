@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pydantic
 
+from configs.loader import Config
 from training.customers.orders import Numbers
 from training.data.inputs import FloatArray
 
@@ -14,16 +16,22 @@ if TYPE_CHECKING:
 _BY_WINDOW: Final = 3.0  # the columns of the windows' levels: larger values are penalised less
 
 
+class BoostingConfig(Config):
+    """Size and training of the trees."""
+
+    trees: int = pydantic.Field(200, ge=1, description="number of trees of each target")
+    leaves: int = pydantic.Field(7, ge=2, description="leaves of a tree")
+    learning_rate: float = pydantic.Field(0.03, gt=0, description="factor of a tree's output")
+    leaf_customers: int = pydantic.Field(200, ge=1, description="minimum of examples in a leaf")
+
+
 def boost(
     inputs: FloatArray,
     values: Numbers,
     offsets: Numbers,
     *,
     objective: dict[str, Any],
-    trees: int,
-    leaves: int,
-    learning_rate: float,
-    leaf_rows: int,
+    config: BoostingConfig,
     seed: int,
     signs: Sequence[int] | None = None,
 ) -> str:
@@ -36,14 +44,13 @@ def boost(
 
     parameters = {
         **objective,
-        "num_leaves": leaves,
-        "learning_rate": learning_rate,
-        "min_data_in_leaf": leaf_rows,
+        "num_leaves": config.leaves,
+        "learning_rate": config.learning_rate,
+        "min_data_in_leaf": config.leaf_customers,
         "feature_fraction": 0.5,
         "bagging_fraction": 0.7,
         "bagging_freq": 1,
         "lambda_l2": 5.0,
-        "boost_from_average": False,
         "use_missing": False,
         "seed": seed,
         "deterministic": True,
@@ -53,7 +60,7 @@ def boost(
     if signs is not None:
         parameters["monotone_constraints"] = list(signs)
     data = lightgbm.Dataset(inputs, label=values, init_score=offsets)
-    return str(lightgbm.train(parameters, data, num_boost_round=trees).model_to_string())
+    return str(lightgbm.train(parameters, data, num_boost_round=config.trees).model_to_string())
 
 
 def logistic_weights(inputs: Numbers, seen: "WindowExamples", *, penalty: float) -> Numbers:

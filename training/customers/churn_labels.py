@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.model_inputs import CUSTOMER_INPUTS
 from training.customers.inputs import INPUTS
-from training.customers.orders import ACTIVE_DAYS, CustomerOrders
+from training.customers.orders import ACTIVE_DAYS, CustomerOrders, Numbers
 from training.data.inputs import FloatArray
 from training.errors import NotEnoughData
 
@@ -32,7 +32,9 @@ def select(activity: FloatArray) -> FloatArray:
     return activity[:, _COLUMNS]
 
 
-def refuse_one_kind(churned: FloatArray, data: "TrainingData", *, horizon_days: int) -> None:
+def refuse_one_kind(
+    churned: FloatArray | Numbers, data: "TrainingData", *, horizon_days: int
+) -> None:
     """Raise NotEnoughData if the labels `churned` (B,) are all 0, all 1, or none."""
     if len(np.unique(churned)) == 2:
         return

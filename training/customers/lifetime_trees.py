@@ -15,8 +15,7 @@ import pydantic
 from scipy.special import expit
 
 from configs.json_files import read_json, write_json
-from configs.loader import Config
-from training.customers.boosting import boost
+from training.customers.boosting import BoostingConfig, boost
 from training.customers.inputs import INPUTS, columns_of
 from training.customers.lifetime.gamma_gamma import GammaGamma
 from training.customers.lifetime.models import (
@@ -30,7 +29,9 @@ from training.customers.lifetime.pareto_nbd import ParetoNbd
 from training.customers.next_order import interval
 from training.customers.orders import CustomerOrders, Numbers
 from training.customers.predictions import consistent
+from training.customers.season import APART_DAYS, LEAST_DAYS
 from training.data.inputs import FloatArray, Queries
+from training.data.windows import spaced
 from training.errors import BundleError, NotEnoughData
 from training.interfaces import CustomerPredictions
 from training.kernels.lightgbm_trees import add_up, read_forest
@@ -40,19 +41,15 @@ if TYPE_CHECKING:
     from training.data.training_data import TrainingData
 
 SETTINGS: Final = "lifetime_trees.json"
-LEAST_DAYS: Final = 60
-"""Days before a window, and days of a window."""
-_APART: Final = pd.Timedelta(days=13)
 _SURE: Final = 1e-6
 TREES: Final = "orders.txt"
 
 
-class LifetimeTreesConfig(Config):
+class LifetimeTreesConfig(BoostingConfig):
     """Size and training of the trees."""
 
     horizon_days: int = pydantic.Field(90, ge=1, description="days that are predicted")
     trees: int = pydantic.Field(150, ge=1, description="number of trees")
-    leaves: int = pydantic.Field(7, ge=2, description="leaves of a tree")
     learning_rate: float = pydantic.Field(0.05, gt=0, description="factor of a tree's output")
     leaf_customers: int = pydantic.Field(400, ge=1, description="minimum of examples in a leaf")
     penalty: float = pydantic.Field(
@@ -96,10 +93,7 @@ class LifetimeTrees:
             seen.orders,
             seen.offset,
             objective={"objective": "poisson"},
-            trees=config.trees,
-            leaves=config.leaves,
-            learning_rate=config.learning_rate,
-            leaf_rows=config.leaf_customers,
+            config=config,
             seed=seed,
         )
         orders = seen.offset + add_up(read_forest(text), columns_of(seen.activity, INPUTS))
@@ -159,11 +153,8 @@ class LifetimeTrees:
 
 def _examples(data: "TrainingData", *, config: LifetimeTreesConfig) -> _Examples:
     orders, least = CustomerOrders(data), pd.Timedelta(days=LEAST_DAYS)
-    times: list[pd.Timestamp] = []
-    for at in reversed(data.times):
-        apart = not times or times[-1] - at >= _APART
-        if orders.start + least <= at <= data.as_of - least and apart:
-            times.append(at)
+    first, last = orders.start + least, data.as_of - least
+    times = spaced(data.times, days=APART_DAYS, first=first, last=last)
     customers = {at: ids for at in times if len(ids := orders.active(at)) > 1}
     if not customers:
         raise NotEnoughData(

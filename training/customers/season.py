@@ -21,7 +21,8 @@ Target = Literal["churned", "orders", "spend"]
 TARGETS: Final[tuple[Target, ...]] = ("churned", "orders", "spend")
 YEAR: Final = pd.Timedelta(days=364)
 """The same day of the week, a year before."""
-_APART: Final = 14
+APART_DAYS: Final = 14
+"""Windows begin so many days apart: nearer ones hold nearly the same orders. A divisor of YEAR."""
 LEAST_DAYS: Final = 60
 """A reference needs so many days of data before it."""
 _RIDGE: Final = 1.0
@@ -30,47 +31,50 @@ _INTERCEPT: Final = 3.0  # its column: larger values are penalised less
 
 
 @dataclass(frozen=True, kw_only=True)
-class Level:
-    """The expected total of a target over some of the customers who are active at a time."""
+class Levels:
+    """The expected totals of the targets over some of the customers who are active at a time."""
 
     customers: IntArray
     """Their places among the active customers."""
-    total: float
+    totals: dict[Target, float]
 
 
-def season_level(
-    orders: CustomerOrders, at: pd.Timestamp, *, horizon_days: int, target: Target
-) -> Level:
-    """Return the level of `target` in [at, at + horizon_days), from windows that end by `at`.
+def season_levels(orders: CustomerOrders, at: pd.Timestamp, *, horizon_days: int) -> Levels:
+    """Return the levels of [at, at + horizon_days), from windows that end by `at`.
 
-    They begin a fortnight apart, each with LEAST_DAYS of data before it. The reference is the one
+    They begin APART_DAYS apart, each with LEAST_DAYS of data before it. The reference is the one
     that began a year before `at`; without it, the last.
     """
-    horizon, first = horizon_days * _DAY, orders.start + LEAST_DAYS * _DAY
-    numbers = range(-(-horizon_days // _APART), (at - first) // (_APART * _DAY) + 1)
-    times = [at - number * _APART * _DAY for number in reversed(numbers)] or [at - horizon]
+    apart, first = APART_DAYS * _DAY, orders.start + LEAST_DAYS * _DAY
+    numbers = range(-(-horizon_days // APART_DAYS), (at - first) // apart + 1)
+    times = [at - number * apart for number in reversed(numbers)] or [at - horizon_days * _DAY]
     reference = at - YEAR if at - YEAR in times else times[-1]
     window = min(float(ACTIVE_DAYS), (reference - orders.start) / _DAY)
     learned = [time for time in times if (time - orders.start) / _DAY >= window]
-    inputs, values, windows = [], [], []
-    for number, time in enumerate(learned):
-        recent = orders.recent(time, window_days=window)
-        outcomes = orders.outcomes(time, horizon_days=horizon_days)
-        active = orders.active_places(time)
-        inputs.append(recent.inputs)
-        values.append(getattr(outcomes, target)[np.searchsorted(active, recent.customers)])
-        windows.append(np.full(len(recent.customers), number))
+    recent = [orders.recent(time, window_days=window) for time in learned]
+    places = [
+        np.searchsorted(orders.active_places(time), part.customers)
+        for time, part in zip(learned, recent, strict=True)
+    ]
+    outcomes = [orders.outcomes(time, horizon_days=horizon_days) for time in learned]
     now = orders.recent(at, window_days=window)
-    expected = _predict(
-        np.concatenate(inputs),
-        np.concatenate(values),
-        np.concatenate(windows),
-        now.inputs,
-        learned.index(reference),
-        binary=target == "churned",
+
+    def total(target: Target) -> float:
+        values = [getattr(o, target)[p] for o, p in zip(outcomes, places, strict=True)]
+        expected = _predict(
+            np.concatenate([part.inputs for part in recent]),
+            np.concatenate(values),
+            np.repeat(np.arange(len(learned)), [len(part.inputs) for part in recent]),
+            now.inputs,
+            learned.index(reference),
+            binary=target == "churned",
+        )
+        return float(expected.sum())
+
+    return Levels(
+        customers=np.searchsorted(orders.active_places(at), now.customers),
+        totals={target: total(target) for target in TARGETS},
     )
-    places = np.searchsorted(orders.active_places(at), now.customers)
-    return Level(customers=places, total=float(expected.sum()))
 
 
 def shift(raw: Numbers, total: float, target: Target) -> float:

@@ -1,12 +1,11 @@
 """Predict churn, orders, spend and the next order of customers: gradient-boosted trees (LightGBM).
 
 The trees learn how customers differ, from many windows, each with its own level; the level of the
-coming window is that of the season (`season_level`). Churn is the mean, in log-odds, of trees and a
-logistic regression. Orders and spend only rise with what a customer ordered before, and fall with
-the time since: a customer is never worth less for one more order.
+coming window is that of the season (`season_levels`). Churn is the mean, in log-odds, of trees and
+a logistic regression. Spend only rises with what a customer ordered before, and falls with the time
+since: a customer is never worth less for one more order.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
@@ -16,18 +15,17 @@ import pydantic
 from scipy.special import expit
 
 from configs.json_files import read_json, write_json
-from configs.loader import Config
-from training.customers.boosting import boost, logistic_weights
+from training.customers.boosting import BoostingConfig, boost, logistic_weights
 from training.customers.inputs import INPUTS, columns_of
 from training.customers.next_order import NextOrder
 from training.customers.orders import Numbers
 from training.customers.predictions import consistent
-from training.customers.season import TARGETS, Target, season_level, shift
+from training.customers.season import TARGETS, Target, season_levels, shift
 from training.customers.window_examples import WindowExamples, window_examples
 from training.data.inputs import FloatArray, Queries
 from training.errors import BundleError
 from training.interfaces import CustomerPredictions
-from training.kernels.lightgbm_trees import add_up, read_forest
+from training.kernels.lightgbm_trees import Forest, add_up, read_forest
 from training.run import Run
 
 if TYPE_CHECKING:
@@ -48,14 +46,10 @@ _OBJECTIVES: Final[dict[Target, dict[str, Any]]] = {
 }
 
 
-class CustomerTreesConfig(Config):
-    """Size and training of the trees."""
+class CustomerTreesConfig(BoostingConfig):
+    """Size and training of the trees, and of the logistic regression."""
 
     horizon_days: int = pydantic.Field(90, ge=1, description="days that are predicted")
-    trees: int = pydantic.Field(200, ge=1, description="number of trees of each target")
-    leaves: int = pydantic.Field(7, ge=2, description="leaves of a tree")
-    learning_rate: float = pydantic.Field(0.03, gt=0, description="factor of a tree's output")
-    leaf_customers: int = pydantic.Field(200, ge=1, description="minimum of examples in a leaf")
     penalty: float = pydantic.Field(10.0, gt=0, description="of the logistic regression's weights")
 
 
@@ -79,7 +73,7 @@ class CustomerTrees:
 
     def __init__(self, fitted: Fitted) -> None:
         self._fitted = fitted
-        self._forests = {target: read_forest(text) for target, text in fitted.texts.items()}
+        self._scores = _Scores.of(fitted.texts, fitted.weights)
         self.horizon_days = fitted.next_order.horizon_days
 
     @classmethod
@@ -88,26 +82,24 @@ class CustomerTrees:
         seen = window_examples(data, horizon_days=config.horizon_days)
         texts = {target: _trees(seen, target, config=config, seed=seed) for target in TARGETS}
         linear = _linear_inputs(columns_of(seen.activity, INPUTS))
-        weights = logistic_weights(linear, seen, penalty=config.penalty)
-        even = NextOrder(horizon_days=config.horizon_days, shape=np.array([0.0, 1.0]), tail=0.1)
-        unlevelled = dict.fromkeys(TARGETS, 0.0)
-        first = cls(Fitted(texts=texts, weights=weights, levels=unlevelled, next_order=even))
-        churn = expit(seen.shifted(first._raw(seen.activity, "churned"), "churned"))
+        scores = _Scores.of(texts, logistic_weights(linear, seen, penalty=config.penalty))
+        churn = expit(seen.shifted(scores.raw(seen.activity, "churned"), "churned"))
+        days, horizon = seen.outcomes.days, config.horizon_days
         return cls(
             Fitted(
                 texts=texts,
-                weights=weights,
-                levels=coming_levels(data, seen, first._raw),
-                next_order=NextOrder.fit(
-                    churn, seen.outcomes.days, horizon_days=config.horizon_days
-                ),
+                weights=scores.weights,
+                levels=_coming_levels(data, seen, scores),
+                next_order=NextOrder.fit(churn, days, horizon_days=horizon),
             )
         )
 
     def predict(self, queries: Queries) -> CustomerPredictions:
         """Return predictions (B,) about the `horizon_days` after `queries.at`."""
-        levels = self._fitted.levels
-        raw = {target: self._raw(queries.activity, target) + levels[target] for target in TARGETS}
+        raw = {
+            target: self._scores.raw(queries.activity, target) + level
+            for target, level in self._fitted.levels.items()
+        }
         churn = expit(raw["churned"])
         return consistent(
             churn=churn,
@@ -115,14 +107,6 @@ class CustomerTrees:
             spend=np.exp(raw["spend"]),
             next_order=self._fitted.next_order.days(churn),
         )
-
-    def _raw(self, activity: FloatArray, target: Target) -> Numbers:
-        """Return log-odds of churn, or the logarithm of the expectation, without the level."""
-        if target != "churned":
-            return add_up(self._forests[target], columns_of(activity, MONOTONE))
-        columns = columns_of(activity, INPUTS)
-        linear = _linear_inputs(columns) @ self._fitted.weights
-        return (add_up(self._forests[target], columns) + linear) / 2
 
     def save(self, folder: Path) -> None:
         """Write trees and settings into the existing, empty `folder`."""
@@ -157,6 +141,26 @@ class CustomerTrees:
         return cls(Fitted(texts=texts, weights=weights, levels=content["levels"], next_order=shape))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Scores:
+    """What the trees and the logistic regression say, without a level."""
+
+    forests: dict[Target, Forest]
+    weights: Numbers
+
+    @classmethod
+    def of(cls, texts: dict[Target, str], weights: Numbers) -> Self:
+        forests = {target: read_forest(text) for target, text in texts.items()}
+        return cls(forests=forests, weights=weights)
+
+    def raw(self, activity: FloatArray, target: Target) -> Numbers:
+        """Return log-odds of churn, or the logarithm of the expectation (B,)."""
+        if target != "churned":
+            return add_up(self.forests[target], columns_of(activity, MONOTONE))
+        columns = columns_of(activity, INPUTS)
+        return (add_up(self.forests[target], columns) + _linear_inputs(columns) @ self.weights) / 2
+
+
 def _linear_inputs(columns: FloatArray) -> Numbers:
     """Return the inputs (B, INPUTS + 1) of the logistic regression from `columns` (INPUTS, B)."""
     recency = columns[INPUTS.index("log_recency_days")]
@@ -170,23 +174,20 @@ def _trees(seen: WindowExamples, target: Target, *, config: CustomerTreesConfig,
         getattr(seen.outcomes, target),
         seen.levels(target)[seen.window],
         objective=_OBJECTIVES[target],
-        trees=config.trees,
-        leaves=config.leaves,
-        learning_rate=config.learning_rate,
-        leaf_rows=config.leaf_customers,
+        config=config,
         seed=seed,
         signs=None if target == "churned" else [_SIGNS.get(name, 1) for name in MONOTONE],
     )
 
 
-def coming_levels(
-    data: "TrainingData", seen: WindowExamples, raw: Callable[[FloatArray, Target], Numbers]
+def _coming_levels(
+    data: "TrainingData", seen: WindowExamples, scores: _Scores
 ) -> dict[Target, float]:
-    """Return what to add to `raw` for the window that begins at `data.as_of`."""
+    """Return what to add to the scores in the window that begins at `data.as_of`."""
     orders, at = seen.orders, data.as_of
     activity = data.activity_at({at: orders.active(at)})[at]
-    levels: dict[Target, float] = {}
-    for target in TARGETS:
-        level = season_level(orders, at, horizon_days=seen.horizon_days, target=target)
-        levels[target] = shift(raw(activity, target)[level.customers], level.total, target)
-    return levels
+    found = season_levels(orders, at, horizon_days=seen.horizon_days)
+    return {
+        target: shift(scores.raw(activity, target)[found.customers], total, target)
+        for target, total in found.totals.items()
+    }

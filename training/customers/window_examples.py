@@ -10,15 +10,13 @@ from scipy.special import logit
 
 from training.customers.churn_labels import refuse_one_kind
 from training.customers.orders import CustomerOrders, Numbers, Outcomes
-from training.customers.season import LEAST_DAYS, Target, shift
+from training.customers.season import APART_DAYS, LEAST_DAYS, Target, shift
 from training.data.inputs import FloatArray, IntArray
+from training.data.windows import spaced
 from training.errors import NotEnoughData
 
 if TYPE_CHECKING:
     from training.data.training_data import TrainingData
-
-_APART: Final = pd.Timedelta(days=13)
-"""Windows begin a fortnight apart: nearer ones hold nearly the same orders."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,22 +68,18 @@ def window_examples(data: "TrainingData", *, horizon_days: int) -> WindowExample
 def _make(data: "TrainingData", *, horizon_days: int) -> WindowExamples:
     orders, horizon = CustomerOrders(data), pd.Timedelta(days=horizon_days)
     first = orders.start + pd.Timedelta(days=LEAST_DAYS)
-    times: list[pd.Timestamp] = []
-    for at in reversed(data.times):
-        apart = not times or times[-1] - at >= _APART
-        if first <= at <= data.as_of - horizon and apart and len(orders.active_places(at)):
-            times.append(at)
+    found = spaced(data.times, days=APART_DAYS, first=first, last=data.as_of - horizon)
+    times = [at for at in found if len(orders.active_places(at))]
     if not times:
         raise NotEnoughData(
             f"there is nothing to train on, {LEAST_DAYS} days of orders and then {horizon_days} "
             f"days are needed: {data.extent}"
         )
-    times.reverse()
     seen = [orders.outcomes(at, horizon_days=horizon_days) for at in times]
     outcomes = Outcomes(
         **{name: np.concatenate([getattr(part, name) for part in seen]) for name in _FIELDS}
     )
-    refuse_one_kind(outcomes.churned.astype(np.float32), data, horizon_days=horizon_days)
+    refuse_one_kind(outcomes.churned, data, horizon_days=horizon_days)
     activity = data.activity_at({at: orders.active(at) for at in times})
     return WindowExamples(
         orders=orders,

@@ -24,6 +24,6 @@ def customers_judge(
     """
     orders = CustomerOrders(data)
     outcomes = orders.outcomes(at, horizon_days=days)
-    refuse_one_kind(orders.churned(at, horizon_days=days), data, horizon_days=days)
+    refuse_one_kind(outcomes.churned, data, horizon_days=days)
     queries = data.queries(at, orders.active(at))
     return lambda model: customers_metrics(outcomes, model.predict(queries), horizon_days=days)

@@ -6,13 +6,14 @@ import pytest
 from tests.contracts import RUN, CustomerModelContract, check_equal, queries_of
 from tests.training.shop import Shop
 from training.customers.best import CANDIDATES, BestCustomers, BestCustomersConfig
-from training.customers.lifetime.models import Bg, LifetimeConfig, Pareto
+from training.customers.lifetime.models import BgNbdModel, LifetimeConfig, ParetoNbdModel
 from training.customers.lifetime_trees import LifetimeTrees, LifetimeTreesConfig
 from training.customers.past_rate import PastRate, PastRateConfig
 from training.customers.trees import CustomerTrees, CustomerTreesConfig
 from training.evaluation.customers_judge import customers_judge
 
 TREES = CustomerTreesConfig(horizon_days=28, trees=30, leaf_customers=10)
+CLASSICAL = LifetimeConfig(horizon_days=28)
 CORRECTED = LifetimeTreesConfig(horizon_days=28, trees=20, leaf_customers=20)
 
 
@@ -40,16 +41,16 @@ class TestLifetimeTrees(CustomerModelContract):
         return LifetimeTrees.fit(shop.past, config=CORRECTED, seed=1, run=RUN)
 
 
-class TestPareto(CustomerModelContract):
+class TestParetoNbd(CustomerModelContract):
     @classmethod
-    def fit(cls, shop: Shop) -> Pareto:
-        return Pareto.fit(shop.past, config=LifetimeConfig(horizon_days=28), seed=1, run=RUN)
+    def fit(cls, shop: Shop) -> ParetoNbdModel:
+        return ParetoNbdModel.fit(shop.past, config=CLASSICAL, seed=1, run=RUN)
 
 
-class TestBg(CustomerModelContract):
+class TestBgNbd(CustomerModelContract):
     @classmethod
-    def fit(cls, shop: Shop) -> Bg:
-        return Bg.fit(shop.past, config=LifetimeConfig(horizon_days=28), seed=1, run=RUN)
+    def fit(cls, shop: Shop) -> BgNbdModel:
+        return BgNbdModel.fit(shop.past, config=CLASSICAL, seed=1, run=RUN)
 
 
 class TestPastRate(CustomerModelContract):

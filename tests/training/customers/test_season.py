@@ -11,7 +11,7 @@ from tests.training.shop import DAYS, Shop
 from training.customers.next_order import NextOrder, interval
 from training.customers.orders import CustomerOrders
 from training.customers.proper_scores import log_loss, tweedie_deviance
-from training.customers.season import TARGETS, season_level, shift
+from training.customers.season import TARGETS, Target, season_levels, shift
 from training.customers.window_examples import window_examples
 
 RNG = np.random.default_rng(0)
@@ -47,19 +47,14 @@ def test_outcomes_are_those_of_a_count_by_hand(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_the_level_is_that_of_the_reference_window(shop: Shop, target: str) -> None:
+def test_the_level_is_that_of_the_reference_window(shop: Shop, target: Target) -> None:
     """Without a year of data, the last window is the reference; the totals are of its size."""
     seen = window_examples(shop.past, horizon_days=28)
-    level = season_level(
-        seen.orders,
-        shop.past.as_of,
-        horizon_days=28,
-        target=target,  # type: ignore[arg-type]
-    )
+    levels = season_levels(seen.orders, shop.past.as_of, horizon_days=28)
     last = seen.window == len(seen.times) - 1
     then = getattr(seen.outcomes, target)[last].sum()
-    assert level.total == pytest.approx(then, rel=0.35)
-    assert len(level.customers) == len(np.unique(level.customers)) > 50
+    assert levels.totals[target] == pytest.approx(then, rel=0.35)
+    assert len(levels.customers) == len(np.unique(levels.customers)) > 50
 
 
 def test_the_level_follows_the_season_of_last_year() -> None:
@@ -67,10 +62,10 @@ def test_the_level_follows_the_season_of_last_year() -> None:
     orders = _seasonal_orders()
     at = pd.Timestamp("2024-12-01T00:00Z")
     actual = orders.outcomes(at, horizon_days=28)
-    for target in TARGETS:
-        level = season_level(orders, at, horizon_days=28, target=target)
-        truth = getattr(actual, target)[level.customers].sum()
-        assert level.total == pytest.approx(truth, rel=0.15)
+    levels = season_levels(orders, at, horizon_days=28)
+    for target, total in levels.totals.items():
+        truth = getattr(actual, target)[levels.customers].sum()
+        assert total == pytest.approx(truth, rel=0.15)
     assert actual.orders.sum() > 3 * orders.outcomes(at - 28 * DAYS, horizon_days=28).orders.sum()
 
 

@@ -38,7 +38,7 @@ class LifetimeConfig(Config):
     )
 
 
-class Pareto:
+class ParetoNbdModel:
     """Pareto/NBD for the orders, Gamma-Gamma for their value."""
 
     name: ClassVar[str] = "pareto_nbd"
@@ -93,7 +93,7 @@ class Pareto:
         )
 
 
-class Bg(Pareto):
+class BgNbdModel(ParetoNbdModel):
     """BG/NBD for the orders, Gamma-Gamma for their value."""
 
     name: ClassVar[str] = "bg_nbd"
