@@ -22,8 +22,8 @@ Related = Callable[[IntArray, IntArray], FloatArray]
 """Takes places of L bought products and of K candidates; returns how related they are, (L, K)."""
 
 
-class Recommender(Protocol):
-    """Ranks a catalogue for customers. Every recommender, popularity included, can be a version."""
+class Model(Protocol):
+    """What every model is: fitted, and stored as plain files."""
 
     name: ClassVar[str]
 
@@ -35,17 +35,21 @@ class Recommender(Protocol):
         """
         ...
 
-    def scorer(self, products: Products) -> Scorer:
-        """Compute what depends on `products` alone, once; return the function of the queries."""
-        ...
-
     def save(self, folder: Path) -> None:
-        """Write plain files (safetensors, JSON) into the existing, empty `folder`."""
+        """Write plain files (JSON, safetensors, LightGBM trees) into the existing, empty folder."""
         ...
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote. No pickle."""
+        ...
+
+
+class Recommender(Model, Protocol):
+    """Ranks a catalogue for customers. Every recommender, popularity included, can be a version."""
+
+    def scorer(self, products: Products) -> Scorer:
+        """Compute what depends on `products` alone, once; return the function of the queries."""
         ...
 
 
@@ -70,31 +74,13 @@ class OnDevice(Protocol):
         ...
 
 
-class Predictor(Protocol):
+class Predictor(Model, Protocol):
     """Predicts a number for each customer, about the `horizon_days` after the query's time."""
 
-    name: ClassVar[str]
     horizon_days: int
-
-    @classmethod
-    def fit(cls, data: "TrainingData", *, config: Any, seed: int, run: "Run") -> Self:
-        """Train on what was known before `data.as_of`, with `config` of the model's config class.
-
-        The same data, config and seed give the same bits. Raises NotEnoughData.
-        """
-        ...
 
     def predict(self, queries: Queries) -> FloatArray:
         """Return predictions (B,)."""
-        ...
-
-    def save(self, folder: Path) -> None:
-        """Write plain files (safetensors, JSON) into the existing, empty `folder`."""
-        ...
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote. No pickle."""
         ...
 
 
@@ -116,35 +102,14 @@ class CustomerPredictions:
     horizon is infinite: then the interval has one end. A low end is at most the horizon."""
 
 
-class CustomerModel(Protocol):
+class CustomerModel(Model, Protocol):
     """Predicts churn, orders, spend and next order of each customer, all at once."""
 
-    name: ClassVar[str]
     horizon_days: int
-
-    @classmethod
-    def fit(cls, data: "TrainingData", *, config: Any, seed: int, run: "Run") -> Self:
-        """Train on what was known before `data.as_of`, with `config` of the model's config class.
-
-        The same data, config and seed give the same bits. Raises NotEnoughData.
-        """
-        ...
 
     def predict(self, queries: Queries) -> CustomerPredictions:
         """Return predictions (B,) about the `horizon_days` after the queries' time."""
         ...
-
-    def save(self, folder: Path) -> None:
-        """Write plain files (safetensors, JSON, LightGBM's text) into the existing `folder`."""
-        ...
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote. No pickle."""
-        ...
-
-
-Model = Recommender | Predictor | CustomerModel
 
 
 @dataclass(frozen=True, kw_only=True)

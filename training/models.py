@@ -8,7 +8,7 @@ from training.families import FAMILIES, Family, imported
 
 if TYPE_CHECKING:
     from configs.loader import Config
-    from training.interfaces import Predictor, Recommender
+    from training.interfaces import Model, Recommender
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,9 +161,9 @@ def spec(name: str, *, registered: str | None = None) -> ModelSpec:
     return MODELS[name]
 
 
-def model_class(name: str) -> "type[Recommender] | type[Predictor]":
+def model_class(name: str) -> "type[Model]":
     """Return the class of model `name`."""
-    cls: type[Recommender] | type[Predictor] = imported(spec(name).where)
+    cls: type[Model] = imported(spec(name).where)
     return cls
 
 

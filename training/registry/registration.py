@@ -11,7 +11,7 @@ import pandas as pd
 from configs.code import PACKAGES, ROOT
 from configs.durable import placing
 from training.bundle import Manifest, write_bundle
-from training.interfaces import Predictor, Recommender
+from training.interfaces import Model
 from training.registry.tracking import MODEL_PATH, Tracking
 
 REQUIREMENTS: Final = (
@@ -34,7 +34,7 @@ REQUIREMENTS: Final = (
 def register(
     tracking: Tracking,
     run_id: str,
-    model: Recommender | Predictor,
+    model: Model,
     manifest: Manifest,
     *,
     products: pd.DataFrame,

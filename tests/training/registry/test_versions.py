@@ -131,7 +131,7 @@ def test_anyone_gets_recommendations_from_the_champion(
     own = find(shop.ws, "recommender", "champion").bundle.parents[1] / "code"
     assert code == {package: str(own / package / "__init__.py") for package in PACKAGES}
     products = encode_products(shop.client.products(shop.full.as_of), shop.full.as_of)
-    scorer = load_bundle(popularity.version.bundle).model.scorer(products)  # type: ignore[union-attr]
+    scorer = load_bundle(popularity.version.bundle).model.scorer(products)  # type: ignore[attr-defined]
     scores = scorer(encode_queries(rows, products))
     best = top_k(scores, 3)
     assert answer.columns.tolist() == ["customer_id", "rank", "product_id", "score"]
@@ -152,5 +152,5 @@ def test_anyone_gets_probabilities_from_the_champion(
     assert answer["customer_id"].tolist() == rows["customer_id"].tolist()
     np.testing.assert_array_equal(
         answer["churn_probability"].to_numpy(np.float32),
-        model.predict(queries),  # type: ignore[union-attr]
+        model.predict(queries),  # type: ignore[attr-defined]
     )

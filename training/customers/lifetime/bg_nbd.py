@@ -4,7 +4,7 @@ Fader, Hardie and Lee (2005), "Counting Your Customers" the Easy Way, Marketing 
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,29 +12,20 @@ from scipy.special import digamma, expit, gammaln
 
 from training.customers.lifetime.histories import (
     Histories,
-    fit_histories,
     refuse_bad_horizon,
 )
-from training.customers.lifetime.maximum_likelihood import (
-    Float64,
-    intervals,
-    refuse_bad_parameters,
-)
+from training.customers.lifetime.maximum_likelihood import Float64
+from training.customers.lifetime.order_model import OrderModel
 
 _NODES: Final = 160
 _TAIL: Final = 23.0  # beyond it a logistic function is exponential, to exp(-23)
 _DROP: Final = 40.0  # a density counts as 0 where it is below exp(-40) of its peak
 _ROWS: Final = 1024  # computed at once, so that they fit the processor's cache
-_STARTS: Final = ((-1, -1, 0, 0), (0, 0, -1, 1), (1, 0, 0, 1))
 
 
 @dataclass(frozen=True, kw_only=True)
-class BgNbd:
+class BgNbd(OrderModel):
     """Order rates are gamma(r, alpha), and chances to stop after an order beta(a, b).
-
-    All methods take arrays (B,): `x` orders after the first, `t_x` the time from the first order to
-    the last one (0 where x is 0), `T` the time from the first order to now. Any unit of time:
-    `alpha` and horizons have that unit.
 
     >>> model = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426)  # CDNOW, in weeks
     >>> model.expected_orders(39.0, [2], [30.43], [38.86]).round(3).tolist()
@@ -44,56 +35,13 @@ class BgNbd:
     """
 
     names: ClassVar[tuple[str, ...]] = ("r", "alpha", "a", "b")
+    starts: ClassVar[tuple[tuple[float, ...], ...]] = ((-1, -1, 0, 0), (0, 0, -1, 1), (1, 0, 0, 1))
+    times: ClassVar[frozenset[str]] = frozenset({"alpha"})
 
     r: float
     alpha: float
     a: float
     b: float
-    log_standard_errors: tuple[float, ...] = ()
-    """Of the logs of the four parameters; empty unless fitted."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError if a parameter isn't positive."""
-        refuse_bad_parameters(r=self.r, alpha=self.alpha, a=self.a, b=self.b)
-
-    @classmethod
-    def fit(
-        cls,
-        x: npt.ArrayLike,
-        t_x: npt.ArrayLike,
-        T: npt.ArrayLike,
-        *,
-        weights: npt.ArrayLike | None = None,
-        penalty: float = 0.0,
-    ) -> Self:
-        """Return the parameters of the highest likelihood. Raises NotConverged.
-
-        `weights` (B,) counts the customers of each row. `penalty` is for few customers: see
-        `maximise`, alpha being measured in mean `T`.
-        """
-        rows, unit = Histories.collapse(x, t_x, T, weights).in_mean_times()
-        found = fit_histories(
-            _log_likelihood, rows, starts=_STARTS, names=cls.names, penalty=penalty
-        )
-        r, alpha, a, b = np.exp(found.log_parameters).tolist()
-        errors = tuple(found.log_standard_errors.tolist())
-        return cls(r=r, alpha=alpha * unit, a=a, b=b, log_standard_errors=errors)
-
-    def intervals(self) -> dict[str, tuple[float, float]]:
-        """Return the 95% interval of each parameter. ValueError if they were not fitted."""
-        values = [self.r, self.alpha, self.a, self.b]
-        return intervals(self.names, values, self.log_standard_errors)
-
-    def log_likelihood(self, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike) -> Float64:
-        """Return the log-likelihood (B,) of each history."""
-        rows = Histories.collapse(x, t_x, T)
-        parameters = np.array([self.r, self.alpha, self.a, self.b])
-        return _log_likelihood(parameters, rows)[0][rows.inverse]
-
-    def alive(self, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike) -> Float64:
-        """Return the probability (B,) that the customer has not stopped; 1 where x is 0."""
-        rows = Histories.collapse(x, t_x, T)
-        return self._alive(rows)[rows.inverse]
 
     def expected_orders(
         self, horizon: float, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike
@@ -134,6 +82,10 @@ class BgNbd:
         rows = Histories.collapse(x, t_x, T)
         log_none = -(self.r + rows.x) * np.log1p(horizon / (self.alpha + rows.T))
         return (1 + self._alive(rows) * np.expm1(log_none))[rows.inverse]
+
+    @staticmethod
+    def _log_likelihood(parameters: Float64, rows: Histories) -> tuple[Float64, Float64]:
+        return _log_likelihood(parameters, rows)
 
     def _alive(self, rows: Histories) -> Float64:
         alive: Float64 = expit(-_log_odds_stopped(self.r, self.alpha, self.a, self.b, rows))

@@ -12,6 +12,7 @@ from configs.loader import Config
 from features.model_inputs import CUSTOMER_INPUTS
 from training.customers.lifetime.bg_nbd import BgNbd
 from training.customers.lifetime.gamma_gamma import GammaGamma
+from training.customers.lifetime.order_model import OrderModel
 from training.customers.lifetime.pareto_nbd import ParetoNbd
 from training.customers.next_order import interval
 from training.customers.orders import CustomerOrders, Numbers
@@ -42,10 +43,10 @@ class ParetoNbdModel:
     """Pareto/NBD for the orders, Gamma-Gamma for their value."""
 
     name: ClassVar[str] = "pareto_nbd"
-    counts: ClassVar[type[ParetoNbd] | type[BgNbd]] = ParetoNbd
+    counts: ClassVar[type[OrderModel]] = ParetoNbd
 
     def __init__(
-        self, orders: ParetoNbd | BgNbd, values: GammaGamma | float, *, horizon_days: int
+        self, orders: OrderModel, values: GammaGamma | float, *, horizon_days: int
     ) -> None:
         self._orders, self._values, self.horizon_days = orders, values, horizon_days
 
@@ -97,7 +98,7 @@ class BgNbdModel(ParetoNbdModel):
     """BG/NBD for the orders, Gamma-Gamma for their value."""
 
     name: ClassVar[str] = "bg_nbd"
-    counts: ClassVar[type[ParetoNbd] | type[BgNbd]] = BgNbd
+    counts: ClassVar[type[OrderModel]] = BgNbd
 
 
 def histories(activity: FloatArray) -> tuple[Numbers, Numbers, Numbers]:
@@ -116,7 +117,7 @@ def histories(activity: FloatArray) -> tuple[Numbers, Numbers, Numbers]:
 
 
 def waiting_curve(
-    model: ParetoNbd | BgNbd, rows: tuple[Numbers, Numbers, Numbers], *, horizon_days: int
+    model: OrderModel, rows: tuple[Numbers, Numbers, Numbers], *, horizon_days: int
 ) -> tuple[Numbers, Numbers]:
     """Return days (S,) up to the horizon, and the probability of no order before each (S, B)."""
     edges = horizon_days * np.linspace(0, 1, _STEPS) ** 2

@@ -13,28 +13,19 @@ from scipy.special import digamma, exprel, gammaln
 
 from training.customers.lifetime.histories import (
     Histories,
-    fit_histories,
     refuse_bad_horizon,
 )
-from training.customers.lifetime.maximum_likelihood import (
-    Float64,
-    intervals,
-    refuse_bad_parameters,
-)
+from training.customers.lifetime.maximum_likelihood import Float64
+from training.customers.lifetime.order_model import OrderModel
 
 _NODES: Final = 24
 _DROP: Final = 45.0  # a probability counts as 0 below exp(-45)
 _ROWS: Final = 2048  # computed at once, so that they fit the processor's cache
-_STARTS: Final = ((0, 0, 0, 0), (-1, -1, -1, -1), (0, -1, -1, 1))
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParetoNbd:
+class ParetoNbd(OrderModel):
     """Order rates are gamma(r, alpha), and rates of stopping gamma(s, beta).
-
-    All methods take arrays (B,): `x` orders after the first, `t_x` the time from the first order to
-    the last one (0 where x is 0), `T` the time from the first order to now. Any unit of time:
-    `alpha`, `beta` and horizons have that unit.
 
     >>> model = ParetoNbd(r=0.553, alpha=10.578, s=0.606, beta=11.669)  # CDNOW, in weeks
     >>> model.alive([2, 0], [30.43, 0], [38.86, 38.86]).round(3).tolist()
@@ -42,56 +33,17 @@ class ParetoNbd:
     """
 
     names: ClassVar[tuple[str, ...]] = ("r", "alpha", "s", "beta")
+    starts: ClassVar[tuple[tuple[float, ...], ...]] = (
+        (0, 0, 0, 0),
+        (-1, -1, -1, -1),
+        (0, -1, -1, 1),
+    )
+    times: ClassVar[frozenset[str]] = frozenset({"alpha", "beta"})
 
     r: float
     alpha: float
     s: float
     beta: float
-    log_standard_errors: tuple[float, ...] = ()
-    """Of the logs of the four parameters; empty unless fitted."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError if a parameter isn't positive."""
-        refuse_bad_parameters(r=self.r, alpha=self.alpha, s=self.s, beta=self.beta)
-
-    @classmethod
-    def fit(
-        cls,
-        x: npt.ArrayLike,
-        t_x: npt.ArrayLike,
-        T: npt.ArrayLike,
-        *,
-        weights: npt.ArrayLike | None = None,
-        penalty: float = 0.0,
-    ) -> Self:
-        """Return the parameters of the highest likelihood. Raises NotConverged.
-
-        `weights` (B,) counts the customers of each row. `penalty` is for few customers: see
-        `maximise`, alpha and beta being measured in mean `T`.
-        """
-        rows, unit = Histories.collapse(x, t_x, T, weights).in_mean_times()
-        found = fit_histories(
-            _log_likelihood, rows, starts=_STARTS, names=cls.names, penalty=penalty
-        )
-        r, alpha, s, beta = np.exp(found.log_parameters).tolist()
-        errors = tuple(found.log_standard_errors.tolist())
-        return cls(r=r, alpha=alpha * unit, s=s, beta=beta * unit, log_standard_errors=errors)
-
-    def intervals(self) -> dict[str, tuple[float, float]]:
-        """Return the 95% interval of each parameter. ValueError if they were not fitted."""
-        values = [self.r, self.alpha, self.s, self.beta]
-        return intervals(self.names, values, self.log_standard_errors)
-
-    def log_likelihood(self, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike) -> Float64:
-        """Return the log-likelihood (B,) of each history."""
-        rows = Histories.collapse(x, t_x, T)
-        parameters = np.array([self.r, self.alpha, self.s, self.beta])
-        return _log_likelihood(parameters, rows)[0][rows.inverse]
-
-    def alive(self, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike) -> Float64:
-        """Return the probability (B,) that the customer has not stopped by now."""
-        rows = Histories.collapse(x, t_x, T)
-        return self._alive(rows)[rows.inverse]
 
     def expected_orders(
         self, horizon: float, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike
@@ -126,6 +78,10 @@ class ParetoNbd:
             until = np.full(len(k[part]), horizon)
             order[part] = _Race.run(k[part], alpha[part], self.s, beta[part], until).order
         return (1 - self._alive(rows) * order)[rows.inverse]
+
+    @staticmethod
+    def _log_likelihood(parameters: Float64, rows: Histories) -> tuple[Float64, Float64]:
+        return _log_likelihood(parameters, rows)
 
     def _alive(self, rows: Histories) -> Float64:
         alive = np.empty(len(rows.x))
