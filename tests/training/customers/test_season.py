@@ -1,5 +1,7 @@
 """The level of the coming window, the days to the next order, and the proper scores."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,12 +9,15 @@ from scipy.special import expit
 from sklearn.metrics import log_loss as sklearn_log_loss
 from sklearn.metrics import mean_tweedie_deviance
 
+from features.offline import OfflineFeatures
+from tests.features.shop import line, lines, workspace
 from tests.training.shop import DAYS, Shop
 from training.customers.next_order import NextOrder, interval
 from training.customers.orders import CustomerOrders
 from training.customers.proper_scores import log_loss, tweedie_deviance
 from training.customers.season import TARGETS, Target, season_levels, shift
 from training.customers.window_examples import window_examples
+from training.data.training_data import TrainingData
 
 RNG = np.random.default_rng(0)
 
@@ -57,9 +62,8 @@ def test_the_level_is_that_of_the_reference_window(shop: Shop, target: Target) -
     assert len(levels.customers) == len(np.unique(levels.customers)) > 50
 
 
-def test_the_level_follows_the_season_of_last_year() -> None:
-    """A shop whose customers come five times as often in each December as before."""
-    orders = _seasonal_orders()
+def test_the_level_follows_the_season_of_last_year(tmp_path: Path) -> None:
+    orders = _seasonal_orders(tmp_path)
     at = pd.Timestamp("2024-12-01T00:00Z")
     actual = orders.outcomes(at, horizon_days=28)
     levels = season_levels(orders, at, horizon_days=28)
@@ -69,33 +73,18 @@ def test_the_level_follows_the_season_of_last_year() -> None:
     assert actual.orders.sum() > 3 * orders.outcomes(at - 28 * DAYS, horizon_days=28).orders.sum()
 
 
-class _SeasonalShop:
-    """The orders of 400 customers in two years, at random times."""
-
-    start = pd.Timestamp("2023-01-01T00:00Z")
-    as_of = pd.Timestamp("2025-01-01T00:00Z")
-
-    def orders(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        rng = np.random.default_rng(1)
-        days = np.arange((end - start).days)
-        month = (start + pd.to_timedelta(days, unit="D")).month
-        rate = np.where(month == 12, 0.1, 0.02) * rng.gamma(2, 0.5, size=(400, 1))
-        customer, day = np.nonzero(rng.random((400, len(days))) < rate)
-        time = start + pd.to_timedelta(day + rng.random(len(day)), unit="D")
-        frame = pd.DataFrame(
-            {
-                "customer_id": [f"c{n}" for n in customer],
-                "order_id": np.arange(len(day)),
-                "event_timestamp": time.as_unit("us"),
-                "recorded_timestamp": time.as_unit("us"),
-                "value": rng.lognormal(3, 0.5, size=len(day)),
-            }
-        )
-        return frame.sort_values("event_timestamp", ignore_index=True)
-
-
-def _seasonal_orders() -> CustomerOrders:
-    return CustomerOrders(_SeasonalShop())  # type: ignore[arg-type]
+def _seasonal_orders(home: Path) -> CustomerOrders:
+    """Return the orders of 300 customers in two years; in December they come five times as often."""
+    rng, rows = np.random.default_rng(1), []
+    days = pd.date_range("2023-01-01", "2024-12-31", tz="UTC")
+    rate = np.where(days.month == 12, 0.1, 0.02) * rng.gamma(2, 0.5, size=(300, 1))
+    for number, (customer, day) in enumerate(np.argwhere(rng.random(rate.shape) < rate)):
+        when = days[day] + rng.random() * DAYS
+        price = round(float(rng.lognormal(3, 0.5)), 2)
+        rows.append(line(f"o{number}", f"c{customer}", "p1", str(when), price=price))
+    ws = workspace(home, lines(*rows))
+    data = TrainingData(ws, OfflineFeatures(ws), as_of=pd.Timestamp("2025-01-01T00:00Z"))
+    return CustomerOrders(data)
 
 
 def test_nine_of_ten_order_in_their_interval() -> None:
