@@ -74,10 +74,10 @@ def test_the_level_follows_the_season_of_last_year(tmp_path: Path) -> None:
 
 
 def _seasonal_orders(home: Path) -> CustomerOrders:
-    """Return the orders of 300 customers in two years; in December they come five times as often."""
+    """Return the orders of 600 customers in two years, five times as many in each December."""
     rng, rows = np.random.default_rng(1), []
     days = pd.date_range("2023-01-01", "2024-12-31", tz="UTC")
-    rate = np.where(days.month == 12, 0.1, 0.02) * rng.gamma(2, 0.5, size=(300, 1))
+    rate = np.where(days.month == 12, 0.1, 0.02) * rng.gamma(2, 0.5, size=(600, 1))
     for number, (customer, day) in enumerate(np.argwhere(rng.random(rate.shape) < rate)):
         when = days[day] + rng.random() * DAYS
         price = round(float(rng.lognormal(3, 0.5)), 2)
