@@ -35,7 +35,8 @@ def _fuzz(shop: Shop, folder: Path) -> Iterable[Finding]:
 
 
 def _damage(shop: Shop, folder: Path) -> Iterable[Finding]:
-    yield damage.damage(shop, folder / "damage")
+    journal = FOLDER / f"damage-{byte_digest()}-{SEED}.jsonl"
+    yield damage.damage(shop, folder / "damage", journal=journal)
 
 
 def _clocks(_: Shop, folder: Path) -> Iterable[Finding]:

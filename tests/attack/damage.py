@@ -1,7 +1,9 @@
 """Every file of a workspace, damaged: what a start, a running service and commands make of it."""
 
+import json
 import random
 import shutil
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -53,6 +55,9 @@ class Damages:
     shop: Shop
     folder: Path
     seed: int = SEED
+    journal: Path | None = None
+    """Where each outcome is written as soon as it is known, so that a run that was cut off goes on
+    from there."""
     outcomes: dict[Case, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -79,17 +84,34 @@ class Damages:
         return found
 
     def run(self, chosen: list[Case]) -> None:
-        """Try each case."""
-        for case in chosen:
+        """Try each case that the journal lacks."""
+        known = self._journalled()
+        self.outcomes |= {case: known[str(case)] for case in chosen if str(case) in known}
+        left = [case for case in chosen if case not in self.outcomes]
+        for case in left:
             if case.moment == "start":
-                self.outcomes[case] = self._at_start(case)
+                self._record(case, self._at_start(case), left)
             elif case.moment == "boot":
-                self.outcomes[case] = self._booted(case)
+                self._record(case, self._booted(case), left)
             elif case.moment != "run":
-                self.outcomes[case] = self._at_command(case)
-        waiting = [case for case in chosen if case.moment == "run"]
+                self._record(case, self._at_command(case), left)
+        waiting = [case for case in left if case.moment == "run"]
         while waiting:  # what a case left wrong ends the service: the others get a new one
-            self._while_running(waiting)
+            self._while_running(waiting, left)
+
+    def _journalled(self) -> dict[str, str]:
+        if self.journal is None or not self.journal.exists():
+            return {}
+        lines = self.journal.read_text().splitlines()
+        return dict(json.loads(line) for line in lines)
+
+    def _record(self, case: Case, outcome: str, left: list[Case]) -> None:
+        self.outcomes[case] = outcome
+        if self.journal is not None:
+            with self.journal.open("a") as file:
+                file.write(json.dumps([str(case), outcome]) + "\n")
+            done = sum(case in self.outcomes for case in left)
+            print(f"{done} of {len(left)}: {case}: {outcome[:100]}", file=sys.stderr)
 
     def _start(self, case: Case | None = None) -> Result:
         with self._copied(case) as home:
@@ -147,7 +169,7 @@ class Damages:
             return "equal"
         return f"WRONG: done, with another result: {str(result['made'])[:80]}"
 
-    def _while_running(self, waiting: list[Case]) -> None:
+    def _while_running(self, waiting: list[Case], left: list[Case]) -> None:
         home = self.folder / "running"
         shutil.rmtree(home, ignore_errors=True)
         shop = self.shop.copy(home)
@@ -160,7 +182,7 @@ class Damages:
                 outcome = _run_case(
                     case, home, prober, healthy, random.Random(f"{self.seed}{case}")
                 )
-                self.outcomes[case] = outcome
+                self._record(case, outcome, left)
                 if outcome.startswith(BAD):
                     return
 
@@ -237,10 +259,12 @@ def _sort(outcome: str) -> str:
     return outcome if outcome == "equal" else "refused" if outcome[:8] == "refused:" else "told"
 
 
-def damage(shop: Shop, folder: Path, *, sample: int = SAMPLE, seed: int = SEED) -> Finding:
+def damage(
+    shop: Shop, folder: Path, *, journal: Path | None = None, sample: int = SAMPLE, seed: int = SEED
+) -> Finding:
     """Try `sample` damages to copies of the workspace, or all (0); write the table."""
     folder.mkdir(parents=True, exist_ok=True)
-    tried = Damages(shop=shop, folder=folder, seed=seed)
+    tried = Damages(shop=shop, folder=folder, seed=seed, journal=journal)
     chosen = tried.all_cases()
     tried.run(chosen[:sample] if sample else chosen)
     kinds = sorted({(case.kind, case.damage) for case in tried.outcomes})
