@@ -123,15 +123,13 @@ def promote(
     with user_errors():
         from features.workspace import Workspace
         from training.commands.display import console
-        from training.families import FAMILIES
         from training.registry.versions import find, promote
 
         ws = Workspace.open(home)
         chosen = find(ws, model, version)
         console.print(_table(chosen))
         promote(ws, chosen.name, chosen.version)
-        use = "serving takes it" if FAMILIES[chosen.name].served else "no endpoint answers it yet"
-        console.print(f"{chosen.name} version {chosen.version} is the champion: {use}.")
+        console.print(f"{chosen.name} version {chosen.version} is the champion: serving takes it.")
 
 
 @app.command()

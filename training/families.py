@@ -5,7 +5,9 @@ commands, the registry, the service and its API read the entry. Functions of oth
 as `module:function` and imported at first use, so that this file imports none of them.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, Final
 
@@ -14,10 +16,10 @@ from training.data.windows import WINDOW_DAYS
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """The number that a family's models predict for each customer."""
+    """A number that a family's models predict for each customer: a target of the API."""
 
     summary: str
-    """The response of POST /v1/predictions/NAME, in one line of the OpenAPI document."""
+    """The response of POST /v1/predictions/TARGET, in one line of the OpenAPI document."""
     numbers: str
     """What the numbers are, for messages: `probabilities`."""
     lowest: float
@@ -26,9 +28,11 @@ class Prediction:
     """Largest valid prediction; serving refuses a version that predicts more."""
     unknown: str | None
     """Metric of the last window returned for a customer without purchases; None: null."""
-    typical: str | None = None
-    """Function of `TrainingData` that returns the typical customer, the reference of a prediction's
-    reasons (`training.customers.reasons`); None: predictions have no reasons."""
+    field: str | None = None
+    """The field of `CustomerPredictions` that holds the numbers; None: the model's `predict`
+    returns the numbers alone."""
+    interval: tuple[str, str] | None = None
+    """The fields of `CustomerPredictions` that hold the ends of each number's interval."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,15 +71,20 @@ class Family:
     """Length of the window that a model is measured on; None: the `horizon_days` of its config."""
     scores: Scores | None = None
     """The batch scores of its customers; None for models that rank products."""
-    prediction: Prediction | None = None
-    """What POST /v1/predictions/NAME answers; None without such an endpoint."""
-
-    @property
-    def served(self) -> bool:
-        """Whether an endpoint answers from its champion: lists of products, or predictions."""
-        return self.scores is None or self.prediction is not None
+    predictions: Mapping[str, Prediction] = field(default_factory=dict)
+    """What POST /v1/predictions/TARGET answers, by target; empty without such an endpoint."""
+    typical: str | None = None
+    """Function of `TrainingData` that returns the typical customer, the reference of the reasons of
+    predictions (`training.customers.reasons`); None: predictions have no reasons."""
 
 
+_CHURN: Final = Prediction(
+    summary="Who will not come back within the horizon",
+    numbers="probabilities",
+    lowest=0,
+    highest=1,
+    unknown="churn_rate",
+)
 FAMILIES: Final[dict[str, Family]] = {
     "recommender": Family(
         name="recommender",
@@ -86,30 +95,6 @@ FAMILIES: Final[dict[str, Family]] = {
         batch="training.lists.batch:best_products",
         window_days=WINDOW_DAYS,
     ),
-    "churn": Family(
-        name="churn",
-        default_model="churn",
-        feature_service="churn_v1",
-        objective="auc",
-        judge="training.evaluation.churn_judge:predictor_judge",
-        batch="training.customers.batch:churn_probabilities",
-        window_days=None,
-        prediction=Prediction(
-            summary="Who will not come back within the horizon",
-            numbers="probabilities",
-            lowest=0,
-            highest=1,
-            unknown="churn_rate",
-            typical="training.customers.reasons:typical_customer",
-        ),
-        scores=Scores(
-            help="Write churn probabilities: customer_id, churn_probability, for a year's "
-            "customers.",
-            active_days=365,
-            horizon_days=90,
-            horizon_help="Days without an order.",
-        ),
-    ),
     "customers": Family(
         name="customers",
         default_model="customers",
@@ -118,6 +103,35 @@ FAMILIES: Final[dict[str, Family]] = {
         judge="training.evaluation.customers_judge:customers_judge",
         batch="training.customers.batch:all_predictions",
         window_days=None,
+        predictions={
+            "churn": replace(_CHURN, field="churn"),
+            "expected_orders": Prediction(
+                summary="How many orders each customer will place within the horizon",
+                numbers="numbers of orders",
+                lowest=0,
+                highest=math.inf,
+                unknown="mean_orders",
+                field="orders",
+            ),
+            "expected_spend": Prediction(
+                summary="What each customer's orders within the horizon will be worth",
+                numbers="amounts",
+                lowest=0,
+                highest=math.inf,
+                unknown="mean_spend",
+                field="spend",
+            ),
+            "next_order": Prediction(
+                summary="In how many days each customer will order next",
+                numbers="days",
+                lowest=0,
+                highest=math.inf,
+                unknown=None,
+                field="next_order",
+                interval=("next_order_low", "next_order_high"),
+            ),
+        },
+        typical="training.customers.reasons:typical_customer",
         scores=Scores(
             help="Write what a year's customers will do: churn_probability, expected_orders, "
             "expected_spend, and the days to the next order with an interval of 90%.",
@@ -126,26 +140,58 @@ FAMILIES: Final[dict[str, Family]] = {
             horizon_help="Days that are predicted.",
         ),
     ),
+    "churn": Family(
+        name="churn",
+        default_model="churn",
+        feature_service="churn_v1",
+        objective="auc",
+        judge="training.evaluation.churn_judge:predictor_judge",
+        batch="training.customers.batch:churn_probabilities",
+        window_days=None,
+        predictions={"churn": _CHURN},
+        typical="training.customers.reasons:typical_customer",
+        scores=Scores(
+            help="Write churn probabilities: customer_id, churn_probability, for a year's "
+            "customers.",
+            active_days=365,
+            horizon_days=90,
+            horizon_help="Days without an order.",
+        ),
+    ),
 }
-"""By registered name."""
+"""By registered name. Of the families that predict the same target, the first one with a champion
+answers."""
 
 
 def scored_families() -> dict[str, Scores]:
     """Return the batch scores of each family that has them, by registered name.
 
     >>> list(scored_families())
-    ['churn', 'customers']
+    ['customers', 'churn']
     """
     return {n: f.scores for n, f in FAMILIES.items() if f.scores is not None}
 
 
-def predictor_families() -> dict[str, Prediction]:
-    """Return the prediction of each family of predictors, by registered name.
+def predicting_families() -> list[str]:
+    """Return the registered names of the families that predict.
 
-    >>> list(predictor_families())
-    ['churn']
+    >>> predicting_families()
+    ['customers', 'churn']
     """
-    return {n: f.prediction for n, f in FAMILIES.items() if f.prediction is not None}
+    return [name for name, family in FAMILIES.items() if family.predictions]
+
+
+def targets() -> dict[str, dict[str, Prediction]]:
+    """Return by target the families that predict it, by registered name, the preferred one first.
+
+    >>> {target: [*families] for target, families in targets().items()}["churn"]
+    ['customers', 'churn']
+    """
+    by_target: dict[str, dict[str, Prediction]] = {}
+    for name, family in FAMILIES.items():
+        for target, prediction in family.predictions.items():
+            by_target.setdefault(target, {})[name] = prediction
+    return by_target
 
 
 def imported(where: str) -> Any:

@@ -129,7 +129,7 @@ def _assess_or_explain(job: Job, *, run: Run) -> Assessment:
     try:
         return assess_job(job, run=run)
     except NotEnoughData as error:
-        needed = spec(job.model).family.prediction is not None
+        needed = bool(spec(job.model).family.predictions)
         if needed or "epochs" in type(job.config).model_fields:
             raise
         baselines: dict[str, Metrics] = {name: {} for name in spec(job.model).baselines}
@@ -156,8 +156,9 @@ def assess_job(job: Job, *, run: Run, baselines: bool = True) -> Assessment:
 
 def _manifest(job: Job, assessment: Assessment, config: Config) -> Manifest:
     family = spec(job.model).family
-    function = None if family.prediction is None else family.prediction.typical
-    typical: dict[str, float] = {} if function is None else imported(function)(job.full)
+    typical: dict[str, float] = {}
+    if family.typical is not None:
+        typical = imported(family.typical)(job.full)
     return Manifest(
         name=family.name,
         model=job.model,

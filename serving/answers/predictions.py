@@ -10,14 +10,16 @@ from msgspec.structs import replace
 
 from features.customer_row import activity_frame
 from features.logs.events import EventLog
-from serving.schemas.base import FallbackReason, Model
-from serving.schemas.predictions import Prediction, Reason
+from serving.schemas.base import FallbackReason, Language, Model
+from serving.schemas.predictions import Interval, Prediction, Reason
 from serving.state.customers import Customer, StoreUnavailable, age_s, read_customer, staleness
 from serving.state.served import Served
 from training.bundle import Bundle
 from training.customers import reasons
+from training.customers.reason_words import in_words
+from training.customers.targets import Target, interval_of, numbers_of
 from training.data.inputs import encode_rows
-from training.families import predictor_families
+from training.families import Prediction as Predicted
 
 logger = logging.getLogger(__name__)
 
@@ -51,66 +53,88 @@ def read(
     return CustomerToPredict(customer_id=customer_id, customer=customer, reason=reason, age_s=age)
 
 
-def answering_model(served: Served, family: str) -> tuple[Model, int | None]:
-    """Return the served model of `family`, and its horizon in days (None without a model)."""
-    bundle = served.predictors.get(family)
-    if bundle is None or served.catalogue is None:
+def answering_model(served: Served, target: str) -> tuple[Model, int | None]:
+    """Return the served model of `target`, and its horizon in days (None without a model)."""
+    found = served.answers(target)
+    if found is None:
         return Model(name="none", version=None), None
+    bundle, _ = found
     manifest, horizon = bundle.manifest, bundle.predictor.horizon_days
     return Model(name=manifest.name, version=manifest.version), horizon
 
 
 def predict(
     served: Served,
-    family: str,
+    target: str,
     customers: Sequence[CustomerToPredict],
     *,
     now: pd.Timestamp,
-    explain: bool = False,
+    explain: Language | None = None,
 ) -> list[Prediction]:
-    """Return the predictions of the model of `family` for each customer, at `now`.
+    """Return the predictions of `target` for each customer, at `now`; reasons in `explain`.
 
-    For a customer whose purchases are unknown or unreadable, the value is the family's `unknown`
-    metric from the model's last test window; null without a model.
+    For a customer whose purchases are unknown or unreadable, the value is the target's `unknown`
+    metric from the model's last test window; null without a model, and for a time beyond the
+    horizon.
     """
-    bundle, now = served.predictors.get(family), served.time(now)
-    blank = Prediction(customer_id="", value=_unknown(family, bundle), feature_age_s=None)
+    found, now = served.answers(target), served.time(now)
+    blank = Prediction(customer_id="", value=_unknown(found), feature_age_s=None)
     answers = [
         replace(blank, customer_id=a.customer_id, feature_age_s=a.age_s, fallback_reason=a.reason)
         for a in customers
     ]
-    if bundle is None or served.catalogue is None:
+    if found is None or served.catalogue is None:
         return [replace(p, fallback_reason="model_unavailable") for p in answers]
+    (bundle, prediction), products = found, served.catalogue.products
     bought = {
         p: a.customer.row for p, a in enumerate(customers) if a.customer and a.customer.bought
     }
     rows, ids = list(bought.values()), [customers[place].customer_id for place in bought]
-    queries, model = encode_rows(rows, ids, served.catalogue.products, now), bundle.predictor
-    for place, value in zip(bought, model.predict(queries), strict=True):
-        answers[place] = replace(answers[place], value=float(value))
+    queries = encode_rows(rows, ids, products, now)
+    made = bundle.predictor.predict(queries)
+    numbers, ends = numbers_of(made, prediction), interval_of(made, prediction)
+    for row, place in enumerate(bought):
+        interval = None
+        if ends is not None:
+            low, high = (_finite(part[row]) for part in ends)
+            interval = Interval(low=low, high=high)
+        answers[place] = replace(answers[place], value=_finite(numbers[row]), interval=interval)
     typical = bundle.manifest.typical
     if explain and typical and bought:
-        stored = activity_frame(rows)
-        explanations = reasons.explain(model, stored, queries, at=now, typical=typical)
+        explanations = reasons.explain(
+            Target(model=bundle.predictor, prediction=prediction).predict,
+            activity_frame(rows),
+            queries,
+            at=now,
+            typical=typical,
+        )
         for place, explanation in zip(bought, explanations, strict=True):
-            answers[place] = replace(
-                answers[place], reasons=[Reason(**asdict(r)) for r in explanation]
-            )
+            spoken = [_spoken(reason, target, language=explain) for reason in explanation]
+            answers[place] = replace(answers[place], reasons=spoken)
     return answers
 
 
-def _unknown(family: str, bundle: Bundle | None) -> float | None:
-    metric = predictor_families()[family].unknown
-    value = None if bundle is None or metric is None else bundle.manifest.metrics.get(metric)
-    return None if value is None or math.isnan(value) else value
-
-
-def typical_value(served: Served, family: str, now: pd.Timestamp) -> float | None:
+def typical_value(served: Served, target: str, now: pd.Timestamp) -> float | None:
     """Return the prediction for the typical customer at `now`; None if the version has none."""
-    bundle = served.predictors.get(family)
-    if bundle is None or served.catalogue is None or not bundle.manifest.typical:
+    found = served.answers(target)
+    if found is None or served.catalogue is None or not found[0].manifest.typical:
         return None
-    now = served.time(now)
+    (bundle, prediction), now = found, served.time(now)
     row = reasons.typical_row(bundle.manifest.typical, now)
     queries = encode_rows([row], [""], served.catalogue.products, now)
-    return float(bundle.predictor.predict(queries)[0])
+    explained = Target(model=bundle.predictor, prediction=prediction)
+    return float(explained.predict(queries)[0])
+
+
+def _spoken(reason: reasons.Reason, target: str, *, language: Language) -> Reason:
+    return Reason(**asdict(reason), text=in_words(reason, target, language=language))
+
+
+def _finite(number: float) -> float | None:
+    return float(number) if math.isfinite(number) else None
+
+
+def _unknown(found: tuple[Bundle, Predicted] | None) -> float | None:
+    if found is None or found[1].unknown is None:
+        return None
+    return _finite(found[0].manifest.metrics.get(found[1].unknown, math.nan))

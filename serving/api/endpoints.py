@@ -1,6 +1,6 @@
 """The endpoints of v1: each entry defines a route, its checks and its OpenAPI description.
 
-Each family that predicts has one (`training.families`); this module lists the others.
+Each target that a family predicts has one (`training.families`); this module lists the others.
 """
 
 from collections.abc import Awaitable, Callable
@@ -42,7 +42,7 @@ from serving.schemas.recommendations import (
     RecommendationsRequest,
 )
 from serving.schemas.similar import SimilarAnswer, SimilarRequest
-from training.families import predictor_families
+from training.families import targets
 
 Handler = Callable[..., Awaitable[msgspec.Struct]]
 """Takes the decoded body, if any, and as keywords `request_id` and the path's parameters."""
@@ -198,16 +198,16 @@ _EXPERIMENTS: Final = (
 
 def endpoints() -> tuple[Endpoint, ...]:
     """Return all endpoints of v1."""
-    return (*_PRODUCTS, *map(_prediction, predictor_families()), *_CUSTOMERS, *_EXPERIMENTS)
+    return (*_PRODUCTS, *map(_prediction, targets()), *_CUSTOMERS, *_EXPERIMENTS)
 
 
-def _prediction(family: str) -> Endpoint:
-    """Return the endpoint for predictions of the models of `family`."""
+def _prediction(target: str) -> Endpoint:
+    """Return the endpoint for predictions of `target`."""
     return Endpoint(
-        path=f"/v1/predictions/{family}",
-        summary=predictor_families()[family].summary,
+        path=f"/v1/predictions/{target}",
+        summary=next(iter(targets()[target].values())).summary,
         scope="predict",
-        handler=lambda backend: partial(backend.predictions.answer, family=family),
-        request=REQUESTS.get(family, PredictionRequest),
+        handler=lambda backend: partial(backend.predictions.answer, target=target),
+        request=REQUESTS.get(target, PredictionRequest),
         answer=PredictionAnswer,
     )

@@ -1,7 +1,8 @@
 """The card of one customer: past purchases, from its features, and the models' predictions."""
 
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 import pandas as pd
 
@@ -11,6 +12,8 @@ from serving.answers.predictions import answering_model, predict, read
 from serving.models.watcher import ModelWatcher
 from serving.schemas.predictions import CardRequest, CustomerCard
 from serving.state.customers import Customer
+
+TARGETS: Final = ("churn", "expected_orders", "expected_spend", "next_order")
 
 
 class Cards:
@@ -25,20 +28,22 @@ class Cards:
         """Return the customer's card; for an unknown customer, with figures of all customers."""
         now, served = self._clock(), self._models.served
         to_predict = read(served, self._events, request.customer_id, now=now)
-        (prediction,) = predict(served, "churn", [to_predict], now=now)
+        churn, orders, spend, next_order = (
+            predict(served, target, [to_predict], now=now)[0] for target in TARGETS
+        )
         model, horizon = answering_model(served, "churn")
         return CustomerCard(
             request_id=request_id,
             model=model,
             experiments=[],
-            feature_age_s=prediction.feature_age_s,
-            fallback_reason=prediction.fallback_reason,
+            feature_age_s=churn.feature_age_s,
+            fallback_reason=churn.fallback_reason,
             customer_id=request.customer_id,
-            churn_probability=prediction.value,
+            churn_probability=churn.value,
             horizon_days=horizon,
-            predicted_number_of_orders=None,
-            predicted_clv=None,
-            expected_date_of_next_order=None,
+            predicted_number_of_orders=orders.value,
+            predicted_clv=spend.value,
+            expected_date_of_next_order=_date(served.time(now), next_order.value),
             **historic(to_predict.customer),
         )
 
@@ -60,6 +65,10 @@ def historic(customer: Customer | None) -> dict[str, Any]:
         "average_days_between_orders": days,
         "average_order_value": spend / orders if orders > 0 else None,
     }
+
+
+def _date(now: pd.Timestamp, days: float | None) -> datetime | None:
+    return None if days is None else (now + pd.Timedelta(days=days)).round("s").to_pydatetime()
 
 
 def _number(value: Any) -> float:

@@ -1,4 +1,4 @@
-"""POST /v1/predictions/{family}: up to 1,000 customers a request, answered in its order."""
+"""POST /v1/predictions/{target}: up to 1,000 customers a request, answered in its order."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,9 +24,9 @@ class Predictions:
         self._models, self._events, self._clock = models, events, clock
 
     async def answer(
-        self, request: PredictionRequest, *, family: str, request_id: str
+        self, request: PredictionRequest, *, target: str, request_id: str
     ) -> PredictionAnswer:
-        """Return the prediction of the champion of `family` for each customer."""
+        """Return the prediction of the champion that predicts `target` for each customer."""
         now, served = self._clock(), self._models.served
         customers = []
         for place, customer_id in enumerate(request.customer_ids):
@@ -36,12 +36,12 @@ class Predictions:
         typical = None
         if request.explain:  # 128 times the work
             predictions = await asyncio.to_thread(
-                predict, served, family, customers, now=now, explain=True
+                predict, served, target, customers, now=now, explain=request.language
             )
-            typical = typical_value(served, family, now)
+            typical = typical_value(served, target, now)
         else:
-            predictions = predict(served, family, customers, now=now)
-        model, horizon = answering_model(served, family)
+            predictions = predict(served, target, customers, now=now)
+        model, horizon = answering_model(served, target)
         return PredictionAnswer(
             request_id=request_id,
             model=model,

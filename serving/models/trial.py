@@ -4,6 +4,7 @@ It uses the request path, so that for the first real request everything is compi
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -22,8 +23,9 @@ from serving.schemas.similar import SimilarRequest
 from serving.state.customers import Customer
 from serving.state.served import Served
 from training.customers import reasons
+from training.customers.targets import Target
 from training.data.inputs import Products, encode_rows
-from training.families import predictor_families
+from training.families import FAMILIES
 from training.lists.slates import Policy
 
 CUSTOMERS: Final = 16
@@ -93,12 +95,15 @@ class Trial:
         name = f"{family}@{bundle.version}"
         rows = [{}, *(entry.customer.row for entry in to_predict if entry.customer is not None)]
         queries = encode_rows(rows, ["trial"] * len(rows), catalogue.products, now)
-        values = bundle.predictor.predict(queries)
-        _check(name, values, (len(rows),))
-        rule = predictor_families()[family]
-        if values.min() < rule.lowest or values.max() > rule.highest:
-            raise Refused(f"{name}: predicts {values.min()} to {values.max()}, no {rule.numbers}")
-        predict(served, family, to_predict, now=now, explain=True)
+        alone = replace(served, predictors={family: bundle})
+        for target, rule in FAMILIES[family].predictions.items():
+            values = Target(model=bundle.predictor, prediction=rule).predict(queries)
+            _check(name, values, (len(rows),))
+            if values.min() < rule.lowest or values.max() > rule.highest:
+                raise Refused(
+                    f"{name}: predicts {values.min()} to {values.max()}, no {rule.numbers}"
+                )
+            predict(alone, target, to_predict, now=now, explain="en")
 
 
 def made_up(products: Products) -> Row:

@@ -25,7 +25,7 @@ from serving.models.watcher import ModelWatcher
 from serving.state.served import Served
 from serving.stores.checks import StoreChecks
 from serving.telemetry import metrics
-from training.families import FAMILIES, predictor_families
+from training.families import FAMILIES, predicting_families
 
 logger = logging.getLogger(__name__)
 PAUSE_S: Final = 1.0
@@ -70,7 +70,7 @@ class Vitals:
         metrics.IN_FLIGHT.set(self._load.in_flight)
         metrics.PRODUCTS.set(0 if served.catalogue is None else len(served.catalogue.products))
         _up("champion", served.champion is not None)
-        for family in predictor_families():
+        for family in predicting_families():
             _up(family, family in served.predictors)
         for part in (*FAMILIES, "products"):
             metrics.REFUSED.labels(part).set(part in served.refused)

@@ -29,7 +29,7 @@ from serving.state.catalogue import Catalogue, catalogue_of, reflects, with_pric
 from serving.state.served import Served
 from serving.telemetry import metrics
 from training.bundle import CURRENT, VersionName, read_champions, write_champions
-from training.families import predictor_families
+from training.families import predicting_families
 
 logger = logging.getLogger(__name__)
 POLL_S: Final = 0.5
@@ -173,7 +173,7 @@ class ModelWatcher:
             champions=_in_order("recommender", current, previous, answered),
             variants=variants,
         )
-        for family in predictor_families():
+        for family in predicting_families():
             champions = _in_order(family, current, previous, answered)
             state = self._versions.with_predictor(
                 state, family, previous=previous, champions=champions

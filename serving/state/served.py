@@ -11,6 +11,7 @@ from features.online.store import OnlineStore
 from serving.state.catalogue import Catalogue
 from training.bundle import Bundle
 from training.data.inputs import Products
+from training.families import Prediction, targets
 from training.interfaces import Related, Scorer
 
 
@@ -51,6 +52,18 @@ class Served:
         Then the clock was set back, and nothing that they hold may count as being to come.
         """
         return now if self.catalogue is None else max(now, self.catalogue.as_of)
+
+    def answers(self, target: str) -> tuple[Bundle, Prediction] | None:
+        """Return the champion that predicts `target`, and what it predicts; None without one.
+
+        Nothing is predicted before there is a catalogue.
+        """
+        if self.catalogue is None:
+            return None
+        for family, prediction in targets()[target].items():
+            if family in self.predictors:
+                return self.predictors[family], prediction
+        return None
 
     @property
     def answering(self) -> dict[str, str]:

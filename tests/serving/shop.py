@@ -20,8 +20,8 @@ from serving.api.app import create_app
 from serving.backend import Backend, Settings
 from training.bundle import Manifest, write_bundle
 from training.customers.baselines import LogisticRegression
-from training.families import FAMILIES, predictor_families
-from training.interfaces import Predictor, Recommender
+from training.families import FAMILIES
+from training.interfaces import CustomerModel, Predictor, Recommender
 from training.recommenders.baselines import OwnPurchasesConfig
 
 NOW = pd.Timestamp("2024-03-01T00:00:00Z").as_unit("us")
@@ -83,21 +83,23 @@ def order_lines() -> pd.DataFrame:
     return frame.astype(empty("order_lines").dtypes)
 
 
-def put_bundle(ws: Workspace, name: str, version: str, model: Recommender | Predictor) -> None:
+def put_bundle(
+    ws: Workspace, name: str, version: str, model: Recommender | Predictor | CustomerModel
+) -> None:
     """Write `model` as an exported version."""
-    prediction = predictor_families().get(name)
+    family = FAMILIES[name]
     manifest = Manifest(
         name=name,
         model=model.name,
         version=version,
-        feature_service=FAMILIES[name].feature_service,
+        feature_service=family.feature_service,
         as_of=NOW.to_pydatetime(),
         data_digest="0" * 16,
         git_commit="0" * 40,
         config={},
         seed=0,
-        metrics={prediction.unknown: CHURN_RATE} if prediction and prediction.unknown else {},
-        typical=TYPICAL if prediction and prediction.typical else {},
+        metrics={p.unknown: CHURN_RATE for p in family.predictions.values() if p.unknown},
+        typical=TYPICAL if family.typical else {},
     )
     write_bundle(ws.bundles / name / version, model, manifest)
 

@@ -30,8 +30,7 @@ def test_what_an_entry_names_is_there(name: str) -> None:
     family = FAMILIES[name]
     assert family.name == name
     assert spec(family.default_model).family is family
-    typical = None if family.prediction is None else family.prediction.typical
-    for where in (family.judge, family.batch, typical):
+    for where in (family.judge, family.batch, family.typical):
         assert where is None or callable(imported(where))
 
 

@@ -22,13 +22,15 @@ FAMILY = Family(
     judge="tests.training.toy_family:visits_judge",
     batch="tests.training.toy_family:expected_orders",
     window_days=None,
-    prediction=Prediction(
-        summary="How often a customer will order",
-        numbers="numbers of orders",
-        lowest=0,
-        highest=1_000,
-        unknown="mean_orders",
-    ),
+    predictions={
+        "visits": Prediction(
+            summary="How often a customer will order",
+            numbers="numbers of orders",
+            lowest=0,
+            highest=1_000,
+            unknown="mean_orders",
+        )
+    },
     scores=Scores(
         help="Write customer_id, expected_orders.",
         active_days=None,

@@ -3,10 +3,10 @@
 The exact Shapley values (Shapley, 1953; Strumbelj & Kononenko, 2014) of the game whose players are
 FEATURES: a coalition's features have the customer's values, all others those of a typical customer
 (one reference point: the baseline Shapley of Sundararajan & Najmi, 2020). With seven players all
-128 coalitions are evaluated, so that nothing is sampled, and any Predictor can be explained.
+128 coalitions are evaluated, so that nothing is sampled, and any model can be explained.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import factorial
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +20,6 @@ from features.model_inputs import customer_inputs
 from features.times import microseconds
 from training.customers.orders import ACTIVE_DAYS
 from training.data.inputs import FloatArray, Queries
-from training.interfaces import Predictor
 
 if TYPE_CHECKING:
     from training.data.training_data import TrainingData
@@ -71,6 +70,8 @@ class Reason:
     """A key of FEATURES."""
     value: float
     """The customer's value: a number, or days until the time of the prediction."""
+    typical: float
+    """The typical customer's value, in the same unit."""
     impact: float
     """What it adds to the prediction of a typical customer; below 0 it lowers it."""
 
@@ -104,7 +105,7 @@ def typical_customer(data: "TrainingData") -> dict[str, float]:
 
 
 def explain(
-    model: Predictor,
+    predict: Callable[[Queries], FloatArray],
     rows: pd.DataFrame,
     queries: Queries,
     *,
@@ -113,16 +114,22 @@ def explain(
 ) -> list[list[Reason]]:
     """Return the reasons for each of B customers, those of the largest impact first.
 
+    `predict` returns a model's predictions (B,), as `Predictor.predict` does.
     `rows` are the stored features from which `queries` were made at `at` (UTC), every customer
     with an order; `typical` is the result of `typical()`. At most SHOWN, none without impact; the
     impacts of all FEATURES add up to the prediction minus that of the typical customer.
     """
-    contributions = impacts(model, rows, queries, at=at, typical=typical)
+    contributions = impacts(predict, rows, queries, at=at, typical=typical)
     values = np.stack([_plain(rows, stored[0], at) for stored in FEATURES.values()], axis=1)
     names = list(FEATURES)
     return [
         [
-            Reason(feature=names[i], value=round(float(plain[i]), 2), impact=float(impact[i]))
+            Reason(
+                feature=names[i],
+                value=round(float(plain[i]), 2),
+                typical=round(typical[FEATURES[names[i]][0]], 2),
+                impact=float(impact[i]),
+            )
             for i in np.argsort(-np.abs(impact), kind="stable")[:SHOWN]
             if impact[i] != 0
         ]
@@ -131,7 +138,7 @@ def explain(
 
 
 def impacts(
-    model: Predictor,
+    predict: Callable[[Queries], FloatArray],
     rows: pd.DataFrame,
     queries: Queries,
     *,
@@ -139,13 +146,15 @@ def impacts(
     typical: Mapping[str, float],
 ) -> npt.NDArray[np.float64]:
     """Return what each of FEATURES adds to the prediction of each customer (B, players)."""
-    predictions = np.array(_predict_coalitions(model, rows, queries, at, typical), dtype=np.float64)
+    predictions = np.array(
+        _predict_coalitions(predict, rows, queries, at, typical), dtype=np.float64
+    )
     contributions: npt.NDArray[np.float64] = (_WEIGHTS @ predictions).T
     return np.where(np.abs(contributions) < _NOISE, 0.0, contributions)
 
 
 def _predict_coalitions(
-    model: Predictor,
+    predict: Callable[[Queries], FloatArray],
     rows: pd.DataFrame,
     queries: Queries,
     at: pd.Timestamp,
@@ -160,7 +169,7 @@ def _predict_coalitions(
             columns[name] = at - pd.to_timedelta(value, unit="D") if name in _TIMES else value
     activity = customer_inputs(pd.DataFrame(columns), at)
     parts = activity.reshape(len(_COALITIONS), len(rows), activity.shape[1])
-    return [model.predict(replace(queries, activity=part)) for part in parts]
+    return [predict(replace(queries, activity=part)) for part in parts]
 
 
 def _plain(rows: pd.DataFrame, name: str, at: pd.Timestamp) -> npt.NDArray[np.float64]:

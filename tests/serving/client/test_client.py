@@ -20,7 +20,7 @@ from serving.client.endpoints import Call, Endpoints
 from serving.schemas.events import OrderCompleted, OrderItem
 from serving.schemas.experiments import VariantDefinition
 from tests.serving.server import free_port, server
-from training.families import predictor_families
+from training.families import targets
 
 CALLS = {name: c for name, c in vars(Endpoints).items() if isinstance(c, Call)}
 
@@ -30,7 +30,7 @@ def test_every_endpoint_is_a_method_of_the_same_types() -> None:
     theirs = {(e.method, e.path): (e.answer, e.creates) for e in endpoints()}
     assert len(ours) == len(CALLS)
     of_any_family = ours.pop(("POST", "/v1/predictions/{key}"))
-    families = {("POST", f"/v1/predictions/{name}"): of_any_family for name in predictor_families()}
+    families = {("POST", f"/v1/predictions/{name}"): of_any_family for name in targets()}
     assert ours.items() <= theirs.items() == (ours | families).items()
 
 

@@ -33,7 +33,7 @@ def test_reasons_are_those_computed_offline(ws: Workspace, client: TestClient) -
     queries, catalogue = offline(ws)
     entities = pd.DataFrame({"customer_id": CUSTOMERS, "event_timestamp": NOW})
     rows = OfflineFeatures(ws).customers(entities)
-    told = explain(churn_model(), rows, queries, at=NOW, typical=TYPICAL)
+    told = explain(churn_model().predict, rows, queries, at=NOW, typical=TYPICAL)
     found = explained(client, *CUSTOMERS)
     for prediction, reasons in zip(found["predictions"], told, strict=True):
         given = prediction["reasons"]
@@ -108,7 +108,7 @@ def test_others_get_their_turn_while_a_thousand_are_explained(ws: Workspace) -> 
 async def _turns(backend: Backend, *, explain: bool) -> int:
     """Return how many turns others had during one call."""
     request = ChurnRequest(customer_ids=CUSTOMERS * 250, explain=explain)
-    call = asyncio.create_task(backend.predictions.answer(request, family="churn", request_id="r"))
+    call = asyncio.create_task(backend.predictions.answer(request, target="churn", request_id="r"))
     turns = 0
     while not call.done():
         await asyncio.sleep(0)

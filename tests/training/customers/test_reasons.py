@@ -92,7 +92,7 @@ ROWS = customers(returns_365d=[4, 1, 0], orders_90d_last_year=[3, 1, 2])
 
 
 def test_what_adds_up_is_told_as_it_is() -> None:
-    found = impacts(Known(product=False), ROWS, queries_of(ROWS), at=AT, typical=REFERENCE)
+    found = impacts(Known(product=False).predict, ROWS, queries_of(ROWS), at=AT, typical=REFERENCE)
     expected = np.zeros((3, len(PLAYERS)))
     expected[:, PLAYERS.index("returns_365d")] = [4 - 1, 0, 0 - 1]
     expected[:, PLAYERS.index("orders_90d_last_year")] = [10 * (3 - 1), 0, 10 * (2 - 1)]
@@ -100,7 +100,7 @@ def test_what_adds_up_is_told_as_it_is() -> None:
 
 
 def test_what_features_do_together_is_shared_by_halves() -> None:
-    found = impacts(Known(product=True), ROWS, queries_of(ROWS), at=AT, typical=REFERENCE)
+    found = impacts(Known(product=True).predict, ROWS, queries_of(ROWS), at=AT, typical=REFERENCE)
     # x y against 1: x gets (x - 1) (y + 1) / 2, y gets (y - 1) (x + 1) / 2.
     returns = [(4 - 1) * (3 + 1) / 2, 0, (0 - 1) * (2 + 1) / 2]
     season = [(3 - 1) * (4 + 1) / 2, 0, (2 - 1) * (0 + 1) / 2]
@@ -110,7 +110,7 @@ def test_what_features_do_together_is_shared_by_halves() -> None:
 
 
 def test_reasons_come_largest_first_with_the_customers_own_values() -> None:
-    told = explain(Known(product=False), ROWS, queries_of(ROWS), at=AT, typical=REFERENCE)
+    told = explain(Known(product=False).predict, ROWS, queries_of(ROWS), at=AT, typical=REFERENCE)
     assert [[(r.feature, r.value, round(r.impact, 3)) for r in one] for one in told] == [
         [("orders_90d_last_year", 3.0, 20.0), ("returns_365d", 4.0, 3.0)],
         [],  # the typical customer
@@ -144,7 +144,7 @@ def test_impacts_add_up_to_the_difference_from_the_typical_customer(
     assert middle == typical(active, at)
     own = queries_of(active, at)
     (base,) = fitted.predict(queries_of(activity_frame([typical_row(middle, at)]), at))
-    found = impacts(fitted, active, own, at=at, typical=middle)
+    found = impacts(fitted.predict, active, own, at=at, typical=middle)
     np.testing.assert_allclose(found.sum(1), fitted.predict(own) - base, atol=1e-5)
     assert (np.abs(found).max(0) > 1e-4).sum() >= 5  # nearly everything counts for somebody
 
@@ -154,7 +154,7 @@ def test_a_model_of_recency_has_one_reason(shop: Shop, active: pd.DataFrame) -> 
         shop.past, config=RecencyConfig(horizon_days=28), seed=0, run=RUN
     )
     at, middle = shop.past.as_of, typical_customer(shop.past)
-    told = explain(model, active, queries_of(active, at), at=at, typical=middle)
+    told = explain(model.predict, active, queries_of(active, at), at=at, typical=middle)
     assert {reason.feature for one in told for reason in one} == {"days_since_last_order"}
     for one in told:
         for reason in one:
@@ -164,6 +164,6 @@ def test_a_model_of_recency_has_one_reason(shop: Shop, active: pd.DataFrame) -> 
 
 def test_few_reasons_are_told(shop: Shop, fitted: Churn, active: pd.DataFrame) -> None:
     at, middle = shop.past.as_of, typical_customer(shop.past)
-    told = explain(fitted, active, queries_of(active, at), at=at, typical=middle)
+    told = explain(fitted.predict, active, queries_of(active, at), at=at, typical=middle)
     assert max(map(len, told)) == SHOWN
     assert typical(active[:0], at) == {}
