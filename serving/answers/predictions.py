@@ -17,9 +17,9 @@ from serving.state.served import Served
 from training.bundle import Bundle
 from training.customers import reasons
 from training.customers.reason_words import in_words
-from training.customers.targets import Target, interval_of, numbers_of
 from training.data.inputs import encode_rows
 from training.families import Prediction as Predicted
+from training.targets import Target, interval_of, numbers_of
 
 logger = logging.getLogger(__name__)
 

@@ -23,10 +23,10 @@ from serving.schemas.similar import SimilarRequest
 from serving.state.customers import Customer
 from serving.state.served import Served
 from training.customers import reasons
-from training.customers.targets import Target
 from training.data.inputs import Products, encode_rows
 from training.families import FAMILIES
 from training.lists.slates import Policy
+from training.targets import Target
 
 CUSTOMERS: Final = 16
 """Maximum number of stored customers in a trial."""
