@@ -34,8 +34,9 @@ def predicted(client: TestClient, target: str, *customer_ids: str, **more: Any) 
     return found
 
 
-def value(client: TestClient, target: str, customer_id: str) -> float | None:
-    number: float | None = predicted(client, target, customer_id)["predictions"][0]["value"]
+def value(client: TestClient, target: str, customer_id: str) -> float:
+    number = predicted(client, target, customer_id)["predictions"][0]["value"]
+    assert isinstance(number, float)
     return number
 
 
@@ -80,7 +81,6 @@ def test_the_card_agrees_with_the_targets_and_fresh_orders_count(client: TestCli
     assert card["predicted_number_of_orders"] == value(client, "expected_orders", "anna")
     assert card["predicted_clv"] == value(client, "expected_spend", "anna")
     days = value(client, "next_order", "anna")
-    assert days is not None
     due = datetime.fromisoformat(card["expected_date_of_next_order"])
     assert abs((due - NOW).total_seconds() / 86_400 - days) < 1e-3
 
