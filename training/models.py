@@ -110,6 +110,12 @@ MODELS: Final[dict[str, ModelSpec]] = {
         config="training.customers.trees:CustomerTreesConfig",
         baselines=_CUSTOMERS,
     ),
+    "customer_network": ModelSpec(
+        registered="customers",
+        where="training.customers.network.model:CustomerNetwork",
+        config="training.customers.network.model:CustomerNetworkConfig",
+        baselines=_CUSTOMERS,
+    ),
     "lifetime_trees": ModelSpec(
         registered="customers",
         where="training.customers.lifetime_trees:LifetimeTrees",

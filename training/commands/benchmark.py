@@ -151,6 +151,52 @@ def scale(
 
 
 @app.command()
+def seasons(
+    overrides: Overrides = None,
+    *,
+    model: Annotated[str, typer.Option(help="A model of the family customers.")] = "customer_trees",
+    first: Annotated[str, typer.Option(help="The first cut, a date such as 2011-01-01.")],
+    last: Annotated[str, typer.Option(help="The last cut.")],
+    output: Annotated[Path, typer.Option(help="The folder to write: two CSV files and a plot.")],
+    config: ConfigFile = None,
+    seed: Seed = 0,
+    home: Home = HOME,
+) -> None:
+    """Fit a customer model at fortnightly cuts; compare its level and probabilities with what came.
+
+    Each cut's model sees what was known before the cut alone, and all have the same config. After
+    an interruption the same command resumes. Example: python -m training benchmark seasons
+    --first 2011-01-01 --last 2011-09-10 --output seasons
+    """
+    with work_of(model, overrides, as_of=last, config=config, home=home) as work:
+        from configs.durable import replacing
+        from training.benchmarks.seasons import grid, measure_seasons
+        from training.reports.panels import svg
+        from training.reports.season_plot import draw_seasons
+
+        measured = measure_seasons(
+            work.ws,
+            model,
+            first=work.ws.midnight(first),
+            last=work.as_of,
+            config=work.config,
+            folder=output,
+            seed=seed,
+            progress=work.progress,
+        )
+        title = f"{model}, seed {seed}: {len(measured.figures)} cuts"
+        with (
+            draw_seasons(measured.figures, measured.reliability, title=title) as figure,
+            replacing(output / "seasons.svg") as file,
+        ):
+            file.write(svg(figure).encode())
+    from training.commands.display import console, table
+
+    console.print(table(grid(measured, title=title)))
+    console.print(f"Plot: {output / 'seasons.svg'}")
+
+
+@app.command()
 def kernels(
     *,
     repetitions: Annotated[int, typer.Option(min=1, help="Measurements of each loop.")] = 200,

@@ -1,7 +1,6 @@
 """Predict churn: a wide and deep network over the customer's features."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
@@ -17,6 +16,7 @@ from training.customers.churn_labels import Examples, examples, select
 from training.customers.inputs import INPUTS
 from training.data.inputs import FloatArray, Queries
 from training.errors import BundleError
+from training.networks.one_thread import one_thread
 from training.networks.standardise import mean_and_scale, standardised
 from training.run import Run
 
@@ -113,7 +113,7 @@ class Churn:
             seed=seed,
             run=run,
         )
-        with _one_thread():
+        with one_thread():
             train(learner, epochs=config.epochs, run=run)
         return cls(net, config)
 
@@ -145,17 +145,6 @@ class Churn:
         net = ChurnNet(len(INPUTS), hidden=config.hidden, dropout=config.dropout)
         net.load_state_dict(load_file(folder / WEIGHTS))
         return cls(net, config)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute on one thread: with more, this small network is slower and its last bits change."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _batches(

@@ -13,7 +13,8 @@ from training.customers.orders import Numbers
 from training.interfaces import COVERAGE
 
 _STEPS: Final = 60
-_TAILS: Final = np.linspace(0.02, 0.4, 77)
+TAILS: Final = np.linspace(0.02, 0.4, 77)
+"""The tails that are tried until an interval holds its share."""
 _SURE: Final = 1e-9
 
 
@@ -43,7 +44,7 @@ class NextOrder:
             steps[step] = came / max(hazard[waiting].sum(), _SURE)
         shape = np.concatenate([[0.0], np.cumsum(steps)])
         shape = shape / shape[-1] if shape[-1] > 0 else edges / horizon_days
-        candidates = [cls(horizon_days=horizon_days, shape=shape, tail=float(t)) for t in _TAILS]
+        candidates = [cls(horizon_days=horizon_days, shape=shape, tail=float(t)) for t in TAILS]
         return min(candidates, key=lambda made: abs(made._covered(churn, days) - COVERAGE))
 
     def days(self, churn: Numbers) -> tuple[Numbers, Numbers, Numbers]:

@@ -1,22 +1,28 @@
-"""Predict churn, orders, spend and the next order of customers: gradient-boosted trees (LightGBM).
+"""Predict churn, orders, spend and the next order of customers: gradient-boosted trees (LightGBM),
+blended with smooth models, which order the extreme customers better than the steps of trees.
 
-The trees learn how customers differ, from many windows, each with its own level; the level of the
-coming window is that of the season (`season_levels`). Churn is the mean, in log-odds, of trees and
-a logistic regression. Spend only rises with what a customer ordered before, and falls with the time
+The models learn how customers differ, from many windows, each with its own level; the level of the
+coming window is that of the season (`season_levels`). Churn is a blend, in log-odds, of trees, a
+logistic regression and Pareto/NBD; orders, in logarithms, of trees and Pareto/NBD; spend of trees
+and a linear model. Spend only rises with what a customer ordered before, and falls with the time
 since: a customer is never worth less for one more order.
 """
 
-from dataclasses import dataclass
+import logging
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 import pydantic
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from configs.json_files import read_json, write_json
-from training.customers.boosting import BoostingConfig, boost, logistic_weights
+from training.customers.boosting import BoostingConfig, boost, logistic_weights, signed_weights
 from training.customers.inputs import INPUTS, columns_of
+from training.customers.lifetime.maximum_likelihood import NotConverged
+from training.customers.lifetime.models import LifetimeConfig, histories
+from training.customers.lifetime.pareto_nbd import ParetoNbd
 from training.customers.next_order import NextOrder
 from training.customers.orders import Numbers
 from training.customers.predictions import consistent
@@ -31,6 +37,7 @@ from training.run import Run
 if TYPE_CHECKING:
     from training.data.training_data import TrainingData
 
+logger: Final = logging.getLogger(__name__)
 SETTINGS: Final = "customers.json"
 MONOTONE: Final = (
     "log_orders_30d", "log_orders_90d", "log_orders_365d", "log_orders_total", "log_spend_30d",
@@ -38,7 +45,15 @@ MONOTONE: Final = (
 )  # fmt: skip
 """The inputs of orders and spend: one more order between the first and now raises each of them, but
 for the recency, which falls, and the tenure, which stays."""
-_SIGNS: Final = {"log_recency_days": -1, "log_tenure_days": 0}
+SIGNS: Final = tuple(
+    {"log_recency_days": -1, "log_tenure_days": 0}.get(name, 1) for name in MONOTONE
+)
+"""1 where orders and spend may only rise with the input, -1 where they may only fall, 0: free."""
+_SURE: Final = 1e-6
+CLASSICAL: Final = 0.3
+"""The share of Pareto/NBD in the log-odds of churn and the logarithm of orders. On Online Retail II
+at 2011-02-01 and 2011-03-01, of 0, 0.15, 0.3, 0.5, 0.7 and 1 it has the best log loss of churn (AUC
+.780 and .785; without it .777 and .782) and nearly the best deviance of orders."""
 _OBJECTIVES: Final[dict[Target, dict[str, Any]]] = {
     "churned": {"objective": "binary"},
     "orders": {"objective": "poisson"},
@@ -59,8 +74,12 @@ class Fitted:
 
     texts: dict[Target, str]
     """Trees in LightGBM's format."""
+    classical: ParetoNbd | None
+    """None where it did not converge: then trees and linear models are blended without it."""
     weights: Numbers
     """(INPUTS + 1,) of the logistic regression: inputs, and the squared log of the recency."""
+    spend_weights: Numbers
+    """(MONOTONE,) of the linear model of the logarithm of spend."""
     levels: dict[Target, float]
     """What is added to the log-odds of churn, and to the logarithms of orders and spend."""
     next_order: NextOrder
@@ -73,8 +92,14 @@ class CustomerTrees:
 
     def __init__(self, fitted: Fitted) -> None:
         self._fitted = fitted
-        self._scores = _Scores.of(fitted.texts, fitted.weights)
         self.horizon_days = fitted.next_order.horizon_days
+        self._scores = _Scores(
+            forests={target: read_forest(text) for target, text in fitted.texts.items()},
+            classical=fitted.classical,
+            weights=fitted.weights,
+            spend_weights=fitted.spend_weights,
+            horizon_days=self.horizon_days,
+        )
 
     @classmethod
     def fit(cls, data: "TrainingData", *, config: CustomerTreesConfig, seed: int, run: Run) -> Self:
@@ -82,13 +107,26 @@ class CustomerTrees:
         seen = window_examples(data, horizon_days=config.horizon_days)
         texts = {target: _trees(seen, target, config=config, seed=seed) for target in TARGETS}
         linear = _linear_inputs(columns_of(seen.activity, INPUTS))
-        scores = _Scores.of(texts, logistic_weights(linear, seen, penalty=config.penalty))
+        scores = _Scores(
+            forests={target: read_forest(text) for target, text in texts.items()},
+            classical=_classical(data, seen),
+            weights=logistic_weights(linear, seen, penalty=config.penalty),
+            spend_weights=signed_weights(
+                columns_of(seen.activity, MONOTONE).T.astype(np.float64),
+                seen,
+                SIGNS,
+                penalty=config.penalty,
+            ),
+            horizon_days=config.horizon_days,
+        )
         churn = expit(seen.shifted(scores.raw(seen.activity, "churned"), "churned"))
         days, horizon = seen.outcomes.days, config.horizon_days
         return cls(
             Fitted(
                 texts=texts,
+                classical=scores.classical,
                 weights=scores.weights,
+                spend_weights=scores.spend_weights,
                 levels=_coming_levels(data, seen, scores),
                 next_order=NextOrder.fit(churn, days, horizon_days=horizon),
             )
@@ -116,7 +154,9 @@ class CustomerTrees:
         content = {
             "inputs": [*INPUTS],
             "horizon_days": self.horizon_days,
+            "classical": None if self._fitted.classical is None else asdict(self._fitted.classical),
             "weights": self._fitted.weights.tolist(),
+            "spend_weights": self._fitted.spend_weights.tolist(),
             "levels": self._fitted.levels,
             "shape": shape.shape.tolist(),
             "tail": shape.tail,
@@ -137,28 +177,49 @@ class CustomerTrees:
         texts: dict[Target, str] = {
             target: (folder / f"{target}.txt").read_text(encoding="utf-8") for target in TARGETS
         }
-        weights = np.array(content["weights"])
-        return cls(Fitted(texts=texts, weights=weights, levels=content["levels"], next_order=shape))
+        classical = content["classical"]
+        return cls(
+            Fitted(
+                texts=texts,
+                classical=None if classical is None else ParetoNbd(**classical),
+                weights=np.array(content["weights"]),
+                spend_weights=np.array(content["spend_weights"]),
+                levels=content["levels"],
+                next_order=shape,
+            )
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Scores:
-    """What the trees and the logistic regression say, without a level."""
+    """What the models say, blended, without a level."""
 
     forests: dict[Target, Forest]
+    classical: ParetoNbd | None
     weights: Numbers
-
-    @classmethod
-    def of(cls, texts: dict[Target, str], weights: Numbers) -> Self:
-        forests = {target: read_forest(text) for target, text in texts.items()}
-        return cls(forests=forests, weights=weights)
+    spend_weights: Numbers
+    horizon_days: int
 
     def raw(self, activity: FloatArray, target: Target) -> Numbers:
         """Return log-odds of churn, or the logarithm of the expectation (B,)."""
-        if target != "churned":
-            return add_up(self.forests[target], columns_of(activity, MONOTONE))
-        columns = columns_of(activity, INPUTS)
-        return (add_up(self.forests[target], columns) + _linear_inputs(columns) @ self.weights) / 2
+        if target == "spend":
+            columns = columns_of(activity, MONOTONE)
+            linear = columns.T.astype(np.float64) @ self.spend_weights
+            return (add_up(self.forests[target], columns) + linear) / 2
+        if target == "orders":
+            learned = add_up(self.forests[target], columns_of(activity, MONOTONE))
+        else:
+            columns = columns_of(activity, INPUTS)
+            linear = _linear_inputs(columns) @ self.weights
+            learned = (add_up(self.forests[target], columns) + linear) / 2
+        if self.classical is None:
+            return learned
+        rows, days = histories(activity), float(self.horizon_days)
+        if target == "orders":
+            classical = np.log(np.maximum(self.classical.expected_orders(days, *rows), _SURE))
+        else:
+            classical = logit(np.clip(self.classical.no_order(days, *rows), _SURE, 1 - _SURE))
+        return (1 - CLASSICAL) * learned + CLASSICAL * classical
 
 
 def _linear_inputs(columns: FloatArray) -> Numbers:
@@ -176,8 +237,19 @@ def _trees(seen: WindowExamples, target: Target, *, config: CustomerTreesConfig,
         objective=_OBJECTIVES[target],
         config=config,
         seed=seed,
-        signs=None if target == "churned" else [_SIGNS.get(name, 1) for name in MONOTONE],
+        signs=None if target == "churned" else SIGNS,
     )
+
+
+def _classical(data: "TrainingData", seen: WindowExamples) -> ParetoNbd | None:
+    """Return Pareto/NBD of the customers who are active at `data.as_of`; None if not converged."""
+    at = data.as_of
+    activity = data.activity_at({at: seen.orders.active(at)})[at]
+    try:
+        return ParetoNbd.fit(*histories(activity), penalty=LifetimeConfig().penalty)
+    except NotConverged as error:
+        logger.info("the blend goes without Pareto/NBD: %s", error)
+        return None
 
 
 def _coming_levels(
