@@ -45,11 +45,12 @@ def profit(
 ) -> None:
     """Choose whom to contact against churn, by expected profit; compare with simpler choices.
 
-    The gain of a contact is save_rate x P(churn) x value of a saved customer x margin - cost, where
-    a saved customer spends expected_spend / (1 - P(churn)). Take the save rate from a test:
-    (orderers among contacted - orderers among not contacted) / (1 - orderers among not contacted),
-    as shares. Example: python -m training profit --scores customers.parquet --as-of 2011-09-11
-    --margin 0.4 --contact-cost 1.5 --save-rate 0.1 --save-rate-low 0.05 --save-rate-high 0.15
+    The gain of a contact is save_rate x P(churn) x value of a saved customer x margin - cost. A
+    saved customer spends expected_spend / (1 - P(churn)), bounded by the customer's usual order
+    value. Take the save rate from a test: (orderers among contacted - orderers among not contacted)
+    / (1 - orderers among not contacted), as shares. Example: python -m training profit
+    --scores customers.parquet --as-of 2011-09-11 --margin 0.4 --contact-cost 1.5 --save-rate 0.1
+    --save-rate-low 0.05 --save-rate-high 0.15
     """
     with user_errors():
         from configs.loader import load_config

@@ -43,16 +43,17 @@ def read_scores(file: Path) -> pd.DataFrame:
 
 
 def scored(ws: Workspace, scores: pd.DataFrame, *, as_of: pd.Timestamp) -> Scored:
-    """Return the customers of `scores` (COLUMNS), with the days since their last order at `as_of`.
+    """Return the customers of `scores` (COLUMNS), with days since and mean value of their orders.
 
     Only orders that happened and were recorded before `as_of` (UTC) are read. Raises BadScores for
     a customer without one: the scores are of a later day, or of another shop.
     """
-    last = known_orders(ws, as_of).groupby("customer_id")["event_timestamp"].max()
+    orders = known_orders(ws, as_of).groupby("customer_id")
+    past = orders.agg(last=("event_timestamp", "max"), value=("value", "mean"))
     ids = scores["customer_id"].astype(object).to_numpy()
-    ages = (as_of - last.reindex(ids)) / pd.Timedelta(DAY_US, unit="us")
-    if ages.isna().any():
-        first = ids[int(ages.isna().to_numpy().argmax())]
+    past = past.reindex(ids)
+    if past["last"].isna().any():
+        first = ids[int(past["last"].isna().to_numpy().argmax())]
         raise BadScores(
             f"customer {first!r}: no order was known before {as_of.isoformat()}; give the --as-of "
             "of the scores, and the --home of their shop"
@@ -61,7 +62,8 @@ def scored(ws: Workspace, scores: pd.DataFrame, *, as_of: pd.Timestamp) -> Score
         customer_ids=ids,
         churn=scores["churn_probability"].to_numpy(np.float64),
         spend=scores["expected_spend"].to_numpy(np.float64),
-        days=ages.to_numpy(np.float64),
+        order_value=past["value"].to_numpy(np.float64),
+        days=((as_of - past["last"]) / pd.Timedelta(DAY_US, unit="us")).to_numpy(np.float64),
     )
 
 
@@ -82,6 +84,7 @@ def contacts(scored: Scored, found: ProfitPlan, config: ProfitConfig) -> pd.Data
         "expected_spend": scored.spend[places],
         "value_if_saved": value_if_saved(scored)[places],
         "break_even_save_rate": config.contact_cost / at_risk,
+        "average_order_value": None if scored.order_value is None else scored.order_value[places],
         "days_since_last_order": None if scored.days is None else scored.days[places],
     }
     frame = pd.DataFrame({name: column for name, column in columns.items() if column is not None})

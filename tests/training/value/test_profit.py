@@ -135,8 +135,8 @@ def test_ties_do_not_depend_on_the_order_of_rows() -> None:
         spend=scored.spend,
         days=scored.days,
     )
-    for one, other in ((plan(scored, config_of()).order, plan(turned, config_of()).order),):
-        assert scored.customer_ids[one].tolist() == turned.customer_ids[other].tolist()
+    one, other = plan(scored, config_of()).order, plan(turned, config_of()).order
+    assert scored.customer_ids[one].tolist() == turned.customer_ids[other].tolist()
 
 
 @pytest.mark.parametrize(
@@ -155,6 +155,18 @@ def test_ties_do_not_depend_on_the_order_of_rows() -> None:
 def test_impossible_scores_are_refused(row: tuple[float, float, float], message: str) -> None:
     with pytest.raises(BadScores, match=message):
         scored_of([(0.5, 1, 1), row])
+
+
+def test_two_small_predictions_make_no_large_value() -> None:
+    """Without orders at all with probability 0.997, at most 1.5 usual orders of 40 at a time."""
+    churn, spend = np.array([0.997, 0.5, 0.0]), np.array([3.0, 40.0, 90.0])
+    ids = np.array(["a", "b", "c"], dtype=object)
+    plain = Scored(customer_ids=ids, churn=churn, spend=spend)
+    usual = np.array([40.0, 40.0, 40.0])
+    bounded = Scored(customer_ids=ids, churn=churn, spend=spend, order_value=usual)
+    assert value_if_saved(plain).tolist() == pytest.approx([1000, 80, 90])
+    expected = [60 * -np.log(0.997) / 0.003, 80, 90]  # 60.09; the bound of b is 83.2
+    assert value_if_saved(bounded).tolist() == pytest.approx(expected)
 
 
 def test_a_customer_comes_once() -> None:
