@@ -15,6 +15,7 @@ from training.commands import benchmark, score
 from training.commands.ablate import ablate
 from training.commands.diversity import diversity
 from training.commands.evaluate import evaluate
+from training.commands.figures import figures
 from training.commands.options import AsOf, ConfigFile, DeviceName, Model, Name, Overrides, Seed
 from training.commands.profit import profit
 from training.commands.work import work_of
@@ -112,6 +113,7 @@ app.command()(evaluate)
 app.command()(diversity)
 app.command()(ablate)
 app.command()(profit)
+app.command()(figures)
 
 
 @app.command()

@@ -25,3 +25,12 @@ def known_orders(ws: Workspace, as_of: pd.Timestamp) -> pd.DataFrame:
         value=("value", "sum"),
         channel=("channel", "first"),
     )
+
+
+def days_before(at: pd.Timestamp, times: pd.Series) -> pd.Series:
+    """Return the days of 24 hours from `times` to `at`.
+
+    >>> days_before(pd.Timestamp("1970-01-02T12:00Z"), pd.Series([pd.Timestamp(0, tz="UTC")]))[0]
+    np.float64(1.5)
+    """
+    return (at - times).dt.total_seconds() / 86_400

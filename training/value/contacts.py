@@ -8,9 +8,8 @@ import pandas as pd
 from features.files.cells import refuse, text
 from features.files.numbers import NumberFormat, numbers
 from features.files.tables import read_rows
-from features.times import DAY_US
 from features.workspace import Workspace
-from training.data.known_orders import known_orders
+from training.data.known_orders import days_before, known_orders
 from training.value.profit import (
     BadScores,
     Numbers,
@@ -63,7 +62,7 @@ def scored(ws: Workspace, scores: pd.DataFrame, *, as_of: pd.Timestamp) -> Score
         churn=scores["churn_probability"].to_numpy(np.float64),
         spend=scores["expected_spend"].to_numpy(np.float64),
         order_value=past["value"].to_numpy(np.float64),
-        days=((as_of - past["last"]) / pd.Timedelta(DAY_US, unit="us")).to_numpy(np.float64),
+        days=days_before(as_of, past["last"]).to_numpy(np.float64),
     )
 
 

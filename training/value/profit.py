@@ -225,7 +225,8 @@ def curve(at_risk: Numbers, config: ProfitConfig) -> Numbers:
     """
     sums = np.concatenate([[0.0], np.cumsum(at_risk)])
     costs = config.contact_cost * np.arange(len(sums))
-    return np.outer(config.save_rates, sums) - costs
+    profits: Numbers = np.outer(config.save_rates, sums) - costs
+    return profits
 
 
 def at(profits: Numbers, contacted: int) -> Profit:
