@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from features.schema import BadInput
 from features.workspace import Workspace
 from tests.features.shop import line, lines, time, workspace
+from training.__main__ import app
 from training.value.contacts import contacts, read_scores, scored
 from training.value.profit import BadScores, ProfitConfig, plan
 
@@ -93,3 +95,21 @@ def test_a_file_without_the_columns_is_refused(tmp_path: Path) -> None:
     file.write_text("customer_id,churn_probability\nann,0.5\n")
     with pytest.raises(BadInput, match="expected_spend"):
         read_scores(file)
+
+
+def test_the_command_writes_the_list_and_a_plot(shop: Workspace, tmp_path: Path) -> None:
+    """ann is lost with 0.5 and worth 6 / 0.5 if saved; bob is not worth a contact."""
+    output, file = tmp_path / "out", scores(tmp_path, "ann,0.5,6,1", "bob,0.1,1,1")
+    words = ["profit", "--margin", "0.5", "--contact-cost", "0.2", "--save-rate", "0.1"]
+    words += ["--scores", str(file), "--as-of", "2011-03-16", "--home", str(shop.home)]
+    done = CliRunner().invoke(app, [*words, "--output", str(output)], env={"COLUMNS": "120"})
+    assert done.exit_code == 0, done.output
+    (row,) = pd.read_csv(output / "contacts.csv").to_dict("records")
+    assert (row["customer_id"], row["value_if_saved"]) == ("ann", 12)
+    assert row["gain"] == pytest.approx(0.1 * 0.5 * 12 * 0.5 - 0.2)
+    for choice in ("positive gain (chosen)", "everyone", "nobody", "longest away, as many"):
+        assert choice in done.output
+    assert (output / "profit.svg").read_text().startswith("<?xml")
+    wrong = CliRunner().invoke(app, [*words, "--save-rate-low", "0.2"])
+    assert wrong.exit_code == 2
+    assert "give both, or neither" in wrong.stderr
