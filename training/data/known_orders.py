@@ -33,4 +33,5 @@ def days_before(at: pd.Timestamp, times: pd.Series) -> pd.Series:
     >>> days_before(pd.Timestamp("1970-01-02T12:00Z"), pd.Series([pd.Timestamp(0, tz="UTC")]))[0]
     np.float64(1.5)
     """
-    return (at - times).dt.total_seconds() / 86_400
+    days: pd.Series = (at - times).dt.total_seconds() / 86_400
+    return days
