@@ -29,12 +29,17 @@ def profit_table(found: ProfitPlan, *, currency: str) -> TextTable:
                 name,
                 f"{profit.contacted:,}",
                 f"{profit.value:,.2f}",
-                f"{profit.low:,.2f} .. {profit.high:,.2f}",
+                _range(profit),
             )
             for name, profit in choices.items()
             if profit is not None
         ),
     )
+
+
+def _range(profit: Profit) -> str:
+    """Return the ends; "-" where the save rate has no interval, or nobody is contacted."""
+    return "-" if profit.low == profit.high else f"{profit.low:,.2f} .. {profit.high:,.2f}"
 
 
 @contextmanager

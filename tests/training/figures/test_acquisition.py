@@ -38,9 +38,9 @@ def test_three_months_by_hand() -> None:
     assert frame["new_customers"].to_dict() == {
         "2024-01": 2, "2024-02": 0, "2024-03": 1, "total": 3
     }  # fmt: skip
-    assert frame["cac"].iloc[[0, 2]].tolist() == [4, 7]
+    assert frame["cac"].tolist()[0:3:2] == [4, 7]
     assert math.isnan(frame["cac"].iloc[1])
-    assert frame["clv"].iloc[[0, 2]].tolist() == [15, 25]
+    assert frame["clv"].tolist()[0:3:2] == [15, 25]
     assert frame["clv_to_cac"].iloc[0] == 15 / 4
     total = frame.loc["total"]
     assert (total["cost"], total["cac"]) == (21, 7)
@@ -67,7 +67,7 @@ def test_the_first_orders_of_the_files_may_be_those_of_older_customers() -> None
     assert frame[["cac", "clv", "clv_to_cac"]].isna().all(axis=None)
     known = found([("2024-01", pd.NA, 8.0)], "2024-05-01", new_after_days=92)
     assert known.loc["2024-01", "cac"] == 4
-    assert math.isnan(found(PLAIN, "2024-05-01", new_after_days=93).loc["2024-01", "cac"])
+    assert math.isnan(found(PLAIN, "2024-05-01", new_after_days=93)["cac"].iloc[0])
 
 
 def test_costs_of_a_channel_are_divided_by_its_customers() -> None:
@@ -81,4 +81,4 @@ def test_costs_of_a_channel_are_divided_by_its_customers() -> None:
 def test_customers_who_cost_nothing_have_no_ratio() -> None:
     frame = found([("2024-01", pd.NA, 0.0)], "2024-05-01")
     assert frame.loc["2024-01", "cac"] == 0
-    assert math.isnan(frame.loc["2024-01", "clv_to_cac"])
+    assert math.isnan(frame["clv_to_cac"].iloc[0])
