@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.cli import HOME, Home, open_console, user_errors
+from experiments.commands.payback import payback
 
 if TYPE_CHECKING:
     from experiments.definition import Experiment
@@ -282,6 +283,9 @@ def simulate(
             )
         experiment = status(ws, key).experiment
         open_console().print(show(experiment, loop.analysis), against_truth(experiment, loop))
+
+
+app.command()(payback)
 
 
 if __name__ == "__main__":

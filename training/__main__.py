@@ -15,7 +15,9 @@ from training.commands import benchmark, score
 from training.commands.ablate import ablate
 from training.commands.diversity import diversity
 from training.commands.evaluate import evaluate
+from training.commands.figures import figures
 from training.commands.options import AsOf, ConfigFile, DeviceName, Model, Name, Overrides, Seed
+from training.commands.profit import profit
 from training.commands.work import work_of
 
 if TYPE_CHECKING:
@@ -110,6 +112,8 @@ def tune(
 app.command()(evaluate)
 app.command()(diversity)
 app.command()(ablate)
+app.command()(profit)
+app.command()(figures)
 
 
 @app.command()

@@ -84,3 +84,9 @@ def write_scores(frame: pd.DataFrame, output: Path) -> None:
     """Replace `output` by `frame` as Parquet in one step; the user's umask says who may read it."""
     with replacing(output, mode=output_mode()) as file:
         frame.to_parquet(file, index=False)
+
+
+def write_csv(frame: pd.DataFrame, output: Path) -> None:
+    """Replace `output` by `frame` as CSV (UTF-8, a header) in one step; see `write_scores`."""
+    with replacing(output, mode=output_mode()) as file:
+        frame.to_csv(file, index=False, encoding="utf-8")

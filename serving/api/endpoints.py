@@ -12,6 +12,8 @@ import msgspec
 
 from serving.access.keys import Scope
 from serving.backend import Backend
+from serving.handlers.campaigns import campaign_profit
+from serving.schemas.campaigns import CampaignProfitAnswer, CampaignProfitRequest
 from serving.schemas.events import EventParts, EventsAnswer, EventsRequest
 from serving.schemas.experiments import (
     ExperimentAnswer,
@@ -120,6 +122,14 @@ _CUSTOMERS: Final = (
         handler=lambda backend: backend.cards.answer,
         request=CardRequest,
         answer=CustomerCard,
+    ),
+    Endpoint(
+        path="/v1/campaigns:profit",
+        summary="Whom to contact so that they do not leave, and the expected profit",
+        scope="predict",
+        handler=lambda _: campaign_profit,
+        request=CampaignProfitRequest,
+        answer=CampaignProfitAnswer,
     ),
     Endpoint(
         path="/v1/events",

@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from serving.schemas.base import FieldError, ProblemDetails
+from serving.schemas.campaigns import CampaignProfitAnswer, CampaignProfitRequest
 from serving.schemas.events import EventsAnswer, EventsRequest
 from serving.schemas.experiments import (
     ExperimentAnswer,
@@ -152,6 +153,9 @@ class Endpoints:
     )  # of any family, by its name
     predict_churn = Call("POST", "/v1/predictions/churn", _body(ChurnRequest), PredictionAnswer)
     card = Call("POST", "/v1/customers:predictions", _body(CardRequest), CustomerCard)
+    campaign_profit = Call(
+        "POST", "/v1/campaigns:profit", _body(CampaignProfitRequest), CampaignProfitAnswer
+    )
     post_events = Call("POST", "/v1/events", _body(EventsRequest), EventsAnswer, creates=True)
     experiments = Call("GET", "/v1/experiments", _nothing, ExperimentsAnswer)
     experiment_results = Call("GET", "/v1/experiments/{key}/results", _key, ResultsAnswer)

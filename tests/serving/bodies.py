@@ -44,6 +44,16 @@ VALID: Final[tuple[tuple[str, str, Any], ...]] = (
     ),
     ("POST", "/v1/predictions/churn", {"customer_ids": ["anna", "ben"], "explain": True}),
     ("POST", "/v1/customers:predictions", {"customer_id": "anna"}),
+    (
+        "POST",
+        "/v1/campaigns:profit",
+        {
+            "customers": [{"customer_id": "anna", "churn_probability": 0.5, "expected_spend": 40,
+                           "average_order_value": 20, "days_since_last_order": 30}],
+            "margin": 0.4, "contact_cost": 1, "save_rate": 0.1, "save_rate_low": 0.05,
+            "save_rate_high": 0.2,
+        },
+    ),
     ("POST", "/v1/events", {"events": [VIEW, ORDER]}),
     ("GET", "/v1/experiments", None),
     ("GET", "/v1/experiments/none/results", None),

@@ -46,6 +46,8 @@ PRINTED: Final = [
     ("Products", "python", r"\[200\] \['P\d+', 'P\d+', 'P\d+'\]"),
     ("Churn", "bash", '"reasons":.*"typical_value":'),
     ("Churn", "python", r"C012: \d+% within 90 days\n  \w+ = .*: [+-]\d+.\d%"),
+    ("Whom to contact against churn", "bash", r'"contacts":\[{"customer_id":"C012","gain":1'),
+    ("Whom to contact against churn", "python", r"^1\.0 \['C012'\]$"),
     ("A customer's card", "bash", '"historic_number_of_orders":[1-9]'),
     ("A customer's card", "python", r"0\.\d+ \d+\.\d+ \d+\.\d+"),
     ("Errors", "bash", '"code":"validation_failed".*"pointer":"/k"'),

@@ -43,11 +43,11 @@ def recommendations(
         from training import score
 
         known = score.known_lists(lists)
-        bundle, data = _fitted(
+        bundle, data = fitted(
             "recommender", model, as_of=as_of, seed=seed, device=device, home=home
         )
-        fitted = cast("Recommender", bundle.model)
-        _write(score.recommendations(fitted, data, k=k, lists=known), output)
+        trained = cast("Recommender", bundle.model)
+        _write(score.recommendations(trained, data, k=k, lists=known), output)
 
 
 def predict_command(family: str) -> Callable[..., None]:
@@ -70,7 +70,7 @@ def predict_command(family: str) -> Callable[..., None]:
         with user_errors():
             from training import score
 
-            bundle, data = _fitted(
+            bundle, data = fitted(
                 family,
                 model,
                 as_of=as_of,
@@ -79,8 +79,8 @@ def predict_command(family: str) -> Callable[..., None]:
                 home=home,
                 settings={"horizon_days": horizon_days},
             )
-            fitted = cast("Predictor | CustomerModel", bundle.model)
-            _write(score.predictions(fitted, data, family=family), output)
+            trained = cast("Predictor | CustomerModel", bundle.model)
+            _write(score.predictions(trained, data, family=family), output)
 
     return command
 
@@ -99,7 +99,7 @@ for _family, _scores in scored_families().items():
     app.command(_family, help=_scores.help)(predict_command(_family))
 
 
-def _fitted(
+def fitted(
     registered: str,
     model: str,
     *,

@@ -3,11 +3,14 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from configs.durable import replacing
+from configs.privacy import output_mode
 from training.evaluation.intervals import Estimate
 from training.evaluation.recommender_judge import LISTS
 from training.evaluation.results import DiversityCost, Evaluation
@@ -21,6 +24,12 @@ def svg(figure: Figure) -> str:
     with mpl.rc_context({"svg.hashsalt": "regulars", "svg.fonttype": "none"}):
         figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()
+
+
+def write_plot(figure: Figure, output: Path) -> None:
+    """Replace `output` by `figure` as SVG in one step; the user's umask says who may read it."""
+    with replacing(output, mode=output_mode()) as file:
+        file.write(svg(figure).encode())
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Commands of `python -m experiments` that need a page of their own."""

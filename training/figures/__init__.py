@@ -1,0 +1,1 @@
+"""The shop's figures with intervals: cohorts, churn, acquisition, surveys, loyalty."""

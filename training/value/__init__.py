@@ -1,0 +1,1 @@
+"""What predictions are worth in money: whom to contact, and what it earns."""
