@@ -1,11 +1,10 @@
-"""Fit trees and linear models on windows that have each its own level."""
+"""Fit trees and a logistic regression on windows that have each its own level."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pydantic
-from scipy.optimize import minimize
 
 from configs.loader import Config
 from training.customers.orders import Numbers
@@ -80,29 +79,25 @@ def logistic_weights(inputs: Numbers, seen: "WindowExamples", *, penalty: float)
     return weights
 
 
-def signed_weights(
-    inputs: Numbers, seen: "WindowExamples", signs: Sequence[int], *, penalty: float
-) -> Numbers:
-    """Return the weights (F,) of `inputs` (N, F) in the logarithm of spend, beside the windows'.
+def monotone_copy(inputs: FloatArray, values: Numbers, signs: Sequence[int], *, seed: int) -> str:
+    """Return trees (LightGBM's text) near `values` (N,) that keep the `signs` (F,) of `boost`.
 
-    A weight has the sign in `signs` (F,) or is 0; a sign of 0 leaves the input out. The loss is the
-    Tweedie deviance of power 1.5 (Jorgensen, 1987), which is convex here. Inputs are standardised,
-    and squared weights are penalised.
+    What a model predicts has no noise, so the trees may be large: they copy the order that the
+    model gives, where their constraints allow it.
     """
-    scale, width = inputs.std(axis=0) + 1e-9, inputs.shape[1]
-    by_window = _BY_WINDOW * (seen.window[:, None] == np.arange(len(seen.times)))
-    columns = np.hstack([(inputs - inputs.mean(axis=0)) / scale, by_window])
-    spend = seen.outcomes.spend / max(float(seen.outcomes.spend.mean()), 1e-9)
+    import lightgbm
 
-    def loss(weights: Numbers) -> tuple[float, Numbers]:
-        half = np.clip(columns @ weights, -40, 40) / 2
-        short, over = spend * np.exp(-half), np.exp(half)
-        gradient: Numbers = columns.T @ (over - short) + penalty * weights
-        return float(2 * (short + over).sum() + penalty / 2 * weights @ weights), gradient
-
-    bounds = [(0.0 if sign >= 0 else None, 0.0 if sign <= 0 else None) for sign in signs]
-    bounds += [(None, None)] * len(seen.times)
-    start = np.zeros(columns.shape[1])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
-    weights: Numbers = found.x[:width] / scale
-    return weights
+    parameters = {
+        "objective": "regression",
+        "num_leaves": 31,
+        "learning_rate": 0.1,
+        "min_data_in_leaf": 50,
+        "monotone_constraints": list(signs),
+        "use_missing": False,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+    data = lightgbm.Dataset(inputs, label=values)
+    return str(lightgbm.train(parameters, data, num_boost_round=300).model_to_string())

@@ -1,11 +1,12 @@
 """Predict churn, orders, spend and the next order of customers: gradient-boosted trees (LightGBM),
-blended with smooth models, which order the extreme customers better than the steps of trees.
+blended with Pareto/NBD, which orders the extreme customers better than the steps of trees.
 
 The models learn how customers differ, from many windows, each with its own level; the level of the
 coming window is that of the season (`season_levels`). Churn is a blend, in log-odds, of trees, a
-logistic regression and Pareto/NBD; orders, in logarithms, of trees and Pareto/NBD; spend of trees
-and a linear model. Spend only rises with what a customer ordered before, and falls with the time
-since: a customer is never worth less for one more order.
+logistic regression and Pareto/NBD; orders, in logarithms, of trees and Pareto/NBD. Spend is orders
+times the expected value of an order (Gamma-Gamma), copied by trees that only rise with what a
+customer ordered before, and fall with the time since: a customer is never worth less for one more
+order, as it may be by Pareto/NBD.
 """
 
 import logging
@@ -18,10 +19,15 @@ import pydantic
 from scipy.special import expit, logit
 
 from configs.json_files import read_json, write_json
-from training.customers.boosting import BoostingConfig, boost, logistic_weights, signed_weights
+from training.customers.boosting import BoostingConfig, boost, logistic_weights, monotone_copy
 from training.customers.inputs import INPUTS, columns_of
 from training.customers.lifetime.maximum_likelihood import NotConverged
-from training.customers.lifetime.models import LifetimeConfig, histories
+from training.customers.lifetime.models import (
+    LifetimeConfig,
+    expected_value,
+    fit_values,
+    histories,
+)
 from training.customers.lifetime.pareto_nbd import ParetoNbd
 from training.customers.next_order import NextOrder
 from training.customers.orders import Numbers
@@ -53,11 +59,11 @@ _SURE: Final = 1e-6
 CLASSICAL: Final = 0.3
 """The share of Pareto/NBD in the log-odds of churn and the logarithm of orders. On Online Retail II
 at 2011-02-01 and 2011-03-01, of 0, 0.15, 0.3, 0.5, 0.7 and 1 it has the best log loss of churn (AUC
-.780 and .785; without it .777 and .782) and nearly the best deviance of orders."""
+.780 and .785; without it .777 and .782) and nearly the best deviance of orders. At 2011-04-01 and
+04-26 too."""
 _OBJECTIVES: Final[dict[Target, dict[str, Any]]] = {
     "churned": {"objective": "binary"},
     "orders": {"objective": "poisson"},
-    "spend": {"objective": "tweedie", "tweedie_variance_power": 1.2},
 }
 
 
@@ -78,8 +84,6 @@ class Fitted:
     """None where it did not converge: then trees and linear models are blended without it."""
     weights: Numbers
     """(INPUTS + 1,) of the logistic regression: inputs, and the squared log of the recency."""
-    spend_weights: Numbers
-    """(MONOTONE,) of the linear model of the logarithm of spend."""
     levels: dict[Target, float]
     """What is added to the log-odds of churn, and to the logarithms of orders and spend."""
     next_order: NextOrder
@@ -97,7 +101,6 @@ class CustomerTrees:
             forests={target: read_forest(text) for target, text in fitted.texts.items()},
             classical=fitted.classical,
             weights=fitted.weights,
-            spend_weights=fitted.spend_weights,
             horizon_days=self.horizon_days,
         )
 
@@ -105,20 +108,19 @@ class CustomerTrees:
     def fit(cls, data: "TrainingData", *, config: CustomerTreesConfig, seed: int, run: Run) -> Self:
         """Fit on all customers of many windows that end by `data.as_of`. Raises NotEnoughData."""
         seen = window_examples(data, horizon_days=config.horizon_days)
-        texts = {target: _trees(seen, target, config=config, seed=seed) for target in TARGETS}
+        texts = {target: _trees(seen, target, config=config, seed=seed) for target in _OBJECTIVES}
         linear = _linear_inputs(columns_of(seen.activity, INPUTS))
+        now = data.activity_at({data.as_of: seen.orders.active(data.as_of)})[data.as_of]
         scores = _Scores(
             forests={target: read_forest(text) for target, text in texts.items()},
-            classical=_classical(data, seen),
+            classical=_classical(now),
             weights=logistic_weights(linear, seen, penalty=config.penalty),
-            spend_weights=signed_weights(
-                columns_of(seen.activity, MONOTONE).T.astype(np.float64),
-                seen,
-                SIGNS,
-                penalty=config.penalty,
-            ),
             horizon_days=config.horizon_days,
         )
+        spend = scores.raw(seen.activity, "orders") + _log_value(now, of=seen.activity)
+        columns = columns_of(seen.activity, MONOTONE).T
+        texts["spend"] = monotone_copy(columns, spend, SIGNS, seed=seed)
+        scores.forests["spend"] = read_forest(texts["spend"])
         churn = expit(seen.shifted(scores.raw(seen.activity, "churned"), "churned"))
         days, horizon = seen.outcomes.days, config.horizon_days
         return cls(
@@ -126,7 +128,6 @@ class CustomerTrees:
                 texts=texts,
                 classical=scores.classical,
                 weights=scores.weights,
-                spend_weights=scores.spend_weights,
                 levels=_coming_levels(data, seen, scores),
                 next_order=NextOrder.fit(churn, days, horizon_days=horizon),
             )
@@ -156,7 +157,6 @@ class CustomerTrees:
             "horizon_days": self.horizon_days,
             "classical": None if self._fitted.classical is None else asdict(self._fitted.classical),
             "weights": self._fitted.weights.tolist(),
-            "spend_weights": self._fitted.spend_weights.tolist(),
             "levels": self._fitted.levels,
             "shape": shape.shape.tolist(),
             "tail": shape.tail,
@@ -183,7 +183,6 @@ class CustomerTrees:
                 texts=texts,
                 classical=None if classical is None else ParetoNbd(**classical),
                 weights=np.array(content["weights"]),
-                spend_weights=np.array(content["spend_weights"]),
                 levels=content["levels"],
                 next_order=shape,
             )
@@ -197,22 +196,17 @@ class _Scores:
     forests: dict[Target, Forest]
     classical: ParetoNbd | None
     weights: Numbers
-    spend_weights: Numbers
     horizon_days: int
 
     def raw(self, activity: FloatArray, target: Target) -> Numbers:
         """Return log-odds of churn, or the logarithm of the expectation (B,)."""
-        if target == "spend":
-            columns = columns_of(activity, MONOTONE)
-            linear = columns.T.astype(np.float64) @ self.spend_weights
-            return (add_up(self.forests[target], columns) + linear) / 2
-        if target == "orders":
-            learned = add_up(self.forests[target], columns_of(activity, MONOTONE))
-        else:
+        if target == "churned":
             columns = columns_of(activity, INPUTS)
             linear = _linear_inputs(columns) @ self.weights
             learned = (add_up(self.forests[target], columns) + linear) / 2
-        if self.classical is None:
+        else:
+            learned = add_up(self.forests[target], columns_of(activity, MONOTONE))
+        if self.classical is None or target == "spend":  # spend copies what holds it already
             return learned
         rows, days = histories(activity), float(self.horizon_days)
         if target == "orders":
@@ -241,15 +235,26 @@ def _trees(seen: WindowExamples, target: Target, *, config: CustomerTreesConfig,
     )
 
 
-def _classical(data: "TrainingData", seen: WindowExamples) -> ParetoNbd | None:
-    """Return Pareto/NBD of the customers who are active at `data.as_of`; None if not converged."""
-    at = data.as_of
-    activity = data.activity_at({at: seen.orders.active(at)})[at]
+def _classical(activity: FloatArray) -> ParetoNbd | None:
+    """Return Pareto/NBD of the customers (B, F) of the coming window; None if not converged."""
     try:
         return ParetoNbd.fit(*histories(activity), penalty=LifetimeConfig().penalty)
     except NotConverged as error:
         logger.info("the blend goes without Pareto/NBD: %s", error)
         return None
+
+
+def _log_value(activity: FloatArray, *, of: FloatArray) -> Numbers:
+    """Return the logarithm of the expected value of an order of each customer in `of` (N, F).
+
+    By Gamma-Gamma of the customers `activity` (B, F); if it does not converge, all are the same.
+    """
+    try:
+        values = fit_values(activity, penalty=LifetimeConfig().penalty)
+    except NotConverged as error:
+        logger.info("an order of every customer has the same expected value: %s", error)
+        return np.zeros(len(of))
+    return np.log(np.maximum(expected_value(values, of), _SURE))
 
 
 def _coming_levels(
