@@ -103,6 +103,8 @@ def excluded(
         mask |= ~wanted[catalogue.shelf.categories]
     if conditions.in_stock:
         mask |= catalogue.sold_out
+    if conditions.store_id is not None:
+        mask |= catalogue.stores.lacking(conditions.store_id, len(mask))
     if conditions.price_min is not None:
         mask |= ~(catalogue.prices >= conditions.price_min)  # an unknown price is NaN: excluded
     if conditions.price_max is not None:

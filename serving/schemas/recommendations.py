@@ -25,6 +25,9 @@ class Filter(Request, frozen=True, kw_only=True):
     in_stock: bool = False
     """True excludes products that are known to be out of stock in all stores. Products that are not
     `available` are never listed, whatever the filter."""
+    store_id: Id | None = None
+    """Lists only products that this store has: those whose last posted `store_stock` gives it more
+    than 0 units. A store that was never named in a stock has none, so the list is empty."""
 
     def __post_init__(self) -> None:
         """Raise ValueError if no price satisfies the bounds."""

@@ -39,6 +39,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"filter": {"price_min": -1}}, "/filter/price_min"),
     ({"filter": {"price_max": "4"}}, "/filter/price_max"),
     ({"filter": {"price_min": 4, "price_max": 3.99}}, "/filter"),
+    ({"filter": {"store_id": ""}}, "/filter/store_id"),
+    ({"filter": {"store_id": 7}}, "/filter/store_id"),
 ]
 
 
