@@ -56,7 +56,15 @@ def items(
     )
     explanations: list[list[str] | None] = [None] * len(slate.places)
     if request.explain:
-        explanations = [*reasons(products, draft.customer, slate.places, related=draft.related)]
+        explanations = [
+            *reasons(
+                products,
+                draft.customer,
+                slate.places,
+                related=draft.related,
+                language=request.language,
+            )
+        ]
     scores = draft.scores[slate.places]
     scored = np.isfinite(scores)
     shown = zip(

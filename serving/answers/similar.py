@@ -11,7 +11,7 @@ from serving.schemas.similar import SimilarItem, SimilarRequest
 from serving.state.catalogue import Catalogue
 from serving.state.served import Ranker
 from training.data.inputs import FloatArray
-from training.lists.reasons import name_of
+from training.lists.reasons import TEXTS, name_of
 from training.lists.slates import Policy, compose
 
 CONTENT: Final = "content"
@@ -39,12 +39,12 @@ def similar_items(
         policy=Policy(k=request.k),
         exclude=excluded(catalogue, (request.product_id,), request),
     )
-    name = name_of(products, place)
+    name, texts = name_of(products, place), TEXTS[request.language]
     items: list[SimilarItem] = []
     for other in slate.places:
         source = CO_PURCHASE if co_purchase[other] > similarity[other] else CONTENT
-        sentences = [f"often bought with {name}"] * bool(co_purchase[other] > 0)
-        sentences += [f"like {name}"] * bool(similarity[other] > 0)
+        sentences = [texts.bought_with.format(name=name)] * bool(co_purchase[other] > 0)
+        sentences += [texts.like.format(name=name)] * bool(similarity[other] > 0)
         item = SimilarItem(
             product_id=products.product_ids[other],
             position=len(items) + 1,

@@ -4,7 +4,16 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
-from serving.schemas.base import Answer, Category, Id, Label, NotNegative, ProblemDetails, Request
+from serving.schemas.base import (
+    Answer,
+    Category,
+    Id,
+    Label,
+    Language,
+    NotNegative,
+    ProblemDetails,
+    Request,
+)
 from training.lists.slates import Strategy
 
 
@@ -63,6 +72,8 @@ class RecommendationRequest(Request, frozen=True, kw_only=True):
     """False: the answer neither reads nor stores data of the customer or the session."""
     explain: bool = False
     """Whether each item has `reasons`."""
+    language: Language = "en"
+    """Of the `reasons`; titles in them stay as the shop wrote them."""
 
 
 class RecommendedItem(Struct, frozen=True, kw_only=True, omit_defaults=True):

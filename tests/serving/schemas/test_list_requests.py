@@ -31,6 +31,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"session_product_ids": ["a", ""]}, "/session_product_ids/1"),
     ({"session_product_ids": "a"}, "/session_product_ids"),
     ({"explain": 1}, "/explain"),
+    ({"language": "de"}, "/language"),
+    ({"language": None}, "/language"),
     ({"filter": []}, "/filter"),
     ({"filter": {"brand": "x"}}, "/filter/brand"),
     ({"filter": {"categories": ["a", 1]}}, "/filter/categories/1"),
