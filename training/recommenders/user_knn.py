@@ -174,9 +174,8 @@ def _nearest(cosines: FloatArray, count: int) -> csr_array:
     >>> _nearest(np.float32([[0.5, 0, 0.25, 0.5]]), 2).toarray()
     array([[0.5, 0. , 0. , 0.5]], dtype=float32)
     """
-    if not cosines.shape[1]:
-        return csr_array(cosines.shape, dtype=np.float32)
-    places = top_k(cosines, min(count, cosines.shape[1]))
+    places = top_k(cosines, min(count, cosines.shape[1]))  # at least one customer was learned
     rows, slots = np.nonzero(np.take_along_axis(cosines, places, axis=1) > 0)
     columns = places[rows, slots]
-    return csr_array((cosines[rows, columns], (rows, columns)), shape=cosines.shape)
+    nearest: csr_array = csr_array((cosines[rows, columns], (rows, columns)), shape=cosines.shape)
+    return nearest
