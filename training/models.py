@@ -86,6 +86,12 @@ MODELS: Final[dict[str, ModelSpec]] = {
         config="training.recommenders.user_knn:UserKNNConfig",
         baselines=_RECOMMENDERS,
     ),
+    "content": ModelSpec(
+        registered="recommender",
+        where="training.recommenders.content:Content",
+        config="training.recommenders.content:ContentConfig",
+        baselines=_RECOMMENDERS,
+    ),
     "churn": ModelSpec(
         registered="churn",
         where="training.customers.churn:Churn",

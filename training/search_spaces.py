@@ -93,6 +93,11 @@ SPACES: Final[dict[str, Space]] = {
         "repeat_weight": Range(1.0, 100.0, log=True),
         "popularity_weight": Range(0.05, 5.0, log=True),
     },
+    "content": {
+        "half_life_days": Range(20.0, 500.0, log=True),
+        "price_weight": Range(0.0, 2.0),
+        "typical_weight": Range(0.001, 1.0, log=True),
+    },
     "logistic_regression": {"penalty": Range(1e-2, 1e4, log=True)},
 }
 WITHOUT_SPACE: Final[dict[str, str]] = {

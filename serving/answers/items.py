@@ -6,10 +6,12 @@ from typing import Any, Final
 import numpy as np
 from msgspec import UNSET
 
-from serving.answers.drafts import POPULARITY, Draft
+from serving.answers.drafts import CONTENT, POPULARITY, Draft
 from serving.schemas.recommendations import RecommendationRequest, RecommendedItem
 from serving.schemas.similar import SimilarRequest
 from serving.state.catalogue import Catalogue
+from training.data.inputs import FloatArray, IntArray
+from training.interfaces import Related
 from training.lists.reasons import reasons
 from training.lists.slates import BoolArray, Policy, compose
 
@@ -62,6 +64,7 @@ def items(
                 draft.customer,
                 slate.places,
                 related=draft.related,
+                alike=_alike(draft.catalogue) if draft.source == CONTENT else None,
                 language=request.language,
             )
         ]
@@ -90,6 +93,17 @@ def items(
             shown, 1
         )
     ]
+
+
+def _alike(catalogue: Catalogue) -> Related:
+    """Return the function of the likeness of bought products (L,) and others (K,)."""
+
+    def likeness_of(bought: IntArray, others: IntArray) -> FloatArray:
+        vectors = catalogue.shelf.vectors
+        cosines: FloatArray = (vectors[bought] @ vectors[others].T).toarray()
+        return cosines
+
+    return likeness_of
 
 
 def excluded(

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from serving.answers.drafts import POPULARITY
+from serving.answers.drafts import CONTENT, POPULARITY
 from serving.answers.items import excluded
 from serving.problems import Problem
 from serving.schemas.similar import SimilarItem, SimilarRequest
@@ -14,7 +14,6 @@ from training.data.inputs import FloatArray
 from training.lists.reasons import TEXTS, name_of
 from training.lists.slates import Policy, compose
 
-CONTENT: Final = "content"
 CO_PURCHASE: Final = "co_purchase"
 _TIE_BREAK: Final = np.float32(1e-4)
 

@@ -53,7 +53,9 @@ class RecommendationRequest(Request, frozen=True, kw_only=True):
     k: Annotated[int, Meta(ge=1, le=100), _doc("10")] | UnsetType = UNSET
     strategy: Annotated[Strategy, _doc("for_you")] | UnsetType = UNSET
     """`for_you`: any product. `buy_again`: only the customer's last 400 purchases; the list may be
-    short, even empty. `new_to_you`: none of these. `trending`: recent demand, the same for all."""
+    short, even empty. `new_to_you`: none of these. `trending`: recent demand, the same for all.
+    `content`: like the customer's purchases, or the session, in title, category and price, without
+    data of other customers and in no experiment; without purchases, the most typical products."""
     filter: Filter | None = None
     exclude_product_ids: Annotated[list[Id], Meta(max_length=1_000)] = field(default_factory=list)
     diversity: Annotated[float, Meta(ge=0, le=1), _doc("0")] | UnsetType = UNSET

@@ -14,7 +14,9 @@ from features.model_inputs import NEVER_DAYS, PRODUCT_INPUTS
 from features.times import microseconds
 from serving.state.store_stock import StoreStock
 from training.data.inputs import Products, encode_products
+from training.interfaces import Scorer
 from training.lists.slates import BoolArray, ListCatalogue
+from training.recommenders.content import ContentConfig, content_scorer
 
 RECENT_BUYERS: Final = "buyers_28d"
 """The product feature that orders the fallback list."""
@@ -47,6 +49,11 @@ class Catalogue:
     """(C,) True for products whose stock in all stores is known to be 0."""
     stores: StoreStock = field(default_factory=StoreStock)
     """Which products each store has."""
+
+    @cached_property
+    def content(self) -> Scorer:
+        """The scorer of the strategy `content`."""
+        return content_scorer(self.products, self.shelf.vectors, config=ContentConfig())
 
     @cached_property
     def as_of_us(self) -> int:

@@ -68,6 +68,7 @@ def reasons(
     places: IntArray,
     *,
     related: Related | None = None,
+    alike: Related | None = None,
     language: str = "en",
 ) -> list[list[str]]:
     """Return for each of `places` (K,) at most MOST short sentences, the most personal first.
@@ -75,14 +76,17 @@ def reasons(
     `query` (B = 1) is the customer at its time; None: an unknown customer. The interval in a reason
     is the median gap between purchases of the product, at least a day apart, in whole days.
     `related` gives the other bought product with the highest weight. Popular and new are as of
-    `products.at`. Titles stay as the shop wrote them, whatever the `language` (a key of TEXTS).
+    `products.at`. With `alike`, the likeness of products, the reasons read nothing of other
+    customers: they name the most similar bought product, and not what is popular or new. Titles stay as the
+    shop wrote them, whatever the `language` (a key of TEXTS).
     """
     texts = TEXTS[language]
     bought, days = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
     if query is not None:
         known = query.history[0] >= 0
         bought, days = query.history[0, known], query.history_days[0, known]
-    companions = _companions(np.unique(bought), places, related)
+    companions = _companions(np.unique(bought), places, related if alike is None else alike)
+    beside = texts.bought_with if alike is None else texts.like
     popular, new = _popular(products, places), _new(products, places)
     by_product: list[list[str]] = []
     for number, place in enumerate(places):
@@ -91,10 +95,10 @@ def reasons(
             of_product.append(_rhythm(days[bought == place], texts))
         if companions[number] >= 0:
             name = name_of(products, companions[number])
-            of_product.append(texts.bought_with.format(name=name))
-        if popular[number]:
+            of_product.append(beside.format(name=name))
+        if popular[number] and alike is None:
             of_product.append(texts.popular)
-        if new[number]:
+        if new[number] and alike is None:
             of_product.append(texts.new)
         by_product.append(of_product[:MOST])
     return by_product

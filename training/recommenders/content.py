@@ -102,5 +102,3 @@ def content_scorer(products: Products, vectors: csr_array, *, config: ContentCon
         return scores
 
     return score
-
-

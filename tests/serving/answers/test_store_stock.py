@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from serving.schemas.similar import SimilarRequest
 from serving.state.store_stock import StoreStock
 from tests.serving.shop import NOW, put_champions
 from tests.serving.stocked import PRODUCTS
+from training.lists.slates import Strategy
 
 STORES = ("north", "south/1", "东店")
 UNITS = st.sampled_from([0.0, 0.5, 3.0])
@@ -29,7 +30,7 @@ REQUESTS = st.fixed_dictionaries(
     {"k": st.integers(1, 8)},
     optional={
         "customer_id": st.sampled_from(["anna", "ben", "cleo", "nobody", "fee/only"]),
-        "strategy": st.sampled_from(["for_you", "buy_again", "new_to_you", "trending"]),
+        "strategy": st.sampled_from(get_args(Strategy)),
         "diversity": st.sampled_from([0.0, 0.5, 1.0]),
         "max_per_category": st.sampled_from([1, 2]),
         "session_product_ids": st.lists(st.sampled_from([*PRODUCTS]), max_size=2),
