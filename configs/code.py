@@ -19,13 +19,12 @@ OUTSIDE_MODELS: Final = (
     "features/inspect",
     "features/simulator",
     "features/checks",
-    "features/baskets",
     "training/benchmarks",
     "training/commands",
     "training/reports",
 )
 """Folders whose code no model depends on: what the first four write is in the data's digest,
-the others train nothing, count for serving alone or only show figures."""
+the others train nothing or only show figures."""
 
 
 @cache

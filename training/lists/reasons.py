@@ -77,8 +77,8 @@ def reasons(
     is the median gap between purchases of the product, at least a day apart, in whole days.
     `related` gives the other bought product with the highest weight. Popular and new are as of
     `products.at`. With `alike`, the likeness of products, the reasons read nothing of other
-    customers: they name the most similar bought product, and not what is popular or new. Titles stay as the
-    shop wrote them, whatever the `language` (a key of TEXTS).
+    customers: they name the most similar bought product, and not what is popular or new. Whatever
+    the `language` (a key of TEXTS), titles stay as the shop wrote them.
     """
     texts = TEXTS[language]
     bought, days = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)

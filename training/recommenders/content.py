@@ -94,7 +94,7 @@ def content_scorer(products: Products, vectors: csr_array, *, config: ContentCon
         lengths = np.sqrt(profiles.power(2).sum(axis=1))
         unit = diags_array(1 / np.where(lengths > 0, lengths, 1)) @ profiles
         scores: FloatArray = (unit @ transposed).toarray().astype(np.float32)
-        totals = bought.sum(axis=1)
+        totals: FloatArray = bought.sum(axis=1)
         means = (bought @ log_prices) / np.where(totals > 0, totals, 1)
         near = np.exp(-np.abs(log_prices - means[:, None]))
         scores += np.float32(config.price_weight) * near * (totals > 0)[:, None]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from features.model_inputs import PRODUCT_INPUTS
 from tests.contracts import RUN, RecommenderContract
 from tests.training.shop import Shop
-from tests.training.tiny import products, queries
+from tests.training.tiny import fractions, products, queries
 from training.data.content import content_vectors
 from training.data.inputs import Products
 from training.recommenders.content import Content, ContentConfig
@@ -65,5 +65,5 @@ def test_what_others_do_changes_no_bit(seed: int) -> None:
 
 def test_a_shop_without_texts_and_products_is_answered() -> None:
     scores = Content(CONFIG).scorer(products(3))(queries([(1, 2.0)], []))
-    np.testing.assert_allclose(scores, [[0.5] * 3, [0] * 3])
+    np.testing.assert_allclose(scores, fractions("1/2 1/2 1/2", "0 0 0"))
     assert Content(CONFIG).scorer(products(0))(queries([])).shape == (1, 0)
