@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,8 @@ from configs.json_files import write_json
 from configs.parquet_files import is_intact, read_parquet, write_parquet
 from features import snapshots
 from features.absorb import absorb
+from features.baskets import files as basket_files
+from features.baskets.rules import mine
 from features.customer_row import ONLINE_VALUE, ONLINE_VIEW, ROW_CODE, pack
 from features.feast_store import ONLINE_DB, open_store, register
 from features.logs.stamps import MAX_LEAD
@@ -32,7 +34,7 @@ REPAIRING: Final = ".repairing"
 
 
 def materialize(ws: Workspace, as_of: pd.Timestamp) -> None:
-    """Write the customers and products as of `as_of` (UTC) to the online store.
+    """Write the customers, products and basket rules as of `as_of` (UTC) to the online store.
 
     Ingests the event log and the product changes, and builds the snapshots first. The same cut of
     the same rows changes nothing, unless the store was damaged. Raises WorkspaceError for a cut
@@ -78,6 +80,7 @@ def write_cut(ws: Workspace, as_of: pd.Timestamp) -> None:
     files = {view: snapshots.files_of(ws, view)[as_of] for view in CUSTOMER_VIEWS}
     digest = snapshots.built_from(files[CUSTOMER_VIEWS[0]])
     name = f"products-{snapshots.stamp(as_of)}-{digest[:8]}.parquet"
+    baskets = basket_files.names_of(f"{snapshots.stamp(as_of)}-{digest[:8]}")
     cut = Cut(
         as_of=as_of,
         digest=digest,
@@ -85,18 +88,24 @@ def write_cut(ws: Workspace, as_of: pd.Timestamp) -> None:
         products=name,
         events=absorbed.events,
         changes=absorbed.changes,
+        baskets=baskets,
     )
     current = current_cut(ws)
-    if current == cut and not rebuilt and _all_intact(ws, name):
+    if current == cut and not rebuilt and _all_intact(ws, (name, *baskets.values())):
         return
     _write_customers(ws, files, log_sequence=cut.events, wal=not rebuilt)
     table = pa.Table.from_pandas(OfflineFeatures(ws).products(as_of), preserve_index=False)
     write_parquet(ws.online / name, table)
+    lines = snapshots.known_order_lines(ws, as_of, paths=absorbed.tables.paths)
+    basket_files.write(ws.online, baskets, mine(lines))
     write_json(ws.online / CURRENT, cut.to_json())
-    needed = {name, current.products if current else name}
-    for path in ws.online.glob("products-*.parquet"):
-        if path.name not in needed:
-            path.unlink()
+    needed = {name, *baskets.values()}
+    if current:
+        needed |= {current.products, *current.baskets.values()}
+    for kind in ("products", *basket_files.KINDS):
+        for path in ws.online.glob(f"{kind}-*.parquet"):
+            if path.name not in needed:
+                path.unlink()
 
 
 def _remove_damaged(database: Path) -> bool:
@@ -112,9 +121,9 @@ def _remove_damaged(database: Path) -> bool:
     return False
 
 
-def _all_intact(ws: Workspace, products: str) -> bool:
+def _all_intact(ws: Workspace, names: Iterable[str]) -> bool:
     """Return whether the current cut's files, and all of its rows, are as they were written."""
-    if not all(map(_is_whole, (ws.online / products, ws.online / _CUSTOMERS))):
+    if not all(_is_whole(ws.online / name) for name in (*names, _CUSTOMERS)):
         return False
     count = 0
     with closing(sqlite3.connect(ws.feast / ONLINE_DB)) as database:

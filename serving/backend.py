@@ -36,6 +36,7 @@ from serving.access.callers import Access
 from serving.access.limits import IN_FLIGHT, Deadlines, InFlight, Limits
 from serving.handlers.batches import Batches
 from serving.handlers.cards import Cards
+from serving.handlers.complement import Complements
 from serving.handlers.events import Events
 from serving.handlers.experiments import Experiments
 from serving.handlers.predictions import Predictions
@@ -185,6 +186,7 @@ class Backend:
         self.cards = Cards(self.models, self._events, clock=ws.now)
         self.experiments = Experiments(stores)
         self.similar = Similar(self.models, clock=ws.now)
+        self.complements = Complements(self.models, clock=ws.now)
         self.batches = Batches(self.recommendations)
         self.products = Products(self._changes if stores else None, clock=ws.now)
         self.intake = Events(self._events, clock=ws.now, currency=ws.currency)

@@ -80,6 +80,18 @@ MODELS: Final[dict[str, ModelSpec]] = {
         config="training.recommenders.ials:IALSConfig",
         baselines=_RECOMMENDERS,
     ),
+    "user_knn": ModelSpec(
+        registered="recommender",
+        where="training.recommenders.user_knn:UserKNN",
+        config="training.recommenders.user_knn:UserKNNConfig",
+        baselines=_RECOMMENDERS,
+    ),
+    "content": ModelSpec(
+        registered="recommender",
+        where="training.recommenders.content:Content",
+        config="training.recommenders.content:ContentConfig",
+        baselines=_RECOMMENDERS,
+    ),
     "churn": ModelSpec(
         registered="churn",
         where="training.customers.churn:Churn",

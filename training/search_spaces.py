@@ -85,6 +85,19 @@ SPACES: Final[dict[str, Space]] = {
         "confidence": Range(0.5, 100.0, log=True),
         "penalty": Range(1.0, 300.0, log=True),
     },
+    "user_knn": {
+        **_FADING,
+        "neighbours": (20, 50, 100, 200, 500),
+        "shrinkage": Range(0.0, 10.0),
+        "buyers_power": Range(0.0, 1.0),
+        "repeat_weight": Range(1.0, 100.0, log=True),
+        "popularity_weight": Range(0.05, 5.0, log=True),
+    },
+    "content": {
+        "half_life_days": Range(20.0, 500.0, log=True),
+        "price_weight": Range(0.0, 2.0),
+        "typical_weight": Range(0.001, 1.0, log=True),
+    },
     "logistic_regression": {"penalty": Range(1e-2, 1e4, log=True)},
 }
 WITHOUT_SPACE: Final[dict[str, str]] = {

@@ -9,6 +9,7 @@ this log and override it.
 
 import json
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +85,8 @@ class ProductState:
     available: Mapping[str, bool] = field(default_factory=dict)
     stock: Mapping[str, float] = field(default_factory=dict)
     """Units in all stores together."""
+    stores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The stores with more than 0 units, of each product in `stock`."""
 
     def __bool__(self) -> bool:
         return self.sequence >= 0
@@ -103,6 +106,7 @@ class ProductState:
             prices={**self.prices, **newer.prices},
             available={**self.available, **newer.available},
             stock={**self.stock, **newer.stock},
+            stores={**self.stores, **newer.stores},
         )
 
 
@@ -167,6 +171,10 @@ class ProductChanges:
         latest: dict[str, dict[str, tuple[Any, int, int]]] = {name: {} for name in FIELDS}
         for product_id, name, *row in rows:
             latest[name][product_id] = (row[0], row[1], row[2])
+        stocks = {
+            product_id: json.loads(value)
+            for product_id, (value, *_) in latest["store_stock"].items()
+        }
         return ProductState(
             sequence=rows[-1][4] if rows else -1,
             titles={product_id: Text(*row) for product_id, row in latest["title"].items()},
@@ -177,10 +185,8 @@ class ProductChanges:
             available={
                 product_id: bool(value) for product_id, (value, *_) in latest["available"].items()
             },
-            stock={
-                product_id: float(sum(json.loads(value).values()))
-                for product_id, (value, *_) in latest["store_stock"].items()
-            },
+            stock={product_id: float(sum(units.values())) for product_id, units in stocks.items()},
+            stores={product_id: _stocked(units) for product_id, units in stocks.items()},
         )
 
     def versions(self, until: pd.Timestamp) -> pd.DataFrame:
@@ -246,6 +252,11 @@ def _last_of(log: sqlite3.Connection, product_id: str) -> int:
     query = "SELECT MAX(recorded_us) FROM changes WHERE product_id = ?"
     (last,) = log.execute(query, (product_id,)).fetchone()
     return -1 if last is None else int(last)
+
+
+def _stocked(units: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the stores with more than 0 units; equal ids share one object."""
+    return tuple(sys.intern(store_id) for store_id, count in units.items() if count > 0)
 
 
 def _stored(value: object) -> object:

@@ -1,6 +1,7 @@
 """The online store: the customers and products that serving reads, written by `materialize`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 from configs.json_files import DamagedFile, read_json
 from configs.parquet_files import read_parquet
 from configs.paths import plain_name
+from features.baskets import files as baskets
+from features.baskets.rules import MinedRules
 from features.customer_row import ONLINE_VIEW, DamagedRow, OtherCode, unpack
 from features.feast_store import ONLINE_DB, open_store
 from features.online.rows import OnlineRows
@@ -37,6 +40,8 @@ class Cut:
     """The event log's last event in it, as the customers' rows name it."""
     changes: int
     """The sequence of the last product change in it."""
+    baskets: Mapping[str, str] = field(default_factory=dict)
+    """Names of the files of `features.baskets.files` by kind; empty if older code wrote the cut."""
 
     @classmethod
     def of_json(cls, content: dict[str, Any]) -> Self:
@@ -51,6 +56,7 @@ class Cut:
             products=plain_name(content["products"]),
             events=int(content.get("events", ANY_LOG)),
             changes=int(content.get("changes", ANY_LOG)),
+            baskets={kind: plain_name(name) for kind, name in content.get("baskets", {}).items()},
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -115,6 +121,12 @@ def online_products(ws: Workspace) -> tuple[pd.Timestamp, pd.DataFrame]:
     if cut is None:
         raise WorkspaceError(f"nothing in {ws.online}: run `python -m features materialize` first")
     return cut.as_of, products_of(ws, cut)
+
+
+def baskets_of(ws: Workspace, cut: Cut) -> MinedRules | None:
+    """Return the rules and bundles that `materialize` wrote for `cut`; None if it wrote none."""
+    names = dict(cut.baskets)
+    return baskets.read(ws.online, names, otherwise=_AGAIN) if names else None
 
 
 def products_of(ws: Workspace, cut: Cut) -> pd.DataFrame:

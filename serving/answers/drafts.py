@@ -26,7 +26,9 @@ from training.lists.slates import Policy
 
 logger = logging.getLogger(__name__)
 POPULARITY: Final = "popularity"
+CONTENT: Final = "content"
 _POPULAR: Final = Model(name=POPULARITY, version=None)
+_CONTENT: Final = Model(name=CONTENT, version=None)
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -66,25 +68,29 @@ def draft(
     catalogue = served.catalogue
     if catalogue is None:
         return Draft(reason="model_unavailable")
-    popular = _popular(catalogue, now)
+    basis = _popular(catalogue, now)
     if policy.strategy == "trending":
-        return popular
+        return basis
+    by_content = policy.strategy == CONTENT
+    if by_content:
+        basis = _by_content(basis, encode_rows([{}], [""], catalogue.products, now))
     if not request.personalized:
-        return replace(popular, reason="not_personalized")
+        return replace(basis, reason="not_personalized")
     customer, reason = _customer(served, events, request.customer_id, now)
     now = served.time(now)
     since_us = microseconds(now) - round(policy.returned_within_days * DAY_US)
     returned = () if customer is None else customer.returned(since_us=since_us)
     if customer is not None and customer.bought:
-        personal = _of_customer(served, catalogue, customer, str(request.customer_id), now)
+        unit_id = None if by_content else str(request.customer_id)
+        personal = _of_customer(served, catalogue, customer, unit_id, now)
         return replace(personal, unlisted=returned)
     looked_at: list[str] = []
     if policy.strategy != "buy_again":
         posted = () if customer is None else customer.looked_at
         looked_at = [*posted, *request.session_product_ids]
-    session = _of_session(served, catalogue, customer, looked_at, now)
+    session = _of_session(served, catalogue, customer, looked_at, now, by_content=by_content)
     if session is None:
-        return replace(popular, unlisted=returned, reason=reason)
+        return replace(basis, unlisted=returned, reason=reason)
     return replace(
         session,
         unlisted=session.unlisted + returned,
@@ -124,9 +130,17 @@ def _popular(catalogue: Catalogue, now: pd.Timestamp) -> Draft:
 
 
 def _of_customer(
-    served: Served, catalogue: Catalogue, customer: Customer, unit_id: str, now: pd.Timestamp
+    served: Served, catalogue: Catalogue, customer: Customer, unit_id: str | None, now: pd.Timestamp
 ) -> Draft:
-    """Return the draft of the version assigned to the unit; recent demand if none is loaded."""
+    """Return the draft of the version assigned to the unit; recent demand if none is loaded.
+
+    Without a `unit_id`, the draft is by content.
+    """
+    if unit_id is None:
+        queries = encode_rows([customer.row], [""], catalogue.products, now)
+        age, reason = age_s(now, customer.stored_us, catalogue.as_of_us), staleness(customer, now)
+        draft = replace(_popular(catalogue, now), customer=queries, reason=reason, age_s=age)
+        return _by_content(draft, queries)
     name, assigned = _assigned(served, unit_id)
     if name in served.rankers:
         reason = staleness(customer, now)
@@ -147,17 +161,19 @@ def _of_session(
     customer: Customer | None,
     product_ids: Sequence[str],
     now: pd.Timestamp,
+    *,
+    by_content: bool,
 ) -> Draft | None:
-    """Return the champion's draft for a history in which one of each of `product_ids` (newest last)
-    was bought just now.
+    """Return the draft for a history in which one of each of `product_ids` (newest last) was bought
+    just now: by content, or the champion's.
 
     The visitor knows these products, so they are not listed. `customer` has no purchases. None
-    without a champion or a known product.
+    without a known product, or a champion that is needed.
     """
     seen = [
         name for name in dict.fromkeys(reversed(product_ids)) if name in catalogue.products.places
     ]
-    if not seen or served.champion is None:
+    if not seen or (served.champion is None and not by_content):
         return None
     places = [catalogue.products.places[name] for name in seen]
     bought = {
@@ -169,7 +185,17 @@ def _of_session(
     queries = encode_rows([{**known, **bought}], [""], catalogue.products, now)
     age = age_s(now, stored_us, catalogue.as_of_us)
     draft = replace(_popular(catalogue, now), unlisted=tuple(seen), age_s=age)
+    if by_content or served.champion is None:
+        return _by_content(draft, queries)
     return _to_score(draft, served.rankers[served.champion], queries)
+
+
+def _by_content(draft: Draft, queries: Queries) -> Draft:
+    """Return `draft`, to be scored by the content of the products for `queries` (B = 1)."""
+    if draft.catalogue is None:
+        return draft
+    scorer = draft.catalogue.content
+    return replace(draft, scores=None, unscored=(scorer, queries), source=CONTENT, model=_CONTENT)
 
 
 def _to_score(draft: Draft, ranker: Ranker, queries: Queries) -> Draft:

@@ -6,10 +6,12 @@ from typing import Any, Final
 import numpy as np
 from msgspec import UNSET
 
-from serving.answers.drafts import POPULARITY, Draft
+from serving.answers.drafts import CONTENT, POPULARITY, Draft
 from serving.schemas.recommendations import RecommendationRequest, RecommendedItem
 from serving.schemas.similar import SimilarRequest
 from serving.state.catalogue import Catalogue
+from training.data.inputs import FloatArray, IntArray
+from training.interfaces import Related
 from training.lists.reasons import reasons
 from training.lists.slates import BoolArray, Policy, compose
 
@@ -56,7 +58,16 @@ def items(
     )
     explanations: list[list[str] | None] = [None] * len(slate.places)
     if request.explain:
-        explanations = [*reasons(products, draft.customer, slate.places, related=draft.related)]
+        explanations = [
+            *reasons(
+                products,
+                draft.customer,
+                slate.places,
+                related=draft.related,
+                alike=_alike(draft.catalogue) if draft.source == CONTENT else None,
+                language=request.language,
+            )
+        ]
     scores = draft.scores[slate.places]
     scored = np.isfinite(scores)
     shown = zip(
@@ -84,6 +95,17 @@ def items(
     ]
 
 
+def _alike(catalogue: Catalogue) -> Related:
+    """Return the function of the likeness of bought products (L,) and others (K,)."""
+
+    def likeness_of(bought: IntArray, others: IntArray) -> FloatArray:
+        vectors = catalogue.shelf.vectors
+        cosines: FloatArray = (vectors[bought] @ vectors[others].T).toarray()
+        return cosines
+
+    return likeness_of
+
+
 def excluded(
     catalogue: Catalogue,
     unlisted: tuple[str, ...],
@@ -103,6 +125,8 @@ def excluded(
         mask |= ~wanted[catalogue.shelf.categories]
     if conditions.in_stock:
         mask |= catalogue.sold_out
+    if conditions.store_id is not None:
+        mask |= catalogue.stores.lacking(conditions.store_id, len(mask))
     if conditions.price_min is not None:
         mask |= ~(catalogue.prices >= conditions.price_min)  # an unknown price is NaN: excluded
     if conditions.price_max is not None:

@@ -4,17 +4,16 @@ from typing import Final
 
 import numpy as np
 
-from serving.answers.drafts import POPULARITY
+from serving.answers.drafts import CONTENT, POPULARITY
 from serving.answers.items import excluded
 from serving.problems import Problem
 from serving.schemas.similar import SimilarItem, SimilarRequest
 from serving.state.catalogue import Catalogue
 from serving.state.served import Ranker
 from training.data.inputs import FloatArray
-from training.lists.reasons import name_of
+from training.lists.reasons import TEXTS, name_of
 from training.lists.slates import Policy, compose
 
-CONTENT: Final = "content"
 CO_PURCHASE: Final = "co_purchase"
 _TIE_BREAK: Final = np.float32(1e-4)
 
@@ -39,12 +38,12 @@ def similar_items(
         policy=Policy(k=request.k),
         exclude=excluded(catalogue, (request.product_id,), request),
     )
-    name = name_of(products, place)
+    name, texts = name_of(products, place), TEXTS[request.language]
     items: list[SimilarItem] = []
     for other in slate.places:
         source = CO_PURCHASE if co_purchase[other] > similarity[other] else CONTENT
-        sentences = [f"often bought with {name}"] * bool(co_purchase[other] > 0)
-        sentences += [f"like {name}"] * bool(similarity[other] > 0)
+        sentences = [texts.bought_with.format(name=name)] * bool(co_purchase[other] > 0)
+        sentences += [texts.like.format(name=name)] * bool(similarity[other] > 0)
         item = SimilarItem(
             product_id=products.product_ids[other],
             position=len(items) + 1,

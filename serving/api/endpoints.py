@@ -13,6 +13,7 @@ import msgspec
 from serving.access.keys import Scope
 from serving.backend import Backend
 from serving.handlers.campaigns import campaign_profit
+from serving.schemas.baskets import ComplementAnswer, ComplementRequest
 from serving.schemas.campaigns import CampaignProfitAnswer, CampaignProfitRequest
 from serving.schemas.events import EventParts, EventsAnswer, EventsRequest
 from serving.schemas.experiments import (
@@ -102,6 +103,14 @@ _PRODUCTS: Final = (
         request=SimilarRequest,
         answer=SimilarAnswer,
         problems=(404,),
+    ),
+    Endpoint(
+        path="/v1/baskets:complement",
+        summary="Products and bundles that are bought together with a basket",
+        scope="predict",
+        handler=lambda backend: backend.complements.answer,
+        request=ComplementRequest,
+        answer=ComplementAnswer,
     ),
     Endpoint(
         path="/v1/products:batch",

@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from serving.schemas.base import FieldError, ProblemDetails
+from serving.schemas.baskets import ComplementAnswer, ComplementRequest
 from serving.schemas.campaigns import CampaignProfitAnswer, CampaignProfitRequest
 from serving.schemas.events import EventsAnswer, EventsRequest
 from serving.schemas.experiments import (
@@ -147,6 +148,7 @@ class Endpoints:
         creates=True,
     )
     similar = Call("POST", "/v1/products:similar", _body(SimilarRequest), SimilarAnswer)
+    complement = Call("POST", "/v1/baskets:complement", _body(ComplementRequest), ComplementAnswer)
     put_products = Call("PUT", "/v1/products:batch", _body(ProductsRequest), ProductsAnswer)
     predict = Call(
         "POST", "/v1/predictions/{key}", _keyed(PredictionRequest), PredictionAnswer

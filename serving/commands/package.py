@@ -106,7 +106,8 @@ def copy_workspace(workspace: Workspace, packaged: Path) -> None:
     write_champions(packaged / "bundles" / CURRENT, champions)
     (packaged / "online").mkdir()
     products = plain_name(online["products"])
-    shutil.copy2(workspace.online / products, packaged / "online" / products)
+    for name in (products, *map(plain_name, online.get("baskets", {}).values())):
+        shutil.copy2(workspace.online / name, packaged / "online" / name)
     write_json(packaged / "online" / "current.json", online)
     if workspace.product_changes_db.exists():
         with closing(ProductChanges(workspace.product_changes_db)) as changes:

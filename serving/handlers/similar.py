@@ -5,7 +5,8 @@ from typing import Final
 
 import pandas as pd
 
-from serving.answers.similar import CONTENT, similar_items
+from serving.answers.drafts import CONTENT
+from serving.answers.similar import similar_items
 from serving.models.watcher import ModelWatcher
 from serving.schemas.base import Model
 from serving.schemas.similar import SimilarAnswer, SimilarRequest

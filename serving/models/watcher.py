@@ -21,10 +21,11 @@ from configs.durable import content_stamp
 from experiments.lifecycle import running
 from features.logs.events import NOTHING, LogCut
 from features.logs.product_changes import ProductChanges, ProductState
-from features.online.store import ANY_LOG, OnlineStore, current_cut, products_of
+from features.online.store import ANY_LOG, OnlineStore, baskets_of, current_cut, products_of
 from features.times import microseconds
 from features.workspace import Workspace
 from serving.models.versions import Versions
+from serving.state.baskets import Baskets
 from serving.state.catalogue import Catalogue, catalogue_of, reflects, with_prices_and_stock
 from serving.state.served import Served
 from serving.telemetry import metrics
@@ -163,6 +164,7 @@ class ModelWatcher:
         state = Served(
             cut=cut,
             catalogue=self._load_or_keep(self._ws.online, self._catalogue, previous.catalogue),
+            baskets=self._load_or_keep(self._ws.online, self._baskets, previous.baskets),
             experiments=experiments,
             store=self._store(),
         )
@@ -214,6 +216,14 @@ class ModelWatcher:
             state=self._state,
             previous=self.served.catalogue,
         )
+
+    def _baskets(self) -> Baskets | None:
+        """Return the rules of the current cut; the served ones if their files are the same."""
+        cut, previous = current_cut(self._ws), self.served.baskets
+        if cut is None or (previous is not None and previous.files == cut.baskets):
+            return None if cut is None else previous
+        mined = baskets_of(self._ws, cut)
+        return None if mined is None else Baskets.of(mined, cut.baskets)
 
     def _cut(self) -> LogCut:
         """Return what the stores' current cut holds of the event log; nothing without one."""

@@ -31,6 +31,8 @@ FallbackReason = Literal[
     "store_unavailable",
     "model_unavailable",
     "exposure_log_unavailable",
+    "unknown_products",
+    "no_rules",
 ]
 
 

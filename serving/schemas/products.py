@@ -24,7 +24,8 @@ class Product(Request, frozen=True, kw_only=True):
         Annotated[dict[Id, NotNegative], Meta(min_length=1, max_length=10_000)] | UnsetType
     ) = UNSET
     """Units by store_id, for all stores: it replaces the previous value. A sum of 0 means out of
-    stock (`filter.in_stock`); until it is set, the stock is unknown."""
+    stock (`filter.in_stock`); until it is set, the stock is unknown. `filter.store_id` lists only
+    products that have more than 0 units in that store."""
 
     def __post_init__(self) -> None:
         """Raise ValueError if no field changes."""

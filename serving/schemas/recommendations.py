@@ -4,7 +4,16 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
-from serving.schemas.base import Answer, Category, Id, Label, NotNegative, ProblemDetails, Request
+from serving.schemas.base import (
+    Answer,
+    Category,
+    Id,
+    Label,
+    Language,
+    NotNegative,
+    ProblemDetails,
+    Request,
+)
 from training.lists.slates import Strategy
 
 
@@ -25,6 +34,9 @@ class Filter(Request, frozen=True, kw_only=True):
     in_stock: bool = False
     """True excludes products that are known to be out of stock in all stores. Products that are not
     `available` are never listed, whatever the filter."""
+    store_id: Id | None = None
+    """Lists only products that this store has: those whose last posted `store_stock` gives it more
+    than 0 units. A store that was never named in a stock has none, so the list is empty."""
 
     def __post_init__(self) -> None:
         """Raise ValueError if no price satisfies the bounds."""
@@ -41,7 +53,9 @@ class RecommendationRequest(Request, frozen=True, kw_only=True):
     k: Annotated[int, Meta(ge=1, le=100), _doc("10")] | UnsetType = UNSET
     strategy: Annotated[Strategy, _doc("for_you")] | UnsetType = UNSET
     """`for_you`: any product. `buy_again`: only the customer's last 400 purchases; the list may be
-    short, even empty. `new_to_you`: none of these. `trending`: recent demand, the same for all."""
+    short, even empty. `new_to_you`: none of these. `trending`: recent demand, the same for all.
+    `content`: like the customer's purchases, or the session, in title, category and price, without
+    data of other customers and in no experiment; without purchases, the most typical products."""
     filter: Filter | None = None
     exclude_product_ids: Annotated[list[Id], Meta(max_length=1_000)] = field(default_factory=list)
     diversity: Annotated[float, Meta(ge=0, le=1), _doc("0")] | UnsetType = UNSET
@@ -60,6 +74,8 @@ class RecommendationRequest(Request, frozen=True, kw_only=True):
     """False: the answer neither reads nor stores data of the customer or the session."""
     explain: bool = False
     """Whether each item has `reasons`."""
+    language: Language = "en"
+    """Of the `reasons`; titles in them stay as the shop wrote them."""
 
 
 class RecommendedItem(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from serving.schemas.base import Answer, Id, Request
+from serving.schemas.base import Answer, Id, Language, Request
 from serving.schemas.recommendations import Filter
 
 
@@ -18,6 +18,8 @@ class SimilarRequest(Request, frozen=True, kw_only=True):
     exclude_product_ids: Annotated[list[Id], Meta(max_length=1_000)] = field(default_factory=list)
     explain: bool = False
     """Whether each item has `reasons`."""
+    language: Language = "en"
+    """Of the `reasons`; titles in them stay as the shop wrote them."""
 
 
 class SimilarItem(Struct, frozen=True, kw_only=True, omit_defaults=True):

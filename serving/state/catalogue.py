@@ -1,7 +1,7 @@
 """The catalogue that lists are made from: a product snapshot with the shop's later changes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final, TypeVar
 
@@ -12,8 +12,11 @@ import pandas as pd
 from features.logs.product_changes import ProductState, Text
 from features.model_inputs import NEVER_DAYS, PRODUCT_INPUTS
 from features.times import microseconds
+from serving.state.store_stock import StoreStock
 from training.data.inputs import Products, encode_products
+from training.interfaces import Scorer
 from training.lists.slates import BoolArray, ListCatalogue
+from training.recommenders.content import ContentConfig, content_scorer
 
 RECENT_BUYERS: Final = "buyers_28d"
 """The product feature that orders the fallback list."""
@@ -44,6 +47,13 @@ class Catalogue:
     """(C,) True for products that the shop set to unavailable: never listed."""
     sold_out: BoolArray
     """(C,) True for products whose stock in all stores is known to be 0."""
+    stores: StoreStock = field(default_factory=StoreStock)
+    """Which products each store has."""
+
+    @cached_property
+    def content(self) -> Scorer:
+        """The scorer of the strategy `content`."""
+        return content_scorer(self.products, self.shelf.vectors, config=ContentConfig())
 
     @cached_property
     def as_of_us(self) -> int:
@@ -104,6 +114,7 @@ def with_prices_and_stock(catalogue: Catalogue, state: ProductState) -> Catalogu
         sold_out=_put(
             catalogue.sold_out, places, {name: units == 0 for name, units in state.stock.items()}
         ),
+        stores=catalogue.stores.updated(state.stores, places),
     )
 
 

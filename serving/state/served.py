@@ -8,6 +8,7 @@ import pandas as pd
 from experiments.definition import Experiment
 from features.logs.events import NOTHING, LogCut
 from features.online.store import OnlineStore
+from serving.state.baskets import Baskets
 from serving.state.catalogue import Catalogue
 from training.bundle import Bundle
 from training.data.inputs import Products
@@ -31,6 +32,8 @@ class Served:
     """The state that answers; replaced as a whole, so that a request sees one state."""
 
     catalogue: Catalogue | None = None
+    baskets: Baskets | None = None
+    """The rules of the products' cut; None without one, or if older code wrote it."""
     champion: str | None = None
     """`recommender@3`."""
     rankers: Mapping[str, Ranker] = field(default_factory=dict)

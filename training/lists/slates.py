@@ -21,7 +21,7 @@ from training.kernels.top_k import top_k
 from training.lists.diversity import mmr, pool_size
 
 BoolArray = npt.NDArray[np.bool_]
-Strategy = Literal["for_you", "buy_again", "new_to_you", "trending"]
+Strategy = Literal["for_you", "buy_again", "new_to_you", "trending", "content"]
 
 
 class Policy(Config):
@@ -31,7 +31,8 @@ class Policy(Config):
     strategy: Strategy = pydantic.Field(
         "for_you",
         description="for_you: anything; buy_again: only from the history; new_to_you: nothing from "
-        "the history; trending: recent demand, the same for every customer",
+        "the history; trending: recent demand, the same for every customer; content: what is like "
+        "the history, without data of other customers",
     )
     bought_within_days: float = pydantic.Field(
         0.0, ge=0, description="days in which a bought product is not listed again"
@@ -136,7 +137,7 @@ def _forbidden(
     width = len(catalogue.popularity)
     forbidden = np.zeros(width, dtype=np.bool_) if exclude is None else exclude
     if policy.strategy == "trending" or (
-        policy.strategy == "for_you" and not policy.bought_within_days
+        policy.strategy in {"for_you", "content"} and not policy.bought_within_days
     ):
         return forbidden
     forbidden = forbidden.copy()

@@ -55,6 +55,7 @@ def test_what_is_said_comes_back(log: ProductChanges) -> None:
         prices={"茶/1": 2.5},
         available={"茶/1": False},
         stock={"cup": 3.5},
+        stores={"cup": ("north", "south/1")},
     )
     assert log.since().product_ids == {"茶/1", "cup"}
     assert log.since(at).product_ids == {"cup"}

@@ -128,6 +128,26 @@ def test_reasons_are_given_where_asked_for(api: TestClient) -> None:
     assert "reasons" not in ask(api, customer_id="anna")["items"][0]
 
 
+def test_reasons_come_in_the_language_and_nothing_else_changes(api: TestClient) -> None:
+    english = ask(api, customer_id="anna", explain=True)
+    chinese = ask(api, customer_id="anna", explain=True, language="zh")
+    reasons = {item["product_id"]: item.pop("reasons") for item in chinese["items"]}
+    assert reasons["tea"] == ["您 3 天前购买过", "近期热销"]
+    assert reasons["cup"] == ["新品上架"]
+    assert reasons["茶/1"] == []
+    for item in english["items"]:
+        del item["reasons"]
+    assert chinese["items"] == english["items"]
+    assert chinese.get("fallback_reason") == english.get("fallback_reason")
+    stranger = ask(api, customer_id="nobody", explain=True, language="zh")
+    assert stranger["fallback_reason"] == "unknown_customer"
+    similar = api.post(
+        "/v1/products:similar",
+        json={"product_id": "mug", "k": 1, "explain": True, "language": "zh"},
+    ).json()
+    assert similar["items"][0]["reasons"] == ["与“RED MUG”相似"]
+
+
 def test_a_model_that_relates_products_says_so(ws: Workspace) -> None:
     put_bundle(ws, "recommender", "3", cosine("pot", "cup"))
     put_champions(ws, recommender="3")

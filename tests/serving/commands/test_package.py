@@ -113,6 +113,7 @@ def test_a_bento_carries_what_experiments_compare(ws: Workspace, tmp_path: Path)
     with closing(Backend(places)) as backend:
         backend.models.refresh()
         assert set(backend.models.served.rankers) == {"recommender@1", "recommender@2"}
+        assert backend.models.served.baskets is not None  # it carries the rules of its cut
     stop(ws, "test")
     copy_workspace(ws, tmp_path / "after")
     carried = sorted(path.name for path in (tmp_path / "after/bundles/recommender").iterdir())

@@ -1,13 +1,14 @@
 """What a request may ask of a list: bad values are told, good ones described."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from starlette.testclient import TestClient
 
 from features.workspace import Workspace
 from tests.serving.shop import serving
+from training.lists.slates import Strategy
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"session_product_ids": ["a", ""]}, "/session_product_ids/1"),
     ({"session_product_ids": "a"}, "/session_product_ids"),
     ({"explain": 1}, "/explain"),
+    ({"language": "de"}, "/language"),
+    ({"language": None}, "/language"),
     ({"filter": []}, "/filter"),
     ({"filter": {"brand": "x"}}, "/filter/brand"),
     ({"filter": {"categories": ["a", 1]}}, "/filter/categories/1"),
@@ -39,6 +42,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"filter": {"price_min": -1}}, "/filter/price_min"),
     ({"filter": {"price_max": "4"}}, "/filter/price_max"),
     ({"filter": {"price_min": 4, "price_max": 3.99}}, "/filter"),
+    ({"filter": {"store_id": ""}}, "/filter/store_id"),
+    ({"filter": {"store_id": 7}}, "/filter/store_id"),
 ]
 
 
@@ -55,13 +60,14 @@ def test_a_bad_request_is_told_what_is_wrong(
 def test_the_openapi_document_describes_the_rules(api: TestClient) -> None:
     schemas = api.get("/openapi.json").json()["components"]["schemas"]
     asked = schemas["RecommendationRequest"]["properties"]
-    assert set(asked["strategy"]["enum"]) == {"for_you", "buy_again", "new_to_you", "trending"}
+    assert set(asked["strategy"]["enum"]) == {*get_args(Strategy)}
     assert (asked["diversity"]["minimum"], asked["diversity"]["maximum"]) == (0, 1)
     assert set(schemas["Filter"]["properties"]) == {
         "categories",
         "in_stock",
         "price_min",
         "price_max",
+        "store_id",
     }
     assert schemas["Filter"]["additionalProperties"] is False
     assert {"filled", "reasons"} <= set(schemas["RecommendedItem"]["properties"])

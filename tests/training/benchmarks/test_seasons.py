@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -74,7 +75,7 @@ def test_the_plot_and_the_table_show_every_cut(measured: tuple[Seasons, Path]) -
     seasons = measured[0]
     with draw_seasons(seasons.figures, seasons.reliability, title="past_rate") as figure:
         level, error, tenths = figure.axes
-        assert len(level.lines[0].get_xdata()) == 3
+        assert np.size(level.lines[0].get_xdata()) == 3
         assert len(error.patches) == 3
         assert len(tenths.lines) == 3 + 2
     assert [row[0] for row in grid(seasons, title="").rows] == [*seasons.figures["cut"], "mean"]

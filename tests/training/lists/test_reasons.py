@@ -1,11 +1,14 @@
 """Reasons in words: each from what it says."""
 
+from dataclasses import astuple
+from string import Formatter
+
 import numpy as np
 
 from features.model_inputs import NEVER_DAYS, PRODUCT_INPUTS
 from tests.training.shop import Shop
 from training.data.inputs import FloatArray, IntArray, Products, Queries
-from training.lists.reasons import MOST, reasons
+from training.lists.reasons import MOST, TEXTS, reasons
 
 AT = np.datetime64("2011-01-01", "us")
 COUNT = 40
@@ -117,3 +120,49 @@ def test_a_real_customer_hears_something(shop: Shop) -> None:
         assert own == set(bought.tolist())
         said += [text for one in found for text in one]
     assert {"popular now"} < set(said)
+
+
+def test_chinese_says_the_same() -> None:
+    def related(bought: IntArray, places: IntArray) -> FloatArray:
+        weights: FloatArray = np.zeros((len(bought), len(places)), dtype=np.float32)
+        weights[:, places == 5] = 1
+        return weights
+
+    query = customer((1, 12.3), (2, 0.2), (3, 1.4), (4, 10), (4, 51))
+    places = np.array([1, 2, 3, 4, 5, 7, 9])
+    found = reasons(catalogue(), query, places, related=related, language="zh")
+    assert found == [
+        ["您 12 天前购买过"],
+        ["您今天购买过"],
+        ["您 1 天前购买过"],
+        ["您大约每 41 天购买一次"],
+        ["常与“TITLE 1”一起购买"],
+        ["近期热销"],
+        ["新品上架"],
+    ]
+    assert reasons(catalogue(), customer((1, 3), (1, 4.2)), np.array([1]), language="zh") == [
+        ["您大约每天购买一次"]
+    ]
+
+
+def test_every_language_has_the_same_places() -> None:
+    places = {
+        language: [
+            sorted(name for _, name, _, _ in Formatter().parse(sentence) if name)
+            for sentence in astuple(texts)
+        ]
+        for language, texts in TEXTS.items()
+    }
+    assert places["zh"] == places["en"]
+
+
+def test_a_name_with_braces_stays_as_it_is() -> None:
+    products = catalogue()
+    products.titles[1] = "CUP {days} {0}"
+    found = reasons(
+        products,
+        customer((1, 3)),
+        np.array([5]),
+        related=lambda bought, places: np.ones((len(bought), len(places)), dtype=np.float32),
+    )
+    assert found == [["often bought with CUP {days} {0}"]]

@@ -15,7 +15,9 @@ from training.customers.network.model import CustomerNetwork, CustomerNetworkCon
 from training.customers.past_rate import PastRate, PastRateConfig
 from training.evaluation.customers_judge import customers_judge
 
-CONFIG = CustomerNetworkConfig(horizon_days=28, epochs=3, width=8, batch_size=256)
+CONFIG = CustomerNetworkConfig(
+    horizon_days=28, epochs=20, width=8, batch_size=64, learning_rate=5e-3
+)
 
 
 class TestCustomerNetwork(CustomerModelContract):
