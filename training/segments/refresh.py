@@ -27,7 +27,7 @@ from training.segments.states import NotComputed, State, States, connect
 FOLDER: Final = "segments"
 """In the workspace."""
 MONTHS: Final = 12
-"""A first refresh evaluates the groups at so many month starts before the cut."""
+"""A refresh evaluates the groups at no more month starts before the cut."""
 
 
 class SegmentStore:
@@ -72,18 +72,23 @@ class SegmentStore:
             self.states.write(state.con, as_of=state.as_of, definitions=rest)
 
     def refresh(
-        self, as_of: pd.Timestamp, *, progress: Callable[[int, int], None] | None = None
+        self,
+        as_of: pd.Timestamp,
+        *,
+        months: int = MONTHS,
+        progress: Callable[[int, int], None] | None = None,
     ) -> State:
         """Evaluate all segments at `as_of` (UTC) and make the result the current state.
 
-        The same time again replaces its evaluation. `progress` is called with the number of
+        The same time again replaces its evaluation. Groups are evaluated at the month starts since
+        the last refresh too, at most `months` of them. `progress` is called with the number of
         evaluated times, and of all. Raises SegmentError if the current state is of a later time,
         WorkspaceError if no customer was known before `as_of`.
         """
         tables = PinnedTables(self._ws)
         with self._ws.lock(FOLDER):
             con, earlier = self._before(as_of)
-            times = [*_months(earlier, as_of, timezone=self._ws.timezone), as_of]
+            times = [*_months(earlier, as_of, months=months, timezone=self._ws.timezone), as_of]
             definitions = self.definitions.current()
             parsed = {key: definition.parsed() for key, definition in definitions.items()}
             for done, (at, activity) in enumerate(_activity(tables.paths, times)):
@@ -115,17 +120,18 @@ class SegmentStore:
 
 
 def _months(
-    earlier: pd.Timestamp | None, as_of: pd.Timestamp, *, timezone: str
+    earlier: pd.Timestamp | None, as_of: pd.Timestamp, *, months: int, timezone: str
 ) -> list[pd.Timestamp]:
-    """Return the starts (UTC) of the local months after `earlier` (None: of MONTHS) and before."""
+    """Return the last `months` starts (UTC) of local months before `as_of`, after `earlier`."""
     local = as_of.tz_convert(timezone).tz_localize(None)
-    first = local.to_period("M") - MONTHS + 1
-    months = [
+    first = local.to_period("M") - months
+    local_starts = [
         start.tz_localize(timezone, nonexistent="shift_forward", ambiguous=True)
         for start in pd.period_range(first, local.to_period("M"), freq="M").to_timestamp()
     ]
-    starts = [month.tz_convert("UTC").as_unit("us") for month in months]
-    return [at for at in starts if at < as_of and (earlier is None or at > earlier)]
+    starts = [start.tz_convert("UTC").as_unit("us") for start in local_starts]
+    newer = [at for at in starts if at < as_of and (earlier is None or at > earlier)]
+    return newer[max(0, len(newer) - months) :]
 
 
 def _activity(
