@@ -96,7 +96,7 @@ class SegmentStore:
                     progress(done, len(times))
                 if at == as_of and not len(activity):
                     raise WorkspaceError(f"as_of = {as_of}: no customer was known before it")
-                _put_tables(con, tables.paths, at=at)
+                put_tables(con, tables.paths, at=at)
                 put_customers(con, activity, at=at)
                 segments = BUILT_IN if at < as_of else {**BUILT_IN, **parsed}
                 forget(con, [*segments], at=at)
@@ -141,7 +141,7 @@ def _activity(
     return list(compute(con, paths, "customer_activity", times))
 
 
-def _put_tables(
+def put_tables(
     con: duckdb.DuckDBPyConnection, paths: Mapping[str, Path], *, at: pd.Timestamp
 ) -> None:
     """Make the canonical tables, and the orders, as they were known at `at`.

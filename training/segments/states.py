@@ -90,7 +90,7 @@ class States:
 
     def current(self) -> str | None:
         """Return the current generation; None if there never was one. Raises DamagedFile."""
-        return self._names()[0]
+        return self.names()[0]
 
     def write(
         self,
@@ -105,7 +105,7 @@ class States:
             "definitions": {k: d.model_dump(mode="json") for k, d in definitions.items()},
         }
         generation = f"{as_of.strftime('%Y%m%dT%H%M%SZ')}-{_digest(con, content)}"
-        current, previous = self._names()
+        current, previous = self.names()
         target = self.folder / generation
         if not target.exists():
             with placing(target) as aside:
@@ -121,7 +121,8 @@ class States:
                 shutil.rmtree(entry)
         return self._read(generation)
 
-    def _names(self) -> tuple[str | None, str | None]:
+    def names(self) -> tuple[str | None, str | None]:
+        """Return the current generation and the one before, if any. Raises DamagedFile."""
         try:
             saved = read_json(self.current_file, otherwise=_OTHERWISE)
         except FileNotFoundError:
