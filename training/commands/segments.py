@@ -189,6 +189,46 @@ def export(
             console.print(f"{webhook} took it: {status}")
 
 
+@app.command()
+def lookalike(
+    *,
+    seed: Annotated[str | None, typer.Option(help="A segment whose members are the seed.")] = None,
+    seed_file: Annotated[Path | None, typer.Option(help="The seed: one customer_id a line.")] = None,
+    size: Annotated[int, typer.Option(min=1, help="Customers to find.")] = 100,
+    smallest_seed: Annotated[int, typer.Option(min=1, help="A smaller seed is refused.")] = 10,
+    output: Annotated[Path, typer.Option(help="The Parquet file: customer_id, score.")],
+    home: Home = HOME,
+) -> None:
+    """Find the customers who are most similar to a seed, by what they bought; the best first.
+
+    Of what was known at the time of the last refresh. Opt-outs are not applied: the file is for a
+    review, not for sending. Example: python -m training segments lookalike --seed rfm-champions
+    --size 200 --output similar.parquet
+    """
+    with user_errors():
+        from training.score import write_scores
+        from training.segments.membership import SegmentError, members
+        from training.segments.opt_outs import read_ids
+
+        _, store = _opened(home)
+        state = store.states.load()
+        if (seed is None) == (seed_file is None):
+            raise SegmentError("--seed and --seed-file: give one of them")
+        if seed_file is not None:
+            ids = read_ids(seed_file)
+        else:
+            state.check(str(seed))
+            ids = members(state.con, str(seed), at=state.as_of).customer_id.tolist()
+        if len(set(ids)) < smallest_seed:
+            raise SegmentError(
+                f"the seed has {len(set(ids))} customers, fewer than --smallest-seed "
+                f"{smallest_seed}"
+            )
+        found = store.lookalike(ids, at=state.as_of, size=size)
+        write_scores(found, output)
+        open_console().print(f"{output}: {len(found):,} customers at {state.as_of.isoformat()}")
+
+
 def _opened(home: Path) -> "tuple[Workspace, SegmentStore]":
     from features.workspace import Workspace
     from training.segments.refresh import SegmentStore

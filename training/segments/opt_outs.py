@@ -27,16 +27,17 @@ def read_opt_outs(folder: Path, file: Path | None) -> frozenset[str]:
             f"nothing says who opted out: name --opt-outs FILE, or write {own} (one customer_id a "
             "line; an empty file if nobody did)"
         )
-    return frozenset(name for path in files for name in _read(path))
+    return frozenset(name for path in files for name in read_ids(path))
 
 
-def _read(path: Path) -> list[str]:
+def read_ids(path: Path) -> list[str]:
+    """Return the customer_ids in a file, one a line. Raises SegmentError and BadInput."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
-        raise SegmentError(f"{path}: no such file of opt-outs") from None
+        raise SegmentError(f"{path}: no such file of customer_ids") from None
     except UnicodeDecodeError as error:
-        raise BadInput(file=str(path), rule=f"a list of opt-outs is UTF-8 text ({error})") from None
+        raise BadInput(file=str(path), rule=f"a list of customer_ids is UTF-8 text ({error})") from None
     for row, line in enumerate(lines, start=1):
         if len(line) > _LONGEST or not (line.isprintable() or not line):
             raise BadInput(

@@ -99,7 +99,10 @@ class States:
         as_of: pd.Timestamp,
         definitions: Mapping[str, Definition],
     ) -> State:
-        """Make the tables TABLES of `con`, as of `as_of`, the current generation; return it."""
+        """Make the tables TABLES of `con`, as of `as_of`, the current generation.
+
+        The state that it returns goes on with `con`.
+        """
         content = {
             "as_of": as_of.isoformat(),
             "definitions": {k: d.model_dump(mode="json") for k, d in definitions.items()},
@@ -119,7 +122,7 @@ class States:
         for entry in self.folder.iterdir():
             if entry.is_dir() and entry.name not in (generation, previous):
                 shutil.rmtree(entry)
-        return self._read(generation)
+        return State(generation=generation, as_of=as_of, definitions=definitions, con=con)
 
     def names(self) -> tuple[str | None, str | None]:
         """Return the current generation and the one before, if any. Raises DamagedFile."""

@@ -21,7 +21,7 @@ def test_both_lists_count(tmp_path: Path) -> None:
 def test_without_a_list_nothing_is_assumed(tmp_path: Path) -> None:
     with pytest.raises(SegmentError, match="nothing says who opted out: name --opt-outs FILE"):
         read_opt_outs(tmp_path, None)
-    with pytest.raises(SegmentError, match="no such file of opt-outs"):
+    with pytest.raises(SegmentError, match="no such file of customer_ids"):
         read_opt_outs(tmp_path, tmp_path / "missing.txt")
     empty = tmp_path / "empty.txt"
     empty.touch()

@@ -18,7 +18,7 @@ MOST_S = 5.0
 
 @pytest.mark.slow
 def test_a_hundred_thousand_customers_in_five_seconds(tmp_path: Path) -> None:
-    """Processor seconds over two threads: the wall clock of a busy machine says little."""
+    """On two idle cores. A busy machine is judged by the processor time of both threads."""
     import pandas as pd
 
     rng = np.random.default_rng(0)
@@ -53,4 +53,4 @@ def test_a_hundred_thousand_customers_in_five_seconds(tmp_path: Path) -> None:
     (customers,) = state.con.execute("SELECT count(*) FROM customers").fetchone() or (0,)
     print(f"{customers:,} customers: {wall:.1f} s, {processor:.1f} processor seconds")
     assert customers > 95_000
-    assert min(wall, processor) < MOST_S
+    assert wall < MOST_S or processor < 2 * MOST_S
