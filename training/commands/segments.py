@@ -193,7 +193,9 @@ def export(
 def lookalike(
     *,
     seed: Annotated[str | None, typer.Option(help="A segment whose members are the seed.")] = None,
-    seed_file: Annotated[Path | None, typer.Option(help="The seed: one customer_id a line.")] = None,
+    seed_file: Annotated[
+        Path | None, typer.Option(help="Or its customer_ids, a line each.")
+    ] = None,
     size: Annotated[int, typer.Option(min=1, help="Customers to find.")] = 100,
     smallest_seed: Annotated[int, typer.Option(min=1, help="A smaller seed is refused.")] = 10,
     output: Annotated[Path, typer.Option(help="The Parquet file: customer_id, score.")],

@@ -37,7 +37,7 @@ def read_ids(path: Path) -> list[str]:
     except FileNotFoundError:
         raise SegmentError(f"{path}: no such file of customer_ids") from None
     except UnicodeDecodeError as error:
-        raise BadInput(file=str(path), rule=f"a list of customer_ids is UTF-8 text ({error})") from None
+        raise BadInput(file=str(path), rule=f"UTF-8 text, a customer_id a line ({error})") from None
     for row, line in enumerate(lines, start=1):
         if len(line) > _LONGEST or not (line.isprintable() or not line):
             raise BadInput(

@@ -40,7 +40,8 @@ def client(ws: Workspace) -> Iterator[TestClient]:
 
 def pages(client: TestClient, key: str, **parameters: Any) -> list[dict[str, Any]]:
     """Return all pages of a segment's members."""
-    found, token = [], None
+    found: list[dict[str, Any]] = []
+    token: str | None = None
     while not found or token:
         named = parameters | ({"page_token": token} if token else {})
         answer = client.get(f"/v1/segments/{key}/members", params=named)

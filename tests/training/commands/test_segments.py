@@ -13,7 +13,10 @@ from training.__main__ import app
 from training.segments.refresh import SegmentStore
 
 RUNNER = CliRunner()
-LINES = [Line(f"c{at:02d}", days=7 * at + 1, unit_price=at + 1) for at in range(40)]
+LINES = [
+    *(Line(f"c{at:02d}", days=7 * at + 1, unit_price=at + 1) for at in range(40)),
+    *(Line("c00", days=500, product_id=name, unit_price=0.5) for name in ("pot", "cup")),
+]
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +59,10 @@ def test_from_definition_to_file(ws: Workspace, tmp_path: Path) -> None:
     assert ids == [f"c{at:02d}" for at in range(1, 12)]
     refused = run(ws, *export, "--opt-outs", str(outs), "--smallest-size", "12", code=2)
     assert "fewer than 12 customers" in refused
+    similar = tmp_path / "similar.parquet"
+    said = run(ws, "lookalike", "--seed", "recent", "--size", "5", "--output", str(similar))
+    assert "5 customers at 2024-03-15" in said
+    assert not set(pd.read_parquet(similar).customer_id) & {f"c{at:02d}" for at in range(13)}
     assert "recent: removed" in run(ws, "remove", "recent")
 
 
@@ -67,6 +74,8 @@ def test_from_definition_to_file(ws: Workspace, tmp_path: Path) -> None:
         (["show", "nobody"], "no such segment; known are rfm-champions"),
         (["export", "nobody", "--output", "x.csv", "--opt-outs", "x"], "no such segment"),
         (["export", "rfm-loyal", "--output", "x.csv", "--webhook", "https://x.y"], "give both"),
+        (["lookalike", "--output", "x.parquet"], "give one of them"),
+        (["lookalike", "--seed", "lifecycle-won-back", "--output", "x.parquet"], "has 0 customers"),
         (["flows", "--from", "2024-03-01", "--to", "2024-02-01"], "the first is earlier"),
         (["flows", "--from", "2024-02-01", "--to", "2024-03-01", "--grouping", "x"], "one of rfm"),
         (["refresh", "--as-of", "2024-03-01"], "were computed at 2024-03-15"),
