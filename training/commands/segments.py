@@ -223,8 +223,8 @@ def lookalike(
             ids = members(state.con, str(seed), at=state.as_of).customer_id.tolist()
         if len(set(ids)) < smallest_seed:
             raise SegmentError(
-                f"the seed has {len(set(ids))} customers, fewer than --smallest-seed "
-                f"{smallest_seed}"
+                f"the seed has {len(set(ids))} of the {smallest_seed} customers that it needs at "
+                "least (--smallest-seed)"
             )
         found = store.lookalike(ids, at=state.as_of, size=size)
         write_scores(found, output)

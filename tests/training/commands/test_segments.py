@@ -75,7 +75,7 @@ def test_from_definition_to_file(ws: Workspace, tmp_path: Path) -> None:
         (["export", "nobody", "--output", "x.csv", "--opt-outs", "x"], "no such segment"),
         (["export", "rfm-loyal", "--output", "x.csv", "--webhook", "https://x.y"], "give both"),
         (["lookalike", "--output", "x.parquet"], "give one of them"),
-        (["lookalike", "--seed", "lifecycle-won-back", "--output", "x.parquet"], "has 0 customers"),
+        (["lookalike", "--seed", "lifecycle-lapsed", "--output", "x.parquet"], "the seed has 0 of"),
         (["flows", "--from", "2024-03-01", "--to", "2024-02-01"], "the first is earlier"),
         (["flows", "--from", "2024-02-01", "--to", "2024-03-01", "--grouping", "x"], "one of rfm"),
         (["refresh", "--as-of", "2024-03-01"], "were computed at 2024-03-15"),
