@@ -140,9 +140,14 @@ def test_rfm_is_the_oracles_for_every_customer(shop: Workspace) -> None:
 def test_nothing_from_the_future_counts(tmp_path: Path) -> None:
     at = NOW - 50 * DAY
     early = [line for line in BY_HAND if line.days - line.late > 50]
+    later = [
+        Line("anna", 40, product_id="cup", channel="phone"),
+        Line("ben", 60, product_id="cup", channel="phone", late=20),
+        Line("eve", 40),
+    ]
     states = [
         SegmentStore(make(tmp_path / name, lines)).refresh(at, months=2)
-        for name, lines in (("whole", BY_HAND), ("early", early))
+        for name, lines in (("whole", [*BY_HAND, *later]), ("early", early))
     ]
     whole, cut = (state.con.execute("FROM customers ORDER BY 1").df() for state in states)
     assert_frame_equal(whole, cut)
@@ -295,6 +300,11 @@ def test_stays_go_on_over_refreshes(tmp_path: Path) -> None:
     found = members(state.con, "ever", at=state.as_of)
     since = dict(zip(found.customer_id, found.entered_timestamp, strict=True))
     assert since == {"anna": first.as_of, "ben": first.as_of, "cleo": NOW, "dan": NOW}
+    store.define("ever", "orders_total >= 100")
+    _, state = store.define("ever", "orders_total >= 1 and orders_total < 1000")
+    assert state is not None
+    again = members(state.con, "ever", at=state.as_of)
+    assert dict(zip(again.customer_id, again.entered_timestamp, strict=True)) == since
     with pytest.raises(SegmentError, match="computed at 2024-03-15"):
         store.refresh(NOW - DAY)
 
@@ -335,12 +345,16 @@ def test_a_corrected_order_counts_as_it_was_known(tmp_path: Path) -> None:
     ws = make(tmp_path / "shop", BY_HAND)
     lines = order_lines(BY_HAND)
     former = lines[lines.order_id == "o4"].assign(replaced_timestamp=NOW - 10 * DAY)
-    corrected = lines.assign(unit_price=lines.unit_price.mask(lines.order_id == "o4", 99.0))
+    corrected = lines.assign(
+        unit_price=lines.unit_price.mask(lines.order_id == "o4", 99.0),
+        product_id=lines.product_id.mask(lines.order_id == "o4", "pot"),
+    )
     recorded = corrected.recorded_timestamp.mask(corrected.order_id == "o4", NOW - 10 * DAY)
     with ws.lock("tables"):
         write_tables(
             ws, {"order_lines": corrected.assign(recorded_timestamp=recorded)}, replaced=former
         )
     store = SegmentStore(ws)
-    assert fields_of(store.refresh(NOW - 20 * DAY, months=0), "ben")["spend_total"] == 10
-    assert fields_of(store.refresh(NOW, months=0), "ben")["spend_total"] == 99
+    for at, spend, products in ((NOW - 20 * DAY, 10, ["tea"]), (NOW, 99, ["pot"])):
+        ben = fields_of(store.refresh(at, months=0), "ben")
+        assert (ben["spend_total"], ben["product_ids_365d"]) == (spend, products)
