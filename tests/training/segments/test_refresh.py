@@ -301,9 +301,8 @@ def test_stays_go_on_over_refreshes(tmp_path: Path) -> None:
     since = dict(zip(found.customer_id, found.entered_timestamp, strict=True))
     assert since == {"anna": first.as_of, "ben": first.as_of, "cleo": NOW, "dan": NOW}
     store.define("ever", "orders_total >= 100")
-    _, state = store.define("ever", "orders_total >= 1 and orders_total < 1000")
-    assert state is not None
-    again = members(state.con, "ever", at=state.as_of)
+    store.define("ever", "orders_total >= 1 and orders_total < 1000")
+    again = members(store.states.load().con, "ever", at=NOW)
     assert dict(zip(again.customer_id, again.entered_timestamp, strict=True)) == since
     with pytest.raises(SegmentError, match="computed at 2024-03-15"):
         store.refresh(NOW - DAY)
