@@ -42,6 +42,7 @@ from serving.handlers.experiments import Experiments
 from serving.handlers.predictions import Predictions
 from serving.handlers.products import Products
 from serving.handlers.recommendations import Recommendations
+from serving.handlers.segments import LoadedStates, Segments
 from serving.handlers.similar import Similar
 from serving.models.trial import Trial
 from serving.models.versions import Versions
@@ -185,6 +186,7 @@ class Backend:
         self.predictions = Predictions(self.models, self._events, clock=ws.now)
         self.cards = Cards(self.models, self._events, clock=ws.now)
         self.experiments = Experiments(stores)
+        self.segments = Segments(LoadedStates(stores))
         self.similar = Similar(self.models, clock=ws.now)
         self.complements = Complements(self.models, clock=ws.now)
         self.batches = Batches(self.recommendations)

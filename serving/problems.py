@@ -28,6 +28,8 @@ CODES: Final = {
     "idempotency_key_reused": (422, "This Idempotency-Key came with another body"),
     "rate_limited": (429, "Too many requests with this key"),
     "head_too_large": (431, "The head is too large"),
+    "unknown_segment": (404, "No segment has this key"),
+    "segments_not_computed": (409, "There are no segments yet"),
     "unknown_experiment": (404, "No experiment has this key"),
     "experiment_conflict": (409, "The experiment does not allow this now"),
     "analysis_unavailable": (503, "There is no analysis yet"),

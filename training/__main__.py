@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.cli import HOME, Home, user_errors
-from training.commands import benchmark, score
+from training.commands import benchmark, score, segments
 from training.commands.ablate import ablate
 from training.commands.diversity import diversity
 from training.commands.evaluate import evaluate
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(score.app, name="score")
+app.add_typer(segments.app, name="segments")
 
 
 @app.command()

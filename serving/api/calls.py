@@ -20,6 +20,7 @@ from serving.access.limits import Limits
 from serving.api.bodies import check_names, read_body, while_connected
 from serving.api.endpoints import Endpoint
 from serving.api.paths import path_text
+from serving.api.queries import read_query
 from serving.backend import Backend
 from serving.problems import PRIVATE, Problem, decode
 from serving.schemas.base import Answer
@@ -120,8 +121,11 @@ class Calls:
         if self._decoder is not None:
             check_names(body)
             content = [decode(self._decoder, body)]
+        named = dict(request.path_params)
+        if self.endpoint.query is not None:
+            named["query"] = read_query(request.scope["query_string"], self.endpoint.query)
         handler = self.endpoint.handler(request.app.state.backend)
-        answering = handler(*content, request_id=record.request_id, **request.path_params)
+        answering = handler(*content, request_id=record.request_id, **named)
         if self.endpoint.watched:
             answering = while_connected(request, answering)
         answer = await answering

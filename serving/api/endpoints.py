@@ -44,11 +44,20 @@ from serving.schemas.recommendations import (
     RecommendationsAnswer,
     RecommendationsRequest,
 )
+from serving.schemas.segments import (
+    MembersAnswer,
+    MembersQuery,
+    NoParameters,
+    SegmentAnswer,
+    SegmentRequest,
+    SegmentsAnswer,
+)
 from serving.schemas.similar import SimilarAnswer, SimilarRequest
 from training.families import targets
 
 Handler = Callable[..., Awaitable[msgspec.Struct]]
-"""Takes the decoded body, if any, and as keywords `request_id` and the path's parameters."""
+"""Takes the decoded body, if any, and as keywords `request_id`, the path's parameters, and the
+decoded `query` of an endpoint that has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +73,8 @@ class Endpoint:
     method: Literal["GET", "POST", "PUT"] = "POST"
     request: type[msgspec.Struct] | None = None
     """The schema of the body; None: no body."""
+    query: type[msgspec.Struct] | None = None
+    """The parameters of the query, any other is refused; None: the query is not read."""
     decoded: type[msgspec.Struct] | None = None
     """The type to decode instead of `request`, where parts are validated one by one."""
     status: int = 200
@@ -152,6 +163,38 @@ _CUSTOMERS: Final = (
         creates=True,
     ),
 )
+_SEGMENTS: Final = (
+    Endpoint(
+        method="GET",
+        path="/v1/segments",
+        summary="List all segments of customers with their numbers",
+        scope="predict",
+        handler=lambda backend: backend.segments.list,
+        query=NoParameters,
+        answer=SegmentsAnswer,
+        problems=(409,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/segments/{key}/members",
+        summary="The members of a segment, page by page",
+        scope="predict",
+        handler=lambda backend: backend.segments.members,
+        query=MembersQuery,
+        answer=MembersAnswer,
+        problems=(404, 409),
+    ),
+    Endpoint(
+        method="PUT",
+        path="/v1/segments/{key}",
+        summary="Define a segment by a filter",
+        scope="admin",
+        handler=lambda backend: backend.segments.put,
+        request=SegmentRequest,
+        answer=SegmentAnswer,
+        problems=(409,),
+    ),
+)
 _EXPERIMENTS: Final = (
     Endpoint(
         method="GET",
@@ -217,7 +260,8 @@ _EXPERIMENTS: Final = (
 
 def endpoints() -> tuple[Endpoint, ...]:
     """Return all endpoints of v1."""
-    return (*_PRODUCTS, *map(_prediction, targets()), *_CUSTOMERS, *_EXPERIMENTS)
+    predictions = map(_prediction, targets())
+    return (*_PRODUCTS, *predictions, *_CUSTOMERS, *_SEGMENTS, *_EXPERIMENTS)
 
 
 def _prediction(target: str) -> Endpoint:

@@ -36,11 +36,12 @@ _RETRY_AFTER: Final = {
 
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the `endpoints` of v1."""
-    types = [t for e in endpoints for t in (e.request, e.answer) if t is not None]
+    types = [t for e in endpoints for t in (e.request, e.query, e.answer) if t is not None]
     _, components = msgspec.json.schema_components(
         [*types, ProblemDetails, Health], ref_template=_REF
     )
     describe(components)
+    queries = {e.query: components.pop(e.query.__name__) for e in endpoints if e.query is not None}
     health = _content("Health")
     gets: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         "/livez": ("Whether the process is alive", {"200": health}),
@@ -49,7 +50,9 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     }
     paths: dict[str, Any] = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(
+            endpoint, {} if endpoint.query is None else queries[endpoint.query]
+        )
     for path, (summary, contents) in gets.items():
         answers = {code: {"description": summary} | content for code, content in contents.items()}
         paths[path] = {"get": {"summary": summary, "responses": answers}}
@@ -65,7 +68,8 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     }
 
 
-def _operation(endpoint: Endpoint) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, query: dict[str, Any]) -> dict[str, Any]:
+    """Return the operation of `endpoint`; `query` is the schema of its query's parameters."""
     answers = {str(endpoint.status): {"description": "Done", **_content(endpoint.answer.__name__)}}
     for status in (*_PROBLEMS, *endpoint.problems):
         codes = ", ".join(code for code, (number, _) in CODES.items() if number == status)
@@ -83,13 +87,25 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "summary": endpoint.summary,
         "operationId": "_".join([endpoint.method.lower(), *words]),
         "security": [{"key": [endpoint.scope]}],
-        "parameters": in_path + ([_KEY] if endpoint.creates else []),
+        "parameters": in_path + _in_query(query) + ([_KEY] if endpoint.creates else []),
         "responses": answers,
     }
     if endpoint.request is not None:
         body = {"required": True, **_content(endpoint.request.__name__)}
         operation["requestBody"] = body
     return operation
+
+
+def _in_query(query: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the parameters of a query: one is left out instead of null."""
+    parameters = []
+    for name, schema in query.get("properties", {}).items():
+        kinds = schema.get("anyOf", [schema])
+        (kind,) = (each for each in kinds if each.get("type") != "null")
+        described = {"description": schema["description"]} if "description" in schema else {}
+        kind = {k: v for k, v in kind.items() if k != "description"}
+        parameters.append({"name": name, "in": "query", "schema": kind, **described})
+    return parameters
 
 
 def _content(name: str, media_type: str = "application/json") -> dict[str, Any]:

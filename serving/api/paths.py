@@ -15,11 +15,13 @@ from starlette.types import Scope
 from experiments.definition import KEY
 
 Handler = Callable[[Request], Awaitable[Response]]
-_KEYED: Final = re.compile(rb"(/v1/experiments/)(%b)([:/][a-z]+)" % KEY.strip("^$").encode())
+_KEYED: Final = re.compile(
+    rb"(/v1/(?:experiments|segments)/)(%b)((?:[:/][a-z]+)?)" % KEY.strip("^$").encode()
+)
 
 
 class Paths:
-    """The handlers by method and path; a path with `{key}` stands for every experiment's."""
+    """The handlers by method and path; a path with `{key}` stands for every key's."""
 
     def __init__(self) -> None:
         self._handlers: dict[tuple[str, bytes], Handler] = {}

@@ -36,12 +36,19 @@ from serving.schemas.recommendations import (
     RecommendationsAnswer,
     RecommendationsRequest,
 )
+from serving.schemas.segments import (
+    MembersAnswer,
+    MembersQuery,
+    SegmentAnswer,
+    SegmentRequest,
+    SegmentsAnswer,
+)
 from serving.schemas.similar import SimilarAnswer, SimilarRequest
 
 P = ParamSpec("P")
 A = TypeVar("A", bound=msgspec.Struct)
 PathAndBody = tuple[str, msgspec.Struct | None]
-"""The key in the path, or "", and the body."""
+"""The key in the path, or "", and the body; of a GET, the query's parameters."""
 
 
 class ProblemError(Exception):
@@ -96,11 +103,16 @@ class Call(Generic[P, A]):
         """Return the request; its retries share it, and so its Idempotency-Key."""
         key, body = key_and_body
         headers = {"Idempotency-Key": uuid.uuid4().hex} if self.creates else {}
-        content = None
-        if body is not None:
+        content, params = None, None
+        if body is not None and self.method == "GET":
+            values = msgspec.to_builtins(body)
+            params = {name: value for name, value in values.items() if value is not None}
+        elif body is not None:
             content, headers["Content-Type"] = msgspec.json.encode(body), "application/json"
         path = self.path.replace("{key}", quote(key, safe=""))
-        return http.build_request(self.method, path, content=content, headers=headers)
+        return http.build_request(
+            self.method, path, content=content, params=params, headers=headers
+        )
 
     def result(self, outcome: httpx.Response | httpx.TransportError) -> A:
         """Return the answer. Raises ProblemError, or the transport error in `outcome`."""
@@ -159,6 +171,9 @@ class Endpoints:
         "POST", "/v1/campaigns:profit", _body(CampaignProfitRequest), CampaignProfitAnswer
     )
     post_events = Call("POST", "/v1/events", _body(EventsRequest), EventsAnswer, creates=True)
+    segments = Call("GET", "/v1/segments", _nothing, SegmentsAnswer)
+    segment_members = Call("GET", "/v1/segments/{key}/members", _keyed(MembersQuery), MembersAnswer)
+    put_segment = Call("PUT", "/v1/segments/{key}", _keyed(SegmentRequest), SegmentAnswer)
     experiments = Call("GET", "/v1/experiments", _nothing, ExperimentsAnswer)
     experiment_results = Call("GET", "/v1/experiments/{key}/results", _key, ResultsAnswer)
     start_experiment = Call(

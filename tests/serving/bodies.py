@@ -55,6 +55,9 @@ VALID: Final[tuple[tuple[str, str, Any], ...]] = (
         },
     ),
     ("POST", "/v1/events", {"events": [VIEW, ORDER]}),
+    ("GET", "/v1/segments", None),
+    ("GET", "/v1/segments/none/members", None),
+    ("PUT", "/v1/segments/none", {"filter": "orders_total > 1 and lifecycle = \"active\""}),
     ("GET", "/v1/experiments", None),
     ("GET", "/v1/experiments/none/results", None),
     # A valid start runs a process: this one breaks a rule before that.

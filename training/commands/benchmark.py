@@ -221,3 +221,34 @@ def kernels(
     from training.commands.display import console, table
 
     console.print(table(grid(costs)))
+
+
+@app.command()
+def lookalike(
+    overrides: Overrides = None,
+    *,
+    as_of: AsOf = None,
+    days: Annotated[int, typer.Option(min=1, help="The window after the cut.")] = 90,
+    home: Home = HOME,
+) -> None:
+    """Measure lookalikes: are customers who resemble a product's buyers its next buyers?
+
+    The seed is who bought the product before the cut, the truth who first buys it in the window
+    after it; all others are ranked. Nothing after the cut is read but the truth. Example: python -m
+    training benchmark lookalike --as-of 2011-09-11 half_life_days=180
+    """
+    with user_errors():
+        from configs.loader import load_config
+        from features.workspace import Workspace
+        from training.benchmarks import lookalike as benchmark
+        from training.commands.options import cut_of
+        from training.segments.vectors import LookalikeConfig
+
+        ws = Workspace.open(home)
+        cut = cut_of(ws, as_of)
+        config = load_config(LookalikeConfig, overrides=overrides or ())
+        lifts = benchmark.measure(ws, cut=cut, days=days, config=config)
+        grid = benchmark.grid(lifts, cut=cut, days=days)
+    from training.commands.display import console, table
+
+    console.print(table(grid))

@@ -108,6 +108,33 @@ def record(
         raise
 
 
+def forget(con: duckdb.DuckDBPyConnection, keys: Sequence[str], *, at: pd.Timestamp) -> None:
+    """Undo the evaluation at `at` (UTC) of the segments `keys`, which was the last one of each.
+
+    A segment that was not evaluated then stays as it is. Raises SegmentError, and undoes nothing,
+    if a segment was evaluated later.
+    """
+    con.execute(_TABLES)
+    _refuse_earlier(con, list(keys), at + pd.Timedelta(microseconds=1))
+    for change in (
+        "DELETE FROM membership WHERE entered_timestamp",
+        "UPDATE membership SET left_timestamp = NULL WHERE left_timestamp",
+        "DELETE FROM membership_evaluations WHERE evaluated_timestamp",
+    ):
+        con.execute(
+            f"{change} = ? AND segment IN (SELECT unnest(?::VARCHAR[]))", [_time(at), list(keys)]
+        )
+
+
+def drop(con: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> None:
+    """Remove all that was recorded of the segments `keys`."""
+    con.execute(_TABLES)
+    for table in ("membership", "membership_evaluations"):
+        con.execute(
+            f"DELETE FROM {table} WHERE segment IN (SELECT unnest(?::VARCHAR[]))", [list(keys)]
+        )
+
+
 def _refuse_earlier(con: duckdb.DuckDBPyConnection, keys: list[str], at: pd.Timestamp) -> None:
     rows = con.execute(
         "SELECT segment, evaluated_timestamp FROM membership_evaluations "
@@ -147,6 +174,15 @@ def members(
     ).df()
     entered = frame["entered_timestamp"].dt.tz_localize("UTC").astype(TIME)
     return frame.assign(entered_timestamp=entered).astype({"customer_id": TEXT})
+
+
+def counts(
+    con: duckdb.DuckDBPyConnection, segments: Sequence[str], *, at: pd.Timestamp
+) -> dict[str, int]:
+    """Return the number of `members` of each of `segments`. Raises SegmentError as they do."""
+    query, values = members_query(con, segments, at=at)
+    rows = con.execute(f"SELECT segment, count(*) FROM ({query}) GROUP BY ALL", values).fetchall()
+    return dict.fromkeys(segments, 0) | {str(segment): int(number) for segment, number in rows}
 
 
 def count(

@@ -137,6 +137,7 @@ def test_help_is_quick_and_teaches() -> None:
         "export",
         "compare",
         "score",
+        "segments",
     ):
         assert f" {verb} " in done.stdout
 

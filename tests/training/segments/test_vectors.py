@@ -1,0 +1,71 @@
+"""Lookalikes: who bought alike comes first, the future does not count, seeds are checked."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.training.segments.tiny_shop import DAY, NOW, Line, order_lines
+from training.segments.membership import SegmentError
+from training.segments.states import connect
+from training.segments.vectors import (
+    CustomerVectors,
+    LookalikeConfig,
+    customer_vectors,
+    directions,
+    lookalike,
+)
+
+CONFIG = LookalikeConfig(dimensions=3)
+# Two tastes: drinkers buy d0..d4, cooks k0..k4; each customer lacks one product of the taste.
+TASTES = [
+    Line(f"{taste}{at}", days=10 + at, product_id=f"{taste}-{product}")
+    for taste in ("drink", "cook")
+    for at in range(8)
+    for product in range(5)
+    if product != at % 5
+]
+
+
+def vectors(lines: list[Line], at: pd.Timestamp = NOW) -> CustomerVectors:
+    con = connect()
+    con.register("frame", order_lines(lines))
+    con.execute("CREATE TABLE order_lines AS FROM frame")
+    return customer_vectors(con, CONFIG, at=at)
+
+
+def test_those_of_the_same_taste_come_first() -> None:
+    found = vectors(TASTES)
+    best = lookalike(found, ["drink0", "drink1", "unknown"], size=8, config=CONFIG)
+    assert set(best.customer_id[:6]) == {f"drink{at}" for at in range(2, 8)}
+    assert best.score.is_monotonic_decreasing
+    assert not {"drink0", "drink1"} & set(best.customer_id)
+    assert len(lookalike(found, ["drink0"], size=100, config=CONFIG)) == 15
+
+
+def test_what_came_later_changes_nothing() -> None:
+    late = [Line(f"drink{at}", days=1, product_id="cook-0", late=2) for at in range(8)]
+    future = [Line("cook1", days=-1, product_id="drink-0")]
+    before, after = vectors(TASTES), vectors([*TASTES, *late, *future])
+    assert before.customer_ids.tolist() == after.customer_ids.tolist()
+    np.testing.assert_allclose(np.abs(before.vectors), np.abs(after.vectors), atol=1e-9)
+    later = vectors([*TASTES, *late], at=NOW + 3 * DAY)
+    assert not np.allclose(np.abs(before.vectors), np.abs(later.vectors))
+
+
+def test_the_direction_solves_the_ridge_regression() -> None:
+    rng = np.random.default_rng(0)
+    inputs, members = rng.normal(size=(30, 3)), rng.integers(0, 2, (30, 2)).astype(float)
+    scores = directions(inputs, members, shrinkage=0.5)
+    centred, mean = inputs - inputs.mean(axis=0), members.mean(axis=0)
+    inverse = np.linalg.inv(centred.T @ centred + 15 * np.eye(3))
+    expected = centred @ inverse @ centred.T @ (members - mean) + mean
+    np.testing.assert_allclose(scores, expected)
+
+
+def test_what_has_no_answer() -> None:
+    with pytest.raises(SegmentError, match="none of its customers has bought"):
+        lookalike(vectors(TASTES), ["nobody"], size=3, config=CONFIG)
+    with pytest.raises(ValueError, match="not one text"):
+        lookalike(vectors(TASTES), "drink0", size=3, config=CONFIG)
+    with pytest.raises(SegmentError, match="2 customers bought 1 products"):
+        vectors([Line("a", 3), Line("b", 3)])
