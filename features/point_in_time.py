@@ -9,19 +9,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import ibis
+import ibis.expr.datatypes as dt
 from ibis import _
 from ibis.expr.types import Column, Table
 
 from features.aggregations import Aggregation
 from features.times import DAY_US
 
-_EPOCH: Final = ibis.timestamp("1970-01-01", timezone="UTC")
 _FOREVER: Final = 2**62
 
 
+@ibis.udf.scalar.builtin(name="epoch_us", signature=((dt.Timestamp(timezone="UTC"),), dt.int64))
 def unix_microseconds(time: Any) -> Any:
-    """Return the expression of a time as the microseconds since 1970 (an integer)."""
-    return time.delta(_EPOCH, unit="microsecond")
+    """Return the expression of a time as the microseconds since 1970 (an integer).
+
+    It is DuckDB's `epoch_us`; Ibis' own difference of two times is many times slower there.
+    """
 
 
 def knowable(order_lines: Table) -> Table:
