@@ -131,7 +131,14 @@ def _tree_table(found: "ChurnTree", *, horizon_days: int) -> "TextTable":
     trained = sum(rule.trained for rule in found.rules)
     learned = sum(rule.trained * rule.trained_rate for rule in found.rules) / trained
     rows.append(
-        ("all", f"{trained:,}", f"{learned:.1%}", f"{customers:,}", f"{churned / customers:.1%}", "")
+        (
+            "all",
+            f"{trained:,}",
+            f"{learned:.1%}",
+            f"{customers:,}",
+            f"{churned / customers:.1%}",
+            "",
+        )
     )
     return TextTable(
         title=(

@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from sklearn.tree import DecisionTreeClassifier
 
 INPUTS: Final[Mapping[str, tuple[str, int]]] = {
-    "days_since_last_order": ("{} days since the last order", 0),
-    "days_since_first_order": ("{} days since the first order", 0),
-    "orders_90d": ("{} orders in the last 90 days", 0),
-    "orders_365d": ("{} orders in the last 365 days", 0),
-    "orders_total": ("{} orders of all time", 0),
-    "spend_365d": ("spend of {} in the last 365 days", 2),
-    "average_order_value": ("an average order value of {}", 2),
-    "products_365d": ("{} different products in the last 365 days", 0),
-    "returns_365d": ("{} returned lines in the last 365 days", 0),
+    "days_since_last_order": ("days since the last order", 0),
+    "days_since_first_order": ("days since the first order", 0),
+    "orders_90d": ("orders in the last 90 days", 0),
+    "orders_365d": ("orders in the last 365 days", 0),
+    "orders_total": ("orders of all time", 0),
+    "spend_365d": ("spend in the last 365 days", 2),
+    "average_order_value": ("average order value", 2),
+    "products_365d": ("different products in the last 365 days", 0),
+    "returns_365d": ("returned lines in the last 365 days", 0),
 }
 """The fields that rules may name: each in words, and the decimals of its thresholds. They are
 known of every active customer."""
@@ -183,19 +183,32 @@ def churn_tree(
 
 
 def in_words(node: Filter) -> str:
-    """Return a conjunction of comparisons of INPUTS in words.
+    """Return comparisons of INPUTS, `<=` and `>`, joined by `and`, in words.
 
-    >>> in_words(Compare("orders_365d", "number", "<=", 2.0))
-    'at most 2 orders in the last 365 days'
+    >>> more, most = (Compare("orders_90d", "number", op, n) for op, n in ((">", 1.0), ("<=", 3.0)))
+    >>> print(in_words(more), in_words(most), in_words(And((more, most))), sep="\\n")
+    orders in the last 90 days: 2 or more
+    orders in the last 90 days: at most 3
+    orders in the last 90 days: 2 to 3
     """
-    parts = node.operands if isinstance(node, And) else (node,)
-    found = []
-    for part in parts:
-        if isinstance(part, Compare) and isinstance(part.value, float):
-            phrase, decimals = INPUTS[part.column]
-            bound = "at most" if part.operator == "<=" else "more than"
-            found.append(phrase.format(f"{bound} {part.value:,.{decimals}f}"))
-    return ", ".join(found)
+    bounds: dict[str, dict[str, float]] = {}
+    for part in node.operands if isinstance(node, And) else (node,):
+        if not isinstance(part, Compare) or not isinstance(part.value, float):
+            raise ValueError(f"node = {node}: it compares numbers, and nothing else")
+        bounds.setdefault(part.column, {})[part.operator] = part.value
+    return "; ".join(
+        f"{INPUTS[name][0]}: {_range(found.get('>'), found.get('<='), decimals=INPUTS[name][1])}"
+        for name, found in bounds.items()
+    )
+
+
+def _range(above: float | None, most: float | None, *, decimals: int) -> str:
+    """Return in words what is more than `above` and at most `most`, of so many decimals."""
+    low = None if above is None else f"{above + 10**-decimals:,.{decimals}f}"
+    high = None if most is None else f"{most:,.{decimals}f}"
+    if low is None or high is None:
+        return f"at most {high}" if low is None else f"{low} or more"
+    return low if low == high else f"{low} to {high}"
 
 
 def _times(

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pydantic
+from threadpoolctl import threadpool_limits
 
 from configs.loader import Config
 from features.model_inputs import SINGLE_GAP_DAYS
@@ -173,7 +174,8 @@ def _divide(logarithms: Floats, k: int, config: ClustersConfig) -> _Division:
     scale = logarithms.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)  # an input that is the same for all
     mean = logarithms.mean(axis=0)
-    found = KMeans(k, n_init=10, random_state=config.seed).fit((logarithms - mean) / scale)
+    with threadpool_limits(limits=1):  # so few numbers: threads would wait for each other
+        found = KMeans(k, n_init=10, random_state=config.seed).fit((logarithms - mean) / scale)
     return _Division(mean=mean, scale=scale, centers=found.cluster_centers_)
 
 
