@@ -1,4 +1,4 @@
-"""`python -m training segments tree`, `... clusters`: groups of customers that are found in data."""
+"""`python -m training segments tree`, and `clusters`: groups of customers, found in the data."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -99,9 +99,9 @@ def clusters(
         best = ", ".join(f"{k}: {value:.3f}" for k, value in found.silhouettes.items())
         console.print(f"Silhouette by number of clusters: {best}", highlight=False)
         console.print(
-            f"Adjusted Rand index with {before.isoformat()}: {found.stability:.2f} of the customers "
-            f"of now in the clusters of both times, {found.stayed:.2f} of the customers of both "
-            "times in the clusters of their time",
+            f"Adjusted Rand index with {before.isoformat()}: {found.stability:.2f} for the "
+            f"customers of now, by the clusters of both times; {found.stayed:.2f} for those "
+            "who were active at both, where each was and is",
             highlight=False,
             soft_wrap=True,
         )

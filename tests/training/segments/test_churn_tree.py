@@ -1,4 +1,4 @@
-"""Rules of churn: counts by hand, a tree that finds the shop's rule, labels of the house, no leak."""
+"""Rules of churn: counts by hand, the rule of a shop found, the models' labels, no leak."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def test_the_rule_of_a_shop_of_two_kinds(tmp_path: Path) -> None:
     # Of those who order once, the one of 45 days ago and nine older ones were known 30 days ago.
     assert (gone.customers, gone.churned, gone.rate) == (10, 10, 1.0)
     assert (stayed.customers, stayed.churned) == (10, 0)
-    # 60 days ago: 75, 105, ... 315 days; then eight, then seven, each of them gone; three times ten.
+    # 60 days ago: those of 75, 105, ... 315 days; before that eight, then seven. All are gone.
     assert (gone.trained, gone.trained_rate) == (9 + 8 + 7, 1.0)
     assert (stayed.trained, stayed.trained_rate) == (30, 0.0)
     assert found.everyone == (20, 10)

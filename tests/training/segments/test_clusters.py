@@ -82,6 +82,7 @@ def test_customers_who_move_lower_what_stayed_and_not_the_stability(tmp_path: Pa
     back = [Line(f"away-{number:02}", 5 + number, unit_price=900) for number in range(6)]
     found = found_at(tmp_path / "shop", three_kinds() + back, fewest=3, most=3)
     assert found.stayed < 0.9
+    assert found.stayed < found.stability
 
 
 def test_too_few_customers_are_refused(tmp_path: Path) -> None:
