@@ -112,7 +112,8 @@ class _Division:
         """Return the place of the nearest center (N,)."""
         inputs = self.standardised(logarithms)
         distances = [((inputs - center) ** 2).sum(axis=1) for center in self.centers]
-        return np.argmin(np.stack(distances, axis=1), axis=1).astype(np.int64)
+        nearest: npt.NDArray[np.int64] = np.argmin(np.stack(distances, axis=1), axis=1)
+        return nearest
 
 
 def clusters(
@@ -160,7 +161,8 @@ def clusters(
 
 def _measures(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """Return the active customers' INPUTS, by customer_id."""
-    return con.sql(_MEASURES).df()
+    measures: pd.DataFrame = con.sql(_MEASURES).df()
+    return measures
 
 
 def _logarithms(measures: pd.DataFrame) -> Floats:
@@ -195,12 +197,11 @@ def _described(
 ) -> list[Cluster]:
     count = int(labels.max()) + 1
     z_scores = [standardised[labels == label].mean(axis=0) for label in range(count)]
-    means = measures.groupby(labels)[list(INPUTS)].mean()
     return [
         Cluster(
             name=name,
             size=int((labels == label).sum()),
-            means={input_: float(means.loc[label, input_]) for input_ in INPUTS},
+            means={each: float(measures.loc[labels == label, each].mean()) for each in INPUTS},
             z_scores=dict(zip(INPUTS, map(float, z_scores[label]), strict=True)),
         )
         for label, name in enumerate(names_of(z_scores))

@@ -16,7 +16,7 @@ from training.customers.orders import CustomerOrders
 from training.data.training_data import TrainingData
 from training.errors import NotEnoughData
 from training.segments.churn_tree import ChurnTree, ChurnTreeConfig, churn_tree
-from training.segments.definitions import KINDS
+from training.segments.fields import KINDS
 from training.segments.filter_parser import parse
 from training.segments.past import customers_at, put_churned
 
