@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.cli import HOME, Home, open_console, user_errors
+from training.commands.segment_groups import clusters, tree
 
 if TYPE_CHECKING:
     from features.workspace import Workspace
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from training.segments.states import State
 
 app = typer.Typer(no_args_is_help=True, help="Define, refresh, show and export customer segments.")
+app.command()(tree)
+app.command()(clusters)
 Key = Annotated[str, typer.Argument(help="A segment: `rfm-champions`, or one that you defined.")]
 
 
