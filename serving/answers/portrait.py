@@ -2,16 +2,15 @@
 
 import math
 import statistics
-from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
 from features.customer_features import HISTORY_LENGTH
 from features.customer_history import Purchase, purchases
 from features.customer_row import Row
-from features.times import DAY_US, timestamp
+from features.times import DAY_US, EPOCH
 from serving.schemas.base import Language
 from serving.schemas.portrait import (
     Affinity,
@@ -36,6 +35,7 @@ from training.segments.words import in_words
 CATEGORIES: Final = 20
 """Categories of a portrait, at most."""
 TREND_DAYS: Final = 90
+_EPOCH: Final = EPOCH.to_pydatetime()
 _RFM: Final = dict(zip(GROUPINGS["rfm"], GROUP_NAMES, strict=True))
 _LIFECYCLE: Final = dict(zip(GROUPINGS["lifecycle"], STATES, strict=True))
 
@@ -75,16 +75,16 @@ def of_row(row: Row, catalogue: Catalogue | None, *, now_us: int) -> dict[str, A
 def affinities(
     bought: Sequence[Purchase], catalogue: Catalogue, *, now_us: int
 ) -> PortraitAffinities:
-    """Return the share of each category in the value of `bought`, largest first."""
-    products = catalogue.products
-    values: dict[str | None, list[float]] = defaultdict(list)
+    """Return the share of each category in the value of `bought` (newest first), largest first."""
+    places, categories = catalogue.products.places, catalogue.products.categories
+    spend: dict[str | None, float] = {}
     last: dict[str | None, int] = {}
     for time, product_id, value in bought:
-        place = products.places.get(product_id)
-        category = None if place is None else products.categories[place] or None
-        values[category].append(value)
-        last[category] = max(time, last.get(category, time))
-    spend = {category: math.fsum(parts) for category, parts in values.items()}
+        place = places.get(product_id)
+        category = None if place is None else categories[place] or None
+        if category not in last:
+            last[category], spend[category] = time, 0.0
+        spend[category] += value
     total = math.fsum(spend.values())
     largest = sorted(spend.items(), key=lambda entry: (-entry[1], entry[0] is None, entry[0] or ""))
     return PortraitAffinities(
@@ -142,14 +142,20 @@ def rhythm(bought: Sequence[Purchase], last_us: int | None, *, now_us: int) -> R
 
 
 def trends(bought: Sequence[Purchase], *, now_us: int) -> PortraitTrends:
-    """Return orders and spend of [now - 90 days, now] and of the 90 days before them."""
+    """Return orders and spend of [now - 90 days, now] and of the 90 days before them.
+
+    `bought` is newest first.
+    """
     middle = now_us - TREND_DAYS * DAY_US
     start = middle - TREND_DAYS * DAY_US
-    last = [purchase for purchase in bought if purchase[0] >= middle]
-    before = [purchase for purchase in bought if start <= purchase[0] < middle]
+    last: list[Purchase] = []
+    before: list[Purchase] = []
+    for purchase in bought:
+        if purchase[0] < start:
+            break
+        (last if purchase[0] >= middle else before).append(purchase)
     full = len(bought) >= HISTORY_LENGTH  # then purchases before the oldest one are not known
-    oldest = min((time for time, _, _ in bought), default=0)
-    knows_last, knows_before = (not full or oldest < since for since in (middle, start))
+    knows_last, knows_before = (not full or bought[-1][0] < since for since in (middle, start))
 
     def trend(now: float, then: float) -> Trend:
         known = knows_before and then > 0
@@ -199,4 +205,4 @@ def _lifecycle(
 
 
 def _time(unix_microseconds: int) -> datetime:
-    return timestamp(unix_microseconds).to_pydatetime()
+    return _EPOCH + timedelta(microseconds=unix_microseconds)  # a tenth of what pandas takes

@@ -13,8 +13,10 @@ from serving.models.watcher import ModelWatcher
 from serving.schemas.predictions import CardRequest, CustomerCard
 from serving.state.customers import Customer
 from serving.state.served import Served
+from training.data.inputs import Queries
 
-TARGETS: Final = ("churn", "expected_orders", "expected_spend", "next_order")
+TARGETS: Final = ("expected_orders", "expected_spend", "next_order")
+"""The card's predictions next to churn."""
 
 
 class Cards:
@@ -36,8 +38,13 @@ def card(
     served: Served, found: CustomerToPredict, *, now: pd.Timestamp, request_id: str
 ) -> CustomerCard:
     """Return the card of the customer that was `found` at `now`."""
-    churn, orders, spend, next_order = (
-        predict(served, target, [found], now=now)[0] for target in TARGETS
+    made: dict[int, tuple[Queries, Any]] = {}
+    churn = predict(served, "churn", [found], now=now, made=made)[0]
+    orders, spend, days = (
+        predict(served, target, [found], now=now, made=made)[0].value
+        if served.answers(target)
+        else None
+        for target in TARGETS
     )
     model, horizon = answering_model(served, "churn")
     return CustomerCard(
@@ -49,9 +56,9 @@ def card(
         customer_id=found.customer_id,
         churn_probability=churn.value,
         horizon_days=horizon,
-        predicted_number_of_orders=orders.value,
-        predicted_clv=spend.value,
-        expected_date_of_next_order=_date(served.time(now), next_order.value),
+        predicted_number_of_orders=orders,
+        predicted_clv=spend,
+        expected_date_of_next_order=_date(served.time(now), days),
         **historic(found.customer),
     )
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -37,6 +38,7 @@ class IndexedStates:
 
     def __init__(self, states: LoadedStates) -> None:
         self._states = states
+        self._file: Path | None = None
         self._lock = threading.Lock()
         self._indexed: tuple[tuple[int, ...], SegmentIndex] | None = None
 
@@ -46,9 +48,10 @@ class IndexedStates:
         A new state is read in a thread, while other requests go on. Raises DamagedFile, OSError,
         duckdb.Error, and Problem without stores.
         """
-        file, found = self._states.store.states.current_file, self._indexed
+        self._file = self._file or self._states.store.states.current_file
+        found = self._indexed
         try:
-            stamp = content_stamp(file)
+            stamp = content_stamp(self._file)
         except FileNotFoundError:
             return None
         if found is not None and found[0] == stamp:

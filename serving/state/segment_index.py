@@ -1,11 +1,9 @@
 """The memberships of one state of the segments by customer, in memory."""
 
 from bisect import bisect_left
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from features.times import microseconds
 from training.segments.states import State
@@ -25,8 +23,7 @@ WHERE list_contains($keys, segment) ORDER BY customer_id, entered, membership.se
 _CHANNELS: Final = "SELECT customer_id, channels_365d FROM customers WHERE len(channels_365d) > 0"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stay:
+class Stay(NamedTuple):
     """One stay of a customer in a segment; times in microseconds since 1970 (UTC)."""
 
     segment: str
@@ -45,8 +42,8 @@ class SegmentIndex:
 
     def __init__(self, state: State) -> None:
         con, keys = state.con.cursor(), state.segments
-        counts = con.execute(_COUNTS, {"keys": keys}).fetchnumpy()
-        stays: dict[str, npt.NDArray[Any]] = con.execute(_STAYS, {"keys": keys}).fetchnumpy()
+        counts: Any = con.execute(_COUNTS, {"keys": keys}).fetchnumpy()
+        stays: Any = con.execute(_STAYS, {"keys": keys}).fetchnumpy()
         self.generation = state.generation
         self.as_of_us = microseconds(state.as_of)
         """Time T of the state, in microseconds since 1970 (UTC)."""

@@ -69,8 +69,10 @@ def test_stays_are_those_of_the_customer_alone() -> None:
     big = {"big": Compare("spend", "number", ">", 1.0)}
     for day, spenders in enumerate([["茶", "b"], ["b"], ["b", "茶", "\U0001f375", "B"]]):
         frame = pd.DataFrame({"customer_id": spenders, "spend": 2.0})
-        con.register("frame", frame.assign(channels_365d=[["x"]] * len(spenders)))
-        con.execute("CREATE OR REPLACE TABLE customers AS FROM frame")
+        con.register("frame", frame)
+        con.execute(
+            "CREATE OR REPLACE TABLE customers AS SELECT *, ['x'] AS channels_365d FROM frame"
+        )
         record(con, {**big, "gone": big["big"]}, at=START + day * DAY)
     definition = Definition(version=1, filter="spend > 1", defined_timestamp=START.to_pydatetime())
     index = SegmentIndex(
