@@ -39,6 +39,7 @@ from serving.handlers.cards import Cards
 from serving.handlers.complement import Complements
 from serving.handlers.events import Events
 from serving.handlers.experiments import Experiments
+from serving.handlers.portraits import Portraits
 from serving.handlers.predictions import Predictions
 from serving.handlers.products import Products
 from serving.handlers.recommendations import Recommendations
@@ -186,7 +187,9 @@ class Backend:
         self.predictions = Predictions(self.models, self._events, clock=ws.now)
         self.cards = Cards(self.models, self._events, clock=ws.now)
         self.experiments = Experiments(stores)
-        self.segments = Segments(LoadedStates(stores))
+        states = LoadedStates(stores)
+        self.segments = Segments(states)
+        self.portraits = Portraits(self.models, self._events, states, clock=ws.now)
         self.similar = Similar(self.models, clock=ws.now)
         self.complements = Complements(self.models, clock=ws.now)
         self.batches = Batches(self.recommendations)

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pandas as pd
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from serving.state.served import Served
 from training.bundle import Bundle
 from training.customers import reasons
 from training.customers.reason_words import in_words
-from training.data.inputs import encode_rows
+from training.data.inputs import Queries, encode_rows
 from training.families import Prediction as Predicted
 from training.targets import Target, interval_of, numbers_of
 
@@ -70,8 +71,12 @@ def predict(
     *,
     now: pd.Timestamp,
     explain: Language | None = None,
+    made: dict[int, tuple[Queries, Any]] | None = None,
 ) -> list[Prediction]:
     """Return the predictions of `target` for each customer, at `now`; reasons in `explain`.
+
+    `made` carries what models predicted for the same customers from call to call, so that a model
+    of several targets computes once.
 
     For a customer whose purchases are unknown or unreadable, the value is the target's `unknown`
     metric from the model's last test window; null without a model, and for a time beyond the
@@ -90,9 +95,12 @@ def predict(
         p: a.customer.row for p, a in enumerate(customers) if a.customer and a.customer.bought
     }
     rows, ids = list(bought.values()), [customers[place].customer_id for place in bought]
-    queries = encode_rows(rows, ids, products, now)
-    made = bundle.predictor.predict(queries)
-    numbers, ends = numbers_of(made, prediction), interval_of(made, prediction)
+    made = {} if made is None else made
+    if id(bundle) not in made:
+        queries = encode_rows(rows, ids, products, now)
+        made[id(bundle)] = queries, bundle.predictor.predict(queries)
+    queries, predicted = made[id(bundle)]
+    numbers, ends = numbers_of(predicted, prediction), interval_of(predicted, prediction)
     for row, place in enumerate(bought):
         interval = None
         if ends is not None:

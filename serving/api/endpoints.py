@@ -25,6 +25,7 @@ from serving.schemas.experiments import (
     StartRequest,
     StopRequest,
 )
+from serving.schemas.portrait import CustomerPortrait, PortraitRequest
 from serving.schemas.predictions import (
     REQUESTS,
     CardRequest,
@@ -142,6 +143,14 @@ _CUSTOMERS: Final = (
         handler=lambda backend: backend.cards.answer,
         request=CardRequest,
         answer=CustomerCard,
+    ),
+    Endpoint(
+        path="/v1/customers:portrait",
+        summary="One customer: the card, groups, tastes, rhythm and trends",
+        scope="predict",
+        handler=lambda backend: backend.portraits.answer,
+        request=PortraitRequest,
+        answer=CustomerPortrait,
     ),
     Endpoint(
         path="/v1/campaigns:profit",

@@ -22,6 +22,7 @@ from serving.schemas.experiments import (
     StartRequest,
     StopRequest,
 )
+from serving.schemas.portrait import CustomerPortrait, PortraitRequest
 from serving.schemas.predictions import (
     CardRequest,
     ChurnRequest,
@@ -167,6 +168,7 @@ class Endpoints:
     )  # of any family, by its name
     predict_churn = Call("POST", "/v1/predictions/churn", _body(ChurnRequest), PredictionAnswer)
     card = Call("POST", "/v1/customers:predictions", _body(CardRequest), CustomerCard)
+    portrait = Call("POST", "/v1/customers:portrait", _body(PortraitRequest), CustomerPortrait)
     campaign_profit = Call(
         "POST", "/v1/campaigns:profit", _body(CampaignProfitRequest), CampaignProfitAnswer
     )

@@ -8,12 +8,15 @@ import pandas as pd
 
 from features.logs.events import EventLog
 from features.times import DAY_US
-from serving.answers.predictions import answering_model, predict, read
+from serving.answers.predictions import CustomerToPredict, answering_model, predict, read
 from serving.models.watcher import ModelWatcher
 from serving.schemas.predictions import CardRequest, CustomerCard
 from serving.state.customers import Customer
+from serving.state.served import Served
+from training.data.inputs import Queries
 
-TARGETS: Final = ("churn", "expected_orders", "expected_spend", "next_order")
+TARGETS: Final = ("expected_orders", "expected_spend", "next_order")
+"""The card's predictions next to churn."""
 
 
 class Cards:
@@ -27,25 +30,37 @@ class Cards:
     async def answer(self, request: CardRequest, *, request_id: str) -> CustomerCard:
         """Return the customer's card; for an unknown customer, with figures of all customers."""
         now, served = self._clock(), self._models.served
-        to_predict = read(served, self._events, request.customer_id, now=now)
-        churn, orders, spend, next_order = (
-            predict(served, target, [to_predict], now=now)[0] for target in TARGETS
-        )
-        model, horizon = answering_model(served, "churn")
-        return CustomerCard(
-            request_id=request_id,
-            model=model,
-            experiments=[],
-            feature_age_s=churn.feature_age_s,
-            fallback_reason=churn.fallback_reason,
-            customer_id=request.customer_id,
-            churn_probability=churn.value,
-            horizon_days=horizon,
-            predicted_number_of_orders=orders.value,
-            predicted_clv=spend.value,
-            expected_date_of_next_order=_date(served.time(now), next_order.value),
-            **historic(to_predict.customer),
-        )
+        found = read(served, self._events, request.customer_id, now=now)
+        return card(served, found, now=now, request_id=request_id)
+
+
+def card(
+    served: Served, found: CustomerToPredict, *, now: pd.Timestamp, request_id: str
+) -> CustomerCard:
+    """Return the card of the customer that was `found` at `now`."""
+    made: dict[int, tuple[Queries, Any]] = {}
+    churn = predict(served, "churn", [found], now=now, made=made)[0]
+    orders, spend, days = (
+        predict(served, target, [found], now=now, made=made)[0].value
+        if served.answers(target)
+        else None
+        for target in TARGETS
+    )
+    model, horizon = answering_model(served, "churn")
+    return CustomerCard(
+        request_id=request_id,
+        model=model,
+        experiments=[],
+        feature_age_s=churn.feature_age_s,
+        fallback_reason=churn.fallback_reason,
+        customer_id=found.customer_id,
+        churn_probability=churn.value,
+        horizon_days=horizon,
+        predicted_number_of_orders=orders,
+        predicted_clv=spend,
+        expected_date_of_next_order=_date(served.time(now), days),
+        **historic(found.customer),
+    )
 
 
 def historic(customer: Customer | None) -> dict[str, Any]:

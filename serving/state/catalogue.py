@@ -56,6 +56,18 @@ class Catalogue:
         return content_scorer(self.products, self.shelf.vectors, config=ContentConfig())
 
     @cached_property
+    def price_thirds(self) -> tuple[float, float] | None:
+        """The prices below which one third and two thirds of the known ones lie, interpolated.
+
+        None without a known price.
+        """
+        known = self.prices[np.isfinite(self.prices)]
+        if not len(known):
+            return None
+        low, high = np.quantile(known, [1 / 3, 2 / 3]).tolist()
+        return low, high
+
+    @cached_property
     def as_of_us(self) -> int:
         """Time of the snapshot, in microseconds since 1970."""
         return microseconds(self.as_of)

@@ -44,6 +44,7 @@ VALID: Final[tuple[tuple[str, str, Any], ...]] = (
     ),
     ("POST", "/v1/predictions/churn", {"customer_ids": ["anna", "ben"], "explain": True}),
     ("POST", "/v1/customers:predictions", {"customer_id": "anna"}),
+    ("POST", "/v1/customers:portrait", {"customer_id": "anna", "language": "zh"}),
     (
         "POST",
         "/v1/campaigns:profit",

@@ -33,12 +33,16 @@ def cosine(bought: str, other: str) -> Cosine:
     )
 
 
-def stock(home: Path) -> Path:
-    """Make conftest's shop at `home` with texts and prices; recommender 2 relates two products."""
+def stock(home: Path, *, channel: str | None = None) -> Path:
+    """Make conftest's shop at `home` with texts and prices; recommender 2 relates two products.
+
+    All orders came through `channel`.
+    """
     ws = Workspace.create(home, clock=f"fixed:{NOW.isoformat()}")
     lines = order_lines()
     prices = {name: price for name, (_, _, price) in PRODUCTS.items()}
     lines["unit_price"] = lines["product_id"].map(prices).fillna(2.0).astype("float64")
+    lines["channel"] = pd.Series(channel, lines.index, dtype=lines["channel"].dtype)
     rows = [
         {"product_id": name, "valid_from": NOW - 90 * DAY, "title": title, "category": category}
         for name, (title, category, _) in PRODUCTS.items()

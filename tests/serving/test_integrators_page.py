@@ -23,6 +23,7 @@ from serving.schemas.base import FallbackReason
 from tests.serving.server import server
 from tests.serving.shop import OWN_PURCHASES, churn_model, put_bundle, put_champions
 from training.recommenders.baselines import OwnPurchases
+from training.segments.refresh import SegmentStore
 
 pytestmark = pytest.mark.slow  # a server, and a process a block
 ROOT: Final = Path(__file__).parent.parent.parent
@@ -44,12 +45,21 @@ PRINTED: Final = [
     ("Products", "bash", '("status":200.*){2}'),
     ("Products", "bash", LIST),
     ("Products", "python", r"\[200\] \['P\d+', 'P\d+', 'P\d+'\]"),
+    ("What complements a basket", "bash", r'"items":\['),
+    ("What complements a basket", "python", r"\[.*\]$"),
     ("Churn", "bash", '"reasons":.*"typical_value":'),
     ("Churn", "python", r"C012: \d+% within 90 days\n  \w+ = .*: [+-]\d+.\d%"),
+    ("Orders, spend and the next order", "bash", r'"predictions":\[{"customer_id":"C012"'),
     ("Whom to contact against churn", "bash", r'"contacts":\[{"customer_id":"C012","gain":1'),
     ("Whom to contact against churn", "python", r"^1\.0 \['C012'\]$"),
     ("A customer's card", "bash", '"historic_number_of_orders":[1-9]'),
     ("A customer's card", "python", r"0\.\d+ \d+\.\d+ \d+\.\d+"),
+    ("A customer's portrait", "bash", '"rfm":{.*"code":"[A-Z].*"rhythm":{.*"trends":{'),
+    (
+        "A customer's portrait",
+        "python",
+        r"\w+ since 2\d{3}-.*% of the spend, last on 2\d{3}-.*\n\d",
+    ),
     ("Errors", "bash", '"code":"validation_failed".*"pointer":"/k"'),
     ("Errors", "python", r"^422 validation_failed \['/k'\]$"),
     ("Retries", "bash", rf"^({ID})\n\1$"),
@@ -79,6 +89,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     with ws.lock("tables"):
         write_tables(ws, tables)
     materialize(ws, end)
+    SegmentStore(ws).refresh(end)
     put_bundle(ws, "recommender", "1", OwnPurchases(OWN_PURCHASES))
     put_bundle(ws, "churn", "1", churn_model())
     put_champions(ws, recommender="1", churn="1")

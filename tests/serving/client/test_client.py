@@ -69,6 +69,9 @@ def test_a_customer_from_first_order_to_card(url: str) -> None:
         assert churn.predictions[1].fallback_reason == "unknown_customer"
         card = regulars.card(customer_id="client/1")
         assert (card.historic_clv, card.historic_number_of_orders) == (5, 1)
+        portrait = regulars.portrait(customer_id="client/1", language="zh")
+        assert portrait.historic_clv == 5
+        assert portrait.rhythm is not None
 
 
 def test_experiments_and_their_problems(url: str) -> None:
