@@ -63,6 +63,13 @@ SPACES: Final[dict[str, Space]] = {
         "leaf_customers": (50, 200, 800),
         "penalty": Range(0.1, 100.0, log=True),
     },
+    "customer_network": {
+        "learning_rate": Range(3e-4, 5e-3, log=True),
+        "weight_decay": Range(1e-3, 1.0, log=True),
+        "dropout": Range(0.0, 0.5),
+        "width": (16, 32, 64),
+        "batch_size": (512, 1024, 2048),
+    },
     "lifetime_trees": {
         "trees": (50, 150, 300),
         "leaves": (4, 7, 15),

@@ -92,6 +92,6 @@ def test_a_model_of_an_unknown_family_is_named(monkeypatch: pytest.MonkeyPatch) 
     entry = ModelSpec(registered="weather", where="a:B", config="a:C")
     monkeypatch.setitem(MODELS, "rain", entry)
     with pytest.raises(
-        UnknownModel, match="'rain': family 'weather': known are recommender, churn, customers"
+        UnknownModel, match="'rain': family 'weather': known are recommender, customers, churn"
     ):
         spec("rain")
