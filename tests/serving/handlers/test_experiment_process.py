@@ -44,8 +44,9 @@ def spring(tmp_path: Path) -> Workspace:
 
 
 def commands() -> list[psutil.Process]:
-    """Return the running commands that this process began."""
-    return [p for p in psutil.Process().children() if "experiments" in p.cmdline()]
+    """Return the running commands that this process began; one that has ended does not run."""
+    running = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+    return [p for p in running if "experiments" in p.cmdline()]
 
 
 async def settled(count: int) -> None:

@@ -168,15 +168,16 @@ def test_what_is_no_definition(
     assert len(client.get("/v1/segments").json()["segments"]) == len(BUILT_IN) + 1
 
 
-def test_before_the_first_refresh(shop: Path) -> None:
-    with serving(REGULARS_HOME=str(shop)) as client:
+def test_before_the_first_refresh(shop: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(shop, tmp_path / "before"))
+    with serving(REGULARS_HOME=str(home)) as client:
         for answer in (
             client.get("/v1/segments"),
             client.get("/v1/segments/all/members"),
             client.put("/v1/segments/all", json={"filter": "orders_total > 1"}),
         ):
             assert "refresh" in refused(answer, 409, "segments_not_computed")
-    assert not (shop / "segments" / "definitions.json").exists()
+    assert not (home / "segments" / "definitions.json").exists()
 
 
 def test_damage_is_an_outage_until_the_next_refresh(client: TestClient, ws: Workspace) -> None:
