@@ -25,6 +25,7 @@ from training.customers.churn import ChurnConfig
 from training.customers.churn_labels import examples as churn_examples
 from training.customers.lifetime.models import LifetimeConfig
 from training.customers.lifetime_trees import LifetimeTreesConfig
+from training.customers.network.model import CustomerNetworkConfig
 from training.customers.past_rate import PastRateConfig
 from training.customers.trees import CustomerTreesConfig
 from training.data.training_data import TrainingData
@@ -61,6 +62,7 @@ CONFIGS: Final[dict[str, Any]] = {
     "logistic_regression": LogisticRegressionConfig(horizon_days=28),
     "customers": BestCustomersConfig(horizon_days=28, windows=1),
     "customer_trees": CustomerTreesConfig(horizon_days=28, trees=5, leaf_customers=5),
+    "customer_network": CustomerNetworkConfig(horizon_days=28, epochs=1, width=4),
     "lifetime_trees": LifetimeTreesConfig(horizon_days=28, trees=5, leaf_customers=5),
     "pareto_nbd": LifetimeConfig(horizon_days=28),
     "bg_nbd": LifetimeConfig(horizon_days=28),
