@@ -30,7 +30,7 @@ from tests.serving.shop import until
 from tests.serving.traffic import connections, features, visiting
 from training.registry import versions
 
-MINUTES: Final = float(os.environ.get("REGULARS_SOAK_MINUTES", "2"))
+MINUTES: Final = float(os.environ.get("REGULARS_SOAK_MINUTES", "1"))
 GROWTH: Final = 0.05 if MINUTES >= 30 else 0.15
 """By how much a worker's memory may grow after the first round."""
 RESET_S: Final = 5.0

@@ -64,6 +64,7 @@ CALLS: tuple[dict[str, Any], ...] = (
 )
 
 
+@pytest.mark.slow  # three shops
 def test_other_customers_orders_do_not_move_it(tmp_path: Path) -> None:
     by_content, by_demand = [], []
     for seed in range(3):

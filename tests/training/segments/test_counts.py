@@ -68,7 +68,7 @@ def test_counted_is_listed_is_exported(
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @_SHOPS
 def test_counted_is_listed_is_exported_at_length(
     tmp_path_factory: pytest.TempPathFactory,
