@@ -8,11 +8,11 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
+from configs.languages import Language
 from features.customer_features import HISTORY_LENGTH
 from features.customer_history import Purchase, purchases
 from features.customer_row import Row
 from features.times import DAY_US, EPOCH
-from serving.schemas.base import Language
 from serving.schemas.portrait import (
     Affinity,
     InSegment,

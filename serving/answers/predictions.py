@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 from msgspec.structs import replace
 
+from configs.languages import Language
 from features.customer_row import activity_frame
 from features.logs.events import EventLog
-from serving.schemas.base import FallbackReason, Language, Model
+from serving.schemas.base import FallbackReason, Model
 from serving.schemas.predictions import Interval, Prediction, Reason
 from serving.state.customers import Customer, StoreUnavailable, age_s, read_customer, staleness
 from serving.state.served import Served

@@ -21,8 +21,6 @@ Time = Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset f
 Positive = Annotated[float, Meta(gt=0, lt=1e12)]
 NotNegative = Annotated[float, Meta(ge=0, lt=1e12)]
 Category = Annotated[str, Meta(min_length=1, max_length=1_000)]
-Language = Literal["en", "zh"]
-"""The language of words for people; codes never change with it."""
 FallbackReason = Literal[
     "unknown_customer",
     "no_history",

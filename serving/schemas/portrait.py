@@ -4,7 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from serving.schemas.base import Id, Language, Request, Time
+from configs.languages import Language
+from serving.schemas.base import Id, Request, Time
 from serving.schemas.predictions import CustomerCard
 
 

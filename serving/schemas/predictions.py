@@ -5,7 +5,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from serving.schemas.base import Answer, FallbackReason, Id, Language, Request, Time
+from configs.languages import Language
+from serving.schemas.base import Answer, FallbackReason, Id, Request, Time
 
 
 class PredictionRequest(Request, frozen=True, kw_only=True):
@@ -118,7 +119,8 @@ class CustomerCard(Answer, frozen=True, kw_only=True):
     """Orders expected within `horizon_days`; null without a champion of `customers`. For a customer
     without purchases, the mean of all customers; so for `predicted_clv`."""
     predicted_clv: float | None
-    """Expected value of the orders within `horizon_days`, before returns."""
+    """Expected value of the orders within `horizon_days`, before returns; null without a champion
+    of `customers`."""
     historic_clv: float | None
     """Total spend of the customer, before returns; null for an unknown customer."""
     historic_number_of_orders: int | None

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
+from configs.languages import Language
 from serving.schemas.base import (
     Answer,
     Category,
     Id,
     Label,
-    Language,
     NotNegative,
     ProblemDetails,
     Request,

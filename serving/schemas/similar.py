@@ -4,7 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from serving.schemas.base import Answer, Id, Language, Request
+from configs.languages import Language
+from serving.schemas.base import Answer, Id, Request
 from serving.schemas.recommendations import Filter
 
 

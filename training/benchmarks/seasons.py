@@ -41,19 +41,22 @@ class Seasons:
     """The figures of a model at many cuts, oldest first."""
 
     figures: pd.DataFrame
-    """A row per cut: cut, customers, churn_rate (what came), mean_prediction, level_error (their
-    difference in log-odds), and SHOWN."""
+    """A row per cut: cut, job (the digest of model, config, seed, data and code), customers,
+    churn_rate (what came), mean_prediction, level_error (their difference in log-odds), and
+    SHOWN."""
     reliability: pd.DataFrame
     """A row per cut and tenth of the customers by probability: cut, tenth, predicted, actual,
     customers."""
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read what `write` wrote. Raises FileNotFoundError."""
-        return cls(
-            figures=pd.read_csv(folder / FIGURES, dtype={"cut": str}),
-            reliability=pd.read_csv(folder / RELIABILITY, dtype={"cut": str}),
-        )
+        """Read what `write` wrote. Raises FileNotFoundError.
+
+        Tenths of a cut without figures are left out: the process ended between the two files.
+        """
+        figures = pd.read_csv(folder / FIGURES, dtype={"cut": str, "job": str})
+        tenths = pd.read_csv(folder / RELIABILITY, dtype={"cut": str})
+        return cls(figures=figures, reliability=tenths[tenths["cut"].isin(figures["cut"])])
 
     def write(self, folder: Path) -> None:
         """Replace the files in `folder`; the figures last, which say which cuts are done."""
@@ -83,25 +86,28 @@ def measure_seasons(
     """Measure `model` of the family `customers` at fortnightly cuts in [`first`, `last`] (UTC).
 
     The model sees what was known before each cut, and nothing of its window. Figures of a cut are
-    written to `folder` as soon as they are known: another call goes on after them. Raises
-    UnknownModel, and NotEnoughData if there is no cut.
+    written to `folder` as soon as they are known: the same call goes on after them, and one with
+    another model, config, seed, data, code or `last` replaces them. Raises UnknownModel, and
+    NotEnoughData if there is no cut.
     """
     spec(model, registered="customers")
     horizon = config.horizon_days  # type: ignore[attr-defined]  # every customer model has one
     end = last + pd.Timedelta(days=horizon)
-    full = prepare(ws, model, as_of=end, config=config, seed=seed, progress=progress).full
+    job = prepare(ws, model, as_of=end, config=config, seed=seed, progress=progress)
+    full = job.full
     cuts = spaced(full.times, days=APART_DAYS, first=first, last=last)
     if not cuts:
         raise NotEnoughData(f"no snapshot lies from {first.date()} to {last.date()}")
     folder.mkdir(parents=True, exist_ok=True)
-    seasons = _done(folder)
+    seasons = _done(folder, job.key)
     orders = CustomerOrders(full)
     for number, at in enumerate(cuts, start=1):
         if not (seasons.figures["cut"] == _name(at, ws)).any():
             past, run = full.before(at), Run(device="cpu")
             fitted = model_class(model).fit(past, config=config, seed=seed, run=run)
-            measured = _measure(cast(CustomerModel, fitted), full, orders, at)
-            seasons = seasons.with_cut(*(part.assign(cut=_name(at, ws)) for part in measured))
+            figures, tenths = _measure(cast(CustomerModel, fitted), full, orders, at)
+            cut = _name(at, ws)
+            seasons = seasons.with_cut(figures.assign(cut=cut, job=job.key), tenths.assign(cut=cut))
             seasons.write(folder)
         progress.on_model(number, len(cuts))
     wanted = [_name(at, ws) for at in cuts]
@@ -160,14 +166,16 @@ def _measure(
     return pd.DataFrame([row]), tenths
 
 
-def _done(folder: Path) -> Seasons:
+def _done(folder: Path, job: str) -> Seasons:
+    """Return what `folder` holds of `job`; nothing if it is of another one."""
     try:
-        return Seasons.read(folder)
+        found = Seasons.read(folder)
     except FileNotFoundError:
-        return Seasons(
-            figures=pd.DataFrame({"cut": pd.Series(dtype=str)}),
-            reliability=pd.DataFrame({"cut": pd.Series(dtype=str)}),
-        )
+        found = None
+    if found is None or not found.figures.get("job", pd.Series(dtype=str)).eq(job).all():
+        nothing = pd.DataFrame({"cut": pd.Series(dtype=str)})
+        return Seasons(figures=nothing, reliability=nothing)
+    return found
 
 
 def _name(at: pd.Timestamp, ws: Workspace) -> str:

@@ -1,11 +1,10 @@
 """The reasons of a customer's prediction in plain words, English and Chinese."""
 
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
+from configs.languages import Language
 from training.customers.reasons import Reason
-
-Language = Literal["en", "zh"]
 
 
 class _Fact(NamedTuple):

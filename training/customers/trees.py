@@ -10,11 +10,12 @@ order, as it may be by Pareto/NBD.
 """
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
+import pandas as pd
 import pydantic
 from scipy.special import expit, logit
 
@@ -81,7 +82,7 @@ class Fitted:
     texts: dict[Target, str]
     """Trees in LightGBM's format."""
     classical: ParetoNbd | None
-    """None where it did not converge: then trees and linear models are blended without it."""
+    """None where it did not converge: then the others are blended without it."""
     weights: Numbers
     """(INPUTS + 1,) of the logistic regression: inputs, and the squared log of the recency."""
     levels: dict[Target, float]
@@ -110,6 +111,7 @@ class CustomerTrees:
         seen = window_examples(data, horizon_days=config.horizon_days)
         texts = {target: _trees(seen, target, config=config, seed=seed) for target in _OBJECTIVES}
         linear = _linear_inputs(columns_of(seen.activity, INPUTS))
+        columns = columns_of(seen.activity, MONOTONE).T
         now = data.activity_at({data.as_of: seen.orders.active(data.as_of)})[data.as_of]
         scores = _Scores(
             forests={target: read_forest(text) for target, text in texts.items()},
@@ -118,9 +120,8 @@ class CustomerTrees:
             horizon_days=config.horizon_days,
         )
         spend = scores.raw(seen.activity, "orders") + _log_value(now, of=seen.activity)
-        columns = columns_of(seen.activity, MONOTONE).T
         texts["spend"] = monotone_copy(columns, spend, SIGNS, seed=seed)
-        scores.forests["spend"] = read_forest(texts["spend"])
+        scores = replace(scores, forests={**scores.forests, "spend": read_forest(texts["spend"])})
         churn = expit(seen.shifted(scores.raw(seen.activity, "churned"), "churned"))
         days, horizon = seen.outcomes.days, config.horizon_days
         return cls(
@@ -128,7 +129,7 @@ class CustomerTrees:
                 texts=texts,
                 classical=scores.classical,
                 weights=scores.weights,
-                levels=_coming_levels(data, seen, scores),
+                levels=_coming_levels(now, seen, scores, at=data.as_of),
                 next_order=NextOrder.fit(churn, days, horizon_days=horizon),
             )
         )
@@ -258,12 +259,10 @@ def _log_value(activity: FloatArray, *, of: FloatArray) -> Numbers:
 
 
 def _coming_levels(
-    data: "TrainingData", seen: WindowExamples, scores: _Scores
+    activity: FloatArray, seen: WindowExamples, scores: _Scores, *, at: pd.Timestamp
 ) -> dict[Target, float]:
-    """Return what to add to the scores in the window that begins at `data.as_of`."""
-    orders, at = seen.orders, data.as_of
-    activity = data.activity_at({at: orders.active(at)})[at]
-    found = season_levels(orders, at, horizon_days=seen.horizon_days)
+    """Return what to add to the scores of the customers (B, F) of the window from `at` on."""
+    found = season_levels(seen.orders, at, horizon_days=seen.horizon_days)
     return {
         target: shift(scores.raw(activity, target)[found.customers], total, target)
         for target, total in found.totals.items()

@@ -6,7 +6,7 @@ data cut. A definition counts from its first refresh on: its past is not made up
 count once `python -m features materialize` wrote them to the tables.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -147,9 +147,9 @@ def _months(
 
 def _activity(
     paths: Mapping[str, Path], times: Sequence[pd.Timestamp]
-) -> list[tuple[pd.Timestamp, pa.Table]]:
+) -> Iterator[tuple[pd.Timestamp, pa.Table]]:
     con: Any = ibis.duckdb.connect(threads=2)
-    return list(compute(con, paths, "customer_activity", times))
+    yield from compute(con, paths, "customer_activity", times)
 
 
 def put_tables(

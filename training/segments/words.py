@@ -1,9 +1,9 @@
 """The names of RFM groups and lifecycle states for people, English and Chinese."""
 
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
-Language = Literal["en", "zh"]
+from configs.languages import Language
 
 
 class _Name(NamedTuple):

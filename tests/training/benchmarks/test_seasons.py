@@ -71,6 +71,26 @@ def test_a_second_call_goes_on_where_the_first_was_cut_off(
     assert len(Seasons.read(folder).figures) == 3
 
 
+def test_figures_of_other_work_are_measured_anew(
+    shop: Shop, cuts: list[pd.Timestamp], measured: tuple[Seasons, Path], tmp_path: Path
+) -> None:
+    whole, _ = measured
+    other = whole.figures.assign(auc=0.123, job="another model")
+    Seasons(figures=other, reliability=whole.reliability).write(tmp_path)
+    again = _measured(shop, cuts, tmp_path)
+    assert again.figures["auc"].tolist() == pytest.approx(whole.figures["auc"].tolist())
+    assert len(again.reliability) == len(whole.reliability)
+
+
+def test_tenths_that_a_killed_process_left_count_once(
+    shop: Shop, cuts: list[pd.Timestamp], measured: tuple[Seasons, Path], tmp_path: Path
+) -> None:
+    whole, _ = measured
+    Seasons(figures=whole.figures.iloc[:2], reliability=whole.reliability).write(tmp_path)
+    resumed = _measured(shop, cuts, tmp_path)
+    assert (resumed.reliability.groupby("cut").size() == TENTHS).all()
+
+
 def test_the_plot_and_the_table_show_every_cut(measured: tuple[Seasons, Path]) -> None:
     seasons = measured[0]
     with draw_seasons(seasons.figures, seasons.reliability, title="past_rate") as figure:

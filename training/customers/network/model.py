@@ -28,7 +28,7 @@ from training.customers.network.net import BINS, CustomerNet
 from training.customers.next_order import TAILS, interval
 from training.customers.orders import Numbers
 from training.customers.predictions import consistent
-from training.customers.season import season_levels, shift
+from training.customers.season import Target, season_levels, shift
 from training.data.inputs import Queries
 from training.errors import BundleError
 from training.interfaces import COVERAGE, CustomerPredictions
@@ -96,12 +96,12 @@ class CustomerNetwork:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             net = CustomerNet(len(INPUTS), width=config.width, dropout=config.dropout)
-        inputs = examples.inputs
+        inputs, coming = examples.inputs, _Coming.of(data, examples)
         net.activity.learn(inputs.activity)
         net.tokens.learn(inputs.tokens[inputs.exists > 0])
 
         def leveled() -> CustomerNetwork:
-            return cls._leveled(net, config, data, examples)
+            return cls._leveled(net, config, coming)
 
         learner = Learner(
             net,
@@ -115,33 +115,21 @@ class CustomerNetwork:
         )
         with one_thread():
             train(learner, epochs=config.epochs, run=run)
-            return cls._leveled(net, config, data, examples)
+            return cls._leveled(net, config, coming)
 
     @classmethod
-    def _leveled(
-        cls,
-        net: CustomerNet,
-        config: CustomerNetworkConfig,
-        data: "TrainingData",
-        examples: NetworkExamples,
-    ) -> Self:
-        """Return the model with the season's level at `data.as_of` and calibrated intervals."""
-        seen, at = examples.seen, data.as_of
-        last = seen.window == len(seen.times) - 1
-        inputs = Inputs(**{name: part[last] for name, part in vars(examples.inputs).items()})
+    def _leveled(cls, net: CustomerNet, config: CustomerNetworkConfig, coming: "_Coming") -> Self:
+        """Return the model with the level of the coming window and calibrated intervals."""
         raw = cls(net, config, level=Level(), tail=1 - COVERAGE)
-        churned = float(seen.outcomes.churned[last].sum())
-        hazard = _hazard_level(raw._log_hazards(inputs), churned)
-        waiting = _waiting(raw._log_hazards(inputs) + hazard)
-        tail = _calibrated(waiting, seen.outcomes.days[last], horizon_days=config.horizon_days)
-        found = season_levels(seen.orders, at, horizon_days=config.horizon_days)
-        coming = Inputs.of(data.queries(at, seen.orders.active(at)[found.customers]))
-        hazard = _hazard_level(raw._log_hazards(coming), found.totals["churned"])
-        made = cls(net, config, level=Level(hazard=hazard), tail=tail)._outputs(coming)
+        hazards = raw._log_hazards(coming.last)
+        waiting = _waiting(hazards + _hazard_level(hazards, float(np.isinf(coming.days).sum())))
+        tail = _calibrated(waiting, coming.days, horizon_days=config.horizon_days)
+        hazard = _hazard_level(raw._log_hazards(coming.inputs), coming.totals["churned"])
+        made = cls(net, config, level=Level(hazard=hazard), tail=tail)._outputs(coming.inputs)
         level = Level(
             hazard=hazard,
-            orders=shift(np.log(made.orders), found.totals["orders"], "orders"),
-            spend=shift(np.log(made.spend), found.totals["spend"], "spend"),
+            orders=shift(np.log(made.orders), coming.totals["orders"], "orders"),
+            spend=shift(np.log(made.spend), coming.totals["spend"], "spend"),
         )
         return cls(net, config, level=level, tail=tail)
 
@@ -198,6 +186,33 @@ class CustomerNetwork:
         with torch.inference_mode():
             hazards, more, spend = (part.numpy() for part in self._net(*parts))
         return hazards, more, spend
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Coming:
+    """What levels and intervals are fitted on after each epoch; it is read once."""
+
+    last: Inputs
+    """Of the customers of the last window that has ended."""
+    days: Numbers
+    """(B,) to their next orders; infinite without one in the window."""
+    inputs: Inputs
+    """Of customers of the coming window."""
+    totals: dict[Target, float]
+    """What the season lets expect of them."""
+
+    @classmethod
+    def of(cls, data: "TrainingData", examples: NetworkExamples) -> Self:
+        """Return them for the window that begins at `data.as_of`."""
+        seen, at = examples.seen, data.as_of
+        last = seen.window == len(seen.times) - 1
+        found = season_levels(seen.orders, at, horizon_days=seen.horizon_days)
+        return cls(
+            last=Inputs(**{name: part[last] for name, part in vars(examples.inputs).items()}),
+            days=seen.outcomes.days[last],
+            inputs=Inputs.of(data.queries(at, seen.orders.active(at)[found.customers])),
+            totals=found.totals,
+        )
 
 
 def _loss(net: CustomerNet, batch: dict[str, Tensor]) -> Tensor:
