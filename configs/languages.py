@@ -1,0 +1,5 @@
+"""The languages of words for people."""
+
+from typing import Literal
+
+Language = Literal["en", "zh"]
