@@ -76,10 +76,7 @@ def of_row(row: Row, catalogue: Catalogue | None, *, now_us: int) -> dict[str, A
 def affinities(
     bought: Sequence[Purchase], catalogue: Catalogue, *, now_us: int
 ) -> PortraitAffinities:
-    """Return the share of each category in the value of `bought` (newest first), largest first.
-
-    Where all of it was free, every share is 0.
-    """
+    """Return the share of each category in the value of `bought` (newest first), largest first."""
     places, categories = catalogue.products.places, catalogue.products.categories
     spend: dict[str | None, float] = {}
     last: dict[str | None, int] = {}
@@ -96,7 +93,7 @@ def affinities(
         categories=[
             Affinity(
                 category=name,
-                share=part / total if total > 0 else 0.0,
+                share=part / total,
                 spend=round(part, 6),
                 last_time=_EPOCH + timedelta(microseconds=last[name]),
             )

@@ -199,7 +199,7 @@ def test_an_unknown_customer_is_no_error(client: TestClient) -> None:
     assert [found[part] for part in (*OF_SEGMENTS, *OF_ROW)] == [None] * 8
 
 
-def test_a_free_product_alone_has_no_share(client: TestClient) -> None:
+def test_a_free_product_is_no_purchase(client: TestClient) -> None:
     free = {"product_id": "tea", "quantity": 1, "unit_price": 0}
     event = {
         "event_id": "free",
@@ -211,8 +211,9 @@ def test_a_free_product_alone_has_no_share(client: TestClient) -> None:
         "items": [free],
     }
     assert client.post("/v1/events", json={"events": [event]}).json()["accepted"] == 1
-    categories = (portrait(client, "newcomer")["affinities"] or {"categories": []})["categories"]
-    assert [category["share"] for category in categories] in ([], [0])
+    found = portrait(client, "newcomer")
+    assert found["affinities"]["categories"] == []
+    assert found["fallback_reason"] == "no_history"
 
 
 def test_an_order_of_a_fee_alone(client: TestClient) -> None:
