@@ -34,6 +34,7 @@ from features.logs.product_changes import ProductChanges, ProductState
 from features.workspace import Workspace, WorkspaceError
 from serving.access.callers import Access
 from serving.access.limits import IN_FLIGHT, Deadlines, InFlight, Limits
+from serving.handlers.audiences import Audiences
 from serving.handlers.batches import Batches
 from serving.handlers.cards import Cards
 from serving.handlers.complement import Complements
@@ -189,6 +190,7 @@ class Backend:
         self.experiments = Experiments(stores)
         states = LoadedStates(stores)
         self.segments = Segments(states)
+        self.audiences = Audiences(states)
         self.portraits = Portraits(self.models, self._events, states, clock=ws.now)
         self.similar = Similar(self.models, clock=ws.now)
         self.complements = Complements(self.models, clock=ws.now)

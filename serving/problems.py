@@ -91,6 +91,16 @@ class Problem(Exception):
         )
 
 
+def refused(pointer: str, detail: str) -> Problem:
+    """Return the Problem that the part of a body at `pointer` breaks a rule.
+
+    >>> refused("/k", "at most 100").code
+    'validation_failed'
+    """
+    fault = FieldError(pointer=pointer, detail=detail)
+    return Problem("validation_failed", f"{pointer}: {detail}", errors=[fault])
+
+
 def decode(decoder: "msgspec.json.Decoder[T]", body: bytes | msgspec.Raw) -> T:
     """Return `body` as the decoder's type. Raises Problem, which names the invalid field."""
     try:

@@ -13,6 +13,7 @@ import msgspec
 from serving.access.keys import Scope
 from serving.backend import Backend
 from serving.handlers.campaigns import campaign_profit
+from serving.schemas.audiences import AudienceAnswer, AudienceRequest
 from serving.schemas.baskets import ComplementAnswer, ComplementRequest
 from serving.schemas.campaigns import CampaignProfitAnswer, CampaignProfitRequest
 from serving.schemas.events import EventParts, EventsAnswer, EventsRequest
@@ -202,6 +203,15 @@ _SEGMENTS: Final = (
         request=SegmentRequest,
         answer=SegmentAnswer,
         problems=(409,),
+    ),
+    Endpoint(
+        path="/v1/audiences",
+        summary="The customers most similar to a seed, without who opted out",
+        scope="predict",
+        handler=lambda backend: backend.audiences.answer,
+        request=AudienceRequest,
+        answer=AudienceAnswer,
+        problems=(404, 409),
     ),
 )
 _EXPERIMENTS: Final = (

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from serving.schemas.audiences import AudienceAnswer, AudienceRequest
 from serving.schemas.base import FieldError, ProblemDetails
 from serving.schemas.baskets import ComplementAnswer, ComplementRequest
 from serving.schemas.campaigns import CampaignProfitAnswer, CampaignProfitRequest
@@ -176,6 +177,7 @@ class Endpoints:
     segments = Call("GET", "/v1/segments", _nothing, SegmentsAnswer)
     segment_members = Call("GET", "/v1/segments/{key}/members", _keyed(MembersQuery), MembersAnswer)
     put_segment = Call("PUT", "/v1/segments/{key}", _keyed(SegmentRequest), SegmentAnswer)
+    audience = Call("POST", "/v1/audiences", _body(AudienceRequest), AudienceAnswer)
     experiments = Call("GET", "/v1/experiments", _nothing, ExperimentsAnswer)
     experiment_results = Call("GET", "/v1/experiments/{key}/results", _key, ResultsAnswer)
     start_experiment = Call(

@@ -2,12 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import NoReturn
 
 import numpy as np
 
-from serving.problems import Problem
-from serving.schemas.base import FieldError
+from serving.problems import refused
 from serving.schemas.campaigns import (
     CampaignProfitAnswer,
     CampaignProfitRequest,
@@ -66,9 +64,11 @@ def _profit(profit: Profit) -> ExpectedProfit:
 def _config(request: CampaignProfitRequest) -> ProfitConfig:
     low, rate, high = request.save_rate_low, request.save_rate, request.save_rate_high
     if (low is None) != (high is None):
-        _refuse("/save_rate_low" if low is None else "/save_rate_high", "give both, or neither")
+        raise refused(
+            "/save_rate_low" if low is None else "/save_rate_high", "give both, or neither"
+        )
     if not (rate if low is None else low) <= rate <= (rate if high is None else high):
-        _refuse("/save_rate", "it lies between save_rate_low and save_rate_high")
+        raise refused("/save_rate", "it lies between save_rate_low and save_rate_high")
     return ProfitConfig(
         margin=request.margin,
         contact_cost=request.contact_cost,
@@ -88,7 +88,7 @@ def _scored(customers: Sequence[ScoredCustomer]) -> Scored:
             days=_all_or_none(customers, "days_since_last_order"),
         )
     except BadScores as error:
-        _refuse("/customers", str(error))
+        raise refused("/customers", str(error)) from error
 
 
 def _all_or_none(customers: Sequence[ScoredCustomer], name: str) -> Numbers | None:
@@ -97,13 +97,5 @@ def _all_or_none(customers: Sequence[ScoredCustomer], name: str) -> Numbers | No
     if len(missing) == len(values):
         return None
     if missing:
-        _refuse(f"/customers/{missing[0]}/{name}", "give it for every customer, or for none")
+        raise refused(f"/customers/{missing[0]}/{name}", "give it for every customer, or for none")
     return np.array(values, dtype=np.float64)
-
-
-def _refuse(pointer: str, detail: str) -> NoReturn:
-    raise Problem(
-        "validation_failed",
-        f"{pointer}: {detail}",
-        errors=[FieldError(pointer=pointer, detail=detail)],
-    )

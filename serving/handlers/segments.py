@@ -13,7 +13,7 @@ import duckdb
 from configs.durable import content_stamp
 from configs.json_files import DamagedFile
 from features.workspace import Workspace
-from serving.problems import Problem
+from serving.problems import Problem, refused
 from serving.schemas.base import FieldError
 from serving.schemas.segments import (
     Member,
@@ -184,8 +184,7 @@ def _checked(define: Callable[[], T], key: str) -> T:
         check_key(key)
         return define()
     except FilterError as error:
-        fault = FieldError(pointer="/filter", detail=str(error))
-        raise Problem("validation_failed", f"/filter: {error}", errors=[fault]) from error
+        raise refused("/filter", str(error)) from error
     except SegmentError as error:
         raise Problem("validation_failed", str(error)) from error
 

@@ -26,26 +26,9 @@ from tests.attack.wire import Answer, Connection
 BATCH: Final = 16
 """Requests that are sent before their answers are read."""
 LONGEST_S: Final = 20.0
-NO_FAULT: Final = {
-    400,
-    401,
-    403,
-    404,
-    405,
-    408,
-    411,
-    413,
-    414,
-    415,
-    417,
-    422,
-    426,
-    429,
-    431,
-    501,
-    503,
-    505,
-}
+PROBLEMS: Final = {status for status, _ in CODES.values()} - {500}
+NO_FAULT: Final = PROBLEMS | {411, 417, 426, 501, 505}
+"""Statuses of an answer that refuses a request; the second set comes from below the API."""
 CLIENTS: Final = 6
 
 

@@ -59,6 +59,11 @@ VALID: Final[tuple[tuple[str, str, Any], ...]] = (
     ("GET", "/v1/segments", None),
     ("GET", "/v1/segments/none/members", None),
     ("PUT", "/v1/segments/none", {"filter": "orders_total > 1 and lifecycle = \"active\""}),
+    (
+        "POST",
+        "/v1/audiences",
+        {"customer_ids": ["anna", "ben"], "size": 3, "smallest_size": 1, "opt_outs": ["cleo"]},
+    ),
     ("GET", "/v1/experiments", None),
     ("GET", "/v1/experiments/none/results", None),
     # A valid start runs a process: this one breaks a rule before that.

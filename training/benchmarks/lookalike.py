@@ -17,7 +17,6 @@ from features.times import microseconds
 from features.workspace import Workspace
 from training.errors import NotEnoughData
 from training.reports.text_table import TextTable
-from training.segments.membership import SegmentError
 from training.segments.refresh import put_tables
 from training.segments.states import connect
 from training.segments.vectors import Floats, LookalikeConfig, customer_vectors, directions
@@ -72,10 +71,7 @@ def measure(
     config = config or LookalikeConfig()
     con = connect()
     put_tables(con, PinnedTables(ws).paths, at=cut)
-    try:
-        found = customer_vectors(con, config, at=cut)
-    except SegmentError as error:
-        raise NotEnoughData(str(error)) from error
+    found = customer_vectors(con, config, at=cut)
     at, end = microseconds(cut), microseconds(cut + pd.Timedelta(days=days))
     pairs = con.execute(_PAIRS, [end]).df()
     rows = pd.Index(found.customer_ids).get_indexer(pd.Index(pairs.customer_id.astype(object)))

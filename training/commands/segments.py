@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Define, refresh, show and export customer segments.")
 app.command()(tree)
 app.command()(clusters)
+OptOuts = Annotated[Path | None, typer.Option(help="Who opted out: one customer_id a line.")]
 Key = Annotated[str, typer.Argument(help="A segment: `rfm-champions`, or one that you defined.")]
 
 
@@ -150,9 +151,7 @@ def export(
     smallest_size: Annotated[
         int, typer.Option(min=0, help="A smaller segment is not exported.")
     ] = 10,
-    opt_outs: Annotated[
-        Path | None, typer.Option(help="Who opted out: one customer_id a line.")
-    ] = None,
+    opt_outs: OptOuts = None,
     webhook: Annotated[str | None, typer.Option(help="Send the file there, signed.")] = None,
     secret_env: Annotated[
         str | None, typer.Option(help="The environment variable with the webhook's secret.")
@@ -200,20 +199,24 @@ def lookalike(
         Path | None, typer.Option(help="Or its customer_ids, a line each.")
     ] = None,
     size: Annotated[int, typer.Option(min=1, help="Customers to find.")] = 100,
-    smallest_seed: Annotated[int, typer.Option(min=1, help="A smaller seed is refused.")] = 10,
+    smallest_size: Annotated[
+        int, typer.Option(min=1, help="A smaller seed or audience is refused.")
+    ] = 10,
+    opt_outs: OptOuts = None,
     output: Annotated[Path, typer.Option(help="The Parquet file: customer_id, score.")],
     home: Home = HOME,
 ) -> None:
     """Find the customers who are most similar to a seed, by what they bought; the best first.
 
-    Of what was known at the time of the last refresh. Opt-outs are not applied: the file is for a
-    review, not for sending. Example: python -m training segments lookalike --seed rfm-champions
-    --size 200 --output similar.parquet
+    Of what was known at the time of the last refresh, without who opted out, as in `export`.
+    Example: python -m training segments lookalike --seed rfm-champions --size 200 --output
+    similar.parquet --opt-outs opt_outs.txt
     """
     with user_errors():
         from training.score import write_scores
+        from training.segments.audiences import audience
         from training.segments.membership import SegmentError, members
-        from training.segments.opt_outs import read_ids
+        from training.segments.opt_outs import read_ids, read_opt_outs
 
         _, store = _opened(home)
         state = store.states.load()
@@ -224,12 +227,8 @@ def lookalike(
         else:
             state.check(str(seed))
             ids = members(state.con, str(seed), at=state.as_of).customer_id.tolist()
-        if len(set(ids)) < smallest_seed:
-            raise SegmentError(
-                f"the seed has {len(set(ids))} of the {smallest_seed} customers that it needs at "
-                "least (--smallest-seed)"
-            )
-        found = store.lookalike(ids, at=state.as_of, size=size)
+        outs = read_opt_outs(store.states.folder, opt_outs)
+        found = audience(state.con, ids, size=size, opt_outs=outs, smallest=smallest_size)
         write_scores(found, output)
         open_console().print(f"{output}: {len(found):,} customers at {state.as_of.isoformat()}")
 

@@ -6,7 +6,7 @@ data cut. A definition counts from its first refresh on: its past is not made up
 count once `python -m features materialize` wrote them to the tables.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from training.segments.definitions import BUILT_IN, Definition, Definitions
 from training.segments.fields import ORDERS, put_customers
 from training.segments.membership import SegmentError, drop, forget, record
 from training.segments.states import NotComputed, State, States, connect
-from training.segments.vectors import LookalikeConfig, customer_vectors, lookalike
+from training.segments.vectors import LookalikeConfig, customer_vectors, put_vectors
 
 FOLDER: Final = "segments"
 """In the workspace."""
@@ -102,17 +102,8 @@ class SegmentStore:
                 segments = BUILT_IN if at < as_of else {**BUILT_IN, **parsed}
                 forget(con, [*segments], at=at)
                 record(con, segments, at=at)
+            put_vectors(con, customer_vectors(con, LookalikeConfig(), at=as_of))
             return self.states.write(con, as_of=as_of, definitions=definitions)
-
-    def lookalike(self, seed: Collection[str], *, at: pd.Timestamp, size: int) -> pd.DataFrame:
-        """Return the `size` customers most similar to `seed`, of what was known before `at` (UTC).
-
-        Columns and errors as `training.segments.vectors.lookalike`.
-        """
-        con, config = connect(), LookalikeConfig()
-        put_tables(con, PinnedTables(self._ws).paths, at=at)
-        found = customer_vectors(con, config, at=at)
-        return lookalike(found, seed, size=size, config=config)
 
     def _before(self, as_of: pd.Timestamp) -> tuple[duckdb.DuckDBPyConnection, pd.Timestamp | None]:
         """Return a connection with the memberships so far, and their last time; None: none yet."""

@@ -25,7 +25,7 @@ from training.segments.definitions import BUILT_IN, Definition, unknown
 from training.segments.membership import SegmentError, counts
 
 CURRENT: Final = "current.json"
-TABLES: Final = ("membership", "membership_evaluations", "customers")
+TABLES: Final = ("membership", "membership_evaluations", "customers", "customer_vectors")
 _STATE: Final = "state.json"
 _OTHERWISE: Final = "run `python -m training segments refresh` again"
 

@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import pydantic
 from scipy import sparse
 
@@ -59,8 +60,7 @@ def customer_vectors(
 ) -> CustomerVectors:
     """Return the vectors of all who bought a product before `at` (UTC), known then.
 
-    `con` has the canonical `order_lines`. Raises SegmentError with fewer than three such customers
-    or products.
+    `con` has the canonical `order_lines`. Without three such customers and products there are none.
     """
     from sklearn.decomposition import TruncatedSVD
 
@@ -69,9 +69,8 @@ def customer_vectors(
     columns, products = pd.factorize(last["product_id"])
     most = min(len(customers), len(products)) - 1
     if most < 2:
-        raise SegmentError(
-            f"at = {at}: {len(customers)} customers bought {len(products)} products before it; "
-            "similarity needs three of both"
+        return CustomerVectors(
+            customer_ids=np.empty(0, dtype=object), vectors=np.empty((0, config.dimensions))
         )
     weights = 0.5 ** (last["days"].to_numpy() / config.half_life_days)
     bought = sparse.csr_matrix((weights, (rows, columns)), (len(customers), len(products)))
@@ -97,24 +96,47 @@ def directions(vectors: Floats, members: Floats, *, shrinkage: float) -> Floats:
     return scores
 
 
-def lookalike(
-    found: CustomerVectors, seed: Collection[str], *, size: int, config: LookalikeConfig
-) -> pd.DataFrame:
-    """Return the `size` customers outside `seed` who are most similar to it, the best first.
+def lookalike(found: CustomerVectors, seed: Collection[str], *, shrinkage: float) -> pd.DataFrame:
+    """Return the customers outside `seed`, the most similar to it first.
 
     Columns: customer_id, score (larger is more similar; comparable within one answer only). Raises
     SegmentError if nobody in the seed has a vector, and ValueError for one text instead of ids.
     """
     if isinstance(seed, str):
         raise ValueError("seed: a collection of customer_ids, not one text")
-    ids = pd.Index(found.customer_ids)
-    rows = ids.get_indexer(pd.Index(sorted(set(seed)), dtype=object))
+    rows = pd.Index(found.customer_ids).get_indexer(pd.Index(sorted(set(seed)), dtype=object))
     rows = rows[rows >= 0]
     if not len(rows):
-        raise SegmentError("seed: none of its customers has bought a product yet")
-    members = np.zeros((len(ids), 1))
+        raise SegmentError(
+            "the seed: none of its customers has a vector; similarity needs three customers and "
+            "three products that were bought"
+        )
+    members = np.zeros((len(found.customer_ids), 1))
     members[rows] = 1
-    scores = directions(found.vectors, members, shrinkage=config.shrinkage)[:, 0]
+    scores = directions(found.vectors, members, shrinkage=shrinkage)[:, 0]
     others = np.flatnonzero(members[:, 0] == 0)
-    best = others[np.argsort(-scores[others], kind="stable")[:size]]
-    return pd.DataFrame({"customer_id": found.customer_ids[best], "score": scores[best]})
+    ranked = others[np.argsort(-scores[others], kind="stable")]
+    return pd.DataFrame({"customer_id": found.customer_ids[ranked], "score": scores[ranked]})
+
+
+def put_vectors(con: duckdb.DuckDBPyConnection, found: CustomerVectors) -> None:
+    """Replace the table `customer_vectors` of `con`: customer_id, vector."""
+    numbers = pa.array(found.vectors.astype(np.float32).ravel())
+    columns = {
+        "customer_id": pa.array(found.customer_ids, pa.string()),
+        "vector": pa.FixedSizeListArray.from_arrays(numbers, found.vectors.shape[1]),
+    }
+    con.register("rows", pa.table(columns))
+    con.execute("CREATE OR REPLACE TABLE customer_vectors AS FROM rows")
+    con.unregister("rows")
+
+
+def stored_vectors(con: duckdb.DuckDBPyConnection) -> CustomerVectors:
+    """Return the vectors that `put_vectors` wrote."""
+    rows = con.sql("FROM customer_vectors ORDER BY customer_id").to_arrow_table().combine_chunks()
+    vectors = rows["vector"].combine_chunks()
+    shape = (len(rows), rows.schema.field("vector").type.list_size)
+    return CustomerVectors(
+        customer_ids=rows["customer_id"].to_numpy().astype(object),
+        vectors=vectors.flatten().to_numpy().astype(np.float64).reshape(shape),
+    )

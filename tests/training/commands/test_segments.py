@@ -60,9 +60,11 @@ def test_from_definition_to_file(ws: Workspace, tmp_path: Path) -> None:
     refused = run(ws, *export, "--opt-outs", str(outs), "--smallest-size", "12", code=2)
     assert "fewer than 12 customers" in refused
     similar = tmp_path / "similar.parquet"
-    said = run(ws, "lookalike", "--seed", "recent", "--size", "5", "--output", str(similar))
-    assert "5 customers at 2024-03-15" in said
-    assert not set(pd.read_parquet(similar).customer_id) & {f"c{at:02d}" for at in range(13)}
+    find = ["lookalike", "--seed", "recent", "--size", "10", "--output", str(similar)]
+    assert "nothing says who opted out" in run(ws, *find, code=2)
+    outs.write_text("c13\n")
+    assert "10 customers at 2024-03-15" in run(ws, *find, "--opt-outs", str(outs))
+    assert not set(pd.read_parquet(similar).customer_id) & {f"c{at:02d}" for at in range(14)}
     assert "recent: removed" in run(ws, "remove", "recent")
 
 
@@ -75,7 +77,7 @@ def test_from_definition_to_file(ws: Workspace, tmp_path: Path) -> None:
         (["export", "nobody", "--output", "x.csv", "--opt-outs", "x"], "no such segment"),
         (["export", "rfm-loyal", "--output", "x.csv", "--webhook", "https://x.y"], "give both"),
         (["lookalike", "--output", "x.parquet"], "give one of them"),
-        (["lookalike", "--seed", "lifecycle-lapsed", "--output", "x.parquet"], "the seed has 0 of"),
+        (["lookalike", "--seed", "rfm-loyal", "--output", "x.parquet"], "nothing says who opted"),
         (["flows", "--from", "2024-03-01", "--to", "2024-02-01"], "the first is earlier"),
         (["flows", "--from", "2024-02-01", "--to", "2024-03-01", "--grouping", "x"], "one of rfm"),
         (["refresh", "--as-of", "2024-03-01"], "were computed at 2024-03-15"),

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from tests.training.segments.tiny_shop import DAY, NOW, Line, order_lines
+from training.segments.audiences import audience
 from training.segments.membership import SegmentError
 from training.segments.states import connect
 from training.segments.vectors import (
@@ -13,6 +14,8 @@ from training.segments.vectors import (
     customer_vectors,
     directions,
     lookalike,
+    put_vectors,
+    stored_vectors,
 )
 
 CONFIG = LookalikeConfig(dimensions=3)
@@ -35,11 +38,11 @@ def vectors(lines: list[Line], at: pd.Timestamp = NOW) -> CustomerVectors:
 
 def test_those_of_the_same_taste_come_first() -> None:
     found = vectors(TASTES)
-    best = lookalike(found, ["drink0", "drink1", "unknown"], size=8, config=CONFIG)
+    best = lookalike(found, ["drink0", "drink1", "unknown"], shrinkage=1)
     assert set(best.customer_id[:6]) == {f"drink{at}" for at in range(2, 8)}
     assert best.score.is_monotonic_decreasing
     assert not {"drink0", "drink1"} & set(best.customer_id)
-    assert len(lookalike(found, ["drink0"], size=100, config=CONFIG)) == 15
+    assert len(best) == 14
 
 
 def test_what_came_later_changes_nothing() -> None:
@@ -63,9 +66,31 @@ def test_the_direction_solves_the_ridge_regression() -> None:
 
 
 def test_what_has_no_answer() -> None:
-    with pytest.raises(SegmentError, match="none of its customers has bought"):
-        lookalike(vectors(TASTES), ["nobody"], size=3, config=CONFIG)
+    with pytest.raises(SegmentError, match="none of its customers has a vector"):
+        lookalike(vectors(TASTES), ["nobody"], shrinkage=1)
     with pytest.raises(ValueError, match="not one text"):
-        lookalike(vectors(TASTES), "drink0", size=3, config=CONFIG)
-    with pytest.raises(SegmentError, match="2 customers bought 1 products"):
-        vectors([Line("a", 3), Line("b", 3)])
+        lookalike(vectors(TASTES), "drink0", shrinkage=1)
+    few = vectors([Line("a", 3), Line("b", 3)])
+    with pytest.raises(SegmentError, match="three customers and three products"):
+        lookalike(few, ["a"], shrinkage=1)
+
+
+def test_an_audience_is_without_seed_and_opt_outs_and_never_small() -> None:
+    con = connect()
+    found = vectors(TASTES)
+    put_vectors(con, found)
+    stored = stored_vectors(con)
+    assert stored.customer_ids.tolist() == found.customer_ids.tolist()
+    np.testing.assert_allclose(stored.vectors, found.vectors, rtol=1e-6)
+    seed = ["drink0", "drink1"]
+    ranked = audience(con, seed, size=14, opt_outs=(), smallest=2).customer_id.tolist()
+    outs = {ranked[0], ranked[3], "unknown"}
+    taken = audience(con, seed, size=5, opt_outs=outs, smallest=2).customer_id.tolist()
+    assert taken == [name for name in ranked if name not in outs][:5]
+    with pytest.raises(SegmentError, match="the seed has 2 of the 3"):
+        audience(con, [*seed, "drink0"], size=5, opt_outs=(), smallest=3)
+    with pytest.raises(SegmentError, match="fewer than 2 customers without those who opted out"):
+        audience(con, seed, size=5, opt_outs=ranked[1:], smallest=2)
+    put_vectors(con, vectors([]))
+    with pytest.raises(SegmentError, match="none of its customers has a vector"):
+        audience(con, seed, size=5, opt_outs=(), smallest=2)
