@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from configs.duck import connect
 from configs.paths import exact_pattern
 from features.schema import TABLES, TIMES
 from features.tables import REPLACED, table_paths
@@ -33,7 +33,7 @@ def cut_digests(paths: Paths, times: Sequence[pd.Timestamp]) -> dict[pd.Timestam
     sums and counts by table, accumulated from one time to the next.
     """
     cuts = pa.table({"cut": pa.array(times, pa.timestamp("us", tz="UTC"))})
-    con: Any = ibis.duckdb.connect(threads=2).con  # DuckDB itself: Ibis has no MD5 as a number
+    con = connect()
     con.register("cuts", cuts)
     parts: dict[pd.Timestamp, dict[str, list[str]]] = {time: {} for time in times}
     replaced = paths.get(REPLACED)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from configs.json_files import write_json
+from features.feast_import import import_feast
 from features.workspace import Workspace
 
 logger: Final = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ ONLINE_DB: Final = "online.db"
 
 def open_store(ws: Workspace) -> Any:
     """Return Feast's FeatureStore for `ws`."""
+    import_feast()
     from feast import FeatureStore, RepoConfig
 
     # Importing Feast enables all deprecation warnings; this one is between Ibis 12 and DuckDB 2.
@@ -27,6 +29,7 @@ def open_store(ws: Workspace) -> Any:
 
 def register(ws: Workspace) -> None:
     """Register the Feast objects, and write the settings that Feast's own CLI and UI read."""
+    import_feast()
     from features.feature_repo.definitions import build
 
     with ws.lock("feast"):
@@ -40,6 +43,7 @@ def register(ws: Workspace) -> None:
 
 def _remove_damaged_registry(ws: Workspace) -> None:
     """Remove a registry that is none: all of it is made again from the definitions."""
+    import_feast()
     from feast.protos.feast.core.Registry_pb2 import Registry
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 

@@ -10,15 +10,15 @@ reused, otherwise it is built again.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.code import source_digest
+from configs.duck import connect
 from configs.parquet_files import is_intact, write_parquet
 from configs.paths import exact_pattern
 from features.cut_digests import Paths, cut_digests
@@ -62,12 +62,12 @@ def known_span(paths: Paths, as_of: pd.Timestamp) -> tuple[pd.Timestamp, pd.Time
 
     Raises WorkspaceError if no line was known before `as_of`.
     """
-    con: Any = _connect().con
+    con = connect()
     spans = [
         con.execute(
             f"SELECT min({known}), max({known}) FILTER ({known} < $2) FROM read_parquet($1)",
             [exact_pattern(path), as_of.to_pydatetime()],
-        ).fetchone()
+        ).fetchall()[0]
         for path, known in _lines_known(paths)
     ]
     firsts = [pd.Timestamp(first).tz_convert("UTC") for first, _ in spans if first is not None]
@@ -122,7 +122,7 @@ def _not_quiet(
 
     `grid` is sorted; `first` is when the first line became known.
     """
-    con: Any = _connect().con
+    con = connect()
     con.register("grid", pa.table({"cut": pa.array(grid, pa.timestamp("us", tz="UTC"))}))
     newest: dict[pd.Timestamp, pd.Timestamp] = {}
     changes = [
@@ -233,7 +233,7 @@ def build(
         at_once = min(max(_LINES_AT_ONCE // max(lines, 1), 1), _CUTS_AT_ONCE)
         for view, cuts in missing.items():
             for start in range(0, len(cuts), at_once):
-                for time, rows in compute(_connect(), paths, view, cuts[start : start + at_once]):
+                for time, rows in compute(connect(), paths, view, cuts[start : start + at_once]):
                     origin = {"digest": digests[time], "code": CODE_VERSION}
                     write_parquet(path_of(ws, view, time), rows.replace_schema_metadata(origin))
                     done += 1
@@ -273,8 +273,3 @@ def _announce(
 def _time(path: Path) -> pd.Timestamp:
     form = "%Y%m%dT%H%M%S.%fZ" if "." in path.stem else "%Y%m%dT%H%M%SZ"
     return pd.to_datetime(path.stem, format=form, utc=True).as_unit("us")
-
-
-def _connect() -> Any:
-    """Return a new in-memory DuckDB in UTC, on two threads."""
-    return ibis.duckdb.connect(threads=2)

@@ -1,17 +1,21 @@
 """The views of a snapshot, and their rows at given times: the code that CODE_VERSION digests."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+import duckdb
 import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from ibis.expr.types import Table
 
-from configs.paths import exact_pattern
+from configs.duck import parquet
 from features.customer_history import customer_history
 from features.point_in_time import unix_microseconds
 from features.transforms import customer_activity, product_catalog, product_sales
@@ -27,37 +31,43 @@ CUSTOMER_VIEWS: Final = ("customer_activity", "customer_history")
 PRODUCT_VIEWS: Final = ("product_sales", "product_catalog")
 READ: Final = ("order_lines", "customers", "products")
 """The canonical tables that views are computed from."""
+_CUT: Final = pa.timestamp("us", tz="UTC")
+_CUTS: Final = ibis.Schema.from_pyarrow(pa.schema({"cut": _CUT}))
 
 
 def compute(
-    con: Any, paths: Mapping[str, Path], view: str, times: Sequence[pd.Timestamp]
-) -> Iterator[tuple[pd.Timestamp, pa.Table]]:
+    con: duckdb.DuckDBPyConnection, paths: Mapping[str, Path], view: str,
+    times: Sequence[pd.Timestamp],
+) -> Iterator[tuple[pd.Timestamp, pa.Table]]:  # fmt: skip
     """Yield each time with the rows of `view`, sorted by id; feature times are microseconds.
 
-    `con` is an Ibis connection to DuckDB, `paths` holds the Parquet file of each table in READ.
-    Until an order is corrected its former lines count, so that the times between two corrections
-    are computed together.
+    `con` comes from `configs.duck.connect`, and holds the views READ afterwards; `paths` holds the
+    Parquet file of each table in READ. Until an order is corrected its former lines count, so that
+    the times between two corrections are computed together.
     """
     replaced = paths.get("replaced_lines")
+    query = _query(view, tuple((name, _schema(paths[name])) for name in READ))
     for corrected, part in _between_corrections(con, replaced, times):
-        tables = {name: con.read_parquet(exact_pattern(paths[name])) for name in READ}
-        if replaced is not None and corrected is not None:
-            former = con.read_parquet(exact_pattern(replaced))
-            former = former.filter(former.replaced_timestamp >= corrected)
-            lines = tables["order_lines"]
-            tables["order_lines"] = lines.union(former.select(*lines.columns))
-        yield from _computed(con, tables, view, part)
+        for name in READ:
+            rows = f"FROM {parquet(paths[name])}"
+            if name == "order_lines" and replaced is not None and corrected is not None:
+                rows += (
+                    " UNION ALL BY NAME SELECT * EXCLUDE replaced_timestamp FROM "
+                    f"{parquet(replaced)} WHERE replaced_timestamp >= '{corrected.isoformat()}'"
+                )
+            con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {rows}")
+        yield from _computed(con, query, part)
 
 
 def _between_corrections(
-    con: Any, replaced: Path | None, times: Sequence[pd.Timestamp]
+    con: duckdb.DuckDBPyConnection, replaced: Path | None, times: Sequence[pd.Timestamp]
 ) -> Iterator[tuple[pd.Timestamp | None, Sequence[pd.Timestamp]]]:
     """Yield `times` in parts: those up to each correction, with its time; the last without."""
     if replaced is None:
         yield None, times
         return
-    corrections = con.read_parquet(exact_pattern(replaced)).replaced_timestamp
-    moments = sorted({pd.Timestamp(each) for each in corrections.execute()})
+    found = con.execute(f"SELECT DISTINCT replaced_timestamp FROM {parquet(replaced)} ORDER BY 1")
+    moments = found.df()["replaced_timestamp"].dt.as_unit("us")
     for start, end in pairwise([None, *moments, None]):
         part = [t for t in times if (start is None or start < t) and (end is None or t <= end)]
         if part:
@@ -65,23 +75,42 @@ def _between_corrections(
 
 
 def _computed(
-    con: Any, tables: Mapping[str, Table], view: str, times: Sequence[pd.Timestamp]
+    con: duckdb.DuckDBPyConnection, query: "_Query", times: Sequence[pd.Timestamp]
 ) -> Iterator[tuple[pd.Timestamp, pa.Table]]:
-    """Yield each time with the rows of `view`, from lines that no correction replaced meanwhile."""
-    cuts = ibis.memtable(pa.table({"cut": pa.array(times, pa.timestamp("us", tz="UTC"))}))
-    rows = _rows(view, tables, cuts)
+    """Yield each time with the rows of the view, from lines that no correction replaced."""
+    con.register("cuts", pa.table({"cut": pa.array(times, _CUT)}))
+    table = con.sql(query.sql).to_arrow_table().cast(query.schema)
+    stamps = table["event_timestamp"].to_numpy()
+    for time in times:
+        moment = time.tz_localize(None).to_datetime64()
+        start, end = (int(np.searchsorted(stamps, moment, side)) for side in ("left", "right"))
+        yield time, table.slice(start, end - start)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Query:
+    """What a view is computed by, from the tables READ and `cuts`."""
+
+    sql: str
+    schema: pa.Schema
+
+
+@cache
+def _query(view: str, schemas: tuple[tuple[str, ibis.Schema], ...]) -> _Query:
+    """Return the query of `view` in DuckDB's SQL; it takes a tenth of a second to compile."""
+    tables = {name: ibis.table(schema, name=name) for name, schema in schemas}
+    rows = _rows(view, tables, ibis.table(_CUTS, name="cuts"))
     stored = {
         name: unix_microseconds(rows[name])
         for name, kind in rows.schema().items()
         if kind.is_timestamp() and name not in ("event_timestamp", "created_timestamp")
     }
     rows = rows.mutate(**stored).order_by("event_timestamp", VIEWS[view])
-    table = con.to_pyarrow(rows)
-    stamps = table["event_timestamp"].to_numpy()
-    for time in times:
-        moment = time.tz_localize(None).to_datetime64()
-        start, end = (int(np.searchsorted(stamps, moment, side)) for side in ("left", "right"))
-        yield time, table.slice(start, end - start)
+    return _Query(sql=str(ibis.to_sql(rows, dialect="duckdb")), schema=rows.schema().to_pyarrow())
+
+
+def _schema(path: Path) -> ibis.Schema:
+    return ibis.Schema.from_pyarrow(pq.read_schema(path).remove_metadata())
 
 
 def _rows(view: str, tables: Mapping[str, Table], cuts: Table) -> Table:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from configs.database_checks import raise_found
 from configs.durable import identity
 from features.customer_row import ONLINE_VALUE, ONLINE_VIEW, DamagedRow, OtherCode, unpack
+from features.feast_import import import_feast
 from features.feast_store import PROJECT
 
 ONLINE_TABLE: Final = f"{PROJECT}_{ONLINE_VIEW}"
@@ -48,6 +49,7 @@ class OnlineRows:
                 raise
 
     def _reader(self) -> Callable[[str], bytes | None]:
+        import_feast()
         from feast.protos.feast.types.EntityKey_pb2 import EntityKey
         from feast.protos.feast.types.Value_pb2 import Value
 
@@ -80,6 +82,7 @@ class OnlineRows:
 
 def is_stored_intact(value: bytes) -> bool:
     """Return whether `value`, from ONLINE_TABLE, is a row as this code writes it."""
+    import_feast()
     from feast.protos.feast.types.Value_pb2 import Value
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 

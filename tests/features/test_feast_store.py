@@ -1,6 +1,8 @@
 """Feast's files in a copied workspace: they name its own files, and nothing of the original."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -80,3 +82,13 @@ def test_a_damaged_registry_is_made_again(own: Workspace) -> None:
     file.write_bytes(whole[: len(whole) // 2])
     register(own)
     assert Registry.FromString(file.read_bytes()).feature_views
+
+
+def test_feast_is_imported_without_checks_of_its_arguments_and_others_keep_theirs() -> None:
+    code = (
+        "from features.feast_import import import_feast; import_feast()\n"
+        "from feast import Entity; from typeguard import typechecked\n"
+        "print(Entity.__init__.__code__.co_names.count('TypeCheckMemo'), typechecked.__module__)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["0", "typeguard._decorators"]

@@ -1,9 +1,11 @@
 """A tiny shop with models and an online store, and its API in this process."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from unittest.mock import patch
 
 import httpx
 import numpy as np
@@ -129,9 +131,17 @@ def serving(**environment: str) -> Iterator[TestClient]:
 def serving_at(settings: Settings, url: str = LOCAL) -> Iterator[TestClient]:
     """Run the application of `settings` at `url`; wait until it is ready."""
     app = create_app(lambda: Backend(settings))
-    with TestClient(app, url, raise_server_exceptions=False) as client:
+    with _uncollected(), TestClient(app, url, raise_server_exceptions=False) as client:
         until(lambda: client.get("/readyz").status_code == 200)
         yield client
+
+
+def _uncollected() -> AbstractContextManager[None]:
+    """Collect no garbage when a model was loaded: half a second among all objects of the tests.
+
+    Servers in processes of their own do.
+    """
+    return patch.object(gc, "collect", return_value=0)
 
 
 @contextmanager

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from configs.duck import connect
 from features.tables import PinnedTables
 from features.times import microseconds
 from features.workspace import Workspace
 from training.errors import NotEnoughData
 from training.reports.text_table import TextTable
 from training.segments.refresh import put_tables
-from training.segments.states import connect
 from training.segments.vectors import Floats, LookalikeConfig, customer_vectors, directions
 
 SHARE: Final = 0.05

@@ -4,15 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import duckdb
-import ibis
 import pandas as pd
 
+from configs.duck import connect
 from features.tables import PinnedTables
 from features.times import DAY_US, microseconds
 from features.views import compute
 from training.segments.fields import put_customers
 from training.segments.refresh import put_tables
-from training.segments.states import connect
 
 ACTIVE: Final = "orders_365d >= 1"
 """Only these customers are looked at: churn is of those with an order in the last 365 days."""
@@ -36,7 +35,7 @@ def customers_at(
     It is the same connection each time, and its table is replaced at the next step. An order that
     was corrected at a time or later has its former lines then.
     """
-    con, views = connect(), ibis.duckdb.connect(threads=2)
+    con, views = connect(), connect()
     activities: Iterator[tuple[pd.Timestamp, Any]] = compute(
         views, tables.paths, "customer_activity", times
     )

@@ -8,21 +8,20 @@ count once `python -m features materialize` wrote them to the tables.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import duckdb
-import ibis
 import pandas as pd
 import pyarrow as pa
 
-from configs.paths import exact_pattern
+from configs.duck import connect, parquet
 from features.tables import REPLACED, PinnedTables
 from features.views import compute
 from features.workspace import Workspace, WorkspaceError
 from training.segments.definitions import BUILT_IN, Definition, Definitions
 from training.segments.fields import ORDERS, put_customers
 from training.segments.membership import SegmentError, drop, forget, record
-from training.segments.states import NotComputed, State, States, connect
+from training.segments.states import NotComputed, State, States
 from training.segments.vectors import LookalikeConfig, customer_vectors, put_vectors
 
 FOLDER: Final = "segments"
@@ -139,8 +138,7 @@ def _months(
 def _activity(
     paths: Mapping[str, Path], times: Sequence[pd.Timestamp]
 ) -> Iterator[tuple[pd.Timestamp, pa.Table]]:
-    con: Any = ibis.duckdb.connect(threads=2)
-    yield from compute(con, paths, "customer_activity", times)
+    yield from compute(connect(), paths, "customer_activity", times)
 
 
 def put_tables(
@@ -152,16 +150,12 @@ def put_tables(
     """
     names = {"order_lines": "order_lines", "products": "products", "customers": "shop_customers"}
     for table, view in names.items():
-        rows = f"read_parquet('{_literal(paths[table])}')"
+        rows = parquet(paths[table])
         if table == "order_lines" and REPLACED in paths:
             rows += (
                 " UNION ALL BY NAME SELECT * EXCLUDE replaced_timestamp FROM "
-                f"read_parquet('{_literal(paths[REPLACED])}') "
+                f"{parquet(paths[REPLACED])} "
                 f"WHERE replaced_timestamp >= '{at.isoformat()}'::TIMESTAMPTZ"
             )
         con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS FROM {rows}")
     con.execute(ORDERS)
-
-
-def _literal(path: Path) -> str:
-    return exact_pattern(path).replace("'", "''")

@@ -16,6 +16,7 @@ from typing import Any, Final
 import duckdb
 import pandas as pd
 
+from configs.duck import connect
 from configs.durable import placing
 from configs.json_files import DamagedFile, read_json, write_json
 from configs.parquet_files import read_parquet, write_parquet
@@ -151,14 +152,6 @@ class States:
             definitions={k: Definition.model_validate(d) for k, d in saved["definitions"].items()},
             con=con,
         )
-
-
-def connect() -> duckdb.DuckDBPyConnection:
-    """Return a new DuckDB in memory, in UTC, on two threads."""
-    con = duckdb.connect()
-    con.execute("SET TimeZone = 'UTC'")
-    con.execute("SET threads = 2")
-    return con
 
 
 def _digest(con: duckdb.DuckDBPyConnection, content: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from configs.duck import connect
 from features.customer_features import HISTORY_LENGTH
 from features.customer_history import Purchase
 from features.times import DAY_US
@@ -13,7 +14,7 @@ from training.segments.filters import Compare
 from training.segments.lifecycle import STATES
 from training.segments.membership import record
 from training.segments.rfm import GROUP_NAMES
-from training.segments.states import State, connect
+from training.segments.states import State
 from training.segments.words import in_words
 
 DAY = pd.Timedelta(days=1)

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from configs.duck import connect
 from tests.training.segments.tiny_shop import DAY, NOW, Line, order_lines
 from training.segments.audiences import audience
 from training.segments.membership import SegmentError
-from training.segments.states import connect
 from training.segments.vectors import (
     CustomerVectors,
     LookalikeConfig,
