@@ -136,7 +136,7 @@ def serving_at(settings: Settings, url: str = LOCAL) -> Iterator[TestClient]:
         yield client
 
 
-def _uncollected() -> AbstractContextManager[None]:
+def _uncollected() -> AbstractContextManager[object]:
     """Collect no garbage when a model was loaded: half a second among all objects of the tests.
 
     Servers in processes of their own do.

@@ -252,3 +252,30 @@ def lookalike(
     from training.commands.display import console, table
 
     console.print(table(grid))
+
+
+@app.command()
+def customers(
+    overrides: Overrides = None,
+    *,
+    as_of: AsOf = None,
+    config: ConfigFile = None,
+    seed: Seed = 0,
+    home: Home = HOME,
+) -> None:
+    """Compare all customer models on the window after a cut, by a proper score, in pairs.
+
+    Each is fitted on what was known before the cut; the window must lie in the data. The score adds
+    up churn, orders and spend, each as a share of predicting the average for everyone: lower is
+    better. Example: python -m training benchmark customers --as-of 2011-04-26 horizon_days=28
+    """
+    with work_of("customers", overrides, as_of=as_of, config=config, home=home) as work:
+        from training.benchmarks.customer_models import grid, measure
+
+        found = measure(
+            work.ws, cut=work.as_of, config=work.config, seed=seed, progress=work.progress
+        )
+        title = f"{found.customers:,} customers at {work.as_of.isoformat()}, seed {seed}"
+    from training.commands.display import console, table
+
+    console.print(table(grid(found, title=title)))
