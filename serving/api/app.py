@@ -76,6 +76,7 @@ def create_app(open_backend: Callable[[], Backend]) -> Api:
             yield
         finally:
             sweeper.cancel()
+            await backend.experiments.close()
             await asyncio.to_thread(backend.close)
 
     return Api(lifespan)

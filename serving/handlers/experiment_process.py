@@ -119,9 +119,14 @@ class Command:
             return False
         return task.get_loop().time() < self._ended + seconds
 
-    def when_done(self, do: Callable[[], None]) -> None:
-        """Call `do` when it has ended."""
-        self._task.add_done_callback(lambda _: do())
+    def when_done(self, do: Callable[["Command"], None]) -> None:
+        """Call `do` with it when it has ended."""
+        self._task.add_done_callback(lambda _: do(self))
+
+    async def end(self) -> None:
+        """End it now; return when its process has ended."""
+        self._task.cancel()
+        await asyncio.wait({self._task})
 
     async def output(self, *, patience_s: float) -> bytes | None:
         """Return what it printed; None if it is still running after `patience_s`.
@@ -151,19 +156,20 @@ class Commands:
     """The commands that a worker runs, PROCESSES at a time. For one event loop."""
 
     def __init__(self) -> None:
-        self._running = 0
+        self._running: set[Command] = set()
 
     def begin(
         self, run: Callable[[], Coroutine[Any, Any, bytes]], *, gone_s: float = ABANDONED_S
     ) -> Command:
         """Return the command that `run` runs. Raises Problem at once if PROCESSES are running."""
-        if self._running >= PROCESSES:
+        if len(self._running) >= PROCESSES:
             detail = f"{PROCESSES} starts or analyses of experiments are in progress; retry later"
             raise Problem("overloaded", detail, headers={"Retry-After": str(RETRY_S)})
         command = Command(run(), gone_s=gone_s)
-        self._running += 1
-        command.when_done(self._ended)
+        self._running.add(command)
+        command.when_done(self._running.discard)
         return command
 
-    def _ended(self) -> None:
-        self._running -= 1
+    async def end(self) -> None:
+        """End those that are running; return when their processes have ended."""
+        await asyncio.gather(*(command.end() for command in self._running))

@@ -65,6 +65,10 @@ class Experiments:
         self._starts: dict[str, Command] = {}
         self._commands = Commands()
 
+    async def close(self) -> None:
+        """End the processes that are running."""
+        await self._commands.end()
+
     async def states(self, *, request_id: str) -> ExperimentsAnswer:
         """Return every experiment ever started."""
         states = await self._do(lifecycle.states)

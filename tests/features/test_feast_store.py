@@ -91,4 +91,4 @@ def test_feast_is_imported_without_checks_of_its_arguments_and_others_keep_their
         "print(Entity.__init__.__code__.co_names.count('TypeCheckMemo'), typechecked.__module__)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.split() == ["0", "typeguard._decorators"]
+    assert ran.stdout.split() == ["0", "typeguard"]

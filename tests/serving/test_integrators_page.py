@@ -60,6 +60,8 @@ PRINTED: Final = [
         "python",
         r"\w+ since 2\d{3}-.*% of the spend, last on 2\d{3}-.*\n\d",
     ),
+    ("An audience like your best customers", "bash", '"seed_size":[1-9].*"score":'),
+    ("An audience like your best customers", "python", r"2\d{3}-.* \['C\d+', "),
     ("Errors", "bash", '"code":"validation_failed".*"pointer":"/k"'),
     ("Errors", "python", r"^422 validation_failed \['/k'\]$"),
     ("Retries", "bash", rf"^({ID})\n\1$"),

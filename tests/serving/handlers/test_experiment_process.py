@@ -151,6 +151,7 @@ def test_an_analysis_that_nobody_waits_for_is_ended(
         with pytest.raises(Problem, match="retry later"):
             await desk.results(request_id="r", key="spring")
         await settled(0)
+        await desk.close()
         assert not (spring.experiments / "spring" / "analysis.json").exists()
 
     asyncio.run(run())
@@ -171,6 +172,20 @@ def test_a_start_whose_caller_has_gone_leaves_nothing(ws: Workspace) -> None:
         assert all(path.name.endswith(".lock") for path in left), left
         answer = await desk.start(START, request_id="r", key="spring")
         assert answer.experiment.status == "running"
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_ends_ends_its_processes(ws: Workspace) -> None:
+    async def run() -> None:
+        desk = Experiments(ws, patience_s=0)
+        with ws.lock("experiments"):
+            with pytest.raises(Problem, match="send the same again"):
+                await desk.start(START, request_id="r", key="spring")
+            await settled(1)
+            await desk.close()
+            assert not commands()
+        assert lifecycle.states(ws) == []
 
     asyncio.run(run())
 

@@ -64,6 +64,7 @@ def test_an_analysis_is_shared_and_given_again_for_a_moment(shop: Workspace) -> 
         made.unlink()
         await desk.results(request_id="r", key="spring")
         stood.append(made.exists())
+        await hasty.close()
         return stood
 
     assert asyncio.run(ask()) == [True, False]
