@@ -19,7 +19,7 @@ from training.customers.lifetime_trees import LifetimeTrees, LifetimeTreesConfig
 from training.customers.orders import CustomerOrders
 from training.customers.past_rate import PastRate, PastRateConfig
 from training.customers.proper_scores import proper_scores
-from training.customers.season import LEAST_DAYS
+from training.customers.season import APART_DAYS, LEAST_DAYS
 from training.customers.trees import CustomerTrees, CustomerTreesConfig
 from training.data.inputs import Queries
 from training.data.windows import spaced
@@ -45,6 +45,9 @@ CANDIDATES: Final[dict[str, tuple[type[CustomerModel], type[Config]]]] = {
 CHOICE: Final = "best.json"
 _SHORTER: Final = (180, 90, 60, 28)
 _APART_DAYS: Final = 28
+_LEARNED: Final = 4
+"""Finished windows that a candidate learns from before each held-out one, at least: with fewer, a
+model that learns from many windows would look worse than it will be on all data."""
 Scores = dict[str, float]
 
 
@@ -78,8 +81,8 @@ class BestCustomers:
     def fit(cls, data: "TrainingData", *, config: BestCustomersConfig, seed: int, run: Run) -> Self:
         """Compare the candidates before `data.as_of`; fit the best one on all data.
 
-        Where no window of the horizon can be held out, shorter ones are. Raises NotEnoughData if
-        no candidate can be fitted.
+        Where the data are too short to hold out a window of the horizon, shorter ones are. Raises
+        NotEnoughData if no candidate can be fitted.
         """
         scores = _compare(data, config=config, seed=seed, run=run)
         reasons = []
@@ -137,10 +140,14 @@ def _compare(data: "TrainingData", *, config: BestCustomersConfig, seed: int, ru
 def _held_out(
     data: "TrainingData", *, horizon_days: int, windows: int
 ) -> tuple[int, list[pd.Timestamp]]:
-    """Return the days and the beginnings of the windows to compare on; none if all are too long."""
+    """Return the days and the beginnings of the windows to compare on; none if all are too long.
+
+    The longest horizon is taken that leaves _LEARNED windows to learn from.
+    """
     day = pd.Timedelta(days=1)
     for days in (horizon_days, *(days for days in _SHORTER if days < horizon_days)):
-        needed = data.start + (days + LEAST_DAYS) * day
+        learned = (_LEARNED - 1) * APART_DAYS
+        needed = data.start + (LEAST_DAYS + learned + days) * day
         last = data.as_of - days * day
         times = spaced(data.times, days=_APART_DAYS, first=needed, last=last)
         if times:
