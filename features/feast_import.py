@@ -1,7 +1,10 @@
 """Import Feast in 3 seconds instead of 8."""
 
 import sys
-from typing import Any
+import threading
+from typing import Any, Final
+
+_FIRST: Final = threading.Lock()
 
 
 def import_feast() -> None:
@@ -9,16 +12,17 @@ def import_feast() -> None:
 
     For these checks typeguard parses and compiles the classes again, in every process.
     """
-    if "feast" in sys.modules:
-        return
-    import typeguard
+    with _FIRST:
+        if "feast" in sys.modules:
+            return
+        import typeguard
 
-    checked = typeguard.typechecked
-    typeguard.typechecked = _unchecked
-    try:
-        import feast  # noqa: F401
-    finally:
-        typeguard.typechecked = checked
+        checked = typeguard.typechecked
+        typeguard.typechecked = _unchecked
+        try:
+            import feast  # noqa: F401
+        finally:
+            typeguard.typechecked = checked
 
 
 def _unchecked(target: Any = None, **_options: Any) -> Any:

@@ -41,7 +41,7 @@ def compute(
 ) -> Iterator[tuple[pd.Timestamp, pa.Table]]:  # fmt: skip
     """Yield each time with the rows of `view`, sorted by id; feature times are microseconds.
 
-    `con` comes from `configs.duck.connect`, and holds the views READ afterwards; `paths` holds the
+    `con` comes from `configs.duck.connect`, and holds READ and `cuts` afterwards; `paths` holds the
     Parquet file of each table in READ. Until an order is corrected its former lines count, so that
     the times between two corrections are computed together.
     """
@@ -77,7 +77,7 @@ def _between_corrections(
 def _computed(
     con: duckdb.DuckDBPyConnection, query: "_Query", times: Sequence[pd.Timestamp]
 ) -> Iterator[tuple[pd.Timestamp, pa.Table]]:
-    """Yield each time with the rows of the view, from lines that no correction replaced."""
+    """Yield each of `times`, between which no correction falls, with its rows of the view."""
     con.register("cuts", pa.table({"cut": pa.array(times, _CUT)}))
     table = con.sql(query.sql).to_arrow_table().cast(query.schema)
     stamps = table["event_timestamp"].to_numpy()

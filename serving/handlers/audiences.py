@@ -7,7 +7,7 @@ from features.schema import BadInput
 from serving.handlers.segments import LoadedStates, in_thread
 from serving.problems import Problem, refused
 from serving.schemas.audiences import AudienceAnswer, AudienceMember, AudienceRequest
-from training.segments.audiences import audience
+from training.segments.audiences import SmallAudience, audience
 from training.segments.membership import SegmentError, members
 from training.segments.opt_outs import FILE, read_opt_outs
 from training.segments.states import State
@@ -26,15 +26,19 @@ class Audiences:
             state = self._states.current()
             seed = _seed(state, request)
             opt_outs = _opt_outs(self._states.store.states.folder, request)
-            con = state.con.cursor()
             try:
                 listed = audience(
-                    con, seed, size=request.size, opt_outs=opt_outs, smallest=request.smallest_size
+                    state.vectors,
+                    seed,
+                    size=request.size,
+                    opt_outs=opt_outs,
+                    smallest=request.smallest_size,
                 )
+            except SmallAudience as error:
+                raise refused("/smallest_size", str(error)) from error
             except SegmentError as error:
-                raise refused(
-                    "/segment" if request.segment else "/customer_ids", str(error)
-                ) from error
+                place = "/segment" if request.segment else "/customer_ids"
+                raise refused(place, str(error)) from error
             return AudienceAnswer(
                 request_id=request_id,
                 as_of=state.as_of.to_pydatetime(),

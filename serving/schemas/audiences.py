@@ -16,13 +16,13 @@ class AudienceRequest(Request, frozen=True, kw_only=True):
     """
 
     customer_ids: Annotated[list[Id], Meta(min_length=1, max_length=10_000)] | None = None
-    """Those without a purchase count for the size of the seed, and no further."""
+    """Those without a purchase do not count."""
     segment: Annotated[str, Meta(min_length=1, max_length=63)] | None = None
     """The key of a segment."""
     size: Annotated[int, Meta(ge=1, le=10_000)] = 100
     """The most members of the audience."""
     smallest_size: Annotated[int, Meta(ge=1, le=10_000)] = 10
-    """A smaller seed or audience is refused: it would tell about single persons."""
+    """A smaller seed or audience is refused, so that it does not tell about single persons."""
     opt_outs: _Ids | None = None
     """Customers who may not be in it, beside those in the workspace's list. Needed without such a
     list; empty if nobody opted out."""
@@ -43,4 +43,5 @@ class AudienceAnswer(Struct, frozen=True, kw_only=True):
     as_of: Time
     """What happened and was recorded before this time counts."""
     seed_size: int
+    """The customers in the seed, with purchases or without."""
     members: list[AudienceMember]

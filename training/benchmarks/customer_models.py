@@ -12,7 +12,9 @@ import pandas as pd
 
 from configs.loader import Config
 from features.workspace import Workspace
+from training.benchmarks.finished import refuse_unfinished
 from training.customers.best import BestCustomers
+from training.customers.churn_labels import refuse_one_kind
 from training.customers.lifetime.maximum_likelihood import NotConverged
 from training.customers.orders import CustomerOrders
 from training.customers.proper_scores import customer_scores
@@ -38,17 +40,19 @@ def measure(
 ) -> Comparison:
     """Return the scores of every customer model in the window of `config` from `cut` (UTC) on.
 
-    Figures are minus the shares of FIGURES, so that more is better: -1 of a target, -3 of the
-    proper score, is to predict for everyone what happened on average. Leads are those of
-    `customers`, the version that is used. A model that cannot be fitted is left out. Raises
-    NotEnoughData if `customers` cannot be.
+    Figures are minus the shares of FIGURES, so that more is better: predicting the average for
+    everyone scores -1 on each target and -3 in sum. Leads are those of `customers`, the model that
+    a shop uses. A model that cannot be fitted is left out. Raises NotEnoughData if `customers`
+    cannot be, if the window has not ended, or if all customers came back or stayed away.
     """
     horizon = config.horizon_days  # type: ignore[attr-defined]  # every customer model has one
+    refuse_unfinished(ws, cut=cut, days=horizon)
     end = cut + pd.Timedelta(days=horizon)
     job = prepare(ws, BestCustomers.name, as_of=end, config=config, seed=seed, progress=progress)
     past, orders = job.full.before(cut), CustomerOrders(job.full)
     ids = orders.active(cut)
     outcomes, queries = orders.outcomes(cut, horizon_days=horizon), job.full.queries(cut, ids)
+    refuse_one_kind(outcomes.churned, job.full, horizon_days=horizon)
     samples: dict[str, Sample] = {}
     names = _names()
     for done, name in enumerate(names, start=1):

@@ -16,6 +16,7 @@ from configs.duck import connect
 from features.tables import PinnedTables
 from features.times import microseconds
 from features.workspace import Workspace
+from training.benchmarks.finished import refuse_unfinished
 from training.errors import NotEnoughData
 from training.reports.text_table import TextTable
 from training.segments.refresh import put_tables
@@ -66,8 +67,9 @@ def measure(
     """Return the lifts at `cut` (UTC), with the window [cut, cut + days).
 
     Vectors and seeds are of what was known before `cut`. Raises NotEnoughData without a product
-    that has enough buyers before and after.
+    that has enough buyers before and after, and if the window has not ended.
     """
+    refuse_unfinished(ws, cut=cut, days=days)
     config = config or LookalikeConfig()
     con = connect()
     put_tables(con, PinnedTables(ws).paths, at=cut)

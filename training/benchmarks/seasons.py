@@ -15,6 +15,7 @@ from scipy.special import logit
 from configs.durable import replacing
 from configs.loader import Config
 from features.workspace import Workspace
+from training.benchmarks.finished import refuse_unfinished
 from training.customers.orders import CustomerOrders, Numbers
 from training.data.training_data import TrainingData
 from training.data.windows import spaced
@@ -88,10 +89,11 @@ def measure_seasons(
     The model sees what was known before each cut, and nothing of its window. Figures of a cut are
     written to `folder` as soon as they are known: the same call goes on after them, and one with
     another model, config, seed, data, code or `last` replaces them. Raises UnknownModel, and
-    NotEnoughData if there is no cut.
+    NotEnoughData if there is no cut, or if the last window has not ended.
     """
     spec(model, registered="customers")
     horizon = config.horizon_days  # type: ignore[attr-defined]  # every customer model has one
+    refuse_unfinished(ws, cut=last, days=horizon)
     end = last + pd.Timedelta(days=horizon)
     job = prepare(ws, model, as_of=end, config=config, seed=seed, progress=progress)
     full = job.full

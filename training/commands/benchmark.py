@@ -227,7 +227,7 @@ def kernels(
 def lookalike(
     overrides: Overrides = None,
     *,
-    as_of: AsOf = None,
+    as_of: Annotated[str, typer.Option(help="The cut (YYYY-MM-DD); its window has ended.")],
     days: Annotated[int, typer.Option(min=1, help="The window after the cut.")] = 90,
     home: Home = HOME,
 ) -> None:
@@ -258,7 +258,7 @@ def lookalike(
 def customers(
     overrides: Overrides = None,
     *,
-    as_of: AsOf = None,
+    as_of: Annotated[str, typer.Option(help="The cut (YYYY-MM-DD); its window has ended.")],
     config: ConfigFile = None,
     seed: Seed = 0,
     home: Home = HOME,

@@ -228,7 +228,7 @@ def lookalike(
             state.check(str(seed))
             ids = members(state.con, str(seed), at=state.as_of).customer_id.tolist()
         outs = read_opt_outs(store.states.folder, opt_outs)
-        found = audience(state.con, ids, size=size, opt_outs=outs, smallest=smallest_size)
+        found = audience(state.vectors, ids, size=size, opt_outs=outs, smallest=smallest_size)
         write_scores(found, output)
         open_console().print(f"{output}: {len(found):,} customers at {state.as_of.isoformat()}")
 

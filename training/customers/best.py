@@ -4,6 +4,8 @@ A deep or clever model that a simple one beats is not used.
 """
 
 import logging
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
@@ -44,7 +46,7 @@ CANDIDATES: Final[dict[str, tuple[type[CustomerModel], type[Config]]]] = {
 """By name; of two with the same score the first one is taken."""
 CHOICE: Final = "best.json"
 _SHORTER: Final = (180, 90, 60, 28)
-_APART_DAYS: Final = 28
+_HELD_OUT_APART_DAYS: Final = 28
 _LEARNED: Final = 4
 """Finished windows that a candidate learns from before each held-out one, at least: with fewer, a
 model that learns from many windows would look worse than it will be on all data."""
@@ -116,42 +118,63 @@ class BestCustomers:
 
 def _compare(data: "TrainingData", *, config: BestCustomersConfig, seed: int, run: Run) -> Scores:
     """Return the mean proper score of each candidate that could be fitted before every window."""
-    horizon, times = _held_out(data, horizon_days=config.horizon_days, windows=config.windows)
-    totals: dict[str, list[float]] = {name: [] for name in CANDIDATES}
+    horizon, times = held_out(
+        data.times, start=data.start, horizon_days=config.horizon_days, windows=config.windows
+    )
+    measured: list[Scores] = []
     orders = CustomerOrders(data)
     for at in times:
         past, outcomes = data.before(at), orders.outcomes(at, horizon_days=horizon)
         if outcomes.churned.min() == outcomes.churned.max():
             continue  # all came back, or none: no score compares with the average
-        queries = data.queries(at, orders.active(at))
-        for name, found in totals.items():
+        queries, found = data.queries(at, orders.active(at)), Scores()
+        for name in CANDIDATES:
             try:
                 model = _fit(name, past, horizon_days=horizon, seed=seed)
             except (NotEnoughData, NotConverged) as error:
                 logger.info("%s: not compared at %s: %s", name, at.date(), error)
                 continue
-            scores = proper_scores(outcomes, model.predict(queries))
-            found.append(sum(scores.values()))
-            run.on_part(f"{name} at {at:%Y-%m-%d}", 1, {"proper_score": -found[-1]})
-    measured = max(map(len, totals.values()))
-    return {n: mean(found) for n, found in totals.items() if 0 < len(found) == measured}
+            found[name] = sum(proper_scores(outcomes, model.predict(queries)).values())
+            run.on_part(f"{name} at {at:%Y-%m-%d}", 1, {"proper_score": -found[name]})
+        measured.append(found)
+    return _means(measured)
 
 
-def _held_out(
-    data: "TrainingData", *, horizon_days: int, windows: int
-) -> tuple[int, list[pd.Timestamp]]:
-    """Return the days and the beginnings of the windows to compare on; none if all are too long.
+def _means(windows: Sequence[Scores]) -> Scores:
+    """Return the mean of each candidate's scores in those of `windows` that hold the most of them.
 
-    The longest horizon is taken that leaves _LEARNED windows to learn from.
+    A candidate that lacks one of these windows is left out: its mean would be of others.
+
+    >>> _means([{"a": 1.0}, {"a": 2.0, "b": 4.0}])
+    {'a': 2.0, 'b': 4.0}
     """
-    day = pd.Timedelta(days=1)
-    for days in (horizon_days, *(days for days in _SHORTER if days < horizon_days)):
-        learned = (_LEARNED - 1) * APART_DAYS
-        needed = data.start + (LEAST_DAYS + learned + days) * day
-        last = data.as_of - days * day
-        times = spaced(data.times, days=_APART_DAYS, first=needed, last=last)
-        if times:
-            return days, times[-windows:]
+    most = max(map(len, windows), default=0)
+    full = [found for found in windows if len(found) == most > 0]
+    names = full[0] if full else Scores()
+    return {n: mean(w[n] for w in full) for n in names if all(n in w for w in full)}
+
+
+def held_out(
+    times: Sequence[pd.Timestamp], *, start: pd.Timestamp, horizon_days: int, windows: int
+) -> tuple[int, list[pd.Timestamp]]:
+    """Return the days and the beginnings of the windows to compare on; none in a very short shop.
+
+    They begin at some of `times`, of which the last is the cut, after orders since `start`. The
+    longest horizon is taken that leaves _LEARNED windows to learn from; if none does, the longest
+    that leaves one.
+    """
+    shorter = (days for days in _SHORTER if days < horizon_days)
+    for learned, days in product((_LEARNED, 1), (horizon_days, *shorter)):
+        rounded = -(-days // APART_DAYS) * APART_DAYS
+        needed = LEAST_DAYS + (learned - 1) * APART_DAYS + rounded
+        found = spaced(
+            times,
+            days=_HELD_OUT_APART_DAYS,
+            first=start + pd.Timedelta(days=needed),
+            last=times[-1] - pd.Timedelta(days=days),
+        )
+        if found:
+            return days, found[-windows:]
     return horizon_days, []
 
 

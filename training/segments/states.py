@@ -10,6 +10,7 @@ import hashlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,9 +25,16 @@ from configs.paths import plain_name
 from features.times import read_time
 from training.segments.definitions import BUILT_IN, Definition, unknown
 from training.segments.membership import SegmentError, counts
+from training.segments.vectors import (
+    NO_VECTORS,
+    VECTORS,
+    CustomerVectors,
+    put_vectors,
+    stored_vectors,
+)
 
 CURRENT: Final = "current.json"
-TABLES: Final = ("membership", "membership_evaluations", "customers", "customer_vectors")
+TABLES: Final = ("membership", "membership_evaluations", "customers", VECTORS)
 _STATE: Final = "state.json"
 _OTHERWISE: Final = "run `python -m training segments refresh` again"
 
@@ -46,6 +54,11 @@ class State:
     """The versions that were evaluated, by key."""
     con: duckdb.DuckDBPyConnection
     """In memory: the tables TABLES. Another thread uses a cursor of it."""
+
+    @cached_property
+    def vectors(self) -> CustomerVectors:
+        """The customers' vectors at `as_of`; none in a state of earlier code."""
+        return stored_vectors(self.con.cursor())
 
     @property
     def segments(self) -> list[str]:
@@ -141,10 +154,13 @@ class States:
         folder = self.folder / generation
         saved = read_json(folder / _STATE, otherwise=_OTHERWISE)
         con = connect()
+        put_vectors(con, NO_VECTORS)  # a state of earlier code has none
         for name in TABLES:
+            if name == VECTORS and not (folder / f"{name}.parquet").exists():
+                continue
             rows = read_parquet(folder / f"{name}.parquet", otherwise=_OTHERWISE)
             con.register("rows", rows)
-            con.execute(f"CREATE TABLE {name} AS FROM rows")
+            con.execute(f"CREATE OR REPLACE TABLE {name} AS FROM rows")
             con.unregister("rows")
         return State(
             generation=generation,

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pydantic
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from configs.loader import Config
 from features.times import DAY_US, microseconds
@@ -45,6 +46,12 @@ class CustomerVectors:
     vectors: Floats  # (N, D), of variance 1 over all numbers
 
 
+VECTORS: Final = "customer_vectors"
+"""The table of vectors in a state of the segments."""
+NO_VECTORS: Final = CustomerVectors(
+    customer_ids=np.empty(0, dtype=object), vectors=np.empty((0, 1))
+)
+
 _LAST: Final = f"""
 SELECT customer_id, product_id, min($at - epoch_us(event_timestamp)) / {DAY_US} AS days
 FROM order_lines
@@ -69,13 +76,12 @@ def customer_vectors(
     columns, products = pd.factorize(last["product_id"])
     most = min(len(customers), len(products)) - 1
     if most < 2:
-        return CustomerVectors(
-            customer_ids=np.empty(0, dtype=object), vectors=np.empty((0, config.dimensions))
-        )
+        return NO_VECTORS
     weights = 0.5 ** (last["days"].to_numpy() / config.half_life_days)
     bought = sparse.csr_matrix((weights, (rows, columns)), (len(customers), len(products)))
     found = TruncatedSVD(min(config.dimensions, most), random_state=0, n_iter=7)
-    vectors: Floats = found.fit_transform(bought)
+    with threadpool_limits(limits=1):  # with more threads, the last bits change
+        vectors: Floats = found.fit_transform(bought)
     return CustomerVectors(
         customer_ids=np.asarray(customers, dtype=object), vectors=vectors / vectors.std()
     )
@@ -120,20 +126,20 @@ def lookalike(found: CustomerVectors, seed: Collection[str], *, shrinkage: float
 
 
 def put_vectors(con: duckdb.DuckDBPyConnection, found: CustomerVectors) -> None:
-    """Replace the table `customer_vectors` of `con`: customer_id, vector."""
+    """Replace the table VECTORS of `con`: customer_id, vector."""
     numbers = pa.array(found.vectors.astype(np.float32).ravel())
     columns = {
         "customer_id": pa.array(found.customer_ids, pa.string()),
         "vector": pa.FixedSizeListArray.from_arrays(numbers, found.vectors.shape[1]),
     }
     con.register("rows", pa.table(columns))
-    con.execute("CREATE OR REPLACE TABLE customer_vectors AS FROM rows")
+    con.execute(f"CREATE OR REPLACE TABLE {VECTORS} AS FROM rows")
     con.unregister("rows")
 
 
 def stored_vectors(con: duckdb.DuckDBPyConnection) -> CustomerVectors:
     """Return the vectors that `put_vectors` wrote."""
-    rows = con.sql("FROM customer_vectors ORDER BY customer_id").to_arrow_table().combine_chunks()
+    rows = con.sql(f"FROM {VECTORS} ORDER BY customer_id").to_arrow_table().combine_chunks()
     vectors = rows["vector"].combine_chunks()
     shape = (len(rows), rows.schema.field("vector").type.list_size)
     return CustomerVectors(

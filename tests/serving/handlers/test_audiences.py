@@ -23,6 +23,7 @@ TASTES = [
     if product != at % 5
 ]
 DRINKERS = [f"drink{at:02d}" for at in range(15)]
+COOKS = [f"cook{at:02d}" for at in range(15)]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_the_audience_is_of_the_taste_of_the_seed(client: TestClient, home: Path
     assert scores == sorted(scores, reverse=True)
     assert (answer["seed_size"], answer["as_of"]) == (10, "2024-03-15T00:00:00Z")
     state = SegmentStore(Workspace.open(home)).states.load()
-    expected = audience(state.con, DRINKERS[:10], size=5, opt_outs=(), smallest=2)
+    expected = audience(state.vectors, DRINKERS[:10], size=5, opt_outs=(), smallest=2)
     assert [m["customer_id"] for m in answer["members"]] == expected.customer_id.tolist()
 
 
@@ -82,7 +83,9 @@ def test_a_segment_is_a_seed_and_opt_outs_are_left_out(client: TestClient, home:
         ({"customer_ids": []}, "/customer_ids"),
         ({"customer_ids": DRINKERS[:9]}, "/customer_ids"),  # a seed that is too small
         ({"customer_ids": [f"x{at}" for at in range(10)]}, "/customer_ids"),  # of nobody
-        ({"customer_ids": DRINKERS, "size": 3}, "/customer_ids"),  # too small an audience
+        ({"customer_ids": [*DRINKERS[:9], "x"]}, "/customer_ids"),
+        ({"customer_ids": DRINKERS, "size": 3}, "/smallest_size"),
+        ({"customer_ids": DRINKERS, "opt_outs": COOKS[:6]}, "/smallest_size"),
         ({"segment": "rfm-loyal", "smallest_size": 31}, "/segment"),
         ({"segment": "first", "opt_outs": None}, "/opt_outs"),
         ({"segment": "first", "size": 0}, "/size"),
@@ -95,13 +98,18 @@ def test_what_is_no_audience(client: TestClient, body: dict[str, Any], pointer: 
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
 
-def test_what_cannot_be_read_is_an_outage(client: TestClient, home: Path) -> None:
+def test_without_the_segment_or_any_segments(client: TestClient, home: Path) -> None:
     answer = ask(client, segment="nobody")
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_segment")
+    shutil.rmtree(home / "segments")
+    answer = ask(client, segment="first")
+    assert (answer.status_code, answer.json()["code"]) == (409, "segments_not_computed")
+
+
+def test_a_list_of_opt_outs_that_cannot_be_read_is_an_outage(
+    client: TestClient, home: Path
+) -> None:
     (home / "segments" / "opt_outs.txt").write_bytes(b"\xff")
     answer = ask(client, segment="first")
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
     assert str(home) not in answer.text
-    shutil.rmtree(home / "segments")
-    answer = ask(client, segment="first")
-    assert (answer.status_code, answer.json()["code"]) == (409, "segments_not_computed")

@@ -10,6 +10,7 @@ from training.errors import NotEnoughData
 from training.segments.vectors import LookalikeConfig
 
 CUT = NOW - 30 * DAY
+DAYS = 11  # the last orders are of the last day
 CONFIG = LookalikeConfig(dimensions=4)
 # 300 customers in ten tastes of three products: each bought two, and buys the third after the cut.
 LINES = [
@@ -22,7 +23,7 @@ LINES = [
 
 
 def measured(home: Path, lines: list[Line]) -> Lifts:
-    return measure(make(home, lines), cut=CUT, days=30, config=CONFIG)
+    return measure(make(home, lines), cut=CUT, days=DAYS, config=CONFIG)
 
 
 def test_those_of_a_taste_are_its_next_buyers(tmp_path: Path) -> None:
@@ -32,9 +33,15 @@ def test_those_of_a_taste_are_its_next_buyers(tmp_path: Path) -> None:
     assert found.active.mean() < 3
     low, high = found.interval
     assert low <= found.similar.mean() <= high
-    assert "30 products in 30 days" in grid(found, cut=CUT, days=30).title
+    assert "30 products in 11 days" in grid(found, cut=CUT, days=DAYS).title
 
 
 def test_without_new_buyers_there_is_nothing_to_measure(tmp_path: Path) -> None:
     with pytest.raises(NotEnoughData, match="no product has 20 buyers before"):
-        measured(tmp_path / "shop", [line for line in LINES if line.days == 40])
+        measured(tmp_path / "shop", [line for line in LINES if line.days == 40] + [LINES[0]])
+
+
+def test_a_window_that_has_not_ended_is_refused(tmp_path: Path) -> None:
+    ws = make(tmp_path / "shop", LINES)
+    with pytest.raises(NotEnoughData, match="choose a cut of 2024-02-12 or earlier"):
+        measure(ws, cut=CUT, days=DAYS + 2, config=CONFIG)

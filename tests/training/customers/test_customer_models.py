@@ -1,11 +1,12 @@
 """The models of the family `customers` keep the contract; trees never punish one more order."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.contracts import RUN, CustomerModelContract, check_equal, queries_of
 from tests.training.shop import Shop
-from training.customers.best import CANDIDATES, BestCustomers, BestCustomersConfig
+from training.customers.best import CANDIDATES, BestCustomers, BestCustomersConfig, held_out
 from training.customers.lifetime.models import BgNbdModel, LifetimeConfig, ParetoNbdModel
 from training.customers.lifetime_trees import LifetimeTrees, LifetimeTreesConfig
 from training.customers.past_rate import PastRate, PastRateConfig
@@ -88,6 +89,26 @@ def test_a_horizon_without_a_held_out_window_is_compared_on_shorter_ones(shop: S
     assert best.horizon_days == 300
     assert best.chosen != "customer_trees"  # no window of 300 days has ended
     assert set(best.scores) >= {"lifetime_trees", "pareto_nbd", "bg_nbd", "past_rate"}
+
+
+@pytest.mark.parametrize(
+    ("days", "horizon", "expected", "windows"),
+    [
+        (400, 90, 90, 2),
+        (300, 90, 90, 1),
+        (250, 90, 60, 1),  # of 90 days, there would not be four windows to learn from
+        (130, 90, 28, 1),  # one window to learn from is better than no comparison
+        (100, 90, 90, 0),
+    ],
+)
+def test_the_longest_horizon_with_windows_to_learn_from_is_held_out(
+    days: int, horizon: int, expected: int, windows: int
+) -> None:
+    start = pd.Timestamp("2024-01-01T09:00Z")
+    as_of = start.normalize() + pd.Timedelta(days=days)
+    times = [*pd.date_range("2024-01-08T00:00Z", as_of, freq="7D"), as_of]
+    found, at = held_out(times, start=start, horizon_days=horizon, windows=2)
+    assert (found, len(at)) == (expected, windows)
 
 
 def test_trees_beat_the_past_rate_in_the_next_window(shop: Shop) -> None:

@@ -240,6 +240,17 @@ def test_damage_is_an_error(own: SegmentStore) -> None:
         own.states.load()
 
 
+def test_a_state_of_earlier_code_has_no_vectors_until_the_next_refresh(own: SegmentStore) -> None:
+    state = own.states.load()
+    assert len(state.vectors.customer_ids)
+    (own.states.folder / state.generation / "customer_vectors.parquet").unlink()
+    old = own.states.load()
+    assert old.counts() == state.counts()
+    assert not len(old.vectors.customer_ids)
+    again = own.refresh(state.as_of + DAY)
+    assert again.vectors.customer_ids.tolist() == state.vectors.customer_ids.tolist()
+
+
 def test_without_a_refresh_there_is_no_state(tmp_path: Path) -> None:
     store = SegmentStore(make(tmp_path / "shop", BY_HAND))
     with pytest.raises(NotComputed, match="run `python -m training segments refresh`"):

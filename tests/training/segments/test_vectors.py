@@ -6,7 +6,7 @@ import pytest
 
 from configs.duck import connect
 from tests.training.segments.tiny_shop import DAY, NOW, Line, order_lines
-from training.segments.audiences import audience
+from training.segments.audiences import SmallAudience, audience
 from training.segments.membership import SegmentError
 from training.segments.vectors import (
     CustomerVectors,
@@ -76,21 +76,25 @@ def test_what_has_no_answer() -> None:
 
 
 def test_an_audience_is_without_seed_and_opt_outs_and_never_small() -> None:
-    con = connect()
-    found = vectors(TASTES)
-    put_vectors(con, found)
-    stored = stored_vectors(con)
-    assert stored.customer_ids.tolist() == found.customer_ids.tolist()
-    np.testing.assert_allclose(stored.vectors, found.vectors, rtol=1e-6)
-    seed = ["drink0", "drink1"]
-    ranked = audience(con, seed, size=14, opt_outs=(), smallest=2).customer_id.tolist()
+    found, seed = vectors(TASTES), ["drink0", "drink1", "unknown"]
+    ranked = audience(found, seed, size=14, opt_outs=(), smallest=2).customer_id.tolist()
     outs = {ranked[0], ranked[3], "unknown"}
-    taken = audience(con, seed, size=5, opt_outs=outs, smallest=2).customer_id.tolist()
+    taken = audience(found, seed, size=5, opt_outs=outs, smallest=2).customer_id.tolist()
     assert taken == [name for name in ranked if name not in outs][:5]
-    with pytest.raises(SegmentError, match="the seed has 2 of the 3"):
-        audience(con, [*seed, "drink0"], size=5, opt_outs=(), smallest=3)
-    with pytest.raises(SegmentError, match="fewer than 2 customers without those who opted out"):
-        audience(con, seed, size=5, opt_outs=ranked[1:], smallest=2)
-    put_vectors(con, vectors([]))
-    with pytest.raises(SegmentError, match="none of its customers has a vector"):
-        audience(con, seed, size=5, opt_outs=(), smallest=2)
+    with pytest.raises(SegmentError, match="the seed has 2 of the at least 3"):
+        audience(found, [*seed, "drink0"], size=5, opt_outs=(), smallest=3)
+    with pytest.raises(SmallAudience, match="a size of 1 is below the smallest audience, 2"):
+        audience(found, seed, size=1, opt_outs=(), smallest=2)
+    with pytest.raises(SmallAudience, match="fewer than 2 customers without those who opted out"):
+        audience(found, seed, size=5, opt_outs=ranked[1:], smallest=2)
+
+
+def test_stored_vectors_are_those_that_were_put() -> None:
+    con = connect()
+    for found in (vectors(TASTES), vectors([])):
+        put_vectors(con, found)
+        stored = stored_vectors(con)
+        assert stored.customer_ids.tolist() == found.customer_ids.tolist()
+        np.testing.assert_allclose(stored.vectors, found.vectors, rtol=1e-6)
+    with pytest.raises(SegmentError, match="the seed has 0 of"):
+        audience(stored, ["drink0"], size=5, opt_outs=(), smallest=1)
