@@ -1,5 +1,6 @@
 """Every writer, of whatever library, keeps a shop's data from other users."""
 
+import shutil
 import stat
 from pathlib import Path
 
@@ -8,16 +9,26 @@ import pytest
 from tests.training.commands.cli import make_shop, run
 
 
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made under umask 0, which hides nothing."""
+    home = tmp_path_factory.mktemp("whole") / "shop"
+    make_shop(home, umask=0)
+    return home
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_all_that_commands_write_is_private_and_outputs_are_the_users(tmp_path: Path) -> None:
+def test_all_that_commands_write_is_private_and_outputs_are_the_users(
+    shop: Path, tmp_path: Path
+) -> None:
     """Under umask 0, which hides nothing: DuckDB, SQLite, Feast, MLflow, Optuna, Lightning."""
-    home, output, page = tmp_path / "shop", tmp_path / "churn.parquet", tmp_path / "check.html"
-    make_shop(home, umask=0)
+    output, page = tmp_path / "churn.parquet", tmp_path / "check.html"
+    home = shutil.copytree(shop, tmp_path / "shop")
     for command in (
         ("training", "fit", "churn", "epochs=1"),
         ("training", "tune", "logistic_regression", "--trials", "1"),
@@ -35,9 +46,10 @@ def test_all_that_commands_write_is_private_and_outputs_are_the_users(tmp_path: 
 
 
 @pytest.mark.slow
-def test_a_workspace_of_before_is_closed_by_the_next_materialize(tmp_path: Path) -> None:
-    home = tmp_path / "shop"
-    make_shop(home)
+def test_a_workspace_of_before_is_closed_by_the_next_materialize(
+    shop: Path, tmp_path: Path
+) -> None:
+    home = shutil.copytree(shop, tmp_path / "shop")
     for path in (home, *home.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     done = run("features", "materialize", home=home)
