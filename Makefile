@@ -143,7 +143,7 @@ check: install ## Format, lint, types, import contract, file length
 	@long=$$(git ls-files '*.py' | xargs wc -l | awk '$$2 != "total" && $$1 > 300'); \
 	  if [ -n "$$long" ]; then echo "files over 300 lines:"; echo "$$long"; exit 1; fi
 
-test: install ## The default suite (under 7 minutes on 2 cores)
+test: install ## The default suite
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: install ## The long tests

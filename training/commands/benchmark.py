@@ -267,7 +267,7 @@ def customers(
 
     Each is fitted on what was known before the cut; the window must lie in the data. The score adds
     up churn, orders and spend, each as a share of predicting the average for everyone: lower is
-    better. Example: python -m training benchmark customers --as-of 2011-04-26 horizon_days=28
+    better. Example: python -m training benchmark customers --as-of 2011-04-26 horizon_days=60
     """
     with work_of("customers", overrides, as_of=as_of, config=config, home=home) as work:
         from training.benchmarks.customer_models import grid, measure
