@@ -1,5 +1,8 @@
 """A benchmark's window must have ended: days that the data lack would look like silence."""
 
+from datetime import timedelta
+from typing import Final
+
 import pandas as pd
 
 from features.snapshots import known_span
@@ -7,14 +10,20 @@ from features.tables import PinnedTables
 from features.workspace import Workspace
 from training.errors import NotEnoughData
 
+_DAY: Final = pd.Timedelta(hours=25)
+"""The longest day of a year: the one on which summer time ends."""
+
 
 def refuse_unfinished(ws: Workspace, *, cut: pd.Timestamp, days: int) -> None:
-    """Raise NotEnoughData unless the data reach into the last day of [cut, cut + days); UTC."""
+    """Raise NotEnoughData unless the data reach into the last day of [cut, cut + days); UTC.
+
+    The cut that it names as the latest is a day of the shop's time zone.
+    """
     end = cut + pd.Timedelta(days=days)
     _, last = known_span(PinnedTables(ws).paths, end)
-    if last < end - pd.Timedelta(days=1):
-        latest = last.floor("D") + pd.Timedelta(days=1 - days)
+    if last < end - _DAY:
+        latest = last.tz_convert(ws.timezone).date() + timedelta(days=1 - days)
         raise NotEnoughData(
             f"the last order line is of {last.isoformat()}, before the end of the {days} days from "
-            f"the cut {cut.isoformat()}: choose a cut of {latest.date()} or earlier (--as-of)"
+            f"the cut {cut.isoformat()}: choose a cut of {latest} or earlier (--as-of)"
         )

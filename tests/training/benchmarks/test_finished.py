@@ -1,0 +1,28 @@
+"""A window that has not ended is refused, and the cut that the message names is accepted."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from features.workspace import Workspace
+from tests.training.segments.tiny_shop import DAY, NOW, Line, put
+from training.benchmarks.finished import refuse_unfinished
+from training.errors import NotEnoughData
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "America/New_York", "Asia/Shanghai"])
+@pytest.mark.parametrize("hours", [0, 4, 20])
+def test_the_cut_that_is_named_is_accepted(tmp_path: Path, timezone: str, hours: int) -> None:
+    clock = f"fixed:{NOW.isoformat()}"
+    ws = Workspace.create(tmp_path / "shop", clock=clock, timezone=timezone)
+    put(ws, [Line("anna", days=40), Line("anna", days=10 - hours / 24)])
+    with pytest.raises(NotEnoughData, match="before the end of the 30 days") as refused:
+        refuse_unfinished(ws, cut=NOW - 30 * DAY, days=30)
+    named = re.search(r"a cut of (\S+) or earlier", str(refused.value))
+    assert named is not None
+    refuse_unfinished(ws, cut=ws.midnight(named[1]), days=30)
+    later = ws.midnight(f"{pd.Timestamp(named[1]) + 2 * DAY:%Y-%m-%d}")
+    with pytest.raises(NotEnoughData):
+        refuse_unfinished(ws, cut=later, days=30)
