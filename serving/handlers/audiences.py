@@ -26,9 +26,10 @@ class Audiences:
             state = self._states.current()
             seed = _seed(state, request)
             opt_outs = _opt_outs(self._states.store.states.folder, request)
+            vectors = state.vectors
             try:
                 listed = audience(
-                    state.vectors,
+                    vectors,
                     seed,
                     size=request.size,
                     opt_outs=opt_outs,

@@ -35,6 +35,8 @@ from training.segments.vectors import (
 
 CURRENT: Final = "current.json"
 TABLES: Final = ("membership", "membership_evaluations", "customers", VECTORS)
+_FIRST_TABLES: Final = TABLES[:-1]
+"""Those of a state of earlier code, which does not name them."""
 _STATE: Final = "state.json"
 _OTHERWISE: Final = "run `python -m training segments refresh` again"
 
@@ -57,8 +59,15 @@ class State:
 
     @cached_property
     def vectors(self) -> CustomerVectors:
-        """The customers' vectors at `as_of`; none in a state of earlier code."""
-        return stored_vectors(self.con.cursor())
+        """The customers' vectors at `as_of`. Raises NotComputed without any.
+
+        They are missing in a state of earlier code, and in a shop with fewer than three customers
+        or products.
+        """
+        found = stored_vectors(self.con.cursor())
+        if not len(found.customer_ids):
+            raise NotComputed(f"there are no customers' vectors yet: {_OTHERWISE}")
+        return found
 
     @property
     def segments(self) -> list[str]:
@@ -118,6 +127,7 @@ class States:
         The state that it returns goes on with `con`.
         """
         content = {
+            "tables": TABLES,
             "as_of": as_of.isoformat(),
             "definitions": {k: d.model_dump(mode="json") for k, d in definitions.items()},
         }
@@ -154,10 +164,8 @@ class States:
         folder = self.folder / generation
         saved = read_json(folder / _STATE, otherwise=_OTHERWISE)
         con = connect()
-        put_vectors(con, NO_VECTORS)  # a state of earlier code has none
-        for name in TABLES:
-            if name == VECTORS and not (folder / f"{name}.parquet").exists():
-                continue
+        put_vectors(con, NO_VECTORS)
+        for name in saved.get("tables", _FIRST_TABLES):
             rows = read_parquet(folder / f"{name}.parquet", otherwise=_OTHERWISE)
             con.register("rows", rows)
             con.execute(f"CREATE OR REPLACE TABLE {name} AS FROM rows")

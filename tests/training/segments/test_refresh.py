@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from configs.json_files import DamagedFile
+from configs.json_files import DamagedFile, read_json, write_json
 from features.simulator import World, WorldConfig
 from features.tables import write_tables
 from features.workspace import Workspace
@@ -243,10 +243,16 @@ def test_damage_is_an_error(own: SegmentStore) -> None:
 def test_a_state_of_earlier_code_has_no_vectors_until_the_next_refresh(own: SegmentStore) -> None:
     state = own.states.load()
     assert len(state.vectors.customer_ids)
-    (own.states.folder / state.generation / "customer_vectors.parquet").unlink()
+    folder = own.states.folder / state.generation
+    (folder / "customer_vectors.parquet").unlink()
+    with pytest.raises(DamagedFile, match=r"customer_vectors\.parquet is missing"):
+        own.states.load()
+    saved = read_json(folder / "state.json")
+    write_json(folder / "state.json", {k: v for k, v in saved.items() if k != "tables"})
     old = own.states.load()
     assert old.counts() == state.counts()
-    assert not len(old.vectors.customer_ids)
+    with pytest.raises(NotComputed, match="no customers' vectors yet: run `python -m training"):
+        _ = old.vectors
     again = own.refresh(state.as_of + DAY)
     assert again.vectors.customer_ids.tolist() == state.vectors.customer_ids.tolist()
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from configs.duck import connect
-from tests.training.segments.tiny_shop import DAY, NOW, Line, order_lines
+from tests.training.segments.tiny_shop import DAY, NOW, Line, order_lines, tastes
 from training.segments.audiences import SmallAudience, audience
 from training.segments.membership import SegmentError
 from training.segments.vectors import (
@@ -19,14 +19,7 @@ from training.segments.vectors import (
 )
 
 CONFIG = LookalikeConfig(dimensions=3)
-# Two tastes: drinkers buy d0..d4, cooks k0..k4; each customer lacks one product of the taste.
-TASTES = [
-    Line(f"{taste}{at}", days=10 + at, product_id=f"{taste}-{product}")
-    for taste in ("drink", "cook")
-    for at in range(8)
-    for product in range(5)
-    if product != at % 5
-]
+TASTES = tastes(8)
 
 
 def vectors(lines: list[Line], at: pd.Timestamp = NOW) -> CustomerVectors:

@@ -27,6 +27,20 @@ class Line(NamedTuple):
     late: float = 0
 
 
+def tastes(count: int) -> list[Line]:
+    """Return the lines of `count` customers `drink0`, ... and as many `cook0`, ...: two tastes.
+
+    A customer bought four of the five products of its taste.
+    """
+    return [
+        Line(f"{taste}{at}", days=10 + at, product_id=f"{taste}-{product}")
+        for taste in ("drink", "cook")
+        for at in range(count)
+        for product in range(5)
+        if product != at % 5
+    ]
+
+
 def order_lines(lines: Sequence[Line]) -> pd.DataFrame:
     """Return `lines` as canonical order lines, one order a line."""
     happened = [NOW - line.days * DAY for line in lines]
