@@ -76,8 +76,8 @@ def create_app(open_backend: Callable[[], Backend]) -> Api:
             yield
         finally:
             sweeper.cancel()
+            await asyncio.to_thread(backend.close)  # first: it writes what is queued
             await backend.experiments.close()
-            await asyncio.to_thread(backend.close)
 
     return Api(lifespan)
 
