@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from configs.duck import connect
-from configs.paths import exact_pattern
+from configs.duck import connect, parquet
 from features.schema import TABLES, TIMES
 from features.tables import REPLACED, table_paths
 from features.views import READ
@@ -62,10 +61,9 @@ def _sums(con: Any, table: str, path: Path, *, known: str) -> dict[pd.Timestamp,
         SELECT cut, count(*), sum(md5_number_lower(row)::HUGEINT),
                sum(md5_number_upper(row)::HUGEINT)
         FROM (SELECT {known} AS known, to_json(struct_pack({columns}))::VARCHAR AS row
-              FROM read_parquet(?)) AS rows
+              FROM {parquet(path)}) AS rows
         ASOF JOIN cuts ON rows.known < cuts.cut
         GROUP BY cut
-        """,
-        [exact_pattern(path)],
+        """
     ).fetchall()
     return {pd.Timestamp(cut): np.array(numbers, dtype=object) for cut, *numbers in sums}

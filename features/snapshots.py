@@ -18,9 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.code import source_digest
-from configs.duck import connect
+from configs.duck import connect, parquet
 from configs.parquet_files import is_intact, write_parquet
-from configs.paths import exact_pattern
 from features.cut_digests import Paths, cut_digests
 from features.schema import TIMES
 from features.tables import REPLACED, known_before, read_file, read_replaced, table_paths
@@ -65,8 +64,8 @@ def known_span(paths: Paths, as_of: pd.Timestamp) -> tuple[pd.Timestamp, pd.Time
     con = connect()
     spans = [
         con.execute(
-            f"SELECT min({known}), max({known}) FILTER ({known} < $2) FROM read_parquet($1)",
-            [exact_pattern(path), as_of.to_pydatetime()],
+            f"SELECT min({known}), max({known}) FILTER ({known} < $1) FROM {parquet(path)}",
+            [as_of.to_pydatetime()],
         ).fetchall()[0]
         for path, known in _lines_known(paths)
     ]
@@ -133,11 +132,10 @@ def _not_quiet(
     for path, known in changes:
         weeks = con.execute(
             f"""
-            SELECT cut, max(known) FROM (SELECT {known} AS known FROM read_parquet(?)) AS rows
+            SELECT cut, max(known) FROM (SELECT {known} AS known FROM {parquet(path)}) AS rows
             ASOF JOIN grid ON rows.known < grid.cut
             GROUP BY cut
-            """,
-            [exact_pattern(path)],
+            """
         ).fetchall()
         for cut, time in weeks:
             at, changed = pd.Timestamp(cut), pd.Timestamp(time)

@@ -49,14 +49,25 @@ def compute(
     query = _query(view, tuple((name, _schema(paths[name])) for name in READ))
     for corrected, part in _between_corrections(con, replaced, times):
         for name in READ:
-            rows = f"FROM {parquet(paths[name])}"
-            if name == "order_lines" and replaced is not None and corrected is not None:
-                rows += (
-                    " UNION ALL BY NAME SELECT * EXCLUDE replaced_timestamp FROM "
-                    f"{parquet(replaced)} WHERE replaced_timestamp >= '{corrected.isoformat()}'"
-                )
-            con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {rows}")
+            put_table(con, paths, name, corrected=corrected)
         yield from _computed(con, query, part)
+
+
+def put_table(
+    con: duckdb.DuckDBPyConnection, paths: Mapping[str, Path], name: str, *,
+    corrected: pd.Timestamp | None, view: str | None = None,
+) -> None:  # fmt: skip
+    """Make the canonical table `name` a view of `con`, under its name or as `view`.
+
+    `order_lines` has the former lines of orders that were corrected at `corrected` (UTC) or later.
+    """
+    rows, replaced = f"FROM {parquet(paths[name])}", paths.get("replaced_lines")
+    if name == "order_lines" and replaced is not None and corrected is not None:
+        rows += (
+            " UNION ALL BY NAME SELECT * EXCLUDE replaced_timestamp FROM "
+            f"{parquet(replaced)} WHERE replaced_timestamp >= '{corrected.isoformat()}'"
+        )
+    con.execute(f"CREATE OR REPLACE TEMP VIEW {view or name} AS {rows}")
 
 
 def _between_corrections(
@@ -97,7 +108,7 @@ class _Query:
 
 @cache
 def _query(view: str, schemas: tuple[tuple[str, ibis.Schema], ...]) -> _Query:
-    """Return the query of `view` in DuckDB's SQL; it takes a tenth of a second to compile."""
+    """Return the query of `view` in DuckDB's SQL, compiled once a process."""
     tables = {name: ibis.table(schema, name=name) for name, schema in schemas}
     rows = _rows(view, tables, ibis.table(_CUTS, name="cuts"))
     stored = {

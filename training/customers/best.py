@@ -117,7 +117,7 @@ class BestCustomers:
 
 
 def _compare(data: "TrainingData", *, config: BestCustomersConfig, seed: int, run: Run) -> Scores:
-    """Return the mean proper score of each candidate that could be fitted before every window."""
+    """Return the mean proper score of each candidate, over the same held-out windows for all."""
     horizon, times = held_out(
         data.times, start=data.start, horizon_days=config.horizon_days, windows=config.windows
     )
@@ -141,9 +141,10 @@ def _compare(data: "TrainingData", *, config: BestCustomersConfig, seed: int, ru
 
 
 def _means(windows: Sequence[Scores]) -> Scores:
-    """Return the mean of each candidate's scores in those of `windows` that hold the most of them.
+    """Return each candidate's mean score over the windows in which most candidates were fitted.
 
-    A candidate that lacks one of these windows is left out: its mean would be of others.
+    `windows` holds their scores in each. Who was not fitted in all of these windows is left out: a
+    mean over other windows does not compare.
 
     >>> _means([{"a": 1.0}, {"a": 2.0, "b": 4.0}])
     {'a': 2.0, 'b': 4.0}

@@ -6,17 +6,16 @@ data cut. A definition counts from its first refresh on: its past is not made up
 count once `python -m features materialize` wrote them to the tables.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import duckdb
 import pandas as pd
-import pyarrow as pa
 
-from configs.duck import connect, parquet
-from features.tables import REPLACED, PinnedTables
-from features.views import compute
+from configs.duck import connect
+from features.tables import PinnedTables
+from features.views import compute, put_table
 from features.workspace import Workspace, WorkspaceError
 from training.segments.definitions import BUILT_IN, Definition, Definitions
 from training.segments.fields import ORDERS, put_customers
@@ -91,7 +90,8 @@ class SegmentStore:
             times = [*_months(earlier, as_of, months=months, timezone=self._ws.timezone), as_of]
             definitions = self.definitions.current()
             parsed = {key: definition.parsed() for key, definition in definitions.items()}
-            for done, (at, activity) in enumerate(_activity(tables.paths, times)):
+            found = compute(connect(), tables.paths, "customer_activity", times)
+            for done, (at, activity) in enumerate(found):
                 if progress is not None:
                     progress(done, len(times))
                 if at == as_of and not len(activity):
@@ -135,12 +135,6 @@ def _months(
     return newer[max(0, len(newer) - months) :]
 
 
-def _activity(
-    paths: Mapping[str, Path], times: Sequence[pd.Timestamp]
-) -> Iterator[tuple[pd.Timestamp, pa.Table]]:
-    yield from compute(connect(), paths, "customer_activity", times)
-
-
 def put_tables(
     con: duckdb.DuckDBPyConnection, paths: Mapping[str, Path], *, at: pd.Timestamp
 ) -> None:
@@ -148,14 +142,7 @@ def put_tables(
 
     An order that was corrected at `at` or later has its former lines.
     """
-    names = {"order_lines": "order_lines", "products": "products", "customers": "shop_customers"}
-    for table, view in names.items():
-        rows = parquet(paths[table])
-        if table == "order_lines" and REPLACED in paths:
-            rows += (
-                " UNION ALL BY NAME SELECT * EXCLUDE replaced_timestamp FROM "
-                f"{parquet(paths[REPLACED])} "
-                f"WHERE replaced_timestamp >= '{at.isoformat()}'::TIMESTAMPTZ"
-            )
-        con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS FROM {rows}")
+    for name in ("order_lines", "products"):
+        put_table(con, paths, name, corrected=at)
+    put_table(con, paths, "customers", corrected=at, view="shop_customers")
     con.execute(ORDERS)
