@@ -7,10 +7,11 @@ request waits for any more.
 import asyncio
 import logging
 import signal
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from configs.code import ROOT
 from serving.problems import Problem
@@ -26,6 +27,7 @@ ABANDONED_S: Final = 30.0
 """Seconds for which a command goes on though no request waits for it: callers ask again."""
 _END_S: Final = 2.0
 """Seconds in which an interrupted command can remove what it has not finished."""
+_LOOK_S: Final = 0.05
 _MARK: Final = "error: "
 
 
@@ -47,24 +49,27 @@ async def run_experiments_command(*arguments: str, limit_s: float = LIMIT_S) -> 
     Raises CommandRefused (exit code 2), CommandOutage (3), or CommandError if it fails otherwise or
     does not end within `limit_s` seconds. A cancelled call ends the process.
     """
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "experiments", *arguments),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(limit_s):
-            output, errors = await process.communicate()
-    except TimeoutError:
-        raise CommandError(f"experiments {arguments[0]}: took more than {limit_s:g} s") from None
-    finally:
-        if process.returncode is None:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            (sys.executable, "-m", "experiments", *arguments),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+        )
+        try:
+            async with asyncio.timeout(limit_s):
+                await _finished(process)
+        except TimeoutError:
+            raise CommandError(
+                f"experiments {arguments[0]}: took more than {limit_s:g} s"
+            ) from None
+        finally:
             await _end(process)
-    if output and process.returncode in (0, 1):  # 1: the sample ratio is broken
-        return output.splitlines()[-1]
-    raise _failure(arguments[0], process.returncode, errors.decode(errors="replace"))
+        printed, said = _written(output), _written(errors)
+    if printed and process.returncode in (0, 1):  # 1: the sample ratio is broken
+        return printed.splitlines()[-1]
+    raise _failure(arguments[0], process.returncode, said.decode(errors="replace"))
 
 
 def _failure(command: str, code: int | None, errors: str) -> CommandError:
@@ -78,19 +83,28 @@ def _failure(command: str, code: int | None, errors: str) -> CommandError:
     return CommandError(f"experiments {command}: ended with {code}")
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _finished(process: "subprocess.Popen[bytes]") -> None:
+    """Return when it has ended: looked at every _LOOK_S, since no pipe or thread outlives that."""
+    while process.poll() is None:
+        await asyncio.sleep(_LOOK_S)
+
+
+async def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Interrupt it, and kill it after _END_S, or at once if this is cancelled as well."""
+    process.send_signal(signal.SIGINT)  # does nothing if it has ended
     try:
-        with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGINT)
         async with asyncio.timeout(_END_S):
-            await process.communicate()
+            await _finished(process)
     except TimeoutError:
         pass
     finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.communicate()
+        process.kill()
+        process.wait()
+
+
+def _written(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 class Command:

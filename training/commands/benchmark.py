@@ -279,3 +279,32 @@ def customers(
     from training.commands.display import console, table
 
     console.print(table(grid(found, title=title)))
+
+
+@app.command()
+def customer_truth(
+    overrides: Overrides = None,
+    *,
+    model: Annotated[str, typer.Option(help="A model of the family customers.")] = "customer_trees",
+    as_of: Annotated[str, typer.Option(help="The cut (YYYY-MM-DD); its window has ended.")],
+    config: ConfigFile = None,
+    seed: Seed = 0,
+    home: Home = HOME,
+) -> None:
+    """Compare churn, by tenth of the customers, and totals with a simulated shop's truth.
+
+    True churn is the probability of no order in the horizon given what no shop sees: a customer's
+    rhythm, and whether the customer has left. Spend is compared with what was spent. The shop is
+    one that `features simulate` made. Example: python -m training benchmark customer-truth
+    --as-of 2024-10-01
+    """
+    with work_of(model, overrides, as_of=as_of, config=config, home=home) as work:
+        from training.benchmarks.customer_truth import grid, measure
+
+        found = measure(
+            work.ws, model, cut=work.as_of, config=work.config, seed=seed, progress=work.progress
+        )
+        title = f"{model} beside the truth at {work.as_of.isoformat()}, seed {seed}"
+    from training.commands.display import console, table
+
+    console.print(table(grid(found, title=title)))

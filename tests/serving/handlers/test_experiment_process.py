@@ -1,6 +1,7 @@
 """Commands of `experiments` in processes of their own: few at a time, ended when nobody waits."""
 
 import asyncio
+import gc
 import json
 import socket
 from contextlib import closing
@@ -60,6 +61,22 @@ def test_a_command_that_takes_too_long_is_ended() -> None:
     with pytest.raises(CommandError, match="took more than"):
         asyncio.run(run_experiments_command("status", limit_s=0.05))
     assert not commands()
+
+
+@pytest.mark.parametrize("again", [0, 1, 2, 5])
+def test_however_often_a_command_is_cancelled_its_process_ends(again: int) -> None:
+    async def run(steps: int) -> None:
+        task = asyncio.create_task(run_experiments_command("status"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        for _ in range(1 + again):
+            task.cancel()
+            await asyncio.sleep(0)
+
+    for steps in range(8):
+        asyncio.run(run(steps))  # which cancels what is left
+        assert not psutil.Process().children()
+    gc.collect()  # an unclosed transport or process would warn, which is an error here
 
 
 def test_what_a_command_says_is_passed_on(spring: Workspace) -> None:
