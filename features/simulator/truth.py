@@ -59,11 +59,11 @@ def orders_ahead(
     gaps = gamma(people.regularity[rows], scale=YEAR / people.rate[rows] / people.regularity[rows])
     rng = np.random.default_rng([seed, 6])
     counts = np.zeros((FUTURES, len(rows)))
-    for future in counts:
-        longer = gaps.sf(now - ordered)
+    longer = gaps.sf(now - ordered)
+    for future in range(FUTURES):
         moment = ordered + gaps.isf(rng.random(len(rows)) * longer)
         while (within := moment < end).any():
-            future += within & (rng.random(len(rows)) >= world.config.guests)
+            counts[future] += within & (rng.random(len(rows)) >= world.config.guests)
             moment = moment + gaps.rvs(len(rows), random_state=rng)
     return OrdersAhead(silent=(counts == 0).mean(axis=0), orders=counts.mean(axis=0))
 

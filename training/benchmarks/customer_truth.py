@@ -75,9 +75,9 @@ def measure(
 def grid(found: CustomerTruth, *, title: str) -> TextTable:
     """Return a row per tenth: predicted and true churn, and their difference; then the totals."""
     rows = [
-        (str(row.tenth), f"{row.predicted:.3f}", f"{row.actual:.3f}",
-         f"{row.predicted - row.actual:+.3f}", f"{row.customers:,}")
-        for row in found.tenths.itertuples()
+        (f"{row['tenth']:.0f}", f"{row['predicted']:.3f}", f"{row['actual']:.3f}",
+         f"{row['predicted'] - row['actual']:+.3f}", f"{row['customers']:,.0f}")
+        for _, row in found.tenths.iterrows()
     ]  # fmt: skip
     for name, ratio in (("orders", found.orders_ratio), ("spend", found.spend_ratio)):
         rows.append((name, "", "", f"x{ratio:.3f}", ""))
