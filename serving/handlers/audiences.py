@@ -8,7 +8,7 @@ from serving.handlers.segments import LoadedStates, in_thread
 from serving.problems import Problem, refused
 from serving.schemas.audiences import AudienceAnswer, AudienceMember, AudienceRequest
 from training.segments.audiences import SmallAudience, audience
-from training.segments.membership import SegmentError, members
+from training.segments.membership import SegmentError
 from training.segments.opt_outs import FILE, read_opt_outs
 from training.segments.states import State
 
@@ -58,9 +58,7 @@ def _seed(state: State, request: AudienceRequest) -> list[str]:
         raise refused("/segment", "give either customer_ids or segment")
     if request.segment is None:
         return request.customer_ids or []
-    state.check(request.segment)
-    listed = members(state.con.cursor(), request.segment, at=state.as_of)
-    return [str(customer_id) for customer_id in listed.customer_id]
+    return state.member_ids(request.segment)
 
 
 def _opt_outs(folder: Path, request: AudienceRequest) -> Collection[str]:

@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from serving.schemas.base import Id, Request, Time
+from training.segments.smallest import SMALLEST
 
 _Ids = Annotated[list[Id], Meta(max_length=10_000)]
 
@@ -21,7 +22,7 @@ class AudienceRequest(Request, frozen=True, kw_only=True):
     """The key of a segment."""
     size: Annotated[int, Meta(ge=1, le=10_000)] = 100
     """The most members of the audience."""
-    smallest_size: Annotated[int, Meta(ge=1, le=10_000)] = 10
+    smallest_size: Annotated[int, Meta(ge=1, le=10_000)] = SMALLEST
     """A smaller seed or audience is refused, so that it does not tell about single persons."""
     opt_outs: _Ids | None = None
     """Customers who may not be in it, beside those in the workspace's list. Needed without such a

@@ -20,7 +20,7 @@ def refuse_unfinished(ws: Workspace, *, cut: pd.Timestamp, days: int) -> None:
     The cut that it names as the latest is a day of the shop's time zone.
     """
     end = cut + pd.Timedelta(days=days)
-    _, last = known_span(PinnedTables(ws).paths, end)
+    _, last = known_span(PinnedTables(ws).paths, ws.now())  # the shop may rest at the end
     if last < end - _DAY:
         latest = last.tz_convert(ws.timezone).date() + timedelta(days=1 - days)
         raise NotEnoughData(

@@ -7,6 +7,7 @@ import typer
 
 from configs.cli import HOME, Home, open_console, user_errors
 from training.commands.segment_groups import clusters, tree
+from training.segments.smallest import SMALLEST
 
 if TYPE_CHECKING:
     from features.workspace import Workspace
@@ -150,7 +151,7 @@ def export(
     output: Annotated[Path, typer.Option(help="The file to write: .csv or .parquet.")],
     smallest_size: Annotated[
         int, typer.Option(min=0, help="A smaller segment is not exported.")
-    ] = 10,
+    ] = SMALLEST,
     opt_outs: OptOuts = None,
     webhook: Annotated[str | None, typer.Option(help="Send the file there, signed.")] = None,
     secret_env: Annotated[
@@ -201,7 +202,7 @@ def lookalike(
     size: Annotated[int, typer.Option(min=1, help="Customers to find.")] = 100,
     smallest_size: Annotated[
         int, typer.Option(min=1, help="A smaller seed or audience is refused.")
-    ] = 10,
+    ] = SMALLEST,
     opt_outs: OptOuts = None,
     output: Annotated[Path, typer.Option(help="The Parquet file: customer_id, score.")],
     home: Home = HOME,
@@ -215,18 +216,14 @@ def lookalike(
     with user_errors():
         from training.score import write_scores
         from training.segments.audiences import audience
-        from training.segments.membership import SegmentError, members
+        from training.segments.membership import SegmentError
         from training.segments.opt_outs import read_ids, read_opt_outs
 
         _, store = _opened(home)
         state = store.states.load()
         if (seed is None) == (seed_file is None):
             raise SegmentError("--seed and --seed-file: give one of them")
-        if seed_file is not None:
-            ids = read_ids(seed_file)
-        else:
-            state.check(str(seed))
-            ids = members(state.con, str(seed), at=state.as_of).customer_id.tolist()
+        ids = read_ids(seed_file) if seed_file is not None else state.member_ids(str(seed))
         outs = read_opt_outs(store.states.folder, opt_outs)
         found = audience(state.vectors, ids, size=size, opt_outs=outs, smallest=smallest_size)
         write_scores(found, output)

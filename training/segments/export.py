@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Final
 
 import duckdb
 import pandas as pd
@@ -10,9 +9,7 @@ import pandas as pd
 from configs.durable import replacing
 from configs.privacy import output_mode
 from training.segments.membership import SegmentError, members
-
-SMALLEST: Final = 10
-"""By default no smaller segment is exported: it would tell about single persons."""
+from training.segments.smallest import SMALLEST
 
 
 def export(

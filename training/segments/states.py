@@ -24,7 +24,7 @@ from configs.parquet_files import read_parquet, write_parquet
 from configs.paths import plain_name
 from features.times import read_time
 from training.segments.definitions import BUILT_IN, Definition, unknown
-from training.segments.membership import SegmentError, counts
+from training.segments.membership import SegmentError, counts, members
 from training.segments.vectors import (
     NO_VECTORS,
     VECTORS,
@@ -82,6 +82,12 @@ class State:
     def counts(self) -> dict[str, int]:
         """Return the number of members of every segment at `as_of`, by key."""
         return counts(self.con.cursor(), self.segments, at=self.as_of)
+
+    def member_ids(self, key: str) -> list[str]:
+        """Return the customer_ids of the members of `key` at `as_of`. Raises SegmentError."""
+        self.check(key)
+        listed = members(self.con.cursor(), key, at=self.as_of)
+        return [str(customer_id) for customer_id in listed["customer_id"]]
 
     def filter_of(self, key: str) -> str:
         """Return the filter of the segment `key`, as text. Raises SegmentError."""

@@ -26,3 +26,9 @@ def test_the_cut_that_is_named_is_accepted(tmp_path: Path, timezone: str, hours:
     later = ws.midnight(f"{pd.Timestamp(named[1]) + 2 * DAY:%Y-%m-%d}")
     with pytest.raises(NotEnoughData):
         refuse_unfinished(ws, cut=later, days=30)
+
+
+def test_a_shop_that_rests_when_the_window_ends_has_finished_it(tmp_path: Path) -> None:
+    ws = Workspace.create(tmp_path / "shop", clock=f"fixed:{NOW.isoformat()}")
+    put(ws, [Line("anna", days=40), Line("anna", days=14), Line("anna", days=2)])
+    refuse_unfinished(ws, cut=NOW - 40 * DAY, days=30)
