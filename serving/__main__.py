@@ -188,6 +188,9 @@ def bench(
         int | None,
         typer.Option(min=1, help="Compare instead with the catalogue filled up to this size."),
     ] = None,
+    portrait: Annotated[
+        bool, typer.Option("--portrait", help="Compare instead a portrait with a churn prediction.")
+    ] = False,
 ) -> None:
     """Measure the service on a workspace against a bare FastAPI endpoint; needs wrk.
 
@@ -198,7 +201,9 @@ def bench(
         from serving.bench import report
 
         console = open_console()
-        if products is None:
+        if portrait:
+            report.portraits(home, seconds=seconds, console=console)
+        elif products is None:
             report.bench(home, seconds=seconds, workers=workers, console=console)
         else:
             report.compare(home, products=products, seconds=seconds, console=console)

@@ -81,7 +81,7 @@ def server(
 
 
 def measure(url: str, bodies: Path, *, connections: int, seconds: int) -> Measured:
-    """Load the server at `url` with the lines of `bodies`, after a warm-up of a third of `seconds`.
+    """Load the endpoint at `url` with the lines of `bodies`, after a third of `seconds` to warm up.
 
     Raises BenchError without wrk, or if a request failed.
     """
@@ -124,7 +124,7 @@ def _wrk(url: str, bodies: Path, *, connections: int, seconds: int) -> dict[str,
 
 def _processes(url: str) -> list[psutil.Process]:
     """Return the server's processes: the one started for the port of `url`, and its children."""
-    port = url.rpartition(":")[2]
+    port = str(httpx.URL(url).port)
     (started,) = (p for p in psutil.Process().children() if port in p.cmdline())
     return [started, *started.children(recursive=True)]
 

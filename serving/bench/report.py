@@ -29,6 +29,9 @@ STAGED: Final = 1_000
 """Number of these bodies that are answered stage by stage."""
 BARE: Final = "bare FastAPI"
 ONE: Final = "1 worker"
+RECOMMENDATIONS: Final = "/v1/recommendations"
+CHURN: Final = "/v1/predictions/churn"
+PORTRAIT: Final = "/v1/customers:portrait"
 _QUIET: Final = ("--log-level", "warning", "--no-access-log", "--port")
 Turns = Mapping[str, list[list[Measured]]]
 """The turns by server and number of connections."""
@@ -41,14 +44,14 @@ def bench(home: Path, *, seconds: int, workers: int, console: Console) -> None:
     """
     ws = Workspace.open(home)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
-        bodies = Path(folder) / "bodies"
-        bodies.write_text("\n".join(_bodies(ws)) + "\n", encoding="utf-8")
+        bodies = _written(Path(folder) / "bodies", _bodies(ws))
         bare = ("uvicorn", "serving.bench.bare:API", *_QUIET)
-        urls = {BARE: running.enter_context(server(bare, lambda _: {}, ready="/openapi.json"))}
-        urls[ONE] = running.enter_context(_ours(ws, workers=1))
+        servers = {BARE: running.enter_context(server(bare, lambda _: {}, ready="/openapi.json"))}
+        servers[ONE] = running.enter_context(_ours(ws, workers=1))
         if workers > 1:
-            urls[f"{workers} workers"] = running.enter_context(_ours(ws, workers=workers))
-        results = _in_turns(urls, bodies, CONNECTIONS, seconds=seconds, console=console)
+            servers[f"{workers} workers"] = running.enter_context(_ours(ws, workers=workers))
+        loads = {name: (url + RECOMMENDATIONS, bodies) for name, url in servers.items()}
+        results = _in_turns(loads, CONNECTIONS, seconds=seconds, console=console)
         running.close()
         stage_times = stages(home, bodies.read_text(encoding="utf-8").splitlines()[:STAGED])
     console.print(_table(results))
@@ -61,35 +64,57 @@ def compare(home: Path, *, products: int, seconds: int, console: Console) -> Non
     """Measure the service on the workspace at `home` as it is, and with `products` products."""
     ws = Workspace.open(home)
     with tempfile.TemporaryDirectory() as folder:
-        bodies = Path(folder) / "bodies"
-        bodies.write_text("\n".join(_bodies(ws)) + "\n", encoding="utf-8")
+        bodies = _written(Path(folder) / "bodies", _bodies(ws))
         filled = fill(ws, Path(folder) / "filled", products=products)
         existing = len(online_products(ws)[1])
         with _ours(ws, workers=1) as few, _ours(filled, workers=1) as many:
-            urls = {f"{existing:,} products": few, f"{products:,} products": many}
-            results = _in_turns(urls, bodies, (8,), seconds=seconds, console=console)
+            loads = {
+                f"{existing:,} products": (few + RECOMMENDATIONS, bodies),
+                f"{products:,} products": (many + RECOMMENDATIONS, bodies),
+            }
+            results = _in_turns(loads, (8,), seconds=seconds, console=console)
     console.print(_table(results))
     ((small,), (large,)) = results.values()
     console.print(f"{_times(large, small)} the CPU per request")
 
 
+def portraits(home: Path, *, seconds: int, console: Console) -> None:
+    """Measure a customer's portrait beside a prediction of churn, on one worker."""
+    ws = Workspace.open(home)
+    with tempfile.TemporaryDirectory() as folder, _ours(ws, workers=1) as url:
+        loads = {
+            CHURN: (url + CHURN, _written(Path(folder) / "churn", _bodies(ws, several=True))),
+            PORTRAIT: (url + PORTRAIT, _written(Path(folder) / "portrait", _bodies(ws))),
+        }
+        results = _in_turns(loads, (1, 8), seconds=seconds, console=console)
+    console.print(_table(results))
+    for churn, portrait in zip(results[CHURN], results[PORTRAIT], strict=True):
+        connections, slower = churn[0].connections, typical(portrait).p50_ms / typical(churn).p50_ms
+        console.print(
+            f"{connections} connections: a portrait costs {_times(portrait, churn, digits=2)} the "
+            f"CPU of a prediction; its p50 is {slower:.2f} times as long"
+        )
+
+
 def _in_turns(
-    urls: Mapping[str, str],
-    bodies: Path,
+    loads: Mapping[str, tuple[str, Path]],
     connections: Sequence[int],
     *,
     seconds: int,
     console: Console,
 ) -> Turns:
-    """Load the servers in TURNS rounds, one after another: `seconds` or a little more for each."""
-    results: dict[str, list[list[Measured]]] = {name: [] for name in urls}
+    """Load endpoints in TURNS rounds, in turns: `seconds` or a little more for each.
+
+    `loads` has the URL and the file of bodies of each.
+    """
+    results: dict[str, list[list[Measured]]] = {name: [] for name in loads}
     each = math.ceil(seconds / TURNS)
     for count in connections:
         console.print(f"{count} connections, {TURNS} turns", style="dim")
         for turns in results.values():
             turns.append([])
         for _ in range(TURNS):
-            for name, url in urls.items():
+            for name, (url, bodies) in loads.items():
                 results[name][-1].append(measure(url, bodies, connections=count, seconds=each))
     return results
 
@@ -102,14 +127,20 @@ def _ours(ws: Workspace, *, workers: int) -> AbstractContextManager[str]:
     )
 
 
-def _bodies(ws: Workspace) -> Iterator[str]:
-    """Yield requests for customers drawn from the online store."""
+def _written(file: Path, bodies: Iterator[str]) -> Path:
+    file.write_text("\n".join(bodies) + "\n", encoding="utf-8")
+    return file
+
+
+def _bodies(ws: Workspace, *, several: bool = False) -> Iterator[str]:
+    """Yield requests for customers drawn from the online store; `several`: of a list of one."""
     file = ws.online / f"{ONLINE_VIEW}.parquet"
     if not file.exists():
         raise BenchError(f"{file} is missing: run `python -m features materialize` first")
     customer_ids = pq.read_table(file, columns=["customer_id"])["customer_id"].to_pylist()
     for place in np.random.default_rng(0).integers(0, len(customer_ids), BODIES):
-        yield json.dumps({"customer_id": customer_ids[place]})
+        drawn = customer_ids[place]
+        yield json.dumps({"customer_ids": [drawn]} if several else {"customer_id": drawn})
 
 
 def _table(results: Turns) -> Table:

@@ -1,4 +1,4 @@
--- Posts the lines of the file BODIES one after another to /v1/recommendations; prints JSON.
+-- Posts the lines of the file BODIES one after another to the URL; prints JSON.
 local bodies, at = {}, 0
 for line in io.lines(os.getenv("BODIES")) do bodies[#bodies + 1] = line end
 wrk.method = "POST"
@@ -6,7 +6,7 @@ wrk.headers["Content-Type"] = "application/json"
 
 function request()
   at = at % #bodies + 1
-  return wrk.format(nil, "/v1/recommendations", nil, bodies[at])
+  return wrk.format(nil, wrk.path, nil, bodies[at])
 end
 
 function done(summary, latency)
