@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from configs.errors import UserError
+from configs.folder_checksums import FILE as CHECKSUMS
 from configs.folder_checksums import check_files
 from configs.json_files import DamagedFile, read_json
 from features.workspace import Workspace
@@ -109,13 +110,14 @@ def find(ws: Workspace, name: str, version: str | None = None) -> Version:
 def export(ws: Workspace, name: str, version: str | None = None) -> Path:
     """Write the bundle of a version to `bundles/NAME/VERSION`, read by serving; return it.
 
-    An existing bundle is left unchanged, as versions never change, unless its files are damaged.
+    An existing bundle is left unchanged, as versions never change, unless its files are damaged or
+    nothing tells whether they are.
     Raises RegistryError if it is of another model: the registry was replaced.
     """
     selected = find(ws, name, version)
     folder = ws.bundles / selected.name / selected.version
     with ws.lock("bundles"):
-        if not _is_whole(folder):
+        if not (folder / CHECKSUMS).exists() or not _is_whole(folder):
             _copy(selected, folder)
         _refuse_other(folder, selected)
     return folder

@@ -190,6 +190,14 @@ def test_a_damaged_bundle_is_exported_again(ws: Workspace) -> None:
         assert load_bundle(folder).version == "1"
 
 
+def test_a_bundle_gets_its_lost_checksums_again(ws: Workspace) -> None:
+    checksums = ws.bundles / "recommender" / "1" / "checksums.json"
+    written = checksums.read_bytes()
+    checksums.unlink()
+    promote(ws, "recommender", "1")
+    assert checksums.read_bytes() == written
+
+
 def test_a_damaged_file_of_a_run_is_named(ws: Workspace) -> None:
     found = find(ws, "churn")
     (ws.bundles / "churn/1").rename(ws.home / "elsewhere")
