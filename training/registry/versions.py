@@ -117,9 +117,11 @@ def export(ws: Workspace, name: str, version: str | None = None) -> Path:
     selected = find(ws, name, version)
     folder = ws.bundles / selected.name / selected.version
     with ws.lock("bundles"):
-        if not (folder / CHECKSUMS).exists() or not _is_whole(folder):
+        whole = _is_whole(folder)
+        if whole:
+            _refuse_other(folder, selected)
+        if not whole or not (folder / CHECKSUMS).exists():
             _copy(selected, folder)
-        _refuse_other(folder, selected)
     return folder
 
 
