@@ -294,4 +294,4 @@ def _read_clock(file: Path, _: tuple[int, ...]) -> pd.Timestamp:
     except DamagedFile as error:
         raise WorkspaceError(str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
-        raise WorkspaceError(f"{file}: names no time ({error}); {_SET_CLOCK}") from error
+        raise WorkspaceError(f"{file}: names no time; {_SET_CLOCK}") from error

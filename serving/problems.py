@@ -1,5 +1,6 @@
 """Errors as `application/problem+json` (RFC 9457)."""
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Final, TypeVar
@@ -7,8 +8,12 @@ from typing import Final, TypeVar
 import msgspec
 from starlette.responses import Response
 
+from configs.json_files import DamagedFile
+from configs.outages import is_outage
+from features.workspace import WorkspaceError
 from serving.schemas.base import PATTERNS, FieldError, ProblemDetails
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 # Code -> (status, title).
 CODES: Final = {
@@ -89,6 +94,20 @@ class Problem(Exception):
             media_type="application/problem+json",
             headers=headers,
         )
+
+
+def failed(error: Exception, what: str) -> Problem:
+    """Return the Problem of an `error` that was not expected, and log it as `what`.
+
+    A store or a file of the workspace that fails is 503, anything else 500.
+    """
+    if isinstance(error, WorkspaceError | DamagedFile):  # their texts name a file, and no customer
+        what = f"{what}: {error}"
+    logger.error("%s", what, exc_info=error)
+    if isinstance(error, WorkspaceError) or is_outage(error):
+        detail = "a file of the workspace cannot be read or written; the service's log names it"
+        return Problem("store_unavailable", detail)
+    return Problem("internal_error", "the server failed; its log has the details")
 
 
 def refused(pointer: str, detail: str) -> Problem:

@@ -22,12 +22,11 @@ from serving.api.endpoints import Endpoint
 from serving.api.paths import path_text
 from serving.api.queries import read_query
 from serving.backend import Backend
-from serving.problems import PRIVATE, Problem, decode
+from serving.problems import PRIVATE, Problem, decode, failed
 from serving.schemas.base import Answer
 from serving.stores.idempotency import Claim, IdempotencyName, KeyReused, StoredAnswer
 from serving.telemetry import logs, metrics
 
-logger = logging.getLogger(__name__)
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _POLL_S: Final = 0.02
 """Polling interval of a request that waits for a concurrent one with its Idempotency-Key."""
@@ -173,10 +172,8 @@ async def respond(
         response: Response = _Answered(stored, record.request_id)
     except Problem as problem:
         response = _refused(request, problem, record, tally)
-    except Exception:  # unexpected: the caller gets a problem, the log the traceback
-        logger.exception("a request failed")
-        failure = Problem("internal_error", "the server failed; its log has the details")
-        response = _refused(request, failure, record, tally)
+    except Exception as error:  # unexpected: the caller gets a problem, the log the details
+        response = _refused(request, failed(error, "a request failed"), record, tally)
     seconds = time.perf_counter() - started
     tally.request(response.status_code, seconds)
     slow = seconds > logs.SLOW_S

@@ -1,7 +1,6 @@
 """The paths outside v1: health, metrics, and the OpenAPI document with the page that shows it."""
 
 import asyncio
-import logging
 import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,11 +15,10 @@ from starlette.responses import RedirectResponse, Response
 from serving.access.callers import Access
 from serving.api import openapi
 from serving.api.paths import Handler, path_text
-from serving.problems import NOSNIFF, PRIVATE, RETRY_AFTER_S, Problem
+from serving.problems import NOSNIFF, PRIVATE, RETRY_AFTER_S, Problem, failed
 from serving.schemas.base import Health
 from serving.telemetry import metrics
 
-logger = logging.getLogger(__name__)
 _POLICY: Final = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -73,9 +71,8 @@ def _opened(page: Handler, *, probe: bool = False) -> Handler:
             return await page(request)
         except Problem as refusal:
             problem = refusal
-        except Exception:  # unexpected: the caller gets a problem, the log the traceback
-            logger.exception("a page failed")
-            problem = Problem("internal_error", "the server failed; its log has the details")
+        except Exception as error:  # unexpected: the caller gets a problem, the log the details
+            problem = failed(error, "a page failed")
         metrics.PROBLEMS.labels("other", problem.code).inc()
         return problem.response(request_id=uuid.uuid4().hex, instance=path_text(request.scope))
 

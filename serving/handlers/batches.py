@@ -1,14 +1,13 @@
 """Lists for many customers in one request; each part is answered like a single request."""
 
 import asyncio
-import logging
 from typing import Final
 
 import msgspec
 
 from serving.handlers.parts import decode_part
 from serving.handlers.recommendations import Recommendations
-from serving.problems import Problem
+from serving.problems import Problem, failed
 from serving.schemas.recommendations import (
     RecommendationParts,
     RecommendationRequest,
@@ -16,7 +15,6 @@ from serving.schemas.recommendations import (
     RecommendationsAnswer,
 )
 
-logger = logging.getLogger(__name__)
 PATH: Final = "/v1/recommendations:batch"
 _DECODER: Final = msgspec.json.Decoder(RecommendationRequest)
 
@@ -51,8 +49,7 @@ class Batches:
             return RecommendationResult(status=200, answer=answer)
         except Problem as problem:
             failure = problem
-        except Exception:  # one part that fails must not stop the others
-            logger.exception("part %s of a batch", index)
-            failure = Problem("internal_error", "the server failed; its log has the details")
+        except Exception as error:  # one part that fails must not stop the others
+            failure = failed(error, f"part {index} of a batch")
         details = failure.details(request_id=request_id, instance=PATH)
         return RecommendationResult(status=failure.status, problem=details)

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from configs.json_files import write_json
 from features.workspace import Workspace
 from serving.access import keys
@@ -96,22 +98,46 @@ def test_by_default_only_what_is_refused_or_fails_has_a_line(ws: Workspace) -> N
     assert CUSTOMER not in json.dumps(lines)
 
 
-def test_what_nobody_foresaw_is_told_without_its_text(tmp_path: Path) -> None:
-    ws = Workspace.create(tmp_path / "shop", clock="simulated")
-    write_json(ws.home / "clock.json", {"now": SHOP_NOW.isoformat()})
+def test_what_nobody_foresaw_is_told_without_its_text(ws: Workspace) -> None:
+    def fail() -> None:
+        raise ValueError(CUSTOMER)
+
     lines: list[Line] = []
     with logging_to(lines), serving(REGULARS_HOME=str(ws.home)) as client:
-        write_json(ws.home / "clock.json", {"now": CUSTOMER})
+        backend = client.app.state.backend  # type: ignore[attr-defined]
+        backend.recommendations._clock = fail
         answer = client.post(PATH, json={})
         assert client.get("/livez").status_code == 200
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert CUSTOMER not in answer.text
     ours = [line for line in lines if line.get("request_id") == answer.json()["request_id"]]
     failed, request = ours
-    assert (failed["level"], failed["logger"]) == ("error", "serving.api.calls")
+    assert (failed["level"], failed["logger"]) == ("error", "serving.problems")
     assert failed["error"].endswith("Error")
-    assert any(frame.startswith("features/workspace.py:") for frame in failed["at"])
+    assert any(frame.startswith("serving/handlers/recom") for frame in failed["at"])
     assert (request["status"], request["code"]) == (500, "internal_error")
+    assert CUSTOMER not in json.dumps(ours)
+
+
+@pytest.mark.parametrize("content", [{"now": CUSTOMER}, {}, None])
+def test_a_file_that_fails_meanwhile_is_a_store_and_named_in_the_log(
+    tmp_path: Path, content: dict[str, str] | None
+) -> None:
+    ws = Workspace.create(tmp_path / "shop", clock="simulated")
+    write_json(ws.home / "clock.json", {"now": SHOP_NOW.isoformat()})
+    lines: list[Line] = []
+    with logging_to(lines), serving(REGULARS_HOME=str(ws.home)) as client:
+        if content is None:
+            (ws.home / "clock.json").unlink()
+        else:
+            write_json(ws.home / "clock.json", content)
+        answer = client.post(PATH, json={})
+        write_json(ws.home / "clock.json", {"now": SHOP_NOW.isoformat()})
+        assert client.post(PATH, json={}).json().get("code") != "store_unavailable"
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert answer.headers["Retry-After"]
+    ours = [line for line in lines if line.get("request_id") == answer.json()["request_id"]]
+    assert str(ws.home / "clock.json") in ours[0]["message"]
     assert CUSTOMER not in json.dumps(ours)
 
 
