@@ -130,8 +130,10 @@ def _without(content: Any, names: set[str]) -> Any:
 
 
 def _stated(content: Any) -> str | None:
-    """Return the reason of a fallback in the answer or one of its parts."""
+    """Return the reason of a fallback, or the problem, in the answer or one of its parts."""
     if isinstance(content, dict):
+        if content.get("status") == 503 and "code" in content:
+            return f"503 {content['code']}"
         if content.get("fallback_reason") in STATED:
             return str(content["fallback_reason"])
         content = [*content.values()]
