@@ -77,11 +77,11 @@ def customer_vectors(
     most = min(len(customers), len(products)) - 1
     if most < 2:
         return NO_VECTORS
-    weights = 0.5 ** (last["days"].to_numpy() / config.half_life_days)
+    weights = 0.5 ** (last["days"].to_numpy(np.float32) / config.half_life_days)
     bought = sparse.csr_matrix((weights, (rows, columns)), (len(customers), len(products)))
     found = TruncatedSVD(min(config.dimensions, most), random_state=0, n_iter=7)
     with threadpool_limits(limits=1):  # with more threads, the last bits change
-        vectors: Floats = found.fit_transform(bought)
+        vectors: Floats = found.fit_transform(bought).astype(np.float64)
     return CustomerVectors(
         customer_ids=np.asarray(customers, dtype=object), vectors=vectors / vectors.std()
     )
