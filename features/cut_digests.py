@@ -3,21 +3,24 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
 from configs.duck import connect, parquet
+from configs.durable import content_stamp
 from features.schema import TABLES, TIMES
 from features.tables import REPLACED, table_paths
+from features.times import microseconds
 from features.views import READ
 from features.workspace import Workspace
 
 Paths = Mapping[str, Path]
 """The Parquet file of each canonical table."""
+Integers = npt.NDArray[np.int64]
 
 
 def cut_digest(ws: Workspace, as_of: pd.Timestamp) -> str:
@@ -26,44 +29,60 @@ def cut_digest(ws: Workspace, as_of: pd.Timestamp) -> str:
 
 
 def cut_digests(paths: Paths, times: Sequence[pd.Timestamp]) -> dict[pd.Timestamp, str]:
-    """Return for each of the sorted `times` the digest of the rows known before it.
+    """Return for each of the sorted `times` (UTC) the digest of the rows known before it.
 
     Each row becomes a number (MD5 of its columns as JSON); a digest is computed from their
-    sums and counts by table, accumulated from one time to the next.
+    sums and counts by table.
     """
-    cuts = pa.table({"cut": pa.array(times, pa.timestamp("us", tz="UTC"))})
-    con = connect()
-    con.register("cuts", cuts)
-    parts: dict[pd.Timestamp, dict[str, list[str]]] = {time: {} for time in times}
+    parts: list[dict[str, list[str]]] = [{} for _ in times]
+    moments = np.array([microseconds(time) for time in times], dtype=np.int64)
     replaced = paths.get(REPLACED)
     for name in READ:
         known = f"greatest({', '.join(TIMES[name])})"
-        by_time = _sums(con, name, paths[name], known=known)
+        totals = _sums(name, paths[name], known, moments)
         if name == "order_lines" and replaced is not None:
-            for column, sign in ((known, 1), ("replaced_timestamp", -1)):
-                for time, numbers in _sums(con, name, replaced, known=column).items():
-                    by_time[time] = by_time.get(time, 0) + sign * numbers
-        total = np.zeros(3, dtype=object)  # integers of any size
-        for time in times:
-            total = total + by_time.get(time, 0)
-            parts[time][name] = [str(number) for number in total]
+            totals = totals + _sums(name, replaced, known, moments)
+            totals = totals - _sums(name, replaced, "replaced_timestamp", moments)
+        for part, total in zip(parts, totals, strict=True):
+            part[name] = [str(number) for number in total]
     return {
         time: hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()
-        for time, part in parts.items()
+        for time, part in zip(times, parts, strict=True)
     }
 
 
-def _sums(con: Any, table: str, path: Path, *, known: str) -> dict[pd.Timestamp, Any]:
-    """Return, by the first cut after the time `known` of rows, their count and sums of numbers."""
+def _sums(table: str, path: Path, known: str, moments: Integers) -> npt.NDArray[np.object_]:
+    """Return (T, 3) the count and the sums of both halves of the rows' numbers before `moments`.
+
+    They are integers of any size. `moments` (T,) are microseconds since 1970.
+    """
+    times, sums = _accumulated(table, path, known, content_stamp(path))
+    count, *quarters = sums[:, np.searchsorted(times, moments)].astype(object)
+    low, high = (quarters[n] + quarters[n + 1] * 2**32 for n in (0, 2))
+    return np.stack([count, low, high], axis=1)
+
+
+@lru_cache(maxsize=16)
+def _accumulated(
+    table: str, path: Path, known: str, _: tuple[int, ...]
+) -> tuple[Integers, Integers]:
+    """Return the times (K,) at which rows became known, and what accumulated before each and at
+    the end (5, K + 1): their count, and the sums of the 32-bit quarters of their numbers.
+
+    It is computed once a process for each state of a file, whose stamp is the last argument.
+    """
     columns = ", ".join(f"{column} := {column}" for column in TABLES[table].columns)
-    sums = con.execute(
-        f"""
-        SELECT cut, count(*), sum(md5_number_lower(row)::HUGEINT),
-               sum(md5_number_upper(row)::HUGEINT)
-        FROM (SELECT {known} AS known, to_json(struct_pack({columns}))::VARCHAR AS row
-              FROM {parquet(path)}) AS rows
-        ASOF JOIN cuts ON rows.known < cuts.cut
-        GROUP BY cut
+    quarters = ", ".join(
+        f"sum({half} & 4294967295)::BIGINT AS {half}_0, sum({half} >> 32)::BIGINT AS {half}_1"
+        for half in ("low", "high")
+    )
+    rows = f"to_json(struct_pack({columns}))::VARCHAR AS row FROM {parquet(path)}"
+    query = f"""
+        SELECT moment, count(*), {quarters} FROM (
+            SELECT moment, md5_number_lower(row) AS low, md5_number_upper(row) AS high
+            FROM (SELECT epoch_us({known}) AS moment, {rows})
+        ) WHERE moment IS NOT NULL GROUP BY moment ORDER BY moment
         """
-    ).fetchall()
-    return {pd.Timestamp(cut): np.array(numbers, dtype=object) for cut, *numbers in sums}
+    found = connect().execute(query).fetchnumpy()
+    times, *numbers = (np.asarray(values, dtype=np.int64) for values in found.values())
+    return times, np.stack([np.concatenate([[0], np.cumsum(part)]) for part in numbers])
