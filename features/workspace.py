@@ -143,6 +143,8 @@ class Workspace:
                 return _simulated(file)
             except FileNotFoundError:
                 raise WorkspaceError(f"{file} is missing: {_SET_CLOCK}") from None
+            except OSError as error:
+                raise WorkspaceError(f"{error}: {_SET_CLOCK}") from error
         return _fixed(self.clock)
 
     def advance(self, now: pd.Timestamp) -> None:

@@ -196,11 +196,14 @@ def bench(
 
     Prints requests/s, p50, p95, p99, CPU per request and memory at 1, 8 and 32 connections, the
     ratios, and the CPU time of each stage of a request. It writes exposures into the workspace.
+    --products and --portrait make other comparisons, on one worker.
     """
     with user_errors():
         from serving.bench import report
 
         console = open_console()
+        if portrait and products is not None:
+            raise typer.BadParameter("give --portrait or --products, not both")
         if portrait:
             report.portraits(home, seconds=seconds, console=console)
         elif products is None:

@@ -101,11 +101,12 @@ def failed(error: Exception, what: str) -> Problem:
 
     A store or a file of the workspace that fails is 503, anything else 500.
     """
-    if isinstance(error, WorkspaceError | DamagedFile):  # their texts name a file, and no customer
-        what = f"{what}: {error}"
+    cause = error.__cause__ if isinstance(error.__cause__, DamagedFile) else error
+    if isinstance(cause, WorkspaceError | DamagedFile):  # their texts name a file, and no customer
+        what = f"{what}: {cause}"
     logger.error("%s", what, exc_info=error)
     if isinstance(error, WorkspaceError) or is_outage(error):
-        detail = "a file of the workspace cannot be read or written; the service's log names it"
+        detail = "a store or a file of the workspace cannot be read or written; the log has more"
         return Problem("store_unavailable", detail)
     return Problem("internal_error", "the server failed; its log has the details")
 

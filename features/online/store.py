@@ -95,7 +95,7 @@ class OnlineStore:
             ) from error
         except DamagedRow as error:
             raise WorkspaceError(
-                f"{self._ws.feast / ONLINE_DB}: the row of customer {customer_id!r} is damaged "
+                f"{self._ws.feast / ONLINE_DB}: a customer's row is damaged "
                 f"({error}); run `python -m features materialize`"
             ) from error
 

@@ -21,7 +21,7 @@ from features.simulator.slates import codes
 from features.simulator.world import World
 
 FUTURES: Final = 200
-"""Futures drawn for each customer: a probability has a standard error of at most .035."""
+"""Futures drawn for each customer: a probability has a standard error of at most .036."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Final
 
+import httpx
 import numpy as np
 import pyarrow.parquet as pq
 from rich.console import Console
@@ -83,9 +84,11 @@ def portraits(home: Path, *, seconds: int, console: Console) -> None:
     ws = Workspace.open(home)
     with tempfile.TemporaryDirectory() as folder, _ours(ws, workers=1) as url:
         loads = {
-            CHURN: (url + CHURN, _written(Path(folder) / "churn", _bodies(ws, several=True))),
+            CHURN: (url + CHURN, _written(Path(folder) / "churn", _bodies(ws, as_list=True))),
             PORTRAIT: (url + PORTRAIT, _written(Path(folder) / "portrait", _bodies(ws))),
         }
+        for path, (_, bodies) in loads.items():
+            _refuse_empty(url + path, next(bodies.open("rb")))
         results = _in_turns(loads, (1, 8), seconds=seconds, console=console)
     console.print(_table(results))
     for churn, portrait in zip(results[CHURN], results[PORTRAIT], strict=True):
@@ -93,6 +96,16 @@ def portraits(home: Path, *, seconds: int, console: Console) -> None:
         console.print(
             f"{connections} connections: a portrait costs {_times(portrait, churn, digits=2)} the "
             f"CPU of a prediction; its p50 is {slower:.2f} times as long"
+        )
+
+
+def _refuse_empty(url: str, body: bytes) -> None:
+    """Raise BenchError if the answer is one of a service without models or segments."""
+    answer = httpx.post(url, content=body).raise_for_status().json()
+    if answer["fallback_reason"] is not None or answer.get("rfm", ...) is None:
+        raise BenchError(
+            f"{url} has nothing to say: promote a model of churn, run `python -m features "
+            "materialize` and `python -m training segments refresh`"
         )
 
 
@@ -132,15 +145,15 @@ def _written(file: Path, bodies: Iterator[str]) -> Path:
     return file
 
 
-def _bodies(ws: Workspace, *, several: bool = False) -> Iterator[str]:
-    """Yield requests for customers drawn from the online store; `several`: of a list of one."""
+def _bodies(ws: Workspace, *, as_list: bool = False) -> Iterator[str]:
+    """Yield requests for customers drawn from the online store; `as_list`: of a list of one."""
     file = ws.online / f"{ONLINE_VIEW}.parquet"
     if not file.exists():
         raise BenchError(f"{file} is missing: run `python -m features materialize` first")
     customer_ids = pq.read_table(file, columns=["customer_id"])["customer_id"].to_pylist()
     for place in np.random.default_rng(0).integers(0, len(customer_ids), BODIES):
         drawn = customer_ids[place]
-        yield json.dumps({"customer_ids": [drawn]} if several else {"customer_id": drawn})
+        yield json.dumps({"customer_ids": [drawn]} if as_list else {"customer_id": drawn})
 
 
 def _table(results: Turns) -> Table:

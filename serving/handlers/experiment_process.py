@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import IO, Any, Final
 
 from configs.code import ROOT
@@ -84,7 +85,7 @@ def _failure(command: str, code: int | None, errors: str) -> CommandError:
 
 
 async def _finished(process: "subprocess.Popen[bytes]") -> None:
-    """Return when it has ended: looked at every _LOOK_S, since no pipe or thread outlives that."""
+    """Return when it has ended. It polls: a pipe or a thread would outlive a cancelled call."""
     while process.poll() is None:
         await asyncio.sleep(_LOOK_S)
 
@@ -99,7 +100,8 @@ async def _end(process: "subprocess.Popen[bytes]") -> None:
         pass
     finally:
         process.kill()
-        process.wait()
+        with suppress(subprocess.TimeoutExpired):  # while the kernel waits for a disk
+            process.wait(timeout=1)
 
 
 def _written(file: IO[bytes]) -> bytes:

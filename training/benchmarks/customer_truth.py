@@ -17,7 +17,9 @@ from features.simulator.truth import orders_ahead
 from features.workspace import Workspace
 from training.benchmarks.finished import refuse_unfinished
 from training.benchmarks.seasons import reliability_by_tenth
+from training.customers.churn_labels import refuse_one_kind
 from training.customers.orders import CustomerOrders
+from training.errors import NotEnoughData
 from training.evaluation.job import prepare
 from training.interfaces import CustomerModel
 from training.models import model_class, spec
@@ -51,7 +53,8 @@ def measure(
 
     Nothing is registered. `seed` fits the model and draws the true futures. Raises WorkspaceError
     if the shop is not simulated, UnknownModel for a model of another family, and NotEnoughData if
-    the model cannot be fitted or the horizon has not ended.
+    the model cannot be fitted, the horizon has not ended, all or no customers came back, or the
+    shop is not that of its world.
     """
     spec(model, registered="customers")
     world, horizon = World.open(ws), int(config.horizon_days)  # type: ignore[attr-defined]
@@ -64,7 +67,11 @@ def measure(
     orders = CustomerOrders(job.full)
     ids, outcomes = orders.active(cut), orders.outcomes(cut, horizon_days=horizon)
     predicted = cast(CustomerModel, fitted).predict(job.full.queries(cut, ids))
-    true = orders_ahead(world, ids, cut, days=horizon, seed=seed)
+    refuse_one_kind(outcomes.churned, job.full, horizon_days=horizon)
+    try:
+        true = orders_ahead(world, ids, cut, days=horizon, seed=seed)
+    except ValueError as error:  # the shop has other days or customers than its world
+        raise NotEnoughData(f"the truth is not known there: {error}") from error
     return CustomerTruth(
         tenths=reliability_by_tenth(true.silent, predicted.churn),
         orders_ratio=float(np.sum(predicted.orders) / true.orders.sum()),

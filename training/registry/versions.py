@@ -111,8 +111,8 @@ def export(ws: Workspace, name: str, version: str | None = None) -> Path:
     """Write the bundle of a version to `bundles/NAME/VERSION`, read by serving; return it.
 
     An existing bundle is left unchanged, as versions never change, unless its files are damaged or
-    nothing tells whether they are.
-    Raises RegistryError if it is of another model: the registry was replaced.
+    its checksums are missing. Raises RegistryError if it is of another model: the registry was
+    replaced; StoreOutage if the registry's copy is damaged.
     """
     selected = find(ws, name, version)
     folder = ws.bundles / selected.name / selected.version
@@ -120,7 +120,8 @@ def export(ws: Workspace, name: str, version: str | None = None) -> Path:
         whole = _is_whole(folder)
         if whole:
             _refuse_other(folder, selected)
-        if not whole or not (folder / CHECKSUMS).exists():
+        unchecked = not (folder / CHECKSUMS).exists()
+        if not whole or (unchecked and _is_whole(selected.bundle)):
             _copy(selected, folder)
     return folder
 
@@ -164,9 +165,14 @@ def _copy(selected: Version, folder: Path) -> None:
             f"{selected.bundle}: it was damaged; restore {selected.bundle.parents[3]} from a "
             "backup, or fit the model again with another --seed"
         )
-    for left in (folder, *folder.parent.glob(f".{folder.name}-*")):
+    for left in folder.parent.glob(".*"):
         shutil.rmtree(left, ignore_errors=True)
-    copy_bundle(selected.bundle, folder, version=selected.version)
+    aside, former = (folder.with_name(f".{folder.name}-{name}") for name in ("new", "former"))
+    copy_bundle(selected.bundle, aside, version=selected.version)
+    if folder.exists():
+        folder.rename(former)
+    aside.rename(folder)
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def _is_whole(folder: Path) -> bool:

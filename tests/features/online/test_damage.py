@@ -63,7 +63,7 @@ def test_a_damaged_row_is_named_and_the_same_cut_writes_it_anew(ws: Workspace) -
         other = value[:at] + bytes([value[at] ^ 1]) + value[at + 1 :]
         database.execute(f"UPDATE {ONLINE_TABLE} SET value = ? WHERE entity_key = ?", (other, key))
     with pytest.raises(
-        WorkspaceError, match=r"online\.db: the row of customer 'A' is damaged .* materialize`"
+        WorkspaceError, match=r"online\.db: a customer's row is damaged .* materialize`"
     ):
         OnlineStore(ws).online_customer("A")
     row(ws, "B")

@@ -119,19 +119,24 @@ def test_what_nobody_foresaw_is_told_without_its_text(ws: Workspace) -> None:
     assert CUSTOMER not in json.dumps(ours)
 
 
-@pytest.mark.parametrize("content", [{"now": CUSTOMER}, {}, None])
+@pytest.mark.parametrize("content", [{"now": CUSTOMER}, {}, None, "a folder"])
 def test_a_file_that_fails_meanwhile_is_a_store_and_named_in_the_log(
-    tmp_path: Path, content: dict[str, str] | None
+    tmp_path: Path, content: dict[str, str] | str | None
 ) -> None:
     ws = Workspace.create(tmp_path / "shop", clock="simulated")
     write_json(ws.home / "clock.json", {"now": SHOP_NOW.isoformat()})
     lines: list[Line] = []
     with logging_to(lines), serving(REGULARS_HOME=str(ws.home)) as client:
-        if content is None:
-            (ws.home / "clock.json").unlink()
+        clock = ws.home / "clock.json"
+        if isinstance(content, dict):
+            write_json(clock, content)
         else:
-            write_json(ws.home / "clock.json", content)
+            clock.unlink()
+        if content == "a folder":
+            clock.mkdir()
         answer = client.post(PATH, json={})
+        if content == "a folder":
+            clock.rmdir()
         write_json(ws.home / "clock.json", {"now": SHOP_NOW.isoformat()})
         assert client.post(PATH, json={}).json().get("code") != "store_unavailable"
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")

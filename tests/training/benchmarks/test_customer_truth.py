@@ -1,4 +1,4 @@
-"""A customer model beside a simulated shop's truth: who knows the truth is level in every tenth."""
+"""A customer model beside a simulated shop's truth, which tests/features/simulator checks."""
 
 from typing import Any
 

@@ -32,3 +32,10 @@ def test_a_shop_that_rests_when_the_window_ends_has_finished_it(tmp_path: Path) 
     ws = Workspace.create(tmp_path / "shop", clock=f"fixed:{NOW.isoformat()}")
     put(ws, [Line("anna", days=40), Line("anna", days=14), Line("anna", days=2)])
     refuse_unfinished(ws, cut=NOW - 40 * DAY, days=30)
+
+
+def test_what_was_recorded_late_does_not_finish_a_window(tmp_path: Path) -> None:
+    ws = Workspace.create(tmp_path / "shop", clock=f"fixed:{NOW.isoformat()}")
+    put(ws, [Line("anna", days=100), Line("anna", days=39), Line("anna", days=95, late=93)])
+    with pytest.raises(NotEnoughData, match="before the end of the 30 days"):
+        refuse_unfinished(ws, cut=NOW - 40 * DAY, days=30)
