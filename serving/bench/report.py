@@ -33,6 +33,8 @@ ONE: Final = "1 worker"
 RECOMMENDATIONS: Final = "/v1/recommendations"
 CHURN: Final = "/v1/predictions/churn"
 PORTRAIT: Final = "/v1/customers:portrait"
+_EMPTY: Final = ('"fallback_reason":"', '"rfm":null')
+"""What an answer has that was made without a model, or without segments."""
 _QUIET: Final = ("--log-level", "warning", "--no-access-log", "--port")
 Turns = Mapping[str, list[list[Measured]]]
 """The turns by server and number of connections."""
@@ -101,8 +103,8 @@ def portraits(home: Path, *, seconds: int, console: Console) -> None:
 
 def _refuse_empty(url: str, body: bytes) -> None:
     """Raise BenchError if the answer is one of a service without models or segments."""
-    answer = httpx.post(url, content=body).raise_for_status().json()
-    if answer["fallback_reason"] is not None or answer.get("rfm", ...) is None:
+    answer = httpx.post(url, content=body).raise_for_status().text
+    if any(sign in answer for sign in _EMPTY):
         raise BenchError(
             f"{url} has nothing to say: promote a model of churn, run `python -m features "
             "materialize` and `python -m training segments refresh`"
