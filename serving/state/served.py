@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pandas as pd
 
@@ -61,12 +62,17 @@ class Served:
 
         Nothing is predicted before there is a catalogue.
         """
-        if self.catalogue is None:
-            return None
-        for family, prediction in targets()[target].items():
-            if family in self.predictors:
-                return self.predictors[family], prediction
-        return None
+        return None if self.catalogue is None else self._predicting.get(target)
+
+    @cached_property
+    def _predicting(self) -> Mapping[str, tuple[Bundle, Prediction]]:
+        """The champion that predicts each target, of its families the preferred one."""
+        loaded: dict[str, tuple[Bundle, Prediction]] = {}
+        for target, families in targets().items():
+            for family, prediction in families.items():
+                if family in self.predictors:
+                    loaded.setdefault(target, (self.predictors[family], prediction))
+        return loaded
 
     @property
     def answering(self) -> dict[str, str]:
