@@ -13,15 +13,15 @@ import pandas as pd
 
 from configs.loader import Config
 from features.simulator import World
-from features.simulator.truth import orders_ahead
+from features.simulator.truth import OrdersAhead, orders_ahead
 from features.workspace import Workspace
 from training.benchmarks.finished import refuse_unfinished
 from training.benchmarks.seasons import reliability_by_tenth
 from training.customers.churn_labels import refuse_one_kind
-from training.customers.orders import CustomerOrders
+from training.customers.orders import CustomerOrders, Numbers
 from training.errors import NotEnoughData
 from training.evaluation.job import prepare
-from training.interfaces import CustomerModel
+from training.interfaces import CustomerModel, CustomerPredictions
 from training.models import model_class, spec
 from training.reports.text_table import TextTable
 from training.run import SILENT, Progress, Run
@@ -72,10 +72,17 @@ def measure(
         true = orders_ahead(world, ids, cut, days=horizon, seed=seed)
     except ValueError as error:  # the shop has other days or customers than its world
         raise NotEnoughData(f"the truth is not known there: {error}") from error
+    return beside_truth(predicted, true, spent=outcomes.spend)
+
+
+def beside_truth(
+    predicted: CustomerPredictions, true: OrdersAhead, *, spent: Numbers
+) -> CustomerTruth:
+    """Return what is `predicted` for N customers beside the truth, and what they `spent` (N,)."""
     return CustomerTruth(
         tenths=reliability_by_tenth(true.silent, predicted.churn),
         orders_ratio=float(np.sum(predicted.orders) / true.orders.sum()),
-        spend_ratio=float(np.sum(predicted.spend) / outcomes.spend.sum()),
+        spend_ratio=float(np.sum(predicted.spend) / spent.sum()),
     )
 
 

@@ -35,7 +35,10 @@ def refuse_unfinished(ws: Workspace, *, cut: pd.Timestamp, days: int) -> None:
 
 
 def _last_order(lines: Path, now: pd.Timestamp) -> pd.Timestamp:
-    """Return when the last order line that is known before `now` (UTC) happened."""
+    """Return when the last order line that is known before `now` (UTC) happened.
+
+    Raises NotEnoughData without one.
+    """
     query = (
         f"SELECT max(epoch_us(event_timestamp)) FROM {parquet(lines)} "
         "WHERE epoch_us(event_timestamp) < $1 AND epoch_us(recorded_timestamp) < $1"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from configs.durable import sync
 from configs.errors import UserError
 from configs.folder_checksums import FILE as CHECKSUMS
 from configs.folder_checksums import check_files
@@ -165,13 +166,15 @@ def _copy(selected: Version, folder: Path) -> None:
             f"{selected.bundle}: it was damaged; restore {selected.bundle.parents[3]} from a "
             "backup, or fit the model again with another --seed"
         )
-    for left in folder.parent.glob(".*"):
-        shutil.rmtree(left, ignore_errors=True)
+    for pattern in (f".{folder.name}-*", f"..{folder.name}-*"):  # the second of `copy_bundle`
+        for left in folder.parent.glob(pattern):
+            shutil.rmtree(left, ignore_errors=True)
     aside, former = (folder.with_name(f".{folder.name}-{name}") for name in ("new", "former"))
     copy_bundle(selected.bundle, aside, version=selected.version)
     if folder.exists():
         folder.rename(former)
     aside.rename(folder)
+    sync(folder.parent)
     shutil.rmtree(former, ignore_errors=True)
 
 
