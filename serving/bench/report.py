@@ -90,7 +90,7 @@ def portraits(home: Path, *, seconds: int, console: Console) -> None:
             PORTRAIT: (url + PORTRAIT, _written(Path(folder) / "portrait", _bodies(ws))),
         }
         for path, (_, bodies) in loads.items():
-            _refuse_empty(url + path, next(bodies.open("rb")))
+            _refuse_empty(url + path, bodies.read_text(encoding="utf-8").partition("\n")[0])
         results = _in_turns(loads, (1, 8), seconds=seconds, console=console)
     console.print(_table(results))
     for churn, portrait in zip(results[CHURN], results[PORTRAIT], strict=True):
@@ -101,12 +101,12 @@ def portraits(home: Path, *, seconds: int, console: Console) -> None:
         )
 
 
-def _refuse_empty(url: str, body: bytes) -> None:
+def _refuse_empty(url: str, body: str) -> None:
     """Raise BenchError if the answer is one of a service without models or segments."""
     answer = httpx.post(url, content=body).raise_for_status().text
     if any(sign in answer for sign in _EMPTY):
         raise BenchError(
-            f"{url} has nothing to say: promote a model of churn, run `python -m features "
+            f"{url} answers without a model or segments: promote a model of churn, run `python -m features "
             "materialize` and `python -m training segments refresh`"
         )
 

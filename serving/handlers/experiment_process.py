@@ -28,7 +28,7 @@ ABANDONED_S: Final = 30.0
 """Seconds for which a command goes on though no request waits for it: callers ask again."""
 _END_S: Final = 2.0
 """Seconds in which an interrupted command can remove what it has not finished."""
-_LOOK_S: Final = 0.05
+_POLL_S: Final = 0.05
 _MARK: Final = "error: "
 
 
@@ -67,10 +67,10 @@ async def run_experiments_command(*arguments: str, limit_s: float = LIMIT_S) -> 
             ) from None
         finally:
             await _end(process)
-        printed, said = _written(output), _written(errors)
-    if printed and process.returncode in (0, 1):  # 1: the sample ratio is broken
-        return printed.splitlines()[-1]
-    raise _failure(arguments[0], process.returncode, said.decode(errors="replace"))
+        stdout, stderr = _written(output), _written(errors)
+    if stdout and process.returncode in (0, 1):  # 1: the sample ratio is broken
+        return stdout.splitlines()[-1]
+    raise _failure(arguments[0], process.returncode, stderr.decode(errors="replace"))
 
 
 def _failure(command: str, code: int | None, errors: str) -> CommandError:
@@ -87,7 +87,7 @@ def _failure(command: str, code: int | None, errors: str) -> CommandError:
 async def _finished(process: "subprocess.Popen[bytes]") -> None:
     """Return when it has ended. It polls: a pipe or a thread would outlive a cancelled call."""
     while process.poll() is None:
-        await asyncio.sleep(_LOOK_S)
+        await asyncio.sleep(_POLL_S)
 
 
 async def _end(process: "subprocess.Popen[bytes]") -> None:
