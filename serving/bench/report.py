@@ -106,8 +106,8 @@ def _refuse_empty(url: str, body: str) -> None:
     answer = httpx.post(url, content=body).raise_for_status().text
     if any(sign in answer for sign in _EMPTY):
         raise BenchError(
-            f"{url} answers without a model or segments: promote a model of churn, run `python -m features "
-            "materialize` and `python -m training segments refresh`"
+            f"{url} answers without a model or segments: promote a model of churn, run `python "
+            "-m features materialize` and `python -m training segments refresh`"
         )
 
 
