@@ -210,9 +210,9 @@ def _run_case(case: Case, home: Path, prober: Prober, healthy: Seen, rng: random
 
 
 def _settled(prober: Prober) -> Seen:
-    """Return what is seen twice in a row."""
-    seen = prober.see()
-    while (again := prober.see()) != seen:
+    """Return what is seen twice in a row, or last: without its store no answer is a repeated one."""
+    seen, deadline = prober.see(), time.monotonic() + TELLS_S
+    while (again := prober.see()) != seen and time.monotonic() < deadline:
         seen = again
         time.sleep(0.5)
     return seen
