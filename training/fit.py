@@ -124,13 +124,12 @@ def _fit(tracking: Tracking, run_id: str, job: Job, *, device: Device, progress:
 def _assess_or_explain(job: Job, *, run: Run) -> Assessment:
     """Return the assessment of `job`, or one without figures where nobody can be measured.
 
-    Raises NotEnoughData for a predictor and for a model whose epochs are chosen on the window.
+    Raises NotEnoughData for a model whose epochs are chosen on the window.
     """
     try:
         return assess_job(job, run=run)
     except NotEnoughData as error:
-        needed = bool(spec(job.model).family.predictions)
-        if needed or "epochs" in type(job.config).model_fields:
+        if "epochs" in type(job.config).model_fields:
             raise
         baselines: dict[str, Metrics] = {name: {} for name in spec(job.model).baselines}
         return Assessment(

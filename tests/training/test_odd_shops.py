@@ -192,6 +192,26 @@ def test_every_other_model(shops: Callable[[str], Workspace], name: str) -> None
     check_fitted(shops(name), SLOW, *counted, *(["two_stage"] if name in two_stage else []))
 
 
+@pytest.mark.parametrize("model", ["customers", "past_rate"])
+def test_a_customer_model_whose_horizon_is_too_long_to_be_measured_is_fitted(
+    shops: Callable[[str], Workspace], model: str
+) -> None:
+    ws = shops("thirty customers")
+    result = fit(ws, model, as_of=END, config=config_class(model)(horizon_days=280))
+    assert result.metrics == {}
+    assert "two horizons of 280 days are needed; the data hold" in str(result.version.unmeasured)
+
+
+@pytest.mark.parametrize("name", sorted(NOTHING_SOLD - {"fees only"}))
+def test_a_customer_model_of_nobody_is_refused(
+    shops: Callable[[str], Workspace], name: str
+) -> None:
+    for model in ("customers", "past_rate", "bg_nbd"):
+        assert CAUSES[name] in str(attempt(shops(name), model, {})), model
+    with pytest.raises(RegistryError):
+        find(shops(name), "customers")
+
+
 def test_data_that_end_long_before_the_cut_are_named_before_anything_is_built(
     tmp_path: Path,
 ) -> None:

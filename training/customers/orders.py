@@ -9,6 +9,7 @@ import pandas as pd
 
 from features.times import DAY_US, microseconds
 from training.data.inputs import FloatArray, IntArray
+from training.errors import NotEnoughData
 
 if TYPE_CHECKING:
     from training.data.training_data import Ids, TrainingData
@@ -117,6 +118,14 @@ class CustomerOrders:
     def _between(self, start: pd.Timestamp, end: pd.Timestamp) -> slice:
         low, high = self._times.searchsorted([microseconds(start), microseconds(end)])
         return slice(low, high)
+
+
+def active_customers(data: "TrainingData") -> "Ids":
+    """Return the customers who are active at `data.as_of`. Raises NotEnoughData if nobody is."""
+    customers = CustomerOrders(data).active(data.as_of)
+    if not len(customers):
+        raise NotEnoughData(f"no customer has ordered: {data.extent}")
+    return customers
 
 
 def _sums(codes: IntArray, values: Numbers, size: int) -> Numbers:

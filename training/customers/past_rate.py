@@ -10,7 +10,7 @@ from configs.json_files import read_json, write_json
 from configs.loader import Config
 from features.model_inputs import CUSTOMER_INPUTS
 from training.customers.next_order import interval
-from training.customers.orders import ACTIVE_DAYS, Numbers
+from training.customers.orders import ACTIVE_DAYS, Numbers, active_customers
 from training.customers.predictions import consistent
 from training.data.inputs import FloatArray, Queries
 from training.interfaces import CustomerPredictions
@@ -39,7 +39,8 @@ class PastRate:
 
     @classmethod
     def fit(cls, data: "TrainingData", *, config: PastRateConfig, seed: int, run: Run) -> Self:
-        """Learn nothing: the customer's own past is all."""
+        """Learn nothing: the customer's own past is all. Raises NotEnoughData without customers."""
+        active_customers(data)
         return cls(horizon_days=config.horizon_days)
 
     def predict(self, queries: Queries) -> CustomerPredictions:

@@ -15,10 +15,9 @@ from training.customers.lifetime.gamma_gamma import GammaGamma
 from training.customers.lifetime.order_model import OrderModel
 from training.customers.lifetime.pareto_nbd import ParetoNbd
 from training.customers.next_order import interval
-from training.customers.orders import CustomerOrders, Numbers
+from training.customers.orders import Numbers, active_customers
 from training.customers.predictions import consistent
 from training.data.inputs import FloatArray, Queries
-from training.errors import NotEnoughData
 from training.interfaces import CustomerPredictions
 from training.run import Run
 
@@ -53,9 +52,7 @@ class ParetoNbdModel:
     @classmethod
     def fit(cls, data: "TrainingData", *, config: LifetimeConfig, seed: int, run: Run) -> Self:
         """Fit on the customers of the last year. Raises NotEnoughData, NotConverged."""
-        customers = CustomerOrders(data).active(data.as_of)
-        if not len(customers):
-            raise NotEnoughData(f"no customer has ordered: {data.extent}")
+        customers = active_customers(data)
         activity = data.activity_at({data.as_of: customers})[data.as_of]
         return cls(
             cls.counts.fit(*histories(activity), penalty=config.penalty),
