@@ -210,7 +210,8 @@ def _run_case(case: Case, home: Path, prober: Prober, healthy: Seen, rng: random
 
 
 def _settled(prober: Prober) -> Seen:
-    """Return what is seen twice in a row, or last: without its store no answer is a repeated one."""
+    """Return what is seen twice in a row; after TELLS_S the last: without their store, answers to
+    an `Idempotency-Key` always differ."""
     seen, deadline = prober.see(), time.monotonic() + TELLS_S
     while (again := prober.see()) != seen and time.monotonic() < deadline:
         seen = again

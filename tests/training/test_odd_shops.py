@@ -196,8 +196,8 @@ def test_every_other_model(shops: Callable[[str], Workspace], name: str) -> None
 def test_a_customer_model_whose_horizon_is_too_long_to_be_measured_is_fitted(
     shops: Callable[[str], Workspace], model: str
 ) -> None:
-    ws = shops("thirty customers")
-    result = fit(ws, model, as_of=END, config=config_class(model)(horizon_days=280))
+    result = attempt(shops("thirty customers"), model, {"horizon_days": 280})
+    assert isinstance(result, FitResult), result
     assert result.metrics == {}
     assert "two horizons of 280 days are needed; the data hold" in str(result.version.unmeasured)
 
