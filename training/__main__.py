@@ -18,6 +18,7 @@ from training.commands.evaluate import evaluate
 from training.commands.figures import figures
 from training.commands.options import AsOf, ConfigFile, DeviceName, Model, Name, Overrides, Seed
 from training.commands.profit import profit
+from training.commands.promote import promote
 from training.commands.work import work_of
 
 if TYPE_CHECKING:
@@ -114,27 +115,8 @@ app.command()(evaluate)
 app.command()(diversity)
 app.command()(ablate)
 app.command()(profit)
+app.command()(promote)
 app.command()(figures)
-
-
-@app.command()
-def promote(
-    model: Name,
-    *,
-    version: Annotated[str | None, typer.Option(help="Its number; else the newest.")] = None,
-    home: Home = HOME,
-) -> None:
-    """Make a version the champion: print its comparison, move the alias, switch serving to it."""
-    with user_errors():
-        from features.workspace import Workspace
-        from training.commands.display import console
-        from training.registry.versions import find, promote
-
-        ws = Workspace.open(home)
-        chosen = find(ws, model, version)
-        console.print(_table(chosen))
-        promote(ws, chosen.name, chosen.version)
-        console.print(f"{chosen.name} version {chosen.version} is the champion: serving takes it.")
 
 
 @app.command()

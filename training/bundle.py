@@ -41,6 +41,8 @@ class Manifest(Config):
     as_of: pydantic.AwareDatetime
     """The data cut: only rows that happened and were recorded before it were read."""
     data_digest: str
+    features_code: str = ""
+    """The digest of the code that computed the features; empty in a version of earlier code."""
     git_commit: str
     config: dict[str, Any]
     seed: int

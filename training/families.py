@@ -61,9 +61,11 @@ class Family:
     """The Feast feature service whose features the models read."""
     objective: str
     """The metric that chooses epochs and settings; the larger, the better."""
+    compared_by: str
+    """The figure that versions are compared by, customer by customer, in words."""
     judge: str
-    """Function of (data, *, at, days) that returns the function of a model's metrics in the window
-    [at, at + days)."""
+    """Function of (data, *, at, days) that returns the `Judge` of models in the window
+    [at, at + days) (`training.evaluation.last_window`)."""
     batch: str
     """Function of (model, `Batch`) that returns the results as a table: what `mlflow.pyfunc`
     returns and, for predictors, what `training score NAME` writes."""
@@ -91,6 +93,7 @@ FAMILIES: Final[dict[str, Family]] = {
         default_model="two_stage",
         feature_service="recommender_v1",
         objective="mean_ndcg_at_10",
+        compared_by="NDCG@10, mean of the lists",
         judge="training.evaluation.recommender_judge:recommender_judge",
         batch="training.lists.batch:best_products",
         window_days=WINDOW_DAYS,
@@ -100,6 +103,7 @@ FAMILIES: Final[dict[str, Family]] = {
         default_model="customers",
         feature_service="churn_v1",
         objective="proper_score",
+        compared_by="minus the proper score",
         judge="training.evaluation.customers_judge:customers_judge",
         batch="training.customers.batch:all_predictions",
         window_days=None,
@@ -145,6 +149,7 @@ FAMILIES: Final[dict[str, Family]] = {
         default_model="churn",
         feature_service="churn_v1",
         objective="auc",
+        compared_by="minus the log loss",
         judge="training.evaluation.churn_judge:predictor_judge",
         batch="training.customers.batch:churn_probabilities",
         window_days=None,

@@ -7,13 +7,14 @@ the existing version; an interrupted training resumes.
 
 import math
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import pandas as pd
 
 from configs.code import git_commit
 from configs.json_files import write_json
 from configs.loader import Config
+from features.snapshots import CODE_VERSION
 from features.workspace import Workspace
 from training.bundle import Manifest
 from training.errors import NotEnoughData
@@ -24,9 +25,11 @@ from training.evaluation.last_window import (
     make_judge,
     measure_last_window,
     window_days,
+    write_figures,
 )
 from training.families import imported
 from training.models import model_class, spec
+from training.promotion.evidence import BY_CUSTOMER
 from training.registry import versions
 from training.registry.artifacts import write_figure, write_yaml
 from training.registry.registration import register
@@ -164,6 +167,7 @@ def _manifest(job: Job, assessment: Assessment, config: Config) -> Manifest:
         feature_service=family.feature_service,
         as_of=job.as_of.to_pydatetime(),
         data_digest=job.data_digest,
+        features_code=CODE_VERSION,
         git_commit=git_commit(),
         config=config.model_dump(mode="json"),
         seed=job.seed,
@@ -180,7 +184,9 @@ def _log(tracking: Tracking, run_id: str, job: Job, assessment: Assessment) -> N
     start = job.as_of - pd.Timedelta(days=window_days(job.model, job.config))
     window = [start.isoformat(), job.as_of.isoformat()]
     folder = tracking.artifacts(run_id)
-    write_json(folder / "report.json", {"window": window, **asdict(assessment)})
+    write_json(folder / "report.json", {"window": window, **assessment.report()})
+    if assessment.by_customer:
+        write_figures(folder / BY_CUSTOMER, assessment.by_customer)
     write_yaml(folder / "config.yaml", job.config.model_dump(mode="json"))
     if assessment.history:
         with draw_curves(job.model, assessment.history, best=assessment.epochs) as figure:

@@ -57,7 +57,7 @@ def test_a_variant_is_the_model_of_its_settings_after_the_last_epoch(
     for variant, config in variants.items():
         for seed in (0, 1):
             model = TwoTower.fit(shop.past, config=config, seed=seed, run=RUN)
-            ndcg[variant][seed] = judge(model)["ndcg_at_10"]
+            ndcg[variant][seed] = judge.measure(model).metrics["ndcg_at_10"]
     rows = found.figures.query("segment == 'everyone' and list == 'all'")
     assert list(rows["without"]) == list(variants)
     assert set(rows["customers"]) == {len(judge.queries)}

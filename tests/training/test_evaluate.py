@@ -39,7 +39,10 @@ def rolled(shop: Shop) -> Evaluation:
 
 def test_a_window_says_what_the_judge_says(shop: Shop, rolled: Evaluation) -> None:
     judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
-    own, popular = judge(OwnPurchases(OwnPurchasesConfig())), judge(Popularity(PopularityConfig()))
+    own, popular = (
+        judge.measure(OwnPurchases(OwnPurchasesConfig())).metrics,
+        judge.measure(Popularity(PopularityConfig())).metrics,
+    )
     newest = rolled.windows[-1]
     assert (newest.start, newest.end) == (shop.past.as_of, shop.full.as_of)
     assert newest.customers == len(judge.queries)

@@ -29,7 +29,7 @@ def test_the_price_of_diversity(shop: Shop) -> None:
     found = price_of_diversity(model, judge)
     assert found["list"].tolist() == ["all"] * len(LEVELS) + ["new"] * len(LEVELS)
     assert found["diversity"].tolist() == [*LEVELS, *LEVELS]
-    figures = judge(model)
+    figures = judge.measure(model).metrics
     for name, figure in (("all", "ndcg_at_10"), ("new", "new_ndcg_at_10")):
         rows = found[found["list"] == name]
         ndcg = rows["ndcg_at_10"].to_numpy()

@@ -47,7 +47,7 @@ def test_new_lists_name_nothing_that_was_ever_bought(lists: pd.DataFrame, shop: 
 def test_lists_hold_what_the_judge_measures(shop: Shop) -> None:
     """The judge's figures, counted again from the file by the independent scorer's rules."""
     model = Popularity(PopularityConfig())
-    found = recommender_judge(shop.full, at=shop.past.as_of, days=28)(model)
+    found = recommender_judge(shop.full, at=shop.past.as_of, days=28).measure(model).metrics
     made = recommendations(model, shop.past)
     before = shop.full.purchases(shop.full.start, shop.past.as_of)
     after = shop.full.purchases(shop.past.as_of, shop.full.as_of)

@@ -1,12 +1,14 @@
 """A family for the tests of families: how often customers order in 30 days."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from tests.training.toy_model import orders_after
+from training.data.inputs import Queries
+from training.evaluation.last_window import Measured
 from training.families import Family, Prediction, Scores
 from training.interfaces import Batch, Predictor
 from training.models import ModelSpec
@@ -19,6 +21,7 @@ FAMILY = Family(
     default_model="visits",
     feature_service="churn_v1",
     objective="negative_error",
+    compared_by="minus the absolute error",
     judge="tests.training.toy_family:visits_judge",
     batch="tests.training.toy_family:expected_orders",
     window_days=None,
@@ -45,18 +48,24 @@ MODEL = ModelSpec(
 )
 
 
-def visits_judge(
-    data: "TrainingData", *, at: pd.Timestamp, days: int
-) -> Callable[[Predictor], dict[str, float]]:
-    """Return the function of a model's mean absolute error in [at, at + days), negated."""
+@dataclass(frozen=True)
+class VisitsJudge:
+    queries: Queries
+    counts: pd.Series
+
+    def measure(self, model: Predictor) -> Measured:
+        errors = np.abs(model.predict(self.queries) - self.counts.to_numpy())
+        metrics = {
+            "negative_error": -float(errors.mean()),
+            "mean_orders": float(self.counts.mean()),
+        }
+        return Measured(metrics=metrics, by_customer=-errors)
+
+
+def visits_judge(data: "TrainingData", *, at: pd.Timestamp, days: int) -> VisitsJudge:
+    """Return the judge of the absolute errors in [at, at + days), negated."""
     known, counts = orders_after(data, at, days=days)
-    queries = data.queries(at, known)
-
-    def judge(model: Predictor) -> dict[str, float]:
-        error = float(np.abs(model.predict(queries) - counts.to_numpy()).mean())
-        return {"negative_error": -error, "mean_orders": float(counts.mean())}
-
-    return judge
+    return VisitsJudge(data.queries(at, known), counts)
 
 
 def expected_orders(model: Predictor, batch: Batch) -> pd.DataFrame:

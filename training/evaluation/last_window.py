@@ -4,17 +4,20 @@ The window of a recommender is 28 days, that of a predictor its horizon. The num
 chosen on the window too, so a model's figures are optimistic by that one choice.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
+import numpy as np
 import pandas as pd
 
+from configs.durable import replacing
 from configs.json_files import read_json, write_json
 from configs.loader import Config
 from training.data.training_data import TrainingData
 from training.errors import TooManyProducts
+from training.evaluation.ranking_metrics import Figures
 from training.families import imported
 from training.models import config_class, model_class, spec
 from training.run import Run
@@ -23,8 +26,23 @@ from training.search_spaces import setting
 PATIENCE: Final = 2
 """Epochs without a better score after which a training stops."""
 Metrics = dict[str, float]
-Judge = Callable[[Any], Metrics]
-"""Takes a model of the family whose judge it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The figures of a model on a window."""
+
+    metrics: Metrics
+    by_customer: Figures
+    """What each customer of the window adds to the figure that versions are compared by (the
+    family's `compared_by`), (N,): the more, the better."""
+
+
+class Judge(Protocol):
+    """A window and the truth in it; it measures models of the family whose judge it is."""
+
+    def measure(self, model: Any) -> Measured:
+        """Return the figures of `model`, which was not trained on the window."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +57,36 @@ class Assessment:
     baselines: dict[str, Metrics]
     unmeasured: str | None = None
     """Why there are no metrics; None where there are."""
+    by_customer: dict[str, Figures] = field(default_factory=dict)
+    """`Measured.by_customer` by the name of the model, and of each baseline."""
+
+    def report(self) -> dict[str, Any]:
+        """Return all but the figures by customer, as JSON."""
+        return {name: value for name, value in asdict(self).items() if name != "by_customer"}
 
     def save(self, file: Path) -> None:
-        """Store this in `file` (JSON), in one step."""
-        write_json(file, asdict(self))
+        """Store this in `file` (JSON) and a file beside it, in one step."""
+        write_figures(file.with_suffix(".npz"), self.by_customer)
+        write_json(file, self.report())
 
     @classmethod
     def load(cls, file: Path) -> Self:
         """Return what `save` stored in `file`."""
         saved = read_json(file)
-        return cls(**{**saved, "history": _by_epoch(saved["history"])})
+        figures = read_figures(file.with_suffix(".npz"))
+        return cls(**{**saved, "history": _by_epoch(saved["history"]), "by_customer": figures})
+
+
+def write_figures(file: Path, figures: Mapping[str, Figures]) -> None:
+    """Store figures by customer, by model, in `file` (.npz), in one step."""
+    with replacing(file) as out:
+        np.savez_compressed(out, **figures)  # type: ignore[arg-type]
+
+
+def read_figures(file: Path) -> dict[str, Figures]:
+    """Return the figures by customer in `file` (.npz), by model."""
+    with np.load(file) as figures:
+        return dict(figures)
 
 
 def read_history(file: Path) -> dict[int, Metrics]:
@@ -67,16 +105,31 @@ class _EarlyStop(Exception):
 
 @dataclass
 class _EpochWatch:
-    """Follows a training: passes each epoch on, stores it in `file`, stops early."""
+    """Follows a training: measures and passes on each epoch, stores it in `file`, stops early."""
 
     objective: str
+    judge: Judge
     on_epoch: Callable[[int, Metrics], None]
     file: Path | None
     history: dict[int, Metrics]
+    last: Figures
+    """The figures by customer of the epoch that was measured last."""
+    by_customer: Figures
+    """Those of the best epoch."""
+
+    def validate(self, model: Any) -> Metrics:
+        """Return the metrics of `model` after an epoch."""
+        measured = self.judge.measure(model)
+        self.last = measured.by_customer
+        return measured.metrics
 
     def __call__(self, epoch: int, metrics: Metrics) -> None:
+        """Add the epoch that was measured last."""
         self.history[epoch] = metrics
+        if self.best == epoch:
+            self.by_customer = self.last
         if self.file is not None:
+            write_figures(self.file.with_suffix(".npz"), {"best": self.by_customer})
             write_json(self.file, self.history)
         self.on_epoch(epoch, metrics)
         if epoch - self.best >= PATIENCE:
@@ -125,10 +178,16 @@ def measure_last_window(
             settings = _baseline_config(name, config)
             fit = model_class(name).fit
             try:
-                compared[name] = judge(fit(past, config=settings, seed=seed, run=Run(device="cpu")))
+                fitted = fit(past, config=settings, seed=seed, run=Run(device="cpu"))
             except TooManyProducts:  # it cannot be fitted on this catalogue
                 continue
-        assessment = replace(assessment, baselines=compared)
+            compared[name] = judge.measure(fitted)
+        assessment = replace(
+            assessment,
+            baselines={name: measured.metrics for name, measured in compared.items()},
+            by_customer={name: measured.by_customer for name, measured in compared.items()}
+            | assessment.by_customer,
+        )
     if stored is not None:
         assessment.save(stored)
     return assessment
@@ -139,17 +198,41 @@ def _train(
 ) -> Assessment:
     file = None if run.checkpoints is None else run.checkpoints / "epochs.json"
     history = {} if file is None else read_history(file)
-    watch = _EpochWatch(spec(model).family.objective, run.on_epoch, file, history)
+    nothing = np.zeros(0)
+    watch = _EpochWatch(
+        objective=spec(model).family.objective,
+        judge=judge,
+        on_epoch=run.on_epoch,
+        file=file,
+        history=history,
+        last=nothing,
+        by_customer=read_figures(file.with_suffix(".npz"))["best"] if file and history else nothing,
+    )
     try:
         fitted = model_class(model).fit(
-            past, config=config, seed=seed, run=replace(run, on_epoch=watch, validate=judge)
+            past,
+            config=config,
+            seed=seed,
+            run=replace(run, on_epoch=watch, validate=watch.validate),
         )
         if not watch.history:
-            return Assessment(epochs=1, metrics=judge(fitted), history={}, baselines={})
+            measured = judge.measure(fitted)
+            return Assessment(
+                epochs=1,
+                metrics=measured.metrics,
+                history={},
+                baselines={},
+                by_customer={model: measured.by_customer},
+            )
     except _EarlyStop:
         pass
-    metrics = {name: v for name, v in watch.history[watch.best].items() if name != "loss"}
-    return Assessment(epochs=watch.best, metrics=metrics, history=watch.history, baselines={})
+    return Assessment(
+        epochs=watch.best,
+        metrics={name: v for name, v in watch.history[watch.best].items() if name != "loss"},
+        history=watch.history,
+        baselines={},
+        by_customer={model: watch.by_customer},
+    )
 
 
 def _baseline_config(name: str, config: Config) -> Config:

@@ -17,6 +17,8 @@ from training.data.pairs import Pairs, pairs
 from training.errors import NotEnoughData
 from training.evaluation import ranking_metrics
 from training.evaluation.intervals import Ids, Sample
+from training.evaluation.last_window import Measured
+from training.evaluation.ranking_metrics import Figures
 from training.interfaces import Recommender, Scorer
 from training.lists.ranking import rank
 
@@ -31,7 +33,7 @@ Lists = dict[str, IntArray]
 
 @dataclass(frozen=True, kw_only=True)
 class RecommenderJudge:
-    """A window: its customers, their earlier and their new purchases. Call it with a model."""
+    """A window: its customers, their earlier and their new purchases."""
 
     products: Products
     queries: Queries
@@ -42,13 +44,13 @@ class RecommenderJudge:
     catalogue: int
     """The number of products that a known customer bought before the window."""
 
-    def __call__(self, model: Recommender) -> dict[str, float]:
-        """Return the mean figures: NDCG, recall, hit rate, MRR and coverage at 10, by list.
+    def measure(self, model: Recommender) -> Measured:
+        """Return the metrics, and by customer the NDCG at 10, mean of the lists."""
+        return self.measured(self.lists(model.scorer(self.products)))
 
-        Those of "new" carry the prefix `new_`, and are missing where nobody bought a new product;
-        `mean_ndcg_at_10` is the mean of the lists. `customers` are those that the figures rest on.
-        """
-        return self.means(self.lists(model.scorer(self.products)))
+    def measured(self, lists: Lists) -> Measured:
+        """Return the figures of `lists`, as `measure` does for a model."""
+        return Measured(metrics=self.means(lists), by_customer=self.ndcg_by_customer(lists))
 
     def lists(self, scorer: Scorer) -> Lists:
         """Return the lists by the `scorer` of `products` for every customer of the window."""
@@ -56,7 +58,11 @@ class RecommenderJudge:
         return rank(scorer, self.queries, K, width=len(self.products), lists=excluded)
 
     def means(self, lists: Lists) -> dict[str, float]:
-        """Return the mean figures of `lists`, as `__call__` does for a model."""
+        """Return the mean figures: NDCG, recall, hit rate, MRR and coverage at 10, by list.
+
+        Those of "new" carry the prefix `new_`, and are missing where nobody bought a new product;
+        `mean_ndcg_at_10` is the mean of the lists. `customers` are those that the figures rest on.
+        """
         figures_by_name: dict[str, float] = {}
         customers: dict[str, float] = {}
         ndcg: list[float] = []
@@ -72,6 +78,21 @@ class RecommenderJudge:
             ndcg.append(figures_by_name[f"{prefix}ndcg_at_{K}"])
         figures_by_name[f"mean_ndcg_at_{K}"] = sum(ndcg) / len(ndcg)
         return figures_by_name | customers
+
+    def ndcg_by_customer(self, lists: Lists) -> Figures:
+        """Return what each customer who bought something adds to `mean_ndcg_at_10` (N,).
+
+        Their mean is that figure: who bought nothing new counts in the list "all" alone.
+        """
+        samples = {name: self.sample(lists[name], self.truth(name)) for name in LISTS}
+        ids = samples["all"].customer_ids
+        counted = {name: s for name, s in samples.items() if len(s.customer_ids)}
+        figures = np.zeros(len(ids))
+        for sample in counted.values():
+            share = len(ids) / len(sample.customer_ids) / len(counted)
+            places = np.searchsorted(ids, sample.customer_ids)
+            figures[places] += share * sample.figures[f"ndcg_at_{K}"]
+        return figures
 
     def truth(self, name: str) -> Pairs:
         """Return the pairs that the list `name` should contain."""

@@ -15,7 +15,7 @@ import numpy as np
 from configs.archives import keep_whole
 from configs.durable import replacing
 from training.evaluation.job import Job
-from training.evaluation.last_window import Assessment, Metrics, measure_last_window
+from training.evaluation.last_window import Assessment, Measured, Metrics, measure_last_window
 from training.evaluation.recommender_judge import Lists
 from training.evaluation.segments import Window
 from training.interfaces import Recommender
@@ -82,10 +82,10 @@ class _StoringJudge:
     window: Window
     folder: Path
 
-    def __call__(self, model: Recommender) -> Metrics:
+    def measure(self, model: Recommender) -> Measured:
         lists = self.window.lists(model)
         write_lists(self.file(None), lists)
-        return self.window.judge.means(lists)
+        return self.window.judge.measured(lists)
 
     def set_epoch(self, epoch: int) -> None:
         """Rename the file of the last judged lists by their epoch."""

@@ -55,6 +55,11 @@ class Version:
     unmeasured: str | None = None
     """Why there are no metrics; None where there are."""
 
+    @property
+    def artifacts(self) -> Path:
+        """The folder of the run's artifacts."""
+        return self.bundle.parents[len(Path(BUNDLE_PATH).parts) - 1]
+
 
 def of_run(ws: Workspace, client: Any, run_id: str) -> Version:
     """Return the version that the run `run_id` made. Raises RegistryError if it made none."""

@@ -20,7 +20,7 @@ def test_every_model_is_measured_on_the_same_customers(shop: Shop) -> None:
     assert {"customers", "customer_trees", "customer_network", "pareto_nbd"} <= {*found.means}
     assert found.customers == len(CustomerOrders(shop.full).active(cut))
     model = PastRate.fit(shop.past, config=PastRateConfig(horizon_days=28), seed=0, run=RUN)
-    alone = customers_judge(shop.full, at=cut, days=28)(model)
+    alone = customers_judge(shop.full, at=cut, days=28).measure(model).metrics
     assert found.means["past_rate"][PROPER_SCORE].value == pytest.approx(alone["proper_score"])
     for name, means in found.means.items():
         parts = sum(means[figure].value for figure in FIGURES if figure != PROPER_SCORE)

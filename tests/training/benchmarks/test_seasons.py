@@ -42,7 +42,7 @@ def test_a_row_is_what_a_model_of_its_cut_gets(
     assert len(figures) == 3  # a fortnight apart
     at = cuts[-1]
     fitted = PastRate.fit(shop.full.before(at), config=CONFIG, seed=0, run=RUN)
-    expected = customers_judge(shop.full, at=at, days=28)(fitted)
+    expected = customers_judge(shop.full, at=at, days=28).measure(fitted).metrics
     newest = figures.iloc[-1]
     for name in ("auc", "ece", "spend_gini", "churn_rate", "mean_prediction"):
         assert newest[name] == pytest.approx(expected[name])

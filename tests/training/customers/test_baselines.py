@@ -70,7 +70,7 @@ def test_the_logistic_formula_by_hand(queries: Queries) -> None:
 
 def test_logistic_regression_beats_chance(shop: Shop, logistic: LogisticRegression) -> None:
     judge = predictor_judge(shop.full, at=shop.past.as_of, days=28)
-    figures = judge(logistic)
+    figures = judge.measure(logistic).metrics
     assert figures["auc"] > 0.65
     assert figures["brier"] < 0.25
 

@@ -43,7 +43,7 @@ def queries(shop: Shop) -> Queries:
 
 def test_it_orders_customers_better_than_chance(shop: Shop, model: Churn) -> None:
     judge = predictor_judge(shop.full, at=shop.past.as_of, days=28)
-    assert judge(model)["auc"] > 0.6
+    assert judge.measure(model).metrics["auc"] > 0.6
 
 
 def test_another_seed_is_another_model(shop: Shop, model: Churn, queries: Queries) -> None:
@@ -73,11 +73,15 @@ def test_a_training_cut_off_goes_on_to_the_same_bits(
 def test_each_epoch_is_validated_as_it_stands(shop: Shop) -> None:
     judge = predictor_judge(shop.full, at=shop.past.as_of, days=28)
     told: list[dict[str, float]] = []
-    run = Run(device="cpu", validate=judge, on_epoch=lambda _, metrics: told.append(metrics))
+    run = Run(
+        device="cpu",
+        validate=lambda model: judge.measure(model).metrics,
+        on_epoch=lambda _, metrics: told.append(metrics),
+    )
     fitted = Churn.fit(shop.past, config=CONFIG, seed=1, run=run)
     assert len(told) == 3
     assert told[0]["loss"] > told[2]["loss"]
-    assert {k: v for k, v in told[2].items() if k != "loss"} == judge(fitted)
+    assert {k: v for k, v in told[2].items() if k != "loss"} == judge.measure(fitted).metrics
 
 
 def test_examples_end_a_horizon_before_the_cut(shop: Shop) -> None:

@@ -113,7 +113,10 @@ def test_the_longest_horizon_with_windows_to_learn_from_is_held_out(
 
 def test_trees_beat_the_past_rate_in_the_next_window(shop: Shop) -> None:
     judge = customers_judge(shop.full, at=shop.past.as_of, days=28)
-    trees, rate = judge(TestCustomerTrees.fit(shop)), judge(TestPastRate.fit(shop))
+    trees, rate = (
+        judge.measure(TestCustomerTrees.fit(shop)).metrics,
+        judge.measure(TestPastRate.fit(shop)).metrics,
+    )
     assert trees["proper_score"] > rate["proper_score"]
     assert trees["auc"] > 0.6
     assert trees["proper_score"] == -sum(

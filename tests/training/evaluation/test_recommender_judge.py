@@ -62,7 +62,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingData:
 def test_popularity_by_hand(data: TrainingData) -> None:
     judge = recommender_judge(data, at=AT, days=28)
     assert judge.queries.customer_ids.tolist() == ["ann", "cid"]
-    found = judge(Popularity(PopularityConfig()))
+    found = judge.measure(Popularity(PopularityConfig())).metrics
     # all: p1, p2, p3, p4. ann wants p1 (1st) and p3 (3rd); cid wants p2 (2nd).
     second = 1 / np.log2(3)
     ann = (1 + 1 / 2) / (1 + second)
@@ -111,7 +111,7 @@ def test_what_was_recorded_in_the_window_was_not_known_before(
     assert _pairs(other.wanted) == _pairs(judge.wanted)
     assert other.catalogue == judge.catalogue == 3
     popular = Popularity(PopularityConfig())
-    assert other(popular) == judge(popular)
+    assert other.measure(popular).metrics == judge.measure(popular).metrics
 
 
 def _pairs(given: Pairs) -> list[tuple[int, int]]:

@@ -120,7 +120,7 @@ def test_the_segments_of_a_whole_shop_add_up(shop: Shop) -> None:
     model = Popularity(PopularityConfig())
     window = window_of(shop.full, at=shop.past.as_of, days=28)
     samples = window.samples(window.lists(model))
-    main = window.judge(model)
+    main = window.judge.measure(model).metrics
     for name in LISTS:
         everyone = samples[SegmentList(EVERYONE, name)]
         prefix = "" if name == "all" else f"{name}_"

@@ -104,6 +104,6 @@ def test_a_product_that_was_not_learned_scores_by_popularity_and_repeats(tmp_pat
 
 def test_it_learns_more_than_popularity(shop: Shop) -> None:
     judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
-    popular = judge(Popularity(PopularityConfig()))
-    found = judge(IALS.fit(shop.past, config=CONFIG, seed=1, run=RUN))
+    popular = judge.measure(Popularity(PopularityConfig())).metrics
+    found = judge.measure(IALS.fit(shop.past, config=CONFIG, seed=1, run=RUN)).metrics
     assert found["mean_ndcg_at_10"] > popular["mean_ndcg_at_10"]

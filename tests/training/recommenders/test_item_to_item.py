@@ -166,8 +166,8 @@ def test_they_learn_more_than_popularity(
     model: Any, config: Callable[..., Any], shop: Shop
 ) -> None:
     judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
-    popular = judge(Popularity(PopularityConfig()))
-    found = judge(model.fit(shop.past, config=config(), seed=1, run=RUN))
+    popular = judge.measure(Popularity(PopularityConfig())).metrics
+    found = judge.measure(model.fit(shop.past, config=config(), seed=1, run=RUN)).metrics
     assert found["mean_ndcg_at_10"] > popular["mean_ndcg_at_10"]
 
 

@@ -107,5 +107,7 @@ def test_a_shop_of_guests_is_refused(tmp_path: Path) -> None:
 
 def test_it_learns_more_than_popularity(shop: Shop) -> None:
     judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
-    popular = judge(Popularity(PopularityConfig()))
-    assert judge(TestUserKNN.fit(shop))["mean_ndcg_at_10"] > popular["mean_ndcg_at_10"]
+    popular = judge.measure(Popularity(PopularityConfig())).metrics
+    assert (
+        judge.measure(TestUserKNN.fit(shop)).metrics["mean_ndcg_at_10"] > popular["mean_ndcg_at_10"]
+    )

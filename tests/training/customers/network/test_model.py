@@ -30,8 +30,8 @@ class TestCustomerNetwork(CustomerModelContract):
     ) -> None:
         judge = customers_judge(shop.full, at=shop.past.as_of, days=28)
         rate = PastRate.fit(shop.past, config=PastRateConfig(horizon_days=28), seed=1, run=RUN)
-        network = judge(fitted)
-        assert network["proper_score"] > judge(rate)["proper_score"]
+        network = judge.measure(fitted).metrics
+        assert network["proper_score"] > judge.measure(rate).metrics["proper_score"]
         assert network["auc"] > 0.6
 
     def test_the_sequence_matters(self, fitted: CustomerNetwork, shop: Shop) -> None:

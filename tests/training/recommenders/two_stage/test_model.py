@@ -53,8 +53,8 @@ def fitted(shop: Shop, parts: Path, told: list[str]) -> TwoStage:
 
 def test_it_beats_popularity(shop: Shop, fitted: TwoStage) -> None:
     judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
-    popular = judge(Popularity(PopularityConfig()))
-    assert judge(fitted)["ndcg_at_10"] > popular["ndcg_at_10"]
+    popular = judge.measure(Popularity(PopularityConfig())).metrics
+    assert judge.measure(fitted).metrics["ndcg_at_10"] > popular["ndcg_at_10"]
 
 
 def test_candidates_stand_above_all_others(shop: Shop, fitted: TwoStage) -> None:
@@ -79,9 +79,9 @@ def test_one_ranker_ranks_alone(
     model = TwoStage.fit(shop.past, config=config, seed=1, run=replace(RUN, parts=parts))
     model.save(tmp_path)
     judge = recommender_judge(shop.full, at=shop.past.as_of, days=28)
-    found = judge(TwoStage.load(tmp_path))
-    assert found == judge(model)
-    assert found["ndcg_at_10"] > judge(Popularity(PopularityConfig()))["ndcg_at_10"]
+    found = judge.measure(TwoStage.load(tmp_path)).metrics
+    assert found == judge.measure(model).metrics
+    assert found["ndcg_at_10"] > judge.measure(Popularity(PopularityConfig())).metrics["ndcg_at_10"]
 
 
 def test_without_ease_it_ranks_what_the_other_sources_nominate(

@@ -51,14 +51,16 @@ def test_it_learns_more_than_popularity(shop: Shop) -> None:
     config = CONFIG.model_copy(update={"epochs": 6})
     told: list[tuple[int, dict[str, float]]] = []
     run = Run(
-        device="cpu", validate=judge, on_epoch=lambda epoch, figures: told.append((epoch, figures))
+        device="cpu",
+        validate=lambda model: judge.measure(model).metrics,
+        on_epoch=lambda epoch, figures: told.append((epoch, figures)),
     )
     model = TwoTower.fit(shop.past, config=config, seed=1, run=run)
     assert [epoch for epoch, _ in told] == [1, 2, 3, 4, 5, 6]
     assert told[-1][1]["loss"] < told[0][1]["loss"]
-    found = judge(model)
+    found = judge.measure(model).metrics
     assert told[-1][1] == {"loss": told[-1][1]["loss"], **found}
-    assert found["ndcg_at_10"] > judge(Popularity(PopularityConfig()))["ndcg_at_10"]
+    assert found["ndcg_at_10"] > judge.measure(Popularity(PopularityConfig())).metrics["ndcg_at_10"]
 
 
 def test_a_new_product_lives_on_its_title_and_inputs(shop: Shop) -> None:

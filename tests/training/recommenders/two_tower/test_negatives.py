@@ -142,13 +142,13 @@ def test_training_by_a_sample_minimises_the_same_and_loses_little(shop: Shop) ->
     losses: list[float] = []
     run = Run(device="cpu", on_epoch=lambda _, metrics: losses.append(metrics["loss"]))
     sampled, full = (
-        judge(TwoTower.fit(shop.past, config=config, seed=1, run=run))["ndcg_at_10"]
+        judge.measure(TwoTower.fit(shop.past, config=config, seed=1, run=run)).metrics["ndcg_at_10"]
         for config in (SAMPLED, SAMPLED.model_copy(update={"full_softmax_products": 40}))
     )
     assert losses[:3] != losses[3:]
     np.testing.assert_allclose(losses[:3], losses[3:], rtol=0.03)
     assert sampled > full - 0.05
-    assert sampled > judge(Popularity(PopularityConfig()))["ndcg_at_10"]
+    assert sampled > judge.measure(Popularity(PopularityConfig())).metrics["ndcg_at_10"]
 
 
 def test_a_sample_of_everything_gives_the_full_softmax_to_the_bit(shop: Shop) -> None:

@@ -1,0 +1,1 @@
+"""A version becomes the champion on evidence: what it leads, and what speaks against it."""

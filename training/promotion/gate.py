@@ -1,0 +1,185 @@
+"""Whether a version may become the champion: the rules, and a promotion that follows them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from configs.errors import UserError
+from features.snapshots import CODE_VERSION
+from features.workspace import Workspace
+from training.errors import NotEnoughData
+from training.evaluation.job import Job, prepare
+from training.promotion.evidence import (
+    Evidence,
+    Lead,
+    config_of,
+    days_of,
+    evidence,
+    same_settings,
+)
+from training.promotion.leaks import leaking_features
+from training.promotion.smoke import smoke_test
+from training.registry import versions
+from training.registry.versions import CHAMPION, RegistryError, Version
+from training.run import SILENT, Device, Progress, Run
+
+STALE_DAYS: Final = 35
+"""A version whose data end so many days before the clock has missed a whole month."""
+MARGIN: Final = 0.02
+"""A champion that is trained again with the same settings may lose this share of its figure."""
+SMOKE_CUSTOMERS: Final = 50
+
+
+class NotPromoted(UserError, RuntimeError):
+    """Something speaks against the version; the message lists it, each with the way on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What was found about a version before its promotion."""
+
+    version: Version
+    champion: Version | None
+    evidence: Evidence | None
+    """None where nobody could be measured."""
+    objections: tuple[str, ...]
+    """What speaks against it: what was found, and what to do."""
+
+
+def examine(
+    ws: Workspace,
+    name: str,
+    version: str | None = None,
+    *,
+    device: Device = "auto",
+    progress: Progress = SILENT,
+) -> Verdict:
+    """Return what speaks for and against a version, as `training.registry.versions.find` names it.
+
+    The champion may have to be trained again, before the window in which both are compared. Nothing
+    is changed but the workspace's snapshots. Raises RegistryError, NotEnoughData, WorkspaceError.
+    """
+    selected = versions.find(ws, name, version)
+    champion = _champion(ws, selected.name)
+    manifest = selected.manifest
+    job = prepare(
+        ws,
+        manifest.model,
+        as_of=pd.Timestamp(manifest.as_of),
+        config=config_of(selected),
+        seed=manifest.seed,
+        progress=progress,
+    )
+    run = Run(
+        on_epoch=lambda epoch, metrics: progress.on_epoch("champion", epoch, metrics),
+        parts=ws.parts,
+        device=device,
+    )
+    objections, found = [*_of_data(ws, selected, champion, job)], None
+    try:
+        found = evidence(selected, champion, job=job, run=run)
+    except NotEnoughData as error:
+        objections.append(f"the champion cannot be trained before the same window: {error}")
+    objections += _of_figures(selected, champion, found)
+    objections += _of_files(selected, job)
+    return Verdict(
+        version=selected, champion=champion, evidence=found, objections=tuple(objections)
+    )
+
+
+def promote(ws: Workspace, verdict: Verdict, *, because: str | None = None) -> Version:
+    """Make the version of `verdict` the champion.
+
+    Raises NotPromoted if something speaks against it and no reason is given; a reason is recorded
+    with the evidence and the objections.
+    """
+    version, against = verdict.version, verdict.objections
+    if against and because is None:
+        raise NotPromoted(
+            f"{version.name} version {version.version} is not promoted: {'; '.join(against)}; to "
+            "promote it all the same, give the reason: --because TEXT"
+        )
+    return versions.promote(ws, version.name, version.version)
+
+
+def _champion(ws: Workspace, name: str) -> Version | None:
+    try:
+        return versions.find(ws, name, CHAMPION)
+    except RegistryError:
+        return None
+
+
+def _of_data(ws: Workspace, version: Version, champion: Version | None, job: Job) -> Iterator[str]:
+    as_of = pd.Timestamp(version.manifest.as_of)
+    days = (ws.now() - as_of) / pd.Timedelta(days=1)
+    again = f"fit {version.manifest.model} again"
+    if days > STALE_DAYS:
+        yield f"its data end {days:.0f} days before today, {STALE_DAYS} are allowed: {again}"
+    if champion is not None and as_of < champion.manifest.as_of:
+        yield (
+            f"its data end before those of the champion, version {champion.version} "
+            f"({champion.manifest.as_of.isoformat()}): {again}"
+        )
+    if job.data_digest != version.manifest.data_digest:
+        yield (
+            f"the rows known before {as_of.isoformat()} are others than those that it was trained "
+            f"on: {again}"
+        )
+    if version.manifest.features_code != CODE_VERSION:
+        yield f"its features were computed by other code than today's: {again}"
+    if leaking := leaking_features(ws, as_of):
+        yield (
+            f"these features hold rows of the future: {', '.join(leaking)}: mend their "
+            f"definitions, remove the snapshots ({ws.snapshots}), and {again}"
+        )
+
+
+def _of_figures(
+    version: Version, champion: Version | None, found: Evidence | None
+) -> Iterator[str]:
+    if found is None:
+        why = version.unmeasured or "the version is of earlier code"
+        yield f"nobody could be measured ({why}): fit it on more data, or with today's code"
+        return
+    best = found.best_baseline
+    if best is not None and not best.low > 0:
+        yield (
+            f"it does not lead the best baseline, {_words(best)}: tune it, train it on more data, "
+            f"or fit and promote {best.over}"
+        )
+    if champion is None or champion.version == version.version:
+        return
+    lead = found.champion
+    if lead is None:
+        yield (
+            f"the champion predicts {days_of(champion)} days and this version "
+            f"{days_of(version)}: their figures do not compare"
+        )
+    elif same_settings(version, champion):
+        if lead.low < -MARGIN * abs(lead.mean):
+            yield (
+                f"it may be worse than the champion of the same settings by more than "
+                f"{MARGIN:.0%}, {_words(lead)}: look at the data since the champion's cut"
+            )
+    elif not lead.low > 0:
+        yield f"it does not lead the champion, {_words(lead)}: keep the champion"
+
+
+def _of_files(version: Version, job: Job) -> Iterator[str]:
+    at = job.full.as_of
+    ids = job.full.customers(at)[:SMOKE_CUSTOMERS]
+    if not len(ids):
+        return
+    entities = pd.DataFrame({"customer_id": ids, "event_timestamp": at})
+    wrong = smoke_test(version.bundle, job.client.customers(entities), job.client.products(at))
+    if wrong is not None:
+        yield (
+            f"its packaged files fail in a process of their own ({wrong}): restore "
+            f"{version.bundle} from a backup, or fit the model again with another --seed"
+        )
+
+
+def _words(lead: Lead) -> str:
+    return f"{lead.over}: {lead.value:+.4f} [{lead.low:+.4f}, {lead.high:+.4f}]"
