@@ -19,6 +19,7 @@ from training.commands.figures import figures
 from training.commands.options import AsOf, ConfigFile, DeviceName, Model, Name, Overrides, Seed
 from training.commands.profit import profit
 from training.commands.promote import promote
+from training.commands.reproduce import reproduce
 from training.commands.work import work_of
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ app.command()(diversity)
 app.command()(ablate)
 app.command()(profit)
 app.command()(promote)
+app.command()(reproduce)
 app.command()(figures)
 
 

@@ -12,7 +12,7 @@ class TooManyProducts(UserError, ValueError):
 
 
 class DataChanged(UserError, RuntimeError):
-    """The features were rebuilt from other rows during a read; the message says what to do."""
+    """The rows are others than those of the reader or the version; the message says what to do."""
 
 
 class NotEnoughData(UserError, ValueError):
