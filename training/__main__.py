@@ -13,6 +13,7 @@ import typer
 from configs.cli import HOME, Home, user_errors
 from training.commands import benchmark, score, segments
 from training.commands.ablate import ablate
+from training.commands.compare import compare
 from training.commands.diversity import diversity
 from training.commands.evaluate import evaluate
 from training.commands.figures import figures
@@ -113,6 +114,7 @@ def tune(
 
 
 app.command()(evaluate)
+app.command()(compare)
 app.command()(diversity)
 app.command()(ablate)
 app.command()(profit)
@@ -135,32 +137,6 @@ def export(
         from training.registry.versions import export
 
         console.print(str(export(Workspace.open(home), model, version)))
-
-
-@app.command()
-def compare(
-    a: Annotated[str, typer.Argument(help="recommender@3, churn@champion, or a model's name.")],
-    b: Annotated[str, typer.Argument(help="The other version.")],
-    *,
-    home: Home = HOME,
-) -> None:
-    """Show two versions side by side, on the last window before each one's data cut."""
-    with user_errors():
-        from features.workspace import Workspace
-        from training.commands.display import compare_metrics, console
-        from training.registry.versions import find
-
-        ws = Workspace.open(home)
-        chosen = {text: find(ws, *text.split("@", 1)) for text in (a, b)}
-        for text, each in chosen.items():
-            manifest = each.manifest
-            console.print(
-                f"{text}: {each.name} version {each.version}, {manifest.model}, "
-                f"data before {manifest.as_of.isoformat()}, seed {manifest.seed}"
-            )
-        console.print(compare_metrics("", {t: each.manifest.metrics for t, each in chosen.items()}))
-        if len({(each.manifest.as_of, each.manifest.data_digest) for each in chosen.values()}) > 1:
-            console.print("Their data cuts differ, so their figures are of different windows.")
 
 
 def _table(chosen: "Version") -> object:

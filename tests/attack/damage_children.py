@@ -29,7 +29,15 @@ LIMIT_S: Final = 120.0
 COMMANDS: Final = {
     "materialize": ("features", "materialize"),
     "analyze": ("experiments", "analyze", "towers-popularity", "--json"),
-    "promote": ("training", "promote", "recommender", "--version", "2"),
+    "promote": (
+        "training",
+        "promote",
+        "recommender",
+        "--version",
+        "2",
+        "--because",
+        "damaged files",
+    ),  # fmt: skip
 }
 Result = dict[str, Any]
 

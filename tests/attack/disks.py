@@ -28,7 +28,7 @@ COMMANDS: Final = (
     ("features", "materialize"),
     ("features", "build"),
     ("training", "fit", "popularity"),
-    ("training", "promote", "recommender", "--version", "2"),
+    ("training", "promote", "recommender", "--version", "2", "--because", "a full disk"),
 )
 
 

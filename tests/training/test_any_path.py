@@ -63,7 +63,7 @@ def test_from_file_to_online_store(tmp_path: Path) -> None:
     assert f"--config '{tmp_path}" in run(
         tmp_path, "training", "tune", "two_tower", "--trials", "1", "epochs=1"
     )
-    run(tmp_path, "training", "promote", "recommender", "--version", "1")
+    run(tmp_path, "training", "promote", "recommender", "--version", "1", "--because", "a path")
     assert "popularity" in run(tmp_path, "training", "compare", "popularity", "two_tower")
     run(tmp_path, "features", "materialize")
 

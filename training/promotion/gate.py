@@ -63,23 +63,10 @@ def examine(
     """
     selected = versions.find(ws, name, version)
     champion = _champion(ws, selected.name)
-    manifest = selected.manifest
-    job = prepare(
-        ws,
-        manifest.model,
-        as_of=pd.Timestamp(manifest.as_of),
-        config=config_of(selected),
-        seed=manifest.seed,
-        progress=progress,
-    )
-    run = Run(
-        on_epoch=lambda epoch, metrics: progress.on_epoch("champion", epoch, metrics),
-        parts=ws.parts,
-        device=device,
-    )
+    job = _job(ws, selected, progress=progress)
     objections, found = [*_of_data(ws, selected, champion, job)], None
     try:
-        found = evidence(selected, champion, job=job, run=run)
+        found = evidence(selected, champion, job=job, run=_run(ws, device, progress))
     except NotEnoughData as error:
         objections.append(f"the champion cannot be trained before the same window: {error}")
     objections += _of_figures(selected, champion, found)
@@ -87,6 +74,23 @@ def examine(
     return Verdict(
         version=selected, champion=champion, evidence=found, objections=tuple(objections)
     )
+
+
+def evidence_over(
+    ws: Workspace,
+    version: Version,
+    older: Version,
+    *,
+    device: Device = "auto",
+    progress: Progress = SILENT,
+) -> Evidence | None:
+    """Return the evidence of `version` over another one of the same name and no later data cut.
+
+    None if nobody could be measured. Raises NotEnoughData if `older` has to be trained before the
+    window and cannot be.
+    """
+    job = _job(ws, version, progress=progress)
+    return evidence(version, older, job=job, run=_run(ws, device, progress))
 
 
 def promote(ws: Workspace, verdict: Verdict, *, because: str | None = None) -> Version:
@@ -102,6 +106,27 @@ def promote(ws: Workspace, verdict: Verdict, *, because: str | None = None) -> V
             "promote it all the same, give the reason: --because TEXT"
         )
     return versions.promote(ws, version.name, version.version)
+
+
+def _job(ws: Workspace, version: Version, *, progress: Progress) -> Job:
+    """Return the training that made `version`, on today's tables."""
+    manifest = version.manifest
+    return prepare(
+        ws,
+        manifest.model,
+        as_of=pd.Timestamp(manifest.as_of),
+        config=config_of(version),
+        seed=manifest.seed,
+        progress=progress,
+    )
+
+
+def _run(ws: Workspace, device: Device, progress: Progress) -> Run:
+    return Run(
+        on_epoch=lambda epoch, metrics: progress.on_epoch("champion", epoch, metrics),
+        parts=ws.parts,
+        device=device,
+    )
 
 
 def _champion(ws: Workspace, name: str) -> Version | None:

@@ -29,7 +29,7 @@ def make_shop(home: Path, *, umask: int = 0o022) -> None:
         ("features", "simulate", *SHOP),
         ("features", "materialize"),
         ("training", "fit", "recency"),
-        ("training", "promote", "churn"),
+        ("training", "promote", "churn", "--because", "it is the only one"),
     ):
         done = run(*command, home=home, umask=umask)
         if done.returncode:

@@ -40,13 +40,20 @@ def test_fit_promote_and_compare(shop: Shop, day: str) -> None:
     assert line == f"Next: python -m training promote churn --version {version}"
     again = run(shop, "fit", "recency", "--as-of", day, "horizon_days=28")
     assert f"churn version {version} (recency) existed already." in again
-    promoted = run(shop, "promote", "churn", "--version", version)
+    refused = RUNNER.invoke(
+        app, ["promote", "churn", "--version", version, "--home", str(shop.ws.home)]
+    )
+    assert refused.exit_code == 2
+    assert "it does not lead the best baseline, logistic_regression: -0." in refused.output
+    promoted = run(shop, "promote", "churn", "--version", version, "--because", "to compare")
+    assert "Against it: it does not lead the best baseline" in promoted
     assert f"churn version {version} is the champion" in promoted
     other = run(shop, "fit", "logistic_regression", "--as-of", day, "horizon_days=28")
     assert "logistic_regression) " in other
     compared = run(shop, "compare", "churn@champion", "logistic_regression")
     assert f"churn@champion: churn version {version}, recency" in compared
-    assert "Their data cuts differ" not in compared
+    assert "logistic_regression leads churn@champion by 0." in compared
+    assert "(95% interval 0." in compared
 
 
 def test_evaluate_registers_nothing(shop: Shop, day: str) -> None:

@@ -16,7 +16,7 @@ COMMANDS = (
     ("features", "materialize"),
     ("features", "build"),
     ("training", "fit", "recency", "--seed", "7"),
-    ("training", "promote", "churn", "--version", "1"),
+    ("training", "promote", "churn", "--version", "1", "--because", "a full disk"),
 )
 
 

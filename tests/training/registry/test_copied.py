@@ -137,7 +137,7 @@ def test_every_command_works_in_a_copy(copy: Workspace, original: Original, tmp_
     run(home, "training", "fit", "own_purchases")
     run(home, "experiments", "start", str(definition), "--json")
     run(home, "experiments", "analyze", "spring", "--json")
-    run(home, "training", "promote", "recommender")
+    run(home, "training", "promote", "recommender", "--because", "a copy")
     report = run(home, "training", "evaluate", "popularity").split("Report: ")[1].splitlines()[0]
     assert Path(report).is_relative_to(home)
     run(home, "training", "score", "churn", "--model", "recency", "--output", str(scores))
