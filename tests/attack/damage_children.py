@@ -37,7 +37,7 @@ COMMANDS: Final = {
         "2",
         "--because",
         "damaged files",
-    ),  # fmt: skip
+    ),
 }
 Result = dict[str, Any]
 

@@ -66,7 +66,7 @@ def _leads(verdict: "Verdict") -> "TextTable":
     ]
     return TextTable(
         title=f"{version.name} version {version.version} on {found.customers:,} customers from "
-        f"{found.start[:10]} to {found.end[:10]}; all were trained before. {found.figure}:",
+        f"{found.start[:10]} to {found.end[:10]}, all trained before: {found.figure}",
         columns=("model", "mean", "lead of the version", "95% interval"),
         rows=tuple(rows),
     )

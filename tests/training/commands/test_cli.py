@@ -52,8 +52,17 @@ def test_fit_promote_and_compare(shop: Shop, day: str) -> None:
     assert "logistic_regression) " in other
     compared = run(shop, "compare", "churn@champion", "logistic_regression")
     assert f"churn@champion: churn version {version}, recency" in compared
-    assert "logistic_regression leads churn@champion by 0." in compared
-    assert "(95% interval 0." in compared
+    assert "No difference is shown between logistic_regression and churn@champion: +0." in compared
+
+
+@pytest.mark.slow
+def test_compare_says_which_version_leads(shop: Shop, day: str) -> None:
+    for model in ("own_purchases", "popularity"):
+        run(shop, "fit", model, "--as-of", day)
+    said = run(shop, "compare", "own_purchases", "popularity")
+    assert "own_purchases leads popularity by 0." in said
+    assert "(95% interval 0." in said
+    assert "popularity leads" not in said
 
 
 def test_evaluate_registers_nothing(shop: Shop, day: str) -> None:
