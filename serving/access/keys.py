@@ -65,6 +65,11 @@ def place(home: Path) -> Path:
     return home / "keys.json"
 
 
+def are_lost(home: Path) -> bool:
+    """Return whether the workspace at `home` had keys whose file is gone."""
+    return _lock(home).exists() and not place(home).exists()
+
+
 def read(home: Path) -> list[Key]:
     """Return all keys, the revoked ones too, oldest first; none if there is no file.
 
@@ -149,7 +154,12 @@ def digest(secret: str) -> bytes:
 def _changing(home: Path) -> AbstractContextManager[None]:
     if not home.is_dir():
         raise KeysError(f"--home {home}: no such folder")
-    return locked(home / ".keys.lock")
+    return locked(_lock(home))
+
+
+def _lock(home: Path) -> Path:
+    """Return the lock of the keys, which stays once the first key was created."""
+    return home / ".keys.lock"
 
 
 def _write(home: Path, keys: list[Key]) -> None:

@@ -59,13 +59,17 @@ def launch(home: Path, *, host: str, port: int, options: Options) -> NoReturn:
     if options.device == "cuda":
         usable(options.device)
     needs_key = bool(keys.read(workspace.home))
-    if workspace.clock == "simulated":  # no persons are in it
+    lost = keys.are_lost(workspace.home)
+    if workspace.clock == "simulated" and not lost:  # no persons are in it
         options = replace(options, without_keys=True)
     check(host, port, needs_key=needs_key)
     if not needs_key and not options.without_keys:
+        found = f"{workspace.home} has no keys: "
+        if lost:
+            found = f"{keys.place(workspace.home)} is missing: restore it from a backup, or "
         raise LaunchError(
-            f"{workspace.home} has no keys: create one by `python -m serving keys create NAME "
-            "--scope SCOPE`, or answer every caller on this machine by --without-keys"
+            f"{found}create one by `python -m serving keys create NAME --scope SCOPE`, or answer "
+            "every caller on this machine by --without-keys"
         )
     callers = "to holders of a key" if needs_key else "without keys, for this machine only"
     print(

@@ -149,6 +149,14 @@ def test_a_shop_without_keys_is_served_when_that_is_asked_for(
         keys.create(home, "x", scopes=["admin"], now=datetime(2026, 1, 1, tzinfo=UTC))
         run(home)
     assert [e["REGULARS_WITHOUT_KEYS"] for e in started[3:]] == ["0", "0"]
+    keys.create(simulated, "x", scopes=["admin"], now=datetime(2026, 1, 1, tzinfo=UTC))
+    for home in (real, simulated):  # lost keys open no shop, not even a simulated one
+        keys.place(home).unlink()
+        said = run(home)
+        assert f"{home / 'keys.json'} is missing: restore it from a backup, or create one" in said
+    assert len(started) == 5
+    run(simulated, "--without-keys")
+    assert len(started) == 6
 
 
 @pytest.mark.parametrize("text", ["yes", "2", "True"])
