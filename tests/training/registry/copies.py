@@ -16,7 +16,7 @@ Contents = dict[str, tuple[str, int]]
 def registered(shop: Shop, home: Path) -> Workspace:
     """Return the shop at `home`, with a promoted version of each of two names."""
     ws = copied(shop.ws, home)
-    for file in ("mlflow.db", "optuna.db"):
+    for file in ("mlflow.db", "optuna.db", "ledger.db", ".ledger.db.made"):
         (home / file).unlink(missing_ok=True)
     for folder in (ws.artifacts, ws.bundles, ws.checkpoints):
         shutil.rmtree(folder, ignore_errors=True)
