@@ -13,6 +13,7 @@ import typer
 from configs.cli import HOME, Home, user_errors
 from training.commands import benchmark, score, segments
 from training.commands.ablate import ablate
+from training.commands.champions import history, rollback
 from training.commands.diversity import diversity
 from training.commands.evaluate import evaluate
 from training.commands.figures import figures
@@ -115,6 +116,8 @@ app.command()(diversity)
 app.command()(ablate)
 app.command()(profit)
 app.command()(figures)
+app.command()(rollback)
+app.command()(history)
 
 
 @app.command()

@@ -182,6 +182,15 @@ class Ledger:
         )
 
 
+def champions_between(moves: list[Move], first: pd.Timestamp, last: pd.Timestamp) -> list[Move]:
+    """Return those of `moves` (oldest first) that made a champion of `first` to `last` (UTC).
+
+    The champion of `first` comes first, if there was one.
+    """
+    before = [move for move in moves if move.time <= first]
+    return [*before[-1:], *(move for move in moves if first < move.time <= last)]
+
+
 def previous(moves: list[Move]) -> str | None:
     """Return the version that a rollback after `moves` (oldest first) leads to; None if none.
 
