@@ -112,7 +112,7 @@ class Ledger:
         """
         evidence = json.dumps(dict(cause.evidence), allow_nan=False)
         words = " ".join((cause.reason or "").encode(errors="replace").decode().split())
-        with self._stating(), closing(self._open()) as database, database.writing() as moves:
+        with self._opened() as database, database.writing() as moves:
             (number,) = moves.execute("SELECT COALESCE(MAX(number), 0) + 1 FROM moves").fetchone()
             versions = (version_from, version_to)
             row = (number, microseconds(time), _user(), name, cause.kind, *versions)
@@ -138,19 +138,19 @@ class Ledger:
         with self._stating():
             if not check_there(self._path):
                 return []
-            with closing(self._open()) as database:
-                if not self._immutable():
-                    database.check()
-                with database.reading() as moves:
-                    rows = moves.execute(f"SELECT {_COLUMNS} FROM moves WHERE {condition}", values)
-                    return [self._move(row) for row in rows.fetchall()]
+        with self._opened() as database, database.reading() as moves:
+            rows = moves.execute(f"SELECT {_COLUMNS} FROM moves WHERE {condition}", values)
+            return [self._move(row) for row in rows.fetchall()]
 
-    def _open(self) -> Database:
-        return Database(self._path, SCHEMA, timeout_s=TIMEOUT_S, immutable=self._immutable())
-
-    def _immutable(self) -> bool:
-        """Return whether the file lies on a disk that cannot be written, as a copy may."""
-        return not os.access(self._path.parent, os.W_OK)
+    @contextmanager
+    def _opened(self) -> Iterator[Database]:
+        """Yield the database, whose pages are whole; a copy may lie on a read-only disk."""
+        immutable = not os.access(self._path.parent, os.W_OK)
+        database = Database(self._path, SCHEMA, timeout_s=TIMEOUT_S, immutable=immutable)
+        with self._stating(), closing(database):
+            if not immutable:
+                database.check()
+            yield database
 
     @contextmanager
     def _stating(self) -> Iterator[None]:

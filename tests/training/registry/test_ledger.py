@@ -262,7 +262,7 @@ def test_a_damaged_ledger_is_named_and_nothing_moves(
 def test_a_ledger_of_another_registry_is_named(ws: Workspace) -> None:
     ledger = Ledger(ws.ledger_db)
     ledger.append("recommender", Cause(), version_from="1", version_to="7", time=ws.now())
-    with pytest.raises(StoreOutage, match=r"ledger\.db names version 7 .* mlflow\.db lacks it"):
+    with pytest.raises(StoreOutage, match=r"ledger\.db names version 7 .*mlflow\.db lacks it"):
         promote(ws, "recommender", "2")
 
 
