@@ -19,6 +19,7 @@ from training.registry.ledger import Cause, Ledger, Move
 from training.registry.tracking import Tracking
 
 __all__ = [
+    "CHAMPION",
     "RegistryError",
     "Version",
     "export",
