@@ -242,11 +242,6 @@ class Workspace:
         return sqlite_url(self.home / "mlflow.db")
 
     @property
-    def ledger_db(self) -> Path:
-        """The ledger of champion moves (training.registry.ledger)."""
-        return self.home / "ledger.db"
-
-    @property
     def artifacts(self) -> Path:
         """MLflow's artifacts (training.registry.versions)."""
         return self.home / "mlartifacts"

@@ -26,7 +26,7 @@ from training.bundle import CURRENT, VersionName, read_champions, write_champion
 from training.registry.database import registry_file
 from training.registry.entries import CHAMPION, RegistryError, Version, version_of
 from training.registry.exports import is_whole, write_export
-from training.registry.ledger import Cause, Ledger, previous
+from training.registry.ledger import Cause, Ledger, ledger_file, previous
 from training.registry.outage import StoreOutage
 
 
@@ -68,7 +68,7 @@ def move(ws: Workspace, client: Any, selected: Version, cause: Cause) -> None:
     write_export(ws, selected)
     compared = {selected.manifest.model: selected.manifest.metrics, **selected.baselines}
     client.set_model_version_tag(name, number, "promoted_on", json.dumps(compared))
-    ledger = Ledger(ws.ledger_db)
+    ledger = Ledger(ledger_file(ws))
     last = ledger.last(name)
     former = _before_ledger(ws, client, name) if last is None else last.version_to
     if former != number:
@@ -82,14 +82,14 @@ def find_previous(ws: Workspace, client: Any, name: str) -> Version:
     Raises RegistryError if there is none, or if serving reads a version that no move made champion.
     """
     other = f"run `python -m training promote {name} --version V` to choose one"
-    moves = Ledger(ws.ledger_db).moves(name)
+    moves = Ledger(ledger_file(ws)).moves(name)
     if not moves:
         raise RegistryError(f"no promotion of {name!r} is recorded: {other}")
     champion, served = moves[-1].version_to, _served(ws).get(name)
     if served not in (None, champion):
         raise RegistryError(
-            f"{ws.bundles / CURRENT} names version {served} of {name!r}, and {ws.ledger_db} ends "
-            f"with version {champion}: {other}"
+            f"{ws.bundles / CURRENT} names version {served} of {name!r}, and {ledger_file(ws)} "
+            f"ends with version {champion}: {other}"
         )
     version = previous(moves)
     if version is None:
@@ -102,17 +102,17 @@ def find_moved(ws: Workspace, client: Any, name: str, version: str) -> Version:
     for entry in client.search_model_versions(f"name = '{name}'"):
         if str(entry.version) == version:
             return version_of(ws, entry)
-    mark = f".{ws.ledger_db.name}.made"
+    file = ledger_file(ws)
     raise StoreOutage(
-        f"{ws.ledger_db} names version {version} of {name!r}, and {registry_file(ws)} lacks it: "
-        f"restore both from one backup, or move {ws.ledger_db.name} and {mark} elsewhere to begin "
-        "a new ledger"
+        f"{file} names version {version} of {name!r}, and {registry_file(ws)} lacks it: restore "
+        f"both from one backup, or move {file.name} and .{file.name}.made elsewhere to begin a new "
+        "ledger"
     )
 
 
 def _interrupted(ws: Workspace, client: Any, name: str) -> str | None:
     """Return the version of the last move of `name` if that was interrupted, else None."""
-    last = Ledger(ws.ledger_db).last(name)
+    last = Ledger(ledger_file(ws)).last(name)
     if last is None:
         return None
     served = _served(ws).get(name)

@@ -20,6 +20,7 @@ from configs.checksums import row_checksum
 from configs.database import Database
 from configs.database_files import check_there
 from features.times import microseconds, timestamp
+from features.workspace import Workspace
 from training.registry.outage import TIMEOUT_S, StoreOutage, way_on
 
 Kind = Literal["promote", "rollback"]
@@ -51,6 +52,11 @@ END;
 _COLUMNS: Final = (
     "number, time_us, who, name, kind, version_from, version_to, reason, evidence, checksum"
 )
+
+
+def ledger_file(ws: Workspace) -> Path:
+    """Return the file of the workspace's ledger."""
+    return ws.home / "ledger.db"
 
 
 @dataclass(frozen=True, kw_only=True)

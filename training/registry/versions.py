@@ -15,7 +15,7 @@ from training.registry import champions
 from training.registry.client import open_client
 from training.registry.entries import CHAMPION, RegistryError, Version, version_of
 from training.registry.exports import write_export
-from training.registry.ledger import Cause, Ledger, Move
+from training.registry.ledger import Cause, Ledger, Move, ledger_file
 from training.registry.tracking import Tracking
 
 __all__ = [
@@ -156,7 +156,7 @@ def history(ws: Workspace, name: str) -> History:
     entries = client.search_model_versions(f"name = '{registered}'")
     return History(
         name=registered,
-        moves=Ledger(ws.ledger_db).moves(registered),
+        moves=Ledger(ledger_file(ws)).moves(registered),
         made={str(entry.version): dict(entry.tags) for entry in entries},
     )
 

@@ -25,7 +25,7 @@ from training.bundle import load_bundle, read_champions
 from training.fit import fit
 from training.registry import champions
 from training.registry.client import open_client
-from training.registry.ledger import Ledger
+from training.registry.ledger import Ledger, ledger_file
 from training.registry.versions import export, find, promote
 
 KILLS: Final = int(os.environ.get("REGULARS_KILLS", "10"))
@@ -53,7 +53,7 @@ def served(ws: Workspace) -> str:
 def settled(ws: Workspace) -> str:
     """Return the champion, which the alias, serving's file and the ledger agree on once asked."""
     version = find(ws, "recommender", "champion").version
-    last = Ledger(ws.ledger_db).last("recommender")
+    last = Ledger(ledger_file(ws)).last("recommender")
     assert last is not None
     alias = champions.aliases(open_client(ws))["recommender"]
     assert (alias, served(ws), last.version_to) == (version, version, version)
@@ -62,7 +62,7 @@ def settled(ws: Workspace) -> str:
 
 def check_chain(ws: Workspace) -> None:
     """See that each move begins where the one before it ended, and leads elsewhere."""
-    moves = Ledger(ws.ledger_db).moves("recommender")
+    moves = Ledger(ledger_file(ws)).moves("recommender")
     assert [move.version_from for move in moves[1:]] == [move.version_to for move in moves[:-1]]
     assert all(move.version_from != move.version_to for move in moves)
 
@@ -148,7 +148,7 @@ def test_a_killed_promotion_leaves_a_whole_bundle_and_can_be_done_again(
 def test_a_promotion_killed_at_any_line_leaves_one_champion(shop: Shop, tmp_path: Path) -> None:
     ws = registered(shop, tmp_path / "shop")
     fit(ws, "own_purchases", as_of=shop.full.as_of)
-    ledger, outcomes, champion, lines, killed = Ledger(ws.ledger_db), [], "1", 0, True
+    ledger, outcomes, champion, lines, killed = Ledger(ledger_file(ws)), [], "1", 0, True
     while killed:
         wanted = "2" if champion == "1" else "1"
         before = len(ledger.moves("recommender"))
@@ -178,7 +178,7 @@ def test_two_processes_that_promote_at_once_leave_one_chain(shop: Shop, tmp_path
         process.join()
         assert process.exitcode == 0
     check_chain(ws)
-    assert {move.reason for move in Ledger(ws.ledger_db).moves("recommender")} == {None, *turns}
+    assert {move.reason for move in Ledger(ledger_file(ws)).moves("recommender")} == {None, *turns}
     settled(ws)
 
 

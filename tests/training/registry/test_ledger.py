@@ -9,18 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from features.workspace import Workspace
-from tests.training.registry.copies import copied, registered
+from tests.training.registry.copies import copied, forget_ledger, of_older_code
 from tests.training.shop import Shop
-from training.__main__ import app
 from training.bundle import CURRENT, VersionName, read_champions, write_champions
-from training.fit import fit
 from training.registry.champions import aliases
 from training.registry.client import open_client
 from training.registry.entries import CHAMPION
-from training.registry.ledger import Cause, Ledger, Move
+from training.registry.ledger import Cause, Ledger, Move, ledger_file
 from training.registry.outage import StoreOutage
 from training.registry.versions import RegistryError, find, history, promote, rollback
 
@@ -30,12 +27,7 @@ HOUR = pd.Timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 def template(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Three versions of the recommender, none of them promoted by a command with a ledger."""
-    ws = registered(shop, tmp_path_factory.mktemp("ledger") / "template")
-    for model in ("own_purchases", "ease"):
-        fit(ws, model, as_of=shop.full.as_of)
-    forget(ws)
-    return ws
+    return of_older_code(shop, tmp_path_factory.mktemp("ledger") / "template")
 
 
 @pytest.fixture
@@ -49,13 +41,8 @@ def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path / "ledger.db")
 
 
-def forget(ws: Workspace) -> None:
-    for file in ws.home.glob("*ledger.db*"):
-        file.unlink()
-
-
 def moves(ws: Workspace) -> list[tuple[str, str | None, str]]:
-    rows = Ledger(ws.ledger_db).moves("recommender")
+    rows = Ledger(ledger_file(ws)).moves("recommender")
     return [(move.kind, move.version_from, move.version_to) for move in rows]
 
 
@@ -146,7 +133,7 @@ def test_promotions_are_one_chain_and_the_champion_gets_no_row(ws: Workspace) ->
     promote(ws, "recommender", "2")
     promote(ws, "recommender", "3")
     assert moves(ws) == [("promote", "1", "2"), ("promote", "2", "3")]
-    first, _ = Ledger(ws.ledger_db).moves("recommender")
+    first, _ = Ledger(ledger_file(ws)).moves("recommender")
     assert (first.reason, first.evidence, first.time) == ("more orders", {"ndcg": 0.2}, ws.now())
 
 
@@ -232,7 +219,7 @@ def test_a_damaged_ledger_is_named_and_nothing_moves(
     ws: Workspace, damage: str, message: str
 ) -> None:
     promote(ws, "recommender", "2", reason="a better list")
-    file, whole = ws.ledger_db, ws.ledger_db.read_bytes()
+    file, whole = ledger_file(ws), ledger_file(ws).read_bytes()
     contents = {
         "emptied": b"",
         "cut in half": whole[: len(whole) // 2],
@@ -254,60 +241,13 @@ def test_a_damaged_ledger_is_named_and_nothing_moves(
         assert "\n" not in str(caught.value)
     assert find(ws, "recommender", "3").version == "3"
     assert named(ws) == ("2", "2")
-    forget(ws)  # the stated way on
+    forget_ledger(ws)  # the stated way on
     promote(ws, "recommender", "3")
     assert moves(ws) == [("promote", "2", "3")]
 
 
 def test_a_ledger_of_another_registry_is_named(ws: Workspace) -> None:
-    ledger = Ledger(ws.ledger_db)
+    ledger = Ledger(ledger_file(ws))
     ledger.append("recommender", Cause(), version_from="1", version_to="7", time=ws.now())
     with pytest.raises(StoreOutage, match=r"ledger\.db names version 7 .*mlflow\.db lacks it"):
         promote(ws, "recommender", "2")
-
-
-def run(ws: Workspace, *arguments: str, code: int = 0) -> str:
-    done = CliRunner().invoke(app, [*arguments, "--home", str(ws.home)])
-    assert done.exit_code == code, done.output
-    return done.stderr if code else done.stdout
-
-
-def test_the_commands_go_back_and_tell_what_served_when(ws: Workspace) -> None:
-    assert run(ws, "history", "recommender") == "No promotion of recommender is recorded.\n"
-    promote(ws, "recommender", "2")
-    said = run(ws, "rollback", "recommender", "--because", "fewer orders")
-    assert said == "recommender version 1 is the champion: serving takes it.\n"
-    who, now = getpass.getuser(), f"{ws.now().tz_convert(ws.timezone):%Y-%m-%d %H:%M}"
-    _, *lines = run(ws, "history", "popularity").splitlines()
-    rows = [line.split() for line in lines if who in line]
-    assert [row[2:] for row in rows] == [
-        [who, "promote", "1", "2", "own_purchases", *now.split(), "-"],
-        [who, "rollback", "2", "1", "popularity", *now.split(), "fewer", "orders"],
-    ]
-    today = now.split(maxsplit=1)[0]
-    last = (
-        f"recommender version 1 (popularity, data before {now}) served on {today}, "
-        f"rolled back to {now} by {who}: fewer orders"
-    )
-    assert run(ws, "history", "recommender", "--at", today).splitlines() == [last]
-    yesterday = str(ws.now().date() - pd.Timedelta(days=1))
-    (before,) = run(ws, "history", "recommender", "--at", yesterday).splitlines()
-    assert before.startswith("recommender version 1 (popularity, data before ")
-    assert before.endswith(f"served until {now}; its promotion is not recorded")
-    for at, message in (("soon", "write a day"), ("2999-01-01", "the workspace's clock stands at")):
-        assert message in run(ws, "history", "recommender", "--at", at, code=2)
-
-
-def test_a_day_tells_every_version_that_served_in_it(ws: Workspace) -> None:
-    ledger, day = Ledger(ws.ledger_db), ws.now().normalize() - pd.Timedelta(days=1)
-    for number, time in ((2, day - HOUR), (3, day + HOUR), (1, day + 30 * HOUR)):
-        former = {2: "1", 3: "2", 1: "3"}[number]
-        cause = Cause(reason=f"move to {number}")
-        ledger.append("recommender", cause, version_from=former, version_to=str(number), time=time)
-    said = run(ws, "history", "recommender", "--at", str(day.date())).splitlines()
-    assert [line.split(" (")[0] for line in said] == [
-        "recommender version 2",
-        "recommender version 3",
-    ]
-    (at_noon,) = run(ws, "history", "recommender", "--at", f"{day.date()}T12:00:00Z").splitlines()
-    assert f"served at {day.date()}T12:00:00Z, promoted {day.date()} 01:00 by" in at_noon
