@@ -97,7 +97,7 @@ def kill_at(ws: Workspace, version: str, lines: int) -> bool:
     return process.exitcode != 0
 
 
-def promote_three(home: Path, name: str, versions: tuple[str, str, str]) -> None:
+def promote_each(home: Path, name: str, versions: tuple[str, ...]) -> None:
     """Promote `versions` one after the other, beside another process that promotes others."""
     ws = Workspace.open(home)
     (home / name).touch()
@@ -170,8 +170,8 @@ def test_two_processes_that_promote_at_once_leave_one_chain(shop: Shop, tmp_path
     for model in ("own_purchases", "ease"):
         fit(ws, model, as_of=shop.full.as_of)
     context = multiprocessing.get_context("forkserver")
-    turns = {"first": ("2", "1", "2"), "second": ("3", "1", "3")}
-    both = [context.Process(target=promote_three, args=(ws.home, *turn)) for turn in turns.items()]
+    turns = {"first": ("2", "1") * 8, "second": ("3", "1") * 8}
+    both = [context.Process(target=promote_each, args=(ws.home, *turn)) for turn in turns.items()]
     for process in both:
         process.start()
     for process in both:
