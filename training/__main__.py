@@ -13,6 +13,7 @@ import typer
 from configs.cli import HOME, Home, user_errors
 from training.commands import benchmark, score, segments
 from training.commands.ablate import ablate
+from training.commands.champions import history, rollback
 from training.commands.compare import compare
 from training.commands.diversity import diversity
 from training.commands.evaluate import evaluate
@@ -117,9 +118,11 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(diversity)
 app.command()(ablate)
-app.command()(profit)
 app.command()(promote)
+app.command()(rollback)
+app.command()(history)
 app.command()(reproduce)
+app.command()(profit)
 app.command()(figures)
 
 

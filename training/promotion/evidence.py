@@ -70,7 +70,7 @@ class Evidence:
 
     def as_json(self) -> dict[str, Any]:
         """Return all fields as JSON."""
-        return asdict(self)
+        return {**asdict(self), "baselines": [asdict(lead) for lead in self.baselines]}
 
 
 def stored_figures(version: Version) -> dict[str, Figures]:

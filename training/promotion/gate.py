@@ -105,7 +105,14 @@ def promote(ws: Workspace, verdict: Verdict, *, because: str | None = None) -> V
             f"{version.name} version {version.version} is not promoted: {'; '.join(against)}; to "
             "promote it all the same, give the reason: --because TEXT"
         )
-    return versions.promote(ws, version.name, version.version)
+    found = None if verdict.evidence is None else verdict.evidence.as_json()
+    return versions.promote(
+        ws,
+        version.name,
+        version.version,
+        reason=because,
+        evidence={"compared": found, "objections": [*against]},
+    )
 
 
 def _job(ws: Workspace, version: Version, *, progress: Progress) -> Job:

@@ -130,6 +130,7 @@ def _refuse_if_used(ws: Workspace, what: str) -> None:
 def _refuse(ws: Workspace, what: str) -> None:
     raise StoreOutage(
         f"{what}: restore the mlflow.db that belongs to them from a backup. Without one, move "
-        f"{ws.artifacts.name}/, {ws.bundles.name}/ and what is left of mlflow.db elsewhere: a new "
-        "registry begins with version 1, and serving has no model until the next promote"
+        f"{ws.artifacts.name}/, {ws.bundles.name}/, ledger.db, .ledger.db.made and what is left of "
+        "mlflow.db elsewhere: a new registry begins with version 1, and serving has no model until "
+        "the next promote"
     )

@@ -50,9 +50,13 @@ def stating_outages(file: Path, *, otherwise: str = RESTORE) -> Iterator[None]:
 def stated(file: Path, error: Exception, *, otherwise: str = RESTORE) -> str:
     """Return the line that states `error` of `file`: by SQLite's own error where there is one."""
     cause = sqlite_error(error) or error
-    name = getattr(cause, "sqlite_errorname", "")
-    known = (way_on for names, way_on in _WAYS_ON.items() if name.startswith(names))
-    return f"{file}: {cause}; {next(known, otherwise)}"
+    return f"{file}: {cause}; {way_on(cause) or otherwise}"
+
+
+def way_on(error: Exception) -> str | None:
+    """Return what helps against `error` of SQLite where the file is not damaged, else None."""
+    name = getattr(error, "sqlite_errorname", "")
+    return next((way for names, way in _WAYS_ON.items() if name.startswith(names)), None)
 
 
 def sqlite_error(error: BaseException | None) -> sqlite3.Error | None:

@@ -154,6 +154,8 @@ def test_help_is_quick_and_teaches() -> None:
         "compare",
         "score",
         "segments",
+        "rollback",
+        "history",
     ):
         assert f" {verb} " in done.stdout
 

@@ -15,7 +15,7 @@ from tests.training.shop import DAYS, Shop
 from training.customers.baselines import LogisticRegressionConfig, RecencyConfig
 from training.fit import fit
 from training.promotion.gate import NotPromoted, examine, promote
-from training.registry.versions import Version, find
+from training.registry.versions import Version, find, history
 from training.registry.versions import promote as move
 
 
@@ -61,6 +61,11 @@ def test_who_leads_becomes_the_champion_and_who_does_not_needs_a_reason(
     assert find(ws, "recommender", "champion") == version
     promote(ws, verdict, because="to see the fallback")
     assert find(ws, "recommender", "champion") == worse
+    first, second = history(ws, "recommender").moves
+    assert (first.version_to, second.version_from, second.version_to) == ("1", "1", "2")
+    assert (first.reason, second.reason) == (None, "to see the fallback")
+    assert first.evidence == {"compared": found.as_json(), "objections": []}
+    assert second.evidence["objections"] == [over_baseline, over_champion]
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ Contents = dict[str, tuple[str, int]]
 def registered(shop: Shop, home: Path) -> Workspace:
     """Return the shop at `home`, with a promoted version of each of two names."""
     ws = copied(shop.ws, home)
+    forget_ledger(ws)
     for file in ("mlflow.db", "optuna.db"):
         (home / file).unlink(missing_ok=True)
     for folder in (ws.artifacts, ws.bundles, ws.checkpoints):
@@ -25,6 +26,21 @@ def registered(shop: Shop, home: Path) -> Workspace:
     promote(ws, "recommender")
     promote(ws, "churn")
     return ws
+
+
+def of_older_code(shop: Shop, home: Path) -> Workspace:
+    """Return the shop at `home` with three versions of the recommender, and without a ledger."""
+    ws = registered(shop, home)
+    for model in ("own_purchases", "ease"):
+        fit(ws, model, as_of=shop.full.as_of)
+    forget_ledger(ws)
+    return ws
+
+
+def forget_ledger(ws: Workspace) -> None:
+    """Remove the ledger, so that the next move begins one."""
+    for file in ws.home.glob("*ledger.db*"):
+        file.unlink()
 
 
 def copied(ws: Workspace, home: Path) -> Workspace:

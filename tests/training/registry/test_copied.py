@@ -104,7 +104,8 @@ def unwritable(copy: Workspace, tmp_path: Path) -> Iterator[Workspace]:
 def test_a_copy_that_cannot_be_written_is_read_with_a_warning(
     unwritable: Workspace, original: Original, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert find(unwritable, "recommender").bundle.is_relative_to(unwritable.home)
+    for version in (None, "champion"):
+        assert find(unwritable, "recommender", version).bundle.is_relative_to(unwritable.home)
     assert "mlflow.db cannot be written, and names the artifacts in file:///" in caplog.text
     with pytest.raises(OSError, match="Read-only"):
         promote(unwritable, "recommender")
