@@ -22,7 +22,6 @@ from training.evaluation.job import Job, prepare
 from training.evaluation.last_window import (
     Assessment,
     Metrics,
-    make_judge,
     measure_last_window,
     window_days,
     write_figures,
@@ -143,12 +142,10 @@ def _assess_or_explain(job: Job, *, run: Run) -> Assessment:
 def assess_job(job: Job, *, run: Run, baselines: bool = True) -> Assessment:
     """Measure `job` on the last window before its `as_of`, trained on the data before it."""
     job.refuse_short()
-    days = window_days(job.model, job.config)
-    judge = make_judge(job.model, job.full, at=job.past.as_of, days=days)
     return measure_last_window(
         job.model,
         job.past,
-        judge,
+        job.judge(),
         config=job.config,
         seed=job.seed,
         run=run,

@@ -1,6 +1,7 @@
 """Search a model's settings by Optuna over the same assessment that `fit` makes.
 
-The objective is the score on the last window before `as_of`, so the windows after it stay unseen.
+The objective is the mean score on windows before the last one. The last window before `as_of` stays
+unseen by the search: there, the best settings are compared with those that the search began with.
 An interrupted study resumes: its unfinished trial is marked failed. Each draw depends on the seed
 and the finished trials only, so the finished trials equal those of an uninterrupted study.
 """
@@ -8,9 +9,10 @@ and the finished trials only, so the finished trials equal those of an uninterru
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from statistics import mean
+from typing import Any, Final
 
 import pandas as pd
 import yaml
@@ -18,19 +20,23 @@ import yaml
 from configs.durable import replacing
 from configs.errors import UserError
 from configs.loader import Config
-from configs.paths import sqlite_url
 from features.workspace import Workspace
 from training.evaluation.job import Job, prepare
-from training.evaluation.last_window import Metrics, make_judge, measure_last_window, window_days
+from training.evaluation.last_window import Metrics, window_days
+from training.evaluation.leads import Lead
+from training.evaluation.search import Search, measured, search_of
 from training.models import spec
-from training.registry.outage import StoreOutage, made_whole, stating_outages, whole_tables
-from training.registry.tracking import Tracking, hold_tracking
+from training.registry.studies import studies
+from training.registry.tracking import TrackedRun, Tracking, hold_tracking
 from training.run import SILENT, Device, Progress, Run
 from training.search_spaces import SPACES, WITHOUT_SPACE, Range, Space, changed, setting
 
 
 class NothingToTune(UserError, ValueError):
     """The model has no settings to search; the message lists those that have."""
+
+
+_HELD_OUT: Final = "held_out"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +47,13 @@ class TuneResult:
     best: dict[str, Any]
     """The overrides of the best trial, as written to `file`."""
     value: float
-    """Its objective on the last window before `as_of`."""
+    """Its objective, the mean over the windows that were searched."""
+    windows: tuple[str, ...]
+    """Their first days, newest first."""
+    held_out: Lead | None
+    """The lead of the best settings over the given ones on the last window before `as_of`, which
+    the search did not see; None where the given ones were the best, or where the shop is too short
+    to keep a window."""
     complete: int
     pruned: int
     file: Path
@@ -54,6 +66,8 @@ def tune(
     trials: int,
     as_of: pd.Timestamp,
     config: Config | None = None,
+    windows: int = 1,
+    timeout_s: float | None = None,
     seed: int = 0,
     device: Device = "auto",
     progress: Progress = SILENT,
@@ -61,7 +75,9 @@ def tune(
     """Run the study of `model` until `trials` are finished (complete or pruned).
 
     The first trial is `config` (by default the model's own) unchanged; the best overrides of it
-    are written to `tuned/MODEL.yaml` in the workspace. Raises NothingToTune.
+    are written to `tuned/MODEL.yaml` in the workspace. A trial is measured on the `windows` windows
+    before the last one; in a shop too short for that, on the last window. After `timeout_s` no
+    trial begins. Raises NothingToTune, and NotEnoughData.
     """
     import optuna
 
@@ -71,62 +87,49 @@ def tune(
         raise NothingToTune(message if reason is None else f"{message}; {model} has none: {reason}")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     job = prepare(ws, model, as_of=as_of, config=config, seed=seed, progress=progress)
-    key = f"study-{job.key}"
-    with hold_tracking(ws, keep=key) as tracking, _studies(ws) as storage:
+    search = search_of(job, windows=windows, timeout_s=timeout_s, progress=progress)
+    name = f"{windows}-{job.key}"
+    key = f"study-{name}"
+    with hold_tracking(ws, keep=key) as tracking, studies(ws) as storage:
         study = optuna.create_study(
             storage=storage,
-            study_name=f"{model}-{job.key}",
+            study_name=f"{model}-{name}",
             load_if_exists=True,
             direction="maximize",
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
         )
         for unfinished in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
             study.tell(unfinished.number, state=optuna.trial.TrialState.FAIL)
-        if _finished(study) < trials:
+        if _finished(study) < trials or _HELD_OUT not in study.user_attrs:
             tags = {"study": study.study_name}
             with tracking.run(key=key, name=f"tune {model}", tags=tags) as parent:
-                _run_trials(study, trials, job, tracking, parent, device=device, progress=progress)
-        return _conclude(study, job)
-
-
-@contextmanager
-def _studies(ws: Workspace) -> Iterator[str]:
-    """Yield the storage of all studies, as Optuna names it. Raises StoreOutage, also in the block.
-
-    A new file is made whole, so that an empty one was damaged.
-    """
-    from optuna.exceptions import StorageInternalError
-    from optuna.storages import RDBStorage
-
-    file = ws.home / "optuna.db"
-    way_on = "restore it from a backup, or remove it: its studies then begin with their first trial"
-    if not whole_tables(file, otherwise=way_on) and file.exists():
-        raise StoreOutage(f"{file} is empty; {way_on}")
-    try:
-        with stating_outages(file, otherwise=way_on):
-            if not file.exists():
-                with made_whole(file) as made:
-                    RDBStorage(sqlite_url(made)).engine.dispose()
-            yield sqlite_url(file)
-    except StorageInternalError as error:  # a study twice, or a value that is no number
-        raise StoreOutage(f"{file}: {error.__cause__ or error}; {way_on}") from error
+                job.judge()  # a last window that can judge nobody ends the study before it begins
+                within = TrackedRun(tracking, parent)
+                _run_trials(study, trials, search, within, device=device, progress=progress)
+                overrides = _drawn(study.best_trial, job)
+                best = type(job.config)(**changed(job.config.model_dump(), overrides))
+                lead = search.lead_of(best, run=Run(parts=ws.parts, device=device))
+                study.set_user_attr(_HELD_OUT, None if lead is None else asdict(lead))
+                if lead is not None:
+                    figures = {"value": lead.value, "low": lead.low, "high": lead.high}
+                    tracking.log_metrics(parent, {f"lead_{k}": v for k, v in figures.items()})
+        return _conclude(study, search)
 
 
 def _run_trials(
     study: Any,
     trials: int,
-    job: Job,
-    tracking: Tracking,
-    parent: str,
+    search: Search,
+    within: TrackedRun,
     *,
     device: Device,
     progress: Progress,
 ) -> None:
     import optuna
 
-    at, days = job.past.as_of, window_days(job.model, job.config)
-    judge = make_judge(job.model, job.full, at=at, days=days)
-    while (done := _finished(study)) < trials:
+    job, (tracking, parent) = search.job, within
+    judges = [each.judge() for each in search.searched]
+    while (done := _finished(study)) < trials and not (done and search.is_over):
         study.sampler = optuna.samplers.TPESampler(seed=job.seed + done)
         if not done and not study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
             study.enqueue_trial(_first_trial(job))
@@ -144,14 +147,25 @@ def _run_trials(
         ):
             overrides = _suggest(trial, SPACES[job.model])
             tracking.log_params(run_id, overrides)
-            report_epoch = _pruning(trial, job, tracking, run_id, progress)
-            run = Run(on_epoch=report_epoch, parts=job.ws.parts, device=device)
             config = type(job.config)(**changed(job.config.model_dump(), overrides))
-            assessment = measure_last_window(
-                job.model, job.past, judge, config=config, seed=job.seed, run=run, baselines=False
-            )
-            tracking.log_metrics(run_id, assessment.metrics)
-            finish(assessment.metrics[_objective(job)])
+            values = []
+            for number, (each, judge) in enumerate(zip(search.searched, judges, strict=True)):
+                run = Run(parts=job.ws.parts, device=device)
+                if not number:  # a bad trial is seen on the newest window, epoch by epoch
+                    pruned = _pruning(trial, job, tracking, run_id, progress)
+                    run = replace(run, on_epoch=pruned)
+                found = measured(each, judge, config=config, run=run)
+                tracking.log_metrics(run_id, found.metrics, step=number)
+                values.append(found.metrics[_objective(job)])
+            finish(mean(values))
+
+
+def _drawn(trial: Any, job: Job) -> dict[str, Any]:
+    """Return the overrides that a trial has drawn."""
+    return {
+        key: value if isinstance(SPACES[job.model][key], Range) else json.loads(value)
+        for key, value in trial.params.items()
+    }
 
 
 def _pruning(
@@ -220,29 +234,29 @@ def _finished(study: Any) -> int:
     return len(study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED)))
 
 
-def _conclude(study: Any, job: Job) -> TuneResult:
+def _conclude(study: Any, search: Search) -> TuneResult:
     """Write the best overrides and return the study's figures."""
     from optuna.trial import TrialState
 
+    job, held_out = search.job, study.user_attrs[_HELD_OUT]
+    windows = tuple(str(each.past.as_of.date()) for each in search.searched)
     settings = {k: v for k, v in job.config.model_dump(mode="json").items() if k != "epochs"}
     defaults = type(job.config)().model_dump(mode="json")
     non_default = {k: v for k, v in settings.items() if v != defaults[k]}
-    drawn = {
-        key: value if isinstance(SPACES[job.model][key], Range) else json.loads(value)
-        for key, value in study.best_trial.params.items()
-    }
-    best = changed(non_default, drawn)
+    best = changed(non_default, _drawn(study.best_trial, job))
     file = job.ws.home / "tuned" / f"{job.model}.yaml"
     _write_yaml(
         file,
         best,
-        comment=f"{study.study_name}: {_objective(job)} {study.best_value:.4f} on the "
-        f"{window_days(job.model, job.config)} days before {job.as_of.isoformat()}",
+        comment=f"{study.study_name}: {_objective(job)} {study.best_value:.4f} on windows of "
+        f"{window_days(job.model, job.config)} days from {', '.join(windows)}",
     )
     return TuneResult(
         study=study.study_name,
         best=best,
         value=study.best_value,
+        windows=windows,
+        held_out=None if held_out is None else Lead(**held_out),
         complete=len(study.get_trials(states=(TrialState.COMPLETE,))),
         pruned=len(study.get_trials(states=(TrialState.PRUNED,))),
         file=file,

@@ -14,11 +14,14 @@ import yaml
 
 from configs.loader import load_config
 from features.workspace import Workspace
+from tests.contracts import RUN
 from tests.features.shop import line, lines, workspace
 from tests.features.shop import time as moment
-from tests.training.shop import Shop
+from tests.training.shop import DAYS, Shop
 from training.customers.churn import ChurnConfig
 from training.errors import NotEnoughData
+from training.evaluation.churn_judge import predictor_judge
+from training.evaluation.last_window import measure_last_window
 from training.fit import fit
 from training.models import config_class
 from training.registry.tracking import Tracking
@@ -47,15 +50,45 @@ def test_the_best_is_written_as_overrides_that_fit_takes(shop: Shop, result: Tun
     assert overrides["horizon_days"] == 28
     assert "epochs" not in overrides
     config = load_config(ChurnConfig, result.file)
-    fitted = fit(
-        shop.ws,
-        "churn",
-        as_of=shop.full.as_of,
-        config=config.model_copy(update={"epochs": 3}),
-        seed=3,
-        device="cpu",
+    epochs = config.model_copy(update={"epochs": 3})
+    searched = fit(shop.ws, "churn", as_of=shop.past.as_of, config=epochs, seed=3, device="cpu")
+    assert searched.metrics["auc"] == result.value
+    assert result.windows == (str((shop.past.as_of - 28 * DAYS).date()),)
+
+
+def test_the_last_window_is_kept_from_the_search(shop: Shop, result: TuneResult) -> None:
+    config = load_config(ChurnConfig, result.file).model_copy(update={"epochs": 3})
+    assert config != CONFIG
+    judge = predictor_judge(shop.full, at=shop.past.as_of, days=28)
+    best, given = (
+        measure_last_window("churn", shop.past, judge, config=c, seed=3, run=RUN, baselines=False)
+        for c in (config, CONFIG)
     )
-    assert fitted.metrics["auc"] == result.value
+    lead = result.held_out
+    assert lead is not None
+    assert lead.mean == pytest.approx(given.by_customer["churn"].mean())
+    assert lead.mean + lead.value == pytest.approx(best.by_customer["churn"].mean())
+    assert lead.low < lead.value < lead.high
+
+
+def test_a_trial_is_measured_on_all_windows_until_the_time_is_up(shop: Shop) -> None:
+    at = shop.full.as_of
+    found = tune(
+        shop.ws, "own_purchases", trials=4, as_of=at, windows=2, timeout_s=0, device="cpu"
+    )  # the first trial is finished whatever the time
+    assert found.complete + found.pruned == 1
+    assert found.held_out is None
+    assert found.windows == tuple(str((at - n * 28 * DAYS).date()) for n in (2, 3))
+    values = [
+        fit(shop.ws, "own_purchases", as_of=at - n * 28 * DAYS).metrics["mean_ndcg_at_10"]
+        for n in (1, 2)
+    ]
+    assert found.value == pytest.approx(sum(values) / 2)
+
+
+def test_too_many_windows_are_named(shop: Shop) -> None:
+    with pytest.raises(NotEnoughData, match=r"windows = 9: 280 days to measure on .* data hold"):
+        tune(shop.ws, "own_purchases", trials=1, as_of=shop.full.as_of, windows=9)
 
 
 def test_the_first_trial_is_the_config_as_it_stands(shop: Shop, result: TuneResult) -> None:

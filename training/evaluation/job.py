@@ -13,7 +13,7 @@ from features.tables import PinnedTables
 from features.workspace import Workspace
 from training.data.training_data import TrainingData
 from training.errors import NotEnoughData
-from training.evaluation.last_window import window_days
+from training.evaluation.last_window import Judge, make_judge, window_days
 from training.models import config_class, spec
 from training.run import SILENT, Progress
 
@@ -42,11 +42,21 @@ class Job:
             raise self._too_short()
         return self.earlier
 
-    def refuse_short(self) -> None:
-        """Raise NotEnoughData if the data are too short to learn from and to be measured on."""
+    def judge(self) -> Judge:
+        """Return the judge of the last window. Raises NotEnoughData if it has nothing to judge."""
+        days = window_days(self.model, self.config)
+        return make_judge(self.model, self.full, at=self.past.as_of, days=days)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the data are too short to learn from and to be measured on."""
         horizon = self.as_of - pd.Timedelta(days=2 * window_days(self.model, self.config))
         predicts = spec(self.model).family.scores is not None
-        if self.earlier is None or (predicts and self.full.first_known >= horizon):
+        return self.earlier is None or (predicts and self.full.first_known >= horizon)
+
+    def refuse_short(self) -> None:
+        """Raise NotEnoughData if the job `is_short`."""
+        if self.is_short:
             raise self._too_short()
 
     def _too_short(self) -> NotEnoughData:

@@ -5,24 +5,20 @@ and its baselines, each trained before the window. The champion is measured in i
 was trained before the window too; else a model of its settings is trained before the window.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
-import numpy as np
 import pandas as pd
 
 from configs.loader import Config
 from training.bundle import load_bundle
-from training.evaluation.intervals import Sample, compare
 from training.evaluation.job import Job
 from training.evaluation.last_window import (
-    Judge,
-    make_judge,
     measure_last_window,
     read_figures,
     window_days,
 )
+from training.evaluation.leads import Lead, leads
 from training.evaluation.ranking_metrics import Figures
 from training.models import config_class, spec
 from training.registry.versions import Version
@@ -32,19 +28,6 @@ BY_CUSTOMER: Final = "by_customer.npz"
 """The artifact of a run that holds `Assessment.by_customer`."""
 Measured = Literal["as it stands", "trained before the window", "the same settings"]
 """How a champion was measured in the window."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lead:
-    """The version's mean figure minus that of another model, with its paired 95% interval."""
-
-    over: str
-    """A baseline's name, or the champion as `recommender@3`."""
-    mean: float
-    """The other model's mean figure."""
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,13 +80,13 @@ def evidence(version: Version, champion: Version | None, *, job: Job, run: Run) 
         figure=spec(own).family.compared_by,
         customers=len(stored[own]),
         mean=float(stored[own].mean()),
-        baselines=_leads(stored[own], others),
+        baselines=leads(stored[own], others),
     )
     if champion is None or champion.version == version.version or days != days_of(champion):
         return found
     measured, figures = _of_champion(champion, version, job=job, run=run)
     label = f"{champion.name}@{champion.version}"
-    lead = _leads(stored[own], {label: figures})[0]
+    lead = leads(stored[own], {label: figures})[0]
     return replace(found, champion=lead, champion_measured=measured)
 
 
@@ -131,7 +114,7 @@ def _of_champion(
     champion: Version, version: Version, *, job: Job, run: Run
 ) -> tuple[Measured, Figures]:
     """Return how the champion was measured in the window of `job`, and its figures by customer."""
-    judge = _judge(job)
+    judge = job.judge()
     if pd.Timestamp(champion.manifest.as_of) <= job.past.as_of:
         return "as it stands", judge.measure(load_bundle(champion.bundle).model).by_customer
     if same_settings(version, champion):
@@ -154,30 +137,3 @@ def _of_champion(
         baselines=False,
     )
     return "trained before the window", assessed.by_customer[model]
-
-
-def _judge(job: Job) -> Judge:
-    days = window_days(job.model, job.config)
-    return make_judge(job.model, job.full, at=job.past.as_of, days=days)
-
-
-def _leads(own: Figures, others: Mapping[str, Figures]) -> tuple[Lead, ...]:
-    """Return the lead of `own` (N,) over each of `others`, for the same N customers."""
-    if not others:
-        return ()
-    ids = np.arange(len(own)).astype(object)
-    samples = {
-        name: Sample(customer_ids=ids, figures={"figure": figures}, coverage=float("nan"))
-        for name, figures in {"": own, **others}.items()
-    }
-    found = compare([samples], seed=0)
-    return tuple(
-        Lead(
-            over=name,
-            mean=found.means[name]["figure"].value,
-            value=lead["figure"].value,
-            low=lead["figure"].low,
-            high=lead["figure"].high,
-        )
-        for name, lead in found.leads.items()
-    )

@@ -11,9 +11,9 @@ from features.snapshots import CODE_VERSION
 from features.workspace import Workspace
 from training.errors import NotEnoughData
 from training.evaluation.job import Job, prepare
+from training.evaluation.leads import Lead
 from training.promotion.evidence import (
     Evidence,
-    Lead,
     config_of,
     days_of,
     evidence,
