@@ -21,6 +21,7 @@ from training.commands.figures import figures
 from training.commands.options import AsOf, ConfigFile, DeviceName, Model, Name, Overrides, Seed
 from training.commands.profit import profit
 from training.commands.promote import promote
+from training.commands.refresh import refresh
 from training.commands.reproduce import reproduce
 from training.commands.work import work_of
 
@@ -141,6 +142,7 @@ app.command()(compare)
 app.command()(diversity)
 app.command()(ablate)
 app.command()(promote)
+app.command()(refresh)
 app.command()(rollback)
 app.command()(history)
 app.command()(reproduce)

@@ -23,7 +23,7 @@ def diversity(
     python -m training diversity two_stage --as-of 2011-11-12
     """
     with work_of(model, overrides, as_of=as_of, config=config, home=home) as work:
-        from training.price_diversity import price_diversity
+        from training.benchmarks.price_diversity import price_diversity
 
         cost = price_diversity(
             work.ws,
@@ -34,8 +34,8 @@ def diversity(
             device=device,
             progress=work.progress,
         )
+    from training.benchmarks.price_diversity import PLOT, TABLE, grid
     from training.commands.display import console, table
-    from training.price_diversity import PLOT, TABLE, grid
 
     folder = work.ws.artifacts / cost.run_id / "artifacts"
     console.print(table(grid(cost)), highlight=False)

@@ -8,7 +8,8 @@ from configs.cli import HOME, Home, user_errors
 from training.commands.options import DeviceName, Name
 
 if TYPE_CHECKING:
-    from training.promotion.gate import Verdict
+    from training.promotion.evidence import Evidence
+    from training.registry.versions import Version
     from training.reports.text_table import TextTable
 
 
@@ -43,18 +44,17 @@ def promote(
             verdict = examine(ws, model, version, device=device, progress=display.progress)
         chosen = verdict.version
         if verdict.evidence is not None:
-            console.print(table(_leads(verdict)))
+            console.print(table(lead_table(chosen, verdict.evidence)))
         run(ws, verdict, because=because)
         for text in verdict.objections:
             console.print(f"Against it: {text}", soft_wrap=True, highlight=False)
         console.print(f"{chosen.name} version {chosen.version} is the champion: serving takes it.")
 
 
-def _leads(verdict: "Verdict") -> "TextTable":
+def lead_table(version: "Version", found: "Evidence") -> "TextTable":
+    """Return the mean figures of `version` and of the others, and its leads over them."""
     from training.reports.text_table import TextTable
 
-    found, version = verdict.evidence, verdict.version
-    assert found is not None  # the caller looked
     rows = [(version.manifest.model, f"{found.mean:.4f}", "", "")]
     leads = [(lead, lead.over) for lead in found.baselines]
     if found.champion is not None:

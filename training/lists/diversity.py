@@ -1,6 +1,6 @@
 """Diverse lists: choose products that are relevant and differ from those above them.
 
-`training.price_diversity` measures the cost.
+`training.benchmarks.price_diversity` measures the cost.
 """
 
 from typing import Final

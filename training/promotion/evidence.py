@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 import pandas as pd
+import yaml
 
 from configs.loader import Config
 from training.bundle import load_bundle
@@ -98,6 +99,12 @@ def days_of(version: Version) -> int:
 def config_of(version: Version) -> Config:
     """Return the settings of `version`; their epochs are those that were chosen."""
     return config_class(version.manifest.model)(**version.manifest.config)
+
+
+def requested_config(version: Version) -> Config:
+    """Return the settings that the training of `version` was given, before epochs were chosen."""
+    text = (version.artifacts / "config.yaml").read_text(encoding="utf-8")
+    return config_class(version.manifest.model)(**yaml.safe_load(text))
 
 
 def same_settings(version: Version, other: Version) -> bool:

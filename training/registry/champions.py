@@ -30,12 +30,12 @@ from training.registry.ledger import Cause, Ledger, ledger_file, previous
 from training.registry.outage import StoreOutage
 
 
-def aliases(client: Any) -> dict[str, str]:
-    """Return the version that MLflow's alias names, by registered model."""
+def aliases(client: Any, alias: str = CHAMPION) -> dict[str, str]:
+    """Return the version that MLflow's `alias` names, by registered model."""
     return {
-        model.name: str(model.aliases[CHAMPION])
+        model.name: str(model.aliases[alias])
         for model in client.search_registered_models()
-        if CHAMPION in model.aliases
+        if alias in model.aliases
     }
 
 

@@ -15,7 +15,9 @@ from training.registry.outage import RESTORE, StoreOutage
 from training.registry.tracking import BUNDLE_PATH, artifacts_of
 
 CHAMPION: Final = "champion"
-"""MLflow's alias."""
+"""MLflow's alias of the version that answers."""
+CHALLENGER: Final = "challenger"
+"""MLflow's alias of the version that was made last to take its place."""
 
 
 class RegistryError(UserError, RuntimeError):

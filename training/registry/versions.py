@@ -6,22 +6,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from features.workspace import Workspace
 from training.families import FAMILIES
 from training.models import spec
 from training.registry import champions
 from training.registry.client import open_client
-from training.registry.entries import CHAMPION, RegistryError, Version, version_of
+from training.registry.entries import CHALLENGER, CHAMPION, RegistryError, Version, version_of
 from training.registry.exports import write_export
 from training.registry.ledger import Cause, Ledger, Move, ledger_file
 from training.registry.tracking import Tracking
 
 __all__ = [
+    "CHALLENGER",
     "CHAMPION",
     "RegistryError",
     "Version",
+    "challenge",
     "export",
     "find",
     "find_finished",
@@ -31,6 +33,9 @@ __all__ = [
     "promote",
     "rollback",
 ]
+
+_MADE_BY: Final = {CHAMPION: "promote", CHALLENGER: "refresh"}
+"""By alias, the command that sets it."""
 
 
 def of_run(ws: Workspace, client: Any, run_id: str) -> Version:
@@ -58,11 +63,11 @@ def find_of_other_code(tracking: Tracking, *, key: str) -> Version | None:
 
 
 def find(ws: Workspace, name: str, version: str | None = None) -> Version:
-    """Return version `version` of `name`: a number, `champion`, or None for the newest.
+    """Return version `version` of `name`: a number, an alias, or None for the newest.
 
     `name` is a registered model, or a model (`two_tower`), which selects only its own versions.
-    The champion is the one that MLflow's alias names, once an interrupted promotion is brought to
-    its end (`champions`). Raises UnknownModel, RegistryError if there is no such version, and
+    An alias is `champion` or `challenger`. The champion is the one that MLflow's alias names, once
+    an interrupted promotion is brought to its end (`champions`). Raises UnknownModel, RegistryError if there is no such version, and
     StoreOutage.
     """
     registered = _registered(name)
@@ -73,12 +78,15 @@ def find(ws: Workspace, name: str, version: str | None = None) -> Version:
     if not entries:
         raise RegistryError(f"{name!r} has no version: run `python -m training fit` first")
     numbers = sorted((int(entry.version) for entry in entries), reverse=True)
-    if version == CHAMPION:
-        champions.settle(ws, client, registered)
-        version = champions.aliases(client).get(registered)
+    if version in _MADE_BY:
+        alias = version
+        if alias == CHAMPION:
+            champions.settle(ws, client, registered)
+        version = champions.aliases(client, alias).get(registered)
         if version is None:
             raise RegistryError(
-                f"{registered!r} has no champion: run `python -m training promote {registered}`"
+                f"{registered!r} has no {alias}: run `python -m training {_MADE_BY[alias]} "
+                f"{registered}`"
             )
     wanted = str(numbers[0]) if version is None else str(version)
     for entry in entries:
@@ -97,6 +105,11 @@ def export(ws: Workspace, name: str, version: str | None = None) -> Path:
     selected = find(ws, name, version)
     with ws.lock("bundles"):
         return write_export(ws, selected)
+
+
+def challenge(ws: Workspace, version: Version) -> None:
+    """Let the alias `challenger` name `version`; serving does not read it."""
+    open_client(ws).set_registered_model_alias(version.name, CHALLENGER, version.version)
 
 
 def promote(

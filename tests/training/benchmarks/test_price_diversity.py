@@ -9,13 +9,13 @@ from typer.testing import CliRunner
 
 from tests.training.shop import Shop
 from training.__main__ import app
+from training.benchmarks.price_diversity import PLOT, TABLE, price_diversity, price_of_diversity
 from training.evaluation.job import prepare
 from training.evaluation.recommender_judge import recommender_judge
 from training.evaluation.results import LEVELS, DiversityCost
 from training.evaluation.segments import window_of
 from training.evaluation.stored_lists import stored_lists
 from training.models import UnknownModel
-from training.price_diversity import PLOT, TABLE, price_diversity, price_of_diversity
 from training.recommenders.baselines import OwnPurchases, OwnPurchasesConfig
 from training.recommenders.two_tower.model import TwoTowerConfig
 from training.registry.client import open_client
