@@ -32,7 +32,7 @@ def test_without_a_champion_there_is_nothing_to_refresh(ws: Workspace, shop: Sho
     with pytest.raises(RegistryError, match="no version"):
         refresh(ws, "recommender", as_of=shop.full.as_of)
     fit(ws, "popularity", as_of=shop.full.as_of)
-    with pytest.raises(RegistryError, match="'recommender' has no challenger: run .* refresh"):
+    with pytest.raises(RegistryError, match=r"'recommender' has no challenger: run .* refresh"):
         find(ws, "recommender", "challenger")
 
 

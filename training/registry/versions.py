@@ -67,8 +67,8 @@ def find(ws: Workspace, name: str, version: str | None = None) -> Version:
 
     `name` is a registered model, or a model (`two_tower`), which selects only its own versions.
     An alias is `champion` or `challenger`. The champion is the one that MLflow's alias names, once
-    an interrupted promotion is brought to its end (`champions`). Raises UnknownModel, RegistryError if there is no such version, and
-    StoreOutage.
+    an interrupted promotion is brought to its end (`champions`). Raises UnknownModel, RegistryError
+    if there is no such version, and StoreOutage.
     """
     registered = _registered(name)
     client = open_client(ws)
