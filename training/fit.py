@@ -8,6 +8,7 @@ the existing version; an interrupted training resumes.
 import math
 import shutil
 from dataclasses import dataclass
+from typing import Final
 
 import pandas as pd
 
@@ -30,11 +31,16 @@ from training.families import imported
 from training.models import model_class, spec
 from training.promotion.evidence import BY_CUSTOMER
 from training.registry import versions
-from training.registry.artifacts import write_figure, write_yaml
+from training.registry.artifacts import write_figure, write_text, write_yaml
 from training.registry.registration import register
 from training.registry.tracking import Tracking, hold_tracking
 from training.reports.learning_curves import draw_curves
+from training.reports.model_card import FILE as CARD
+from training.reports.model_card import model_card
 from training.run import SILENT, Device, Progress, Run
+
+DESCRIPTION_LENGTH: Final = 5000
+"""MLflow's column of descriptions holds so many characters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,14 +119,18 @@ def _fit(tracking: Tracking, run_id: str, job: Job, *, device: Device, progress:
     if "epochs" in type(config).model_fields:
         config = config.model_copy(update={"epochs": assessment.epochs})
     fitted = model_class(job.model).fit(job.full, config=config, seed=job.seed, run=run("train"))
-    _log(tracking, run_id, job, assessment)
-    register(
-        tracking,
-        run_id,
-        fitted,
-        _manifest(job, assessment, config),
-        products=job.client.products(job.as_of),
+    manifest = _manifest(job, assessment, config)
+    card = model_card(
+        manifest,
+        assessment,
+        days=window_days(job.model, job.config),
+        extent=job.full.extent,
     )
+    _log(tracking, run_id, job, assessment, card=card)
+    products = job.client.products(job.as_of)
+    number = register(tracking, run_id, fitted, manifest, products=products)
+    described = card[:DESCRIPTION_LENGTH]
+    tracking.client.update_model_version(manifest.name, number, description=described)
 
 
 def _assess_or_explain(job: Job, *, run: Run) -> Assessment:
@@ -173,8 +183,8 @@ def _manifest(job: Job, assessment: Assessment, config: Config) -> Manifest:
     )
 
 
-def _log(tracking: Tracking, run_id: str, job: Job, assessment: Assessment) -> None:
-    """Log the figures, the report, the config and the learning curves."""
+def _log(tracking: Tracking, run_id: str, job: Job, assessment: Assessment, *, card: str) -> None:
+    """Log the figures, the report, the card, the config and the learning curves."""
     tracking.log_metrics(run_id, assessment.metrics)
     for name, metrics in assessment.baselines.items():
         tracking.log_metrics(run_id, {f"{name}.{k}": v for k, v in metrics.items()})
@@ -184,6 +194,7 @@ def _log(tracking: Tracking, run_id: str, job: Job, assessment: Assessment) -> N
     write_json(folder / "report.json", {"window": window, **assessment.report()})
     if assessment.by_customer:
         write_figures(folder / BY_CUSTOMER, assessment.by_customer)
+    write_text(folder / CARD, card)
     write_yaml(folder / "config.yaml", job.config.model_dump(mode="json"))
     if assessment.history:
         with draw_curves(job.model, assessment.history, best=assessment.epochs) as figure:
