@@ -21,6 +21,7 @@ OUTSIDE_MODELS: Final = (
     "features/checks",
     "training/benchmarks",
     "training/commands",
+    "training/promotion",
     "training/reports",
 )
 """Folders whose code no model depends on: what the first four write is in the data's digest,

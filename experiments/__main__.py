@@ -6,6 +6,7 @@ effects whose intervals hold however often you look; `decide` records the decisi
 everyone the champion again.
 """
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -215,7 +216,11 @@ def decide(
         decision = decide(_open(home), key, variant=variant, reason=reason)
         version = VersionName.parse(decision["model"]).version
         print(f"{key}: {variant} ({decision['model']}), because {reason}")
-        print(f"to promote it: python -m training promote recommender --version {version}")
+        because = shlex.quote(f"{key}: {reason}")
+        print(
+            f"to promote it: python -m training promote recommender --version {version} "
+            f"--because {because}"
+        )
 
 
 @app.command()

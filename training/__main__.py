@@ -114,6 +114,7 @@ def tune(
             progress=work.progress,
         )
     from training.commands.display import console
+    from training.models import spec
 
     console.print(
         f"{result.study}: {result.complete} complete, {result.pruned} pruned; "
@@ -123,11 +124,14 @@ def tune(
         highlight=False,
     )
     lead = result.held_out
+    if result.searched_last:
+        console.print("The shop is too short to keep its last window from the search.")
     if lead is not None:
         verdict = "better" if lead.low > 0 else "worse" if lead.high < 0 else "no difference shown"
         console.print(
             "On the last window, which the search did not see, its lead over the given settings is "
-            f"{lead.value:+.4f} (95% interval {lead.low:+.4f} to {lead.high:+.4f}): {verdict}.",
+            f"{lead.value:+.4f} in {spec(model).family.compared_by} (95% interval "
+            f"{lead.low:+.4f} to {lead.high:+.4f}): {verdict}.",
             soft_wrap=True,
             highlight=False,
         )

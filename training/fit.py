@@ -21,6 +21,7 @@ from training.bundle import Manifest
 from training.errors import NotEnoughData
 from training.evaluation.job import Job, prepare
 from training.evaluation.last_window import (
+    BY_CUSTOMER,
     Assessment,
     Metrics,
     measure_last_window,
@@ -29,7 +30,6 @@ from training.evaluation.last_window import (
 )
 from training.families import imported
 from training.models import model_class, spec
-from training.promotion.evidence import BY_CUSTOMER
 from training.registry import versions
 from training.registry.artifacts import write_figure, write_text, write_yaml
 from training.registry.registration import register

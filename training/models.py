@@ -21,6 +21,8 @@ class ModelSpec:
     config: str
     baselines: tuple[str, ...] = ()
     """The names of the models that every report compares this one with."""
+    chooses: bool = False
+    """Whether it is the best of its baselines, and so level with one of them."""
 
     @property
     def family(self) -> Family:
@@ -115,6 +117,7 @@ MODELS: Final[dict[str, ModelSpec]] = {
         where="training.customers.best:BestCustomers",
         config="training.customers.best:BestCustomersConfig",
         baselines=("customer_trees", *_CUSTOMERS),
+        chooses=True,
     ),
     "customer_trees": ModelSpec(
         registered="customers",

@@ -54,6 +54,8 @@ class TuneResult:
     """The lead of the best settings over the given ones on the last window before `as_of`, which
     the search did not see; None where the given ones were the best, or where the shop is too short
     to keep a window."""
+    searched_last: bool
+    """Whether the shop is so short that the search saw the last window."""
     complete: int
     pruned: int
     file: Path
@@ -100,7 +102,7 @@ def tune(
         )
         for unfinished in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
             study.tell(unfinished.number, state=optuna.trial.TrialState.FAIL)
-        if _finished(study) < trials or _HELD_OUT not in study.user_attrs:
+        if _finished(study) < trials or _held_out(study) is None:
             tags = {"study": study.study_name}
             with tracking.run(key=key, name=f"tune {model}", tags=tags) as parent:
                 job.judge()  # a last window that can judge nobody ends the study before it begins
@@ -109,7 +111,8 @@ def tune(
                 overrides = _drawn(study.best_trial, job)
                 best = type(job.config)(**changed(job.config.model_dump(), overrides))
                 lead = search.lead_of(best, run=Run(parts=ws.parts, device=device))
-                study.set_user_attr(_HELD_OUT, None if lead is None else asdict(lead))
+                compared = {"trial": study.best_trial.number, "lead": lead and asdict(lead)}
+                study.set_user_attr(_HELD_OUT, compared)
                 if lead is not None:
                     figures = {"value": lead.value, "low": lead.low, "high": lead.high}
                     tracking.log_metrics(parent, {f"lead_{k}": v for k, v in figures.items()})
@@ -158,6 +161,12 @@ def _run_trials(
                 tracking.log_metrics(run_id, found.metrics, step=number)
                 values.append(found.metrics[_objective(job)])
             finish(mean(values))
+
+
+def _held_out(study: Any) -> dict[str, Any] | None:
+    """Return what is stored of the best trial's comparison on the last window; None if nothing."""
+    stored: dict[str, Any] | None = study.user_attrs.get(_HELD_OUT)
+    return stored if stored and stored["trial"] == study.best_trial.number else None
 
 
 def _drawn(trial: Any, job: Job) -> dict[str, Any]:
@@ -238,7 +247,7 @@ def _conclude(study: Any, search: Search) -> TuneResult:
     """Write the best overrides and return the study's figures."""
     from optuna.trial import TrialState
 
-    job, held_out = search.job, study.user_attrs[_HELD_OUT]
+    job, compared = search.job, _held_out(study)
     windows = tuple(str(each.past.as_of.date()) for each in search.searched)
     settings = {k: v for k, v in job.config.model_dump(mode="json").items() if k != "epochs"}
     defaults = type(job.config)().model_dump(mode="json")
@@ -256,7 +265,8 @@ def _conclude(study: Any, search: Search) -> TuneResult:
         best=best,
         value=study.best_value,
         windows=windows,
-        held_out=None if held_out is None else Lead(**held_out),
+        held_out=Lead(**compared["lead"]) if compared and compared["lead"] else None,
+        searched_last=search.searched == (job,),
         complete=len(study.get_trials(states=(TrialState.COMPLETE,))),
         pruned=len(study.get_trials(states=(TrialState.PRUNED,))),
         file=file,

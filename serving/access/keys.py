@@ -67,7 +67,7 @@ def place(home: Path) -> Path:
 
 def are_lost(home: Path) -> bool:
     """Return whether the workspace at `home` had keys whose file is gone."""
-    return _lock(home).exists() and not place(home).exists()
+    return _mark(home).exists() and not place(home).exists()
 
 
 def read(home: Path) -> list[Key]:
@@ -81,7 +81,7 @@ def read(home: Path) -> list[Key]:
     except FileNotFoundError:
         return []
     except (OSError, msgspec.MsgspecError, DamagedFile) as error:
-        raise KeysError(f"{path}: cannot be read ({error}); restore it, or remove it") from error
+        raise KeysError(f"{path}: cannot be read ({error}); restore it from a backup") from error
 
 
 def create(
@@ -154,13 +154,14 @@ def digest(secret: str) -> bytes:
 def _changing(home: Path) -> AbstractContextManager[None]:
     if not home.is_dir():
         raise KeysError(f"--home {home}: no such folder")
-    return locked(_lock(home))
+    return locked(home / ".keys.lock")
 
 
-def _lock(home: Path) -> Path:
-    """Return the lock of the keys, which stays once the first key was created."""
-    return home / ".keys.lock"
+def _mark(home: Path) -> Path:
+    """Return the file that says that there were keys."""
+    return home / ".keys.json.made"
 
 
 def _write(home: Path, keys: list[Key]) -> None:
     write_json(place(home), msgspec.to_builtins(_File(keys=keys)))
+    _mark(home).touch(mode=0o600)

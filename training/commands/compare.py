@@ -60,8 +60,10 @@ def _age(version: "Version") -> tuple[object, int]:
 
 def _verdict(found: "Evidence | None", newer: str, older: str) -> str:
     """Return what is known about two versions, in words."""
-    if found is None or found.champion is None:
-        return "No customer was measured by both, so they do not compare."
+    if found is None:
+        return f"{newer} was not measured by customer, so they do not compare: fit it again."
+    if found.champion is None:
+        return f"They do not compare: {older}: {found.champion_unmeasured}."
     lead = found.champion
     low, high = sorted((abs(lead.low), abs(lead.high)))
     where = (

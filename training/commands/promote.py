@@ -28,8 +28,9 @@ def promote(
 
     On the last window before its data cut, the version must lead its best baseline and the standing
     champion (paired 95% intervals above 0); the same settings on newer data need not lead the
-    champion, but may lose 2% at most. Its data must be recent, its features free of the future and
-    of today's code, and its packaged files must answer in a process of their own.
+    champion, but their interval must end above a loss of 2%. Its data must be recent, its features
+    free of the future and of today's code, and its packaged files must answer in a process of their
+    own.
 
     Example: python -m training promote churn --because "the first model of this shop"
     """

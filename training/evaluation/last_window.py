@@ -25,6 +25,8 @@ from training.search_spaces import setting
 
 PATIENCE: Final = 2
 """Epochs without a better score after which a training stops."""
+BY_CUSTOMER: Final = "by_customer.npz"
+"""The artifact of a run that holds `Assessment.by_customer`."""
 Metrics = dict[str, float]
 
 

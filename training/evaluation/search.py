@@ -1,6 +1,7 @@
 """The windows that a search of settings looks at, and the last one, which it does not see."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 
@@ -49,26 +50,29 @@ class Search:
 def search_of(job: Job, *, windows: int, timeout_s: float | None, progress: Progress) -> Search:
     """Return the search over the `windows` windows before the last one of `job`.
 
-    One window is the last one itself where the shop is too short for another; several raise
-    NotEnoughData there.
+    One window is the last one itself where the shop is too short for another, or where nobody can
+    be measured in it; several raise NotEnoughData there.
     """
     days = pd.Timedelta(days=window_days(job.model, job.config))
     deadline = inf if timeout_s is None else time.monotonic() + timeout_s
-    searched = []
-    for number in range(1, windows + 1):
-        end = job.as_of - number * days
-        if job.full.first_known < end:
+    searched: list[Job] = []
+    with suppress(NotEnoughData):
+        for number in range(1, windows + 1):
+            end = job.as_of - number * days
+            if job.full.first_known >= end:
+                break
             earlier = prepare(
                 job.ws, job.model, as_of=end, config=job.config, seed=job.seed, progress=progress
             )
-            if not earlier.is_short:
-                searched.append(earlier)
+            earlier.refuse_short()
+            earlier.judge()
+            searched.append(earlier)
     if len(searched) == windows:
         return Search(job=job, searched=tuple(searched), deadline=deadline)
     if windows > 1:
         raise NotEnoughData(
-            f"windows = {windows}: {(windows + 1) * days.days} days to measure on and as many to "
-            f"learn from are needed; {job.full.extent}"
+            f"windows = {windows}: {len(searched)} of them have data to learn from and customers "
+            f"to measure; {job.full.extent}"
         )
     return Search(job=job, searched=(job,), deadline=deadline)
 

@@ -1,20 +1,28 @@
-"""What a version leads, customer by customer, in a window that none of the compared models saw.
+"""What a version leads, customer by customer, in a window that no compared model was trained on.
 
 The window is the last one before the version's data cut. There, `fit` measured the version's model
 and its baselines, each trained before the window. The champion is measured in it as it stands if it
-was trained before the window too; else a model of its settings is trained before the window.
+was trained before the window too; else its settings are trained before the window by today's code.
+
+One choice was made on the window: the number of epochs of a model that counts them. It favours such
+a model over baselines and over a champion that is measured as it stands.
 """
 
+import json
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import pandas as pd
+import pydantic
 import yaml
 
+from configs.errors import UserError
 from configs.loader import Config
 from training.bundle import load_bundle
+from training.errors import NotEnoughData
 from training.evaluation.job import Job
 from training.evaluation.last_window import (
+    BY_CUSTOMER,
     measure_last_window,
     read_figures,
     window_days,
@@ -25,10 +33,9 @@ from training.models import config_class, spec
 from training.registry.versions import Version
 from training.run import Run
 
-BY_CUSTOMER: Final = "by_customer.npz"
-"""The artifact of a run that holds `Assessment.by_customer`."""
-Measured = Literal["as it stands", "trained before the window", "the same settings"]
-"""How a champion was measured in the window."""
+Measured = Literal["as it stands", "trained before the window", "the same training"]
+"""How a champion was measured in the window. `the same training`: of the same settings, seed and
+commit, so that its model before the window is that of the version."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +53,8 @@ class Evidence:
     champion: Lead | None = None
     """The lead over the standing champion; None without one."""
     champion_measured: Measured | None = None
+    champion_unmeasured: str | None = None
+    """Why there is no lead over the champion, where there is one."""
 
     @property
     def best_baseline(self) -> Lead | None:
@@ -53,8 +62,10 @@ class Evidence:
         return max(self.baselines, key=lambda lead: lead.mean, default=None)
 
     def as_json(self) -> dict[str, Any]:
-        """Return all fields as JSON."""
-        return {**asdict(self), "baselines": [asdict(lead) for lead in self.baselines]}
+        """Return all fields as JSON; null for what is no number."""
+        fields = {**asdict(self), "baselines": [asdict(lead) for lead in self.baselines]}
+        whole: dict[str, Any] = json.loads(json.dumps(fields), parse_constant=lambda _: None)
+        return whole
 
 
 def stored_figures(version: Version) -> dict[str, Figures]:
@@ -66,34 +77,31 @@ def stored_figures(version: Version) -> dict[str, Figures]:
 def evidence(version: Version, champion: Version | None, *, job: Job, run: Run) -> Evidence | None:
     """Return what speaks for `version`; None if nobody could be measured.
 
-    `job` is the training that made `version`. Raises NotEnoughData if the champion cannot be
-    trained before the window.
+    `job` is the training that made `version`, on today's tables. `champion` may be any other
+    version of the name. Where it cannot be measured, `champion_unmeasured` says why.
     """
-    stored = stored_figures(version)
-    own = version.manifest.model
+    stored, own = stored_figures(version), version.manifest.model
     if own not in stored:
         return None
-    days = window_days(own, job.config)
-    others = {name: figures for name, figures in stored.items() if name != own}
-    found = Evidence(
-        start=(job.as_of - pd.Timedelta(days=days)).isoformat(),
+    evidence = Evidence(
+        start=job.past.as_of.isoformat(),
         end=job.as_of.isoformat(),
         figure=spec(own).family.compared_by,
         customers=len(stored[own]),
         mean=float(stored[own].mean()),
-        baselines=leads(stored[own], others),
+        baselines=leads(stored[own], {n: f for n, f in stored.items() if n != own}),
     )
-    if champion is None or champion.version == version.version or days != days_of(champion):
-        return found
-    measured, figures = _of_champion(champion, version, job=job, run=run)
-    label = f"{champion.name}@{champion.version}"
-    lead = leads(stored[own], {label: figures})[0]
-    return replace(found, champion=lead, champion_measured=measured)
-
-
-def days_of(version: Version) -> int:
-    """Return the length of the window that `version` is measured on, in days."""
-    return window_days(version.manifest.model, config_of(version))
+    if champion is None or champion.version == version.version:
+        return evidence
+    try:
+        measured, figures = _of_champion(champion, version, job=job, run=run)
+    except (UserError, pydantic.ValidationError) as error:
+        return replace(evidence, champion_unmeasured=" ".join(str(error).split()))
+    if len(figures) != len(stored[own]):
+        why = f"it has {len(figures)} customers in the window, and this version {len(stored[own])}"
+        return replace(evidence, champion_unmeasured=why)
+    [lead] = leads(stored[own], {f"{champion.name}@{champion.version}": figures})
+    return replace(evidence, champion=lead, champion_measured=measured)
 
 
 def config_of(version: Version) -> Config:
@@ -108,39 +116,52 @@ def requested_config(version: Version) -> Config:
 
 
 def same_settings(version: Version, other: Version) -> bool:
-    """Return whether two versions differ in data, code and the chosen epochs alone."""
-    a, b = version.manifest, other.manifest
-    return (a.model, a.config | {"epochs": 0}, a.seed) == (
-        b.model,
-        b.config | {"epochs": 0},
-        b.seed,
+    """Return whether two versions differ in their data and code alone."""
+    a, b = (
+        (v.manifest.model, v.manifest.seed, (v.artifacts / "config.yaml").read_text("utf-8"))
+        for v in (version, other)
     )
+    return a == b
+
+
+def _same_code(version: Version, other: Version) -> bool:
+    commits = {version.manifest.git_commit, other.manifest.git_commit}
+    return len(commits) == 1 and not commits.pop().endswith(("-dirty", "unknown"))
 
 
 def _of_champion(
     champion: Version, version: Version, *, job: Job, run: Run
 ) -> tuple[Measured, Figures]:
-    """Return how the champion was measured in the window of `job`, and its figures by customer."""
+    """Return how the champion was measured in the window of `job`, and its figures by customer.
+
+    Raises UserError or pydantic.ValidationError if it cannot be.
+    """
+    if job.data_digest != version.manifest.data_digest:
+        raise NotEnoughData("the rows known before the data cut have changed since the training")
+    manifest, config = champion.manifest, requested_config(champion)
+    days, own = (window_days(m, c) for m, c in ((manifest.model, config), (job.model, job.config)))
+    if days != own:
+        raise NotEnoughData(f"it is measured on {days} days, and this version on {own}")
     judge = job.judge()
-    if pd.Timestamp(champion.manifest.as_of) <= job.past.as_of:
+    if pd.Timestamp(manifest.as_of) <= job.past.as_of:
         return "as it stands", judge.measure(load_bundle(champion.bundle).model).by_customer
-    if same_settings(version, champion):
-        return "the same settings", stored_figures(version)[version.manifest.model]
-    stored = stored_figures(champion).get(champion.manifest.model)
-    same_window = (champion.manifest.as_of, champion.manifest.data_digest) == (
+    stored = stored_figures(champion).get(manifest.model)
+    same_window = (manifest.as_of, manifest.data_digest) == (
         version.manifest.as_of,
         version.manifest.data_digest,
     )
     if stored is not None and same_window:
         return "trained before the window", stored
-    model = champion.manifest.model
-    assessed = measure_last_window(
-        model,
-        job.past,
-        judge,
-        config=config_of(champion),
-        seed=champion.manifest.seed,
-        run=run,
-        baselines=False,
-    )
-    return "trained before the window", assessed.by_customer[model]
+    if same_settings(version, champion) and _same_code(version, champion):
+        return "the same training", stored_figures(version)[job.model]
+    with job.ws.lock("training"):
+        assessed = measure_last_window(
+            manifest.model,
+            job.past,
+            judge,
+            config=config,
+            seed=manifest.seed,
+            run=run,
+            baselines=False,
+        )
+    return "trained before the window", assessed.by_customer[manifest.model]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final
 
 import pandas as pd
@@ -9,13 +10,12 @@ import pandas as pd
 from configs.errors import UserError
 from features.snapshots import CODE_VERSION
 from features.workspace import Workspace
-from training.errors import NotEnoughData
 from training.evaluation.job import Job, prepare
 from training.evaluation.leads import Lead
+from training.models import spec
 from training.promotion.evidence import (
     Evidence,
     config_of,
-    days_of,
     evidence,
     same_settings,
 )
@@ -64,15 +64,16 @@ def examine(
     selected = versions.find(ws, name, version)
     champion = _champion(ws, selected.name)
     job = _job(ws, selected, progress=progress)
-    objections, found = [*_of_data(ws, selected, champion, job)], None
-    try:
-        found = evidence(selected, champion, job=job, run=_run(ws, device, progress))
-    except NotEnoughData as error:
-        objections.append(f"the champion cannot be trained before the same window: {error}")
-    objections += _of_figures(selected, champion, found)
-    objections += _of_files(selected, job)
+    compared = evidence(selected, champion, job=job, run=_run(ws, device, progress))
     return Verdict(
-        version=selected, champion=champion, evidence=found, objections=tuple(objections)
+        version=selected,
+        champion=champion,
+        evidence=compared,
+        objections=(
+            *_of_data(ws, selected, champion, job),
+            *_of_figures(selected, champion, compared),
+            *_of_files(selected, job),
+        ),
     )
 
 
@@ -86,8 +87,7 @@ def evidence_over(
 ) -> Evidence | None:
     """Return the evidence of `version` over another one of the same name and no later data cut.
 
-    None if nobody could be measured. Raises NotEnoughData if `older` has to be trained before the
-    window and cannot be.
+    None if nobody could be measured.
     """
     job = _job(ws, version, progress=progress)
     return evidence(version, older, job=job, run=_run(ws, device, progress))
@@ -96,8 +96,9 @@ def evidence_over(
 def promote(ws: Workspace, verdict: Verdict, *, because: str | None = None) -> Version:
     """Make the version of `verdict` the champion.
 
-    Raises NotPromoted if something speaks against it and no reason is given; a reason is recorded
-    with the evidence and the objections.
+    A reason is recorded with the evidence and the objections. Raises NotPromoted if something
+    speaks against it and no reason is given, and RegistryError if another version became the
+    champion since the examination.
     """
     version, against = verdict.version, verdict.objections
     if against and because is None:
@@ -105,13 +106,16 @@ def promote(ws: Workspace, verdict: Verdict, *, because: str | None = None) -> V
             f"{version.name} version {version.version} is not promoted: {'; '.join(against)}; to "
             "promote it all the same, give the reason: --because TEXT"
         )
-    found = None if verdict.evidence is None else verdict.evidence.as_json()
     return versions.promote(
         ws,
         version.name,
         version.version,
         reason=because,
-        evidence={"compared": found, "objections": [*against]},
+        evidence={
+            "champion": verdict.champion and verdict.champion.version,
+            "compared": verdict.evidence and verdict.evidence.as_json(),
+            "objections": [*against],
+        },
     )
 
 
@@ -161,11 +165,23 @@ def _of_data(ws: Workspace, version: Version, champion: Version | None, job: Job
         )
     if version.manifest.features_code != CODE_VERSION:
         yield f"its features were computed by other code than today's: {again}"
-    if leaking := leaking_features(ws, as_of):
+    leaking = {name for at in {as_of, *_seen(job)} for name in leaking_features(ws, at)}
+    if leaking:
         yield (
-            f"these features hold rows of the future: {', '.join(leaking)}: mend their "
+            f"these features hold rows of the future: {', '.join(sorted(leaking))}: correct their "
             f"definitions, remove the snapshots ({ws.snapshots}), and {again}"
         )
+
+
+def _seen(job: Job) -> list[pd.Timestamp]:
+    """Return times of snapshots after which the tables go on: the window's, and one before it.
+
+    At the data cut itself, tables often end, so that nothing of the future can be read there.
+    """
+    if job.earlier is None:
+        return []
+    times = job.earlier.times
+    return [times[-1], times[len(times) // 2]]
 
 
 def _of_figures(
@@ -176,7 +192,9 @@ def _of_figures(
         yield f"nobody could be measured ({why}): fit it on more data, or with today's code"
         return
     best = found.best_baseline
-    if best is not None and not best.low > 0:
+    if not isfinite(found.mean):
+        yield f"its figure is no number ({found.mean}): look at what it predicts"
+    elif best is not None and not _passes(version, best):
         yield (
             f"it does not lead the best baseline, {_words(best)}: tune it, train it on more data, "
             f"or fit and promote {best.over}"
@@ -185,18 +203,25 @@ def _of_figures(
         return
     lead = found.champion
     if lead is None:
-        yield (
-            f"the champion predicts {days_of(champion)} days and this version "
-            f"{days_of(version)}: their figures do not compare"
-        )
+        yield f"it is not compared with the champion: {found.champion_unmeasured}"
     elif same_settings(version, champion):
-        if lead.low < -MARGIN * abs(lead.mean):
+        if not lead.low >= -MARGIN * abs(lead.mean):
             yield (
                 f"it may be worse than the champion of the same settings by more than "
                 f"{MARGIN:.0%}, {_words(lead)}: look at the data since the champion's cut"
             )
     elif not lead.low > 0:
         yield f"it does not lead the champion, {_words(lead)}: keep the champion"
+
+
+def _passes(version: Version, best: Lead) -> bool:
+    """Return whether a version may be promoted beside its best baseline.
+
+    A model that is the best of its baselines cannot lead them all: it must not be worse.
+    """
+    if spec(version.manifest.model).chooses:
+        return not best.high < 0
+    return best.low > 0
 
 
 def _of_files(version: Version, job: Job) -> Iterator[str]:

@@ -104,6 +104,8 @@ def _same_answers(first: Path, second: Path, job: Job) -> float:
     entities = pd.DataFrame({"customer_id": ids, "event_timestamp": at})
     customers, products = job.client.customers(entities), job.client.products(at)
     a, b = (answers(bundle, customers, products) for bundle in (first, second))
+    if len(a) != len(b):
+        return 0.0
     same = [
         np.isclose(a[name], b[name], rtol=1e-4, atol=1e-4)
         if pd.api.types.is_numeric_dtype(a[name])
@@ -111,4 +113,4 @@ def _same_answers(first: Path, second: Path, job: Job) -> float:
         for name in a
         if name != "score"
     ]
-    return float(np.logical_and.reduce(same).mean()) if len(a) == len(b) else 0.0
+    return float(np.logical_and.reduce(same).mean())

@@ -62,15 +62,21 @@ def move(ws: Workspace, client: Any, selected: Version, cause: Cause) -> None:
     """Make `selected` the champion; the caller holds the lock `bundles`, and has settled.
 
     The champion gets no row; what is damaged or lost of its bundle and of `current.json` is
-    written again. The comparison with its baselines is recorded as a tag of the version.
+    written again. The comparison with its baselines is recorded as a tag of the version. Raises
+    RegistryError if the evidence names another champion than the one that stands.
     """
     name, number = selected.name, selected.version
-    write_export(ws, selected)
-    compared = {selected.manifest.model: selected.manifest.metrics, **selected.baselines}
-    client.set_model_version_tag(name, number, "promoted_on", json.dumps(compared))
     ledger = Ledger(ledger_file(ws))
     last = ledger.last(name)
     former = _before_ledger(ws, client, name) if last is None else last.version_to
+    if cause.evidence.get("champion", former) != former:
+        raise RegistryError(
+            f"version {former} of {name!r} became the champion after version {number} was "
+            f"examined: run `python -m training promote {name} --version {number}` again"
+        )
+    write_export(ws, selected)
+    compared = {selected.manifest.model: selected.manifest.metrics, **selected.baselines}
+    client.set_model_version_tag(name, number, "promoted_on", json.dumps(compared))
     if former != number:
         ledger.append(name, cause, version_from=former, version_to=number, time=ws.now())
     _follow(ws, client, selected)

@@ -67,7 +67,8 @@ class Cause:
     reason: str | None = None
     """In the user's words."""
     evidence: Mapping[str, Any] = field(default_factory=dict)
-    """What the decision was made from: a JSON object."""
+    """What the decision was made from: a JSON object. Its `champion`, if it has one, is the version
+    (or null) that must still be the champion."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,11 +135,6 @@ class Ledger:
     def last(self, name: str) -> Move | None:
         """Return the newest move of `name`; None without moves."""
         return next(iter(self._read("name = ? ORDER BY number DESC LIMIT 1", name)), None)
-
-    def champion_at(self, name: str, time: pd.Timestamp) -> Move | None:
-        """Return the move that made the champion of `time` (UTC); None before the first one."""
-        condition = "name = ? AND time_us <= ? ORDER BY number DESC LIMIT 1"
-        return next(iter(self._read(condition, name, microseconds(time))), None)
 
     def _read(self, condition: str, *values: str | int) -> list[Move]:
         with self._stating():

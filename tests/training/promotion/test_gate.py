@@ -1,21 +1,27 @@
 """A version becomes the champion on evidence: each rule, seen to refuse and to let pass."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.compute as pc
 import pytest
+from ibis import _
+from ibis.expr.types import Table
 
 from configs.json_files import read_json, write_json
-from configs.parquet_files import read_parquet, write_parquet
-from features import snapshots
+from features import views
+from features.transforms import customer_activity
 from features.workspace import Workspace
 from tests.training.shop import DAYS, Shop
 from training.customers.baselines import LogisticRegressionConfig, RecencyConfig
+from training.customers.best import BestCustomersConfig
+from training.customers.churn import ChurnConfig
 from training.fit import fit
-from training.promotion.gate import NotPromoted, examine, promote
-from training.registry.versions import Version, find, history
+from training.promotion.evidence import stored_figures
+from training.promotion.gate import NotPromoted, evidence_over, examine, promote
+from training.promotion.leaks import leaking_features
+from training.registry.versions import RegistryError, Version, find, history
 from training.registry.versions import promote as move
 
 
@@ -47,6 +53,8 @@ def test_who_leads_becomes_the_champion_and_who_does_not_needs_a_reason(
     assert 0 < lead.low < lead.value < lead.high
     promote(ws, verdict)
     assert find(ws, "recommender", "champion") == version
+    with pytest.raises(RegistryError, match="became the champion after version 1 was examined"):
+        move(ws, "recommender", "1", evidence={"champion": "7"})
 
     worse = fitted(ws, "popularity", shop.full.as_of)
     verdict = examine(ws, "popularity")
@@ -64,7 +72,7 @@ def test_who_leads_becomes_the_champion_and_who_does_not_needs_a_reason(
     first, second = history(ws, "recommender").moves
     assert (first.version_to, second.version_from, second.version_to) == ("1", "1", "2")
     assert (first.reason, second.reason) == (None, "to see the fallback")
-    assert first.evidence == {"compared": found.as_json(), "objections": []}
+    assert first.evidence == {"champion": None, "compared": found.as_json(), "objections": []}
     assert second.evidence["objections"] == [over_baseline, over_champion]
 
 
@@ -114,15 +122,99 @@ def test_another_horizon_does_not_compare(ws: Workspace, shop: Shop) -> None:
     move(ws, "churn")
     fit(ws, "recency", as_of=shop.full.as_of, config=RecencyConfig(horizon_days=30))
     against = examine(ws, "recency").objections
-    assert any("predicts 28 days and this version 30" in o for o in against)
+    assert any("it is measured on 28 days, and this version on 30" in o for o in against)
 
 
-def plant_a_leak(ws: Workspace, at: pd.Timestamp, feature: str) -> None:
-    """Change `feature` in the snapshot at `at`, as if it had counted an order of the future."""
-    file = snapshots.path_of(ws, "customer_activity", at)
-    stored = read_parquet(file, otherwise="")
-    leaked = pc.add(stored[feature], 1).cast(stored[feature].type)
-    write_parquet(file, stored.set_column(stored.column_names.index(feature), feature, leaked))
+@pytest.mark.slow
+def test_two_versions_of_one_window_are_compared_by_what_was_measured(
+    ws: Workspace, shop: Shop
+) -> None:
+    config = ChurnConfig(horizon_days=28, epochs=1, hidden=(4,))
+    fit(ws, "churn", as_of=shop.full.as_of, config=config, device="cpu")
+    move(ws, "churn")
+    more = config.model_copy(update={"epochs": 6})
+    fit(ws, "churn", as_of=shop.full.as_of, config=more, device="cpu")
+    older, newer = find(ws, "churn", "1"), find(ws, "churn", "2")
+    own, other = (stored_figures(v)["churn"].mean() for v in (newer, older))
+    compared = evidence_over(ws, newer, older)
+    assert compared is not None
+    assert compared.champion is not None
+    assert compared.champion.value == pytest.approx(own - other)
+    assert compared.champion.value != 0
+
+
+@pytest.mark.slow
+def test_a_champion_that_cannot_be_read_is_an_objection(ws: Workspace, shop: Shop) -> None:
+    old = fitted(ws, "popularity", shop.past.as_of)
+    move(ws, "recommender")
+    (old.artifacts / "config.yaml").write_text("removed_setting: 3\n")
+    fitted(ws, "own_purchases", shop.full.as_of)
+    verdict = examine(ws, "own_purchases")
+    [against] = verdict.objections
+    assert against.startswith("it is not compared with the champion: ")
+    assert "removed_setting" in against
+    assert verdict.evidence is not None
+    assert verdict.evidence.baselines[0].low > 0
+    promote(ws, verdict, because="the champion is of earlier code")
+
+
+@pytest.mark.slow
+def test_the_best_of_the_baselines_may_be_level_with_them(ws: Workspace, shop: Shop) -> None:
+    config = BestCustomersConfig(horizon_days=28)
+    fit(ws, "customers", as_of=shop.full.as_of, config=config, device="cpu")
+    verdict = examine(ws, "customers")
+    assert verdict.objections == ()
+    assert verdict.evidence is not None
+    best = verdict.evidence.best_baseline
+    assert best is not None
+    assert best.high >= 0
+
+
+@pytest.mark.slow
+def test_rows_that_came_later_end_the_comparison(ws: Workspace, shop: Shop) -> None:
+    fitted(ws, "popularity", shop.past.as_of)
+    move(ws, "recommender")
+    version = fitted(ws, "own_purchases", shop.full.as_of)
+    manifest = version.bundle / "bundle.json"
+    write_json(manifest, {**read_json(manifest), "data_digest": "0" * 64})
+    (version.bundle / "checksums.json").unlink()
+    changed, compared = examine(ws, "own_purchases").objections
+    assert changed.startswith("the rows known before ")
+    assert compared == (
+        "it is not compared with the champion: the rows known before the data cut have changed "
+        "since the training"
+    )
+
+
+def plant_a_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `orders_30d` count all lines of a customer, those of the future too."""
+
+    def leaking(lines: Table, cuts: Table, *, customers: Table) -> Table:
+        rows = customer_activity(lines, cuts, customers=customers)
+        ahead = lines.group_by("customer_id").agg(ahead=_.count())
+        joined = rows.left_join(ahead, "customer_id").drop("customer_id_right")
+        return joined.mutate(orders_30d=_.ahead.fill_null(0).cast("int64")).drop("ahead")
+
+    monkeypatch.setattr("features.views.customer_activity", leaking)
+    views._query.cache_clear()
+
+
+@pytest.fixture
+def _no_leak_stays() -> Iterator[None]:
+    yield
+    views._query.cache_clear()
+
+
+@pytest.mark.usefixtures("_no_leak_stays")
+def test_a_feature_that_reads_the_future_is_named(
+    ws: Workspace, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant_a_leak(monkeypatch)
+    shutil.rmtree(ws.snapshots)
+    fitted(ws, "own_purchases", shop.full.as_of)
+    assert leaking_features(ws, shop.past.as_of) == ["orders_30d"]
+    [leak] = examine(ws, "own_purchases").objections
+    assert leak.startswith("these features hold rows of the future: orders_30d: correct")
 
 
 def damage(version: Version) -> None:
@@ -133,22 +225,20 @@ def damage(version: Version) -> None:
     write_json(file, {**content, name: None})
 
 
-def test_old_data_leaks_other_features_and_broken_files_are_refused(
+def test_old_data_other_features_and_broken_files_are_refused(
     ws: Workspace, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = fitted(ws, "recency", shop.full.as_of)
     healthy = examine(ws, "recency").objections
-    assert all("baseline" in text for text in healthy)
-    plant_a_leak(ws, shop.full.as_of, "orders_30d")
+    assert ["baseline" in text for text in healthy] == [True]
     damage(version)
     later = ws.now() + pd.Timedelta(days=36)
     file = ws.home / "workspace.json"
     write_json(file, {**read_json(file), "clock": f"fixed:{later.isoformat()}"})
     monkeypatch.setattr("training.promotion.gate.CODE_VERSION", "other")
-    old, code, leak, *figures, files = examine(Workspace.open(ws.home), "recency").objections
+    old, code, *figures, files = examine(Workspace.open(ws.home), "recency").objections
     assert old.startswith("its data end 36 days before today, 35 are allowed: fit recency again")
     assert code == "its features were computed by other code than today's: fit recency again"
-    assert leak.startswith("these features hold rows of the future: orders_30d: mend")
     assert tuple(figures) == healthy
     assert files.startswith("its packaged files fail in a process of their own (")
     assert str(version.bundle) in files

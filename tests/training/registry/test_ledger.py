@@ -92,17 +92,6 @@ def test_evidence_that_json_does_not_know_is_refused(ledger: Ledger) -> None:
     assert ledger.moves("churn") == []
 
 
-def test_the_champion_of_a_time_is_that_of_the_last_move_until_then(ledger: Ledger) -> None:
-    first = add(ledger, "1", DAY, former=None)
-    second = add(ledger, "2", DAY + HOUR, former="1")
-    third = add(ledger, "3", DAY + HOUR, former="2")  # as by a clock that stands
-    assert ledger.champion_at("churn", DAY - HOUR) is None
-    assert ledger.champion_at("churn", DAY) == first
-    assert ledger.champion_at("churn", DAY + HOUR) == third
-    assert ledger.champion_at("recommender", DAY) is None
-    assert ledger.moves("churn") == [first, second, third]
-
-
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
