@@ -50,7 +50,7 @@ def outdated(shop: Path, home: Path) -> Path:
 
 
 def leftovers(home: Path) -> list[Path]:
-    return [path for path in home.rglob(".*") if path.suffix != ".lock"]
+    return [path for path in home.rglob(".*") if path.suffix not in (".lock", ".made")]
 
 
 @pytest.mark.slow
