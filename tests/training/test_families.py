@@ -71,10 +71,9 @@ def test_a_new_family_is_fitted_measured_promoted_scored_and_served(
     assert isinstance(model, Visits)
     assert model.horizon_days == 30
     past = own_shop.full.before(as_of - pd.Timedelta(days=30))
-    expected = imported(FAMILY.judge)(own_shop.full, at=past.as_of, days=30)(
-        Visits.fit(past, config=VisitsConfig(), seed=0, run=RUN)
-    )
-    assert fitted.metrics == expected
+    judge = imported(FAMILY.judge)(own_shop.full, at=past.as_of, days=30)
+    expected = judge.measure(Visits.fit(past, config=VisitsConfig(), seed=0, run=RUN))
+    assert fitted.metrics == expected.metrics
 
     day = str(as_of.date())
     options = ["--as-of", day, "--home", str(ws.home)]
