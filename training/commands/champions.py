@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def rollback(
     model: Name,
     *,
-    because: Annotated[str | None, typer.Option(help="The reason, kept in the history.")] = None,
+    because: Annotated[
+        str | None, typer.Option(help="The reason; it stands in the history.")
+    ] = None,
     home: Home = HOME,
 ) -> None:
     """Make the previous champion the champion again: serving takes it.

@@ -1,7 +1,7 @@
 """The champion of a registered model: one version, named in three places.
 
-The ledger decides which version it is and tells its history, MLflow's alias `champion` tells other
-programs, and `bundles/current.json` tells serving. A move exports the bundle, appends the row to
+The ledger decides which version it is and holds its history; other programs read MLflow's alias
+`champion`, and serving reads `bundles/current.json`. A move exports the bundle, appends the row to
 the ledger, sets the alias, and replaces `current.json` last. A kill before the row changes nothing;
 after a kill behind it, `settle` brings the move to its end.
 

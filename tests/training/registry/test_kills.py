@@ -51,7 +51,7 @@ def served(ws: Workspace) -> str:
 
 
 def settled(ws: Workspace) -> str:
-    """Return the champion, which the alias, serving's file and the ledger agree on once asked."""
+    """Return the champion; alias, serving's file and ledger agree on it after a `find`."""
     version = find(ws, "recommender", "champion").version
     last = Ledger(ledger_file(ws)).last("recommender")
     assert last is not None
