@@ -1,6 +1,7 @@
 """Load a config: defaults of its class, then a YAML file, then `key=value` overrides."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,8 +86,26 @@ def load_config(
         problems = "; ".join(
             _place(problem["loc"], problem["input"]) + problem["msg"] for problem in error.errors()
         )
+        near = "".join(_nearest(cls, problem) for problem in error.errors())
         known = ", ".join(cls.model_fields)
-        raise ConfigError(f"{source}: {problems} (known keys: {known})") from error
+        raise ConfigError(f"{source}: {problems} (known keys: {known}){near}") from error
+
+
+def _nearest(cls: type[Config], problem: Any) -> str:
+    """Return what an unknown key was probably meant to be, in words; empty for other problems."""
+    if problem["type"] != "extra_forbidden":
+        return ""
+    key = ".".join(map(str, problem["loc"]))
+    near = difflib.get_close_matches(key, list(_keys(cls)), n=1)
+    return f"; is {near[0]} meant?" if near else ""
+
+
+def _keys(cls: type[Config], prefix: str = "") -> Iterator[str]:
+    for name, field in cls.model_fields.items():
+        yield prefix + name
+        part = field.annotation
+        if isinstance(part, type) and issubclass(part, Config):
+            yield from _keys(part, f"{prefix}{name}.")
 
 
 def _place(location: tuple[int | str, ...], value: object) -> str:

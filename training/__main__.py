@@ -15,6 +15,7 @@ from training.commands import benchmark, score, segments
 from training.commands.ablate import ablate
 from training.commands.champions import history, rollback
 from training.commands.compare import compare
+from training.commands.config import config
 from training.commands.diversity import diversity
 from training.commands.evaluate import evaluate
 from training.commands.figures import figures
@@ -141,6 +142,7 @@ def tune(
     )
 
 
+app.command()(config)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(diversity)

@@ -62,7 +62,7 @@ def history(
         if not found.moves:
             console.print(f"No promotion of {found.name} is recorded.")
         elif span is None:
-            console.print(table(_grid(ws, found)), highlight=False)
+            console.print(table(_grid(ws, found), words=True), highlight=False)
         else:
             for line in _served(ws, found, at=str(at), span=span):
                 console.print(line, highlight=False, soft_wrap=True)

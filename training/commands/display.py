@@ -116,11 +116,16 @@ def _figure(name: str, value: float | None) -> str:
     return f"{value:,.0f}" if name in ("customers", "new_customers") else f"{value:.4f}"
 
 
-def table(grid: TextTable) -> Group:
-    """Return `grid` as a table for the console, under its title."""
+def table(grid: TextTable, *, words: bool = False) -> Group:
+    """Return `grid` as a table for the console, under its title.
+
+    The cells after the first of a row are numbers, or `words`, which begin at the left.
+    """
     rendered = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # fits 80 columns
     for place, name in enumerate(grid.columns):
-        rendered.add_column(name, justify="right" if place else "left", no_wrap=not place)
+        rendered.add_column(
+            name, justify="right" if place and not words else "left", no_wrap=not place
+        )
     for row in grid.rows:
         rendered.add_row(*row)
     return Group(Text(grid.title, style="italic"), rendered)

@@ -13,6 +13,7 @@ from configs.code import PACKAGES, ROOT, git_commit
 from features.workspace import Workspace
 from tests.training.shop import Shop
 from training.__main__ import app
+from training.recommenders.two_stage.network_ranker import NetworkConfig
 
 RUNNER = CliRunner()
 
@@ -63,6 +64,21 @@ def test_compare_says_which_version_leads(shop: Shop, day: str) -> None:
     assert "own_purchases leads popularity by 0." in said
     assert "(95% interval 0." in said
     assert "popularity leads" not in said
+
+
+def test_config_shows_every_setting_and_names_the_nearest_key() -> None:
+    done = RUNNER.invoke(app, ["config", "two_stage", "windows=2"], env={"COLUMNS": "160"})
+    assert done.exit_code == 0, done.output
+    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.split()}
+    assert rows["windows"][1:5] == ["2", "integer", ">=", "1"]
+    assert rows["windows"][-3:] == ["2,", "4,", "6"]
+    assert rows["two_tower.dropout"][1:8] == ["0.1", "number", ">=", "0", "<", "1", "share"]
+    names = {f"network.{name}" for name in NetworkConfig.model_fields}
+    assert names <= rows.keys()
+    wrong = RUNNER.invoke(app, ["config", "two_stage", "network.epoch=3"])
+    assert wrong.exit_code == 2
+    assert "network.epoch = 3" in wrong.stderr
+    assert wrong.stderr.rstrip().endswith("is network.epochs meant?")
 
 
 def test_evaluate_registers_nothing(shop: Shop, day: str) -> None:
@@ -152,6 +168,9 @@ def test_help_is_quick_and_teaches() -> None:
         "promote",
         "export",
         "compare",
+        "config",
+        "refresh",
+        "reproduce",
         "score",
         "segments",
         "rollback",
