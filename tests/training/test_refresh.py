@@ -1,6 +1,5 @@
 """A refresh makes a challenger of the champion's settings, and a champion only when asked."""
 
-import shutil
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from features.workspace import Workspace
+from tests.training.registry.copies import unregistered
 from tests.training.shop import Shop
 from training.__main__ import app
 from training.customers.churn import ChurnConfig
@@ -20,7 +20,7 @@ from training.registry.versions import RegistryError, find, promote
 
 @pytest.fixture
 def ws(shop: Shop, tmp_path: Path) -> Workspace:
-    return Workspace.open(Path(shutil.copytree(shop.ws.home, tmp_path / "shop")))
+    return unregistered(shop, tmp_path / "shop")
 
 
 def version_of(home: Path, as_of: pd.Timestamp) -> str:

@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import json
+import signal
 import socket
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -36,6 +38,15 @@ START = StartRequest(
     },
     control="own",
 )
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Let this process take SIGINT: one that a shell began behind its prompt ignores it, and so
+    would the commands that it begins."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from configs.json_files import read_json, write_json
 from features import views
 from features.transforms import customer_activity
 from features.workspace import Workspace
+from tests.training.registry.copies import unregistered
 from tests.training.shop import DAYS, Shop
 from training.customers.baselines import LogisticRegressionConfig, RecencyConfig
 from training.customers.best import BestCustomersConfig
@@ -27,7 +28,7 @@ from training.registry.versions import promote as move
 
 @pytest.fixture
 def ws(shop: Shop, tmp_path: Path) -> Workspace:
-    return Workspace.open(Path(shutil.copytree(shop.ws.home, tmp_path / "shop")))
+    return unregistered(shop, tmp_path / "shop")
 
 
 def fitted(ws: Workspace, model: str, as_of: pd.Timestamp, **settings: object) -> Version:

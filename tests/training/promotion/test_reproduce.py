@@ -1,6 +1,5 @@
 """A version is made again, bit by bit; a difference is shown."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from configs.json_files import read_json, write_json
 from configs.loader import Config
 from features.workspace import Workspace
+from tests.training.registry.copies import unregistered
 from tests.training.shop import Shop
 from training.customers.baselines import RecencyConfig
 from training.customers.churn import ChurnConfig
@@ -20,7 +20,7 @@ from training.registry.versions import find
 
 @pytest.fixture
 def ws(shop: Shop, tmp_path: Path) -> Workspace:
-    return Workspace.open(Path(shutil.copytree(shop.ws.home, tmp_path / "shop")))
+    return unregistered(shop, tmp_path / "shop")
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,20 @@ from training.registry.versions import promote
 Contents = dict[str, tuple[str, int]]
 
 
-def registered(shop: Shop, home: Path) -> Workspace:
-    """Return the shop at `home`, with a promoted version of each of two names."""
+def unregistered(shop: Shop, home: Path) -> Workspace:
+    """Return the shop at `home`, without any version, whatever other tests made of it."""
     ws = copied(shop.ws, home)
     forget_ledger(ws)
     for file in ("mlflow.db", "optuna.db"):
         (home / file).unlink(missing_ok=True)
     for folder in (ws.artifacts, ws.bundles, ws.checkpoints):
         shutil.rmtree(folder, ignore_errors=True)
+    return Workspace.create(home, clock=f"fixed:{shop.full.as_of.isoformat()}")
+
+
+def registered(shop: Shop, home: Path) -> Workspace:
+    """Return the shop at `home`, with a promoted version of each of two names."""
+    ws = unregistered(shop, home)
     fit(ws, "popularity", as_of=shop.full.as_of)
     fit(ws, "recency", as_of=shop.full.as_of, config=RecencyConfig(horizon_days=28))
     promote(ws, "recommender")

@@ -1,16 +1,15 @@
 """The card of a version holds its figures, its leads and what it was made from."""
 
-import shutil
 from pathlib import Path
 
-from features.workspace import Workspace
+from tests.training.registry.copies import unregistered
 from tests.training.shop import Shop
 from training.fit import fit
 from training.registry.client import open_client
 
 
 def test_a_version_has_a_card_as_artifact_and_as_description(shop: Shop, tmp_path: Path) -> None:
-    ws = Workspace.open(Path(shutil.copytree(shop.ws.home, tmp_path / "shop")))
+    ws = unregistered(shop, tmp_path / "shop")
     version = fit(ws, "own_purchases", as_of=shop.full.as_of).version
     card = (version.artifacts / "model_card.md").read_text()
     described = open_client(ws).get_model_version(version.name, version.version)
@@ -32,7 +31,7 @@ def test_a_version_has_a_card_as_artifact_and_as_description(shop: Shop, tmp_pat
 
 
 def test_a_card_says_why_nobody_was_measured(shop: Shop, tmp_path: Path) -> None:
-    ws = Workspace.open(Path(shutil.copytree(shop.ws.home, tmp_path / "shop")))
+    ws = unregistered(shop, tmp_path / "shop")
     early = shop.full.start.normalize() + (shop.full.as_of - shop.past.as_of) / 2
     version = fit(ws, "popularity", as_of=early).version
     card = (version.artifacts / "model_card.md").read_text()
