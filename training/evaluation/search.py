@@ -59,7 +59,7 @@ def search_of(job: Job, *, windows: int, timeout_s: float | None, progress: Prog
     with suppress(NotEnoughData):
         for number in range(1, windows + 1):
             end = job.as_of - number * days
-            if job.full.first_known >= end:
+            if job.full.first_known >= end - 2 * days:  # as many days to learn from as to measure
                 break
             earlier = prepare(
                 job.ws, job.model, as_of=end, config=job.config, seed=job.seed, progress=progress
