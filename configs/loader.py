@@ -80,6 +80,14 @@ def load_config(
         except yaml.YAMLError as error:
             raise ConfigError(f"override {override!r}: not a YAML value: {error}") from error
         source = f"{source} with {override}"
+    return checked(cls, values, source=source)
+
+
+def checked(cls: type[C], values: dict[str, Any], *, source: str) -> C:
+    """Return `cls` of `values`, which `source` gave.
+
+    Raises ConfigError naming `source`, the key, the value and the rule.
+    """
     try:
         return cls(**values)
     except pydantic.ValidationError as error:

@@ -45,6 +45,9 @@ class Manifest(Config):
     """The digest of the code that computed the features; empty in a version of earlier code."""
     git_commit: str
     config: dict[str, Any]
+    requested_epochs: int | None = None
+    """The number of epochs that was asked for, of which `config` has the best; None for a model
+    without epochs, and in a version of earlier code."""
     seed: int
     metrics: dict[str, float]
     """On the last window before `as_of`, by a model that was not trained on it."""

@@ -177,6 +177,7 @@ def _manifest(job: Job, assessment: Assessment, config: Config) -> Manifest:
         features_code=CODE_VERSION,
         git_commit=git_commit(),
         config=config.model_dump(mode="json"),
+        requested_epochs=job.config.model_dump().get("epochs"),
         seed=job.seed,
         metrics={k: v for k, v in assessment.metrics.items() if math.isfinite(v)},
         typical=typical,

@@ -10,7 +10,7 @@ import pandas as pd
 
 from features.workspace import Workspace
 from training.fit import fit
-from training.promotion.evidence import requested_config
+from training.promotion.evidence import config_of
 from training.promotion.gate import Verdict, examine, promote
 from training.registry import versions
 from training.registry.versions import CHAMPION, Version
@@ -48,7 +48,7 @@ def refresh(
         ws,
         manifest.model,
         as_of=as_of,
-        config=requested_config(champion),
+        config=config_of(champion, requested=True),
         seed=manifest.seed,
         device=device,
         progress=progress,

@@ -31,10 +31,12 @@ def compare(
         from features.workspace import Workspace
         from training.commands.display import compare_metrics, console, show
         from training.promotion.gate import evidence_over
-        from training.registry.versions import find
+        from training.registry.versions import RegistryError, find
 
         ws = Workspace.open(home)
         chosen = {text: find(ws, *text.split("@", 1)) for text in (a, b)}
+        if chosen[a] == chosen[b]:
+            raise RegistryError(f"{a} and {b} are the same version, {chosen[a].version}")
         for text, each in chosen.items():
             manifest = each.manifest
             console.print(
@@ -45,7 +47,7 @@ def compare(
         if len({(each.manifest.as_of, each.manifest.data_digest) for each in chosen.values()}) > 1:
             console.print("Their data cuts differ, so these figures are of different windows.")
         older, newer = sorted(chosen, key=lambda text: _age(chosen[text]))
-        if chosen[older].name != chosen[newer].name or chosen[older] == chosen[newer]:
+        if chosen[older].name != chosen[newer].name:
             return
         with show(epochs=None) as display:
             found = evidence_over(

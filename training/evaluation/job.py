@@ -47,6 +47,15 @@ class Job:
         days = window_days(self.model, self.config)
         return make_judge(self.model, self.full, at=self.past.as_of, days=days)
 
+    def stored_rows(self, *, customers: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return stored features of at most `customers` customers, and of all products, at the cut.
+
+        They are what a packaged version takes.
+        """
+        ids = self.full.customers(self.as_of)[:customers]
+        entities = pd.DataFrame({"customer_id": ids, "event_timestamp": self.as_of})
+        return self.client.customers(entities), self.client.products(self.as_of)
+
     @property
     def is_short(self) -> bool:
         """Whether the data are too short to learn from and to be measured on."""

@@ -11,10 +11,11 @@ from typing import Any, Final, Protocol, Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from configs.durable import replacing
 from configs.json_files import read_json, write_json
 from configs.loader import Config
+from configs.parquet_files import read_parquet, write_parquet
 from training.data.training_data import TrainingData
 from training.errors import TooManyProducts
 from training.evaluation.ranking_metrics import Figures
@@ -25,7 +26,7 @@ from training.search_spaces import setting
 
 PATIENCE: Final = 2
 """Epochs without a better score after which a training stops."""
-BY_CUSTOMER: Final = "by_customer.npz"
+BY_CUSTOMER: Final = "by_customer.parquet"
 """The artifact of a run that holds `Assessment.by_customer`."""
 Metrics = dict[str, float]
 
@@ -67,28 +68,27 @@ class Assessment:
         return {name: value for name, value in asdict(self).items() if name != "by_customer"}
 
     def save(self, file: Path) -> None:
-        """Store this in `file` (JSON) and a file beside it, in one step."""
-        write_figures(file.with_suffix(".npz"), self.by_customer)
+        """Store the figures by customer beside `file`, and then the rest in it (JSON)."""
+        write_figures(file.with_suffix(".parquet"), self.by_customer)
         write_json(file, self.report())
 
     @classmethod
     def load(cls, file: Path) -> Self:
         """Return what `save` stored in `file`."""
         saved = read_json(file)
-        figures = read_figures(file.with_suffix(".npz"))
+        figures = read_figures(file.with_suffix(".parquet"))
         return cls(**{**saved, "history": _by_epoch(saved["history"]), "by_customer": figures})
 
 
 def write_figures(file: Path, figures: Mapping[str, Figures]) -> None:
-    """Store figures by customer, by model, in `file` (.npz), in one step."""
-    with replacing(file) as out:
-        np.savez_compressed(out, **figures)  # type: ignore[arg-type]
+    """Store figures by customer, by model, in `file` (Parquet), sealed, in one step."""
+    write_parquet(file, pa.table(dict(figures)))
 
 
 def read_figures(file: Path) -> dict[str, Figures]:
-    """Return the figures by customer in `file` (.npz), by model."""
-    with np.load(file) as figures:
-        return dict(figures)
+    """Return the figures by customer in `file`, by model. Raises DamagedFile."""
+    rows = read_parquet(file, otherwise="restore it from a backup")
+    return {name: rows[name].to_numpy() for name in rows.column_names}
 
 
 def read_history(file: Path) -> dict[int, Metrics]:
@@ -130,8 +130,9 @@ class _EpochWatch:
         self.history[epoch] = metrics
         if self.best == epoch:
             self.by_customer = self.last
+            if self.file is not None:
+                write_figures(self.file.with_suffix(".parquet"), {"best": self.by_customer})
         if self.file is not None:
-            write_figures(self.file.with_suffix(".npz"), {"best": self.by_customer})
             write_json(self.file, self.history)
         self.on_epoch(epoch, metrics)
         if epoch - self.best >= PATIENCE:
@@ -151,7 +152,7 @@ def window_days(model: str, config: Config) -> int:
 
 
 def make_judge(model: str, data: TrainingData, *, at: pd.Timestamp, days: int) -> Judge:
-    """Return the function of a model's metrics in [at, at + days), with the truth from `data`."""
+    """Return the judge of `model`'s family in [at, at + days), with the truth from `data`."""
     judge: Judge = imported(spec(model).family.judge)(data, at=at, days=days)
     return judge
 
@@ -200,15 +201,17 @@ def _train(
 ) -> Assessment:
     file = None if run.checkpoints is None else run.checkpoints / "epochs.json"
     history = {} if file is None else read_history(file)
-    nothing = np.zeros(0)
+    best = np.zeros(0)
+    if file is not None and history:
+        best = read_figures(file.with_suffix(".parquet"))["best"]
     watch = _EpochWatch(
         objective=spec(model).family.objective,
         judge=judge,
         on_epoch=run.on_epoch,
         file=file,
         history=history,
-        last=nothing,
-        by_customer=read_figures(file.with_suffix(".npz"))["best"] if file and history else nothing,
+        last=best,
+        by_customer=best,
     )
     try:
         fitted = model_class(model).fit(

@@ -13,14 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import pandas as pd
-import pydantic
-import yaml
 
 from configs.errors import UserError
-from configs.loader import Config
+from configs.loader import Config, checked
+from features.workspace import Workspace
 from training.bundle import load_bundle
 from training.errors import NotEnoughData
-from training.evaluation.job import Job
+from training.evaluation.job import Job, prepare
 from training.evaluation.last_window import (
     BY_CUSTOMER,
     measure_last_window,
@@ -31,9 +30,9 @@ from training.evaluation.leads import Lead, leads
 from training.evaluation.ranking_metrics import Figures
 from training.models import config_class, spec
 from training.registry.versions import Version
-from training.run import Run
+from training.run import Progress, Run
 
-Measured = Literal["as it stands", "trained before the window", "the same training"]
+MeasuredHow = Literal["as it stands", "trained before the window", "the same training"]
 """How a champion was measured in the window. `the same training`: of the same settings, seed and
 commit, so that its model before the window is that of the version."""
 
@@ -52,7 +51,7 @@ class Evidence:
     baselines: tuple[Lead, ...]
     champion: Lead | None = None
     """The lead over the standing champion; None without one."""
-    champion_measured: Measured | None = None
+    champion_measured: MeasuredHow | None = None
     champion_unmeasured: str | None = None
     """Why there is no lead over the champion, where there is one."""
 
@@ -74,7 +73,7 @@ def stored_figures(version: Version) -> dict[str, Figures]:
     return read_figures(file) if file.exists() else {}
 
 
-def evidence(version: Version, champion: Version | None, *, job: Job, run: Run) -> Evidence | None:
+def gather(version: Version, champion: Version | None, *, job: Job, run: Run) -> Evidence | None:
     """Return what speaks for `version`; None if nobody could be measured.
 
     `job` is the training that made `version`, on today's tables. `champion` may be any other
@@ -95,7 +94,7 @@ def evidence(version: Version, champion: Version | None, *, job: Job, run: Run) 
         return evidence
     try:
         measured, figures = _of_champion(champion, version, job=job, run=run)
-    except (UserError, pydantic.ValidationError) as error:
+    except UserError as error:
         return replace(evidence, champion_unmeasured=" ".join(str(error).split()))
     if len(figures) != len(stored[own]):
         why = f"it has {len(figures)} customers in the window, and this version {len(stored[own])}"
@@ -104,24 +103,43 @@ def evidence(version: Version, champion: Version | None, *, job: Job, run: Run) 
     return replace(evidence, champion=lead, champion_measured=measured)
 
 
-def config_of(version: Version) -> Config:
-    """Return the settings of `version`; their epochs are those that were chosen."""
-    return config_class(version.manifest.model)(**version.manifest.config)
+def training_of(
+    ws: Workspace, version: Version, *, progress: Progress, requested: bool = True
+) -> Job:
+    """Return the training that made `version`, on today's tables.
+
+    Its number of epochs is the `requested` one, or the one that was chosen. Raises ConfigError for
+    settings that today's code does not know.
+    """
+    manifest = version.manifest
+    return prepare(
+        ws,
+        manifest.model,
+        as_of=pd.Timestamp(manifest.as_of),
+        config=config_of(version, requested=requested),
+        seed=manifest.seed,
+        progress=progress,
+    )
 
 
-def requested_config(version: Version) -> Config:
-    """Return the settings that the training of `version` was given, before epochs were chosen."""
-    text = (version.artifacts / "config.yaml").read_text(encoding="utf-8")
-    return config_class(version.manifest.model)(**yaml.safe_load(text))
+def config_of(version: Version, *, requested: bool) -> Config:
+    """Return the settings of `version`; see `training_of`."""
+    label = f"{version.name} version {version.version}"
+    values = _settings(version) if requested else version.manifest.config
+    return checked(config_class(version.manifest.model), values, source=label)
 
 
 def same_settings(version: Version, other: Version) -> bool:
     """Return whether two versions differ in their data and code alone."""
-    a, b = (
-        (v.manifest.model, v.manifest.seed, (v.artifacts / "config.yaml").read_text("utf-8"))
-        for v in (version, other)
-    )
+    a, b = ((v.manifest.model, v.manifest.seed, _settings(v)) for v in (version, other))
     return a == b
+
+
+def _settings(version: Version) -> dict[str, Any]:
+    manifest = version.manifest
+    if manifest.requested_epochs is None:
+        return manifest.config
+    return {**manifest.config, "epochs": manifest.requested_epochs}
 
 
 def _same_code(version: Version, other: Version) -> bool:
@@ -131,14 +149,14 @@ def _same_code(version: Version, other: Version) -> bool:
 
 def _of_champion(
     champion: Version, version: Version, *, job: Job, run: Run
-) -> tuple[Measured, Figures]:
+) -> tuple[MeasuredHow, Figures]:
     """Return how the champion was measured in the window of `job`, and its figures by customer.
 
-    Raises UserError or pydantic.ValidationError if it cannot be.
+    Raises UserError if it cannot be.
     """
     if job.data_digest != version.manifest.data_digest:
         raise NotEnoughData("the rows known before the data cut have changed since the training")
-    manifest, config = champion.manifest, requested_config(champion)
+    manifest, config = champion.manifest, config_of(champion, requested=True)
     days, own = (window_days(m, c) for m, c in ((manifest.model, config), (job.model, job.config)))
     if days != own:
         raise NotEnoughData(f"it is measured on {days} days, and this version on {own}")

@@ -10,19 +10,15 @@ import pandas as pd
 from configs.errors import UserError
 from features.snapshots import CODE_VERSION
 from features.workspace import Workspace
-from training.evaluation.job import Job, prepare
+from training.evaluation.job import Job
 from training.evaluation.leads import Lead
 from training.models import spec
-from training.promotion.evidence import (
-    Evidence,
-    config_of,
-    evidence,
-    same_settings,
-)
+from training.promotion.evidence import Evidence, gather, same_settings, training_of
 from training.promotion.leaks import leaking_features
 from training.promotion.smoke import smoke_test
 from training.registry import versions
-from training.registry.versions import CHAMPION, RegistryError, Version
+from training.registry.outage import StoreOutage
+from training.registry.versions import RegistryError, Version
 from training.run import SILENT, Device, Progress, Run
 
 STALE_DAYS: Final = 35
@@ -41,7 +37,8 @@ class Verdict:
     """What was found about a version before its promotion."""
 
     version: Version
-    champion: Version | None
+    champion: str | None
+    """The number of the champion that stood then; None without one."""
     evidence: Evidence | None
     """None where nobody could be measured."""
     objections: tuple[str, ...]
@@ -62,14 +59,16 @@ def examine(
     is changed but the workspace's snapshots. Raises RegistryError, NotEnoughData, WorkspaceError.
     """
     selected = versions.find(ws, name, version)
-    champion = _champion(ws, selected.name)
-    job = _job(ws, selected, progress=progress)
-    compared = evidence(selected, champion, job=job, run=_run(ws, device, progress))
+    number = versions.standing(ws, selected.name)
+    champion, unreadable = _champion(ws, selected.name, number)
+    job = training_of(ws, selected, progress=progress)
+    compared = gather(selected, champion, job=job, run=_run(ws, device, progress))
     return Verdict(
         version=selected,
-        champion=champion,
+        champion=number,
         evidence=compared,
         objections=(
+            *unreadable,
             *_of_data(ws, selected, champion, job),
             *_of_figures(selected, champion, compared),
             *_of_files(selected, job),
@@ -89,8 +88,8 @@ def evidence_over(
 
     None if nobody could be measured.
     """
-    job = _job(ws, version, progress=progress)
-    return evidence(version, older, job=job, run=_run(ws, device, progress))
+    job = training_of(ws, version, progress=progress)
+    return gather(version, older, job=job, run=_run(ws, device, progress))
 
 
 def promote(ws: Workspace, verdict: Verdict, *, because: str | None = None) -> Version:
@@ -101,7 +100,7 @@ def promote(ws: Workspace, verdict: Verdict, *, because: str | None = None) -> V
     champion since the examination.
     """
     version, against = verdict.version, verdict.objections
-    if against and because is None:
+    if against and not (because or "").strip():
         raise NotPromoted(
             f"{version.name} version {version.version} is not promoted: {'; '.join(against)}; to "
             "promote it all the same, give the reason: --because TEXT"
@@ -112,23 +111,10 @@ def promote(ws: Workspace, verdict: Verdict, *, because: str | None = None) -> V
         version.version,
         reason=because,
         evidence={
-            "champion": verdict.champion and verdict.champion.version,
+            "champion": verdict.champion,
             "compared": verdict.evidence and verdict.evidence.as_json(),
             "objections": [*against],
         },
-    )
-
-
-def _job(ws: Workspace, version: Version, *, progress: Progress) -> Job:
-    """Return the training that made `version`, on today's tables."""
-    manifest = version.manifest
-    return prepare(
-        ws,
-        manifest.model,
-        as_of=pd.Timestamp(manifest.as_of),
-        config=config_of(version),
-        seed=manifest.seed,
-        progress=progress,
     )
 
 
@@ -140,11 +126,16 @@ def _run(ws: Workspace, device: Device, progress: Progress) -> Run:
     )
 
 
-def _champion(ws: Workspace, name: str) -> Version | None:
+def _champion(
+    ws: Workspace, name: str, number: str | None
+) -> tuple[Version | None, tuple[str, ...]]:
+    """Return the champion, version `number` of `name`, and what speaks against its files."""
+    if number is None:
+        return None, ()
     try:
-        return versions.find(ws, name, CHAMPION)
-    except RegistryError:
-        return None
+        return versions.find(ws, name, number), ()
+    except (RegistryError, StoreOutage) as error:
+        return None, (f"the champion, version {number}, cannot be read: {error}",)
 
 
 def _of_data(ws: Workspace, version: Version, champion: Version | None, job: Job) -> Iterator[str]:
@@ -165,7 +156,7 @@ def _of_data(ws: Workspace, version: Version, champion: Version | None, job: Job
         )
     if version.manifest.features_code != CODE_VERSION:
         yield f"its features were computed by other code than today's: {again}"
-    leaking = {name for at in {as_of, *_seen(job)} for name in leaking_features(ws, at)}
+    leaking = {name for at in _checked_times(job) for name in leaking_features(ws, at)}
     if leaking:
         yield (
             f"these features hold rows of the future: {', '.join(sorted(leaking))}: correct their "
@@ -173,15 +164,15 @@ def _of_data(ws: Workspace, version: Version, champion: Version | None, job: Job
         )
 
 
-def _seen(job: Job) -> list[pd.Timestamp]:
-    """Return times of snapshots after which the tables go on: the window's, and one before it.
+def _checked_times(job: Job) -> list[pd.Timestamp]:
+    """Return two times of snapshots that models learn from: the window's start, and one before.
 
-    At the data cut itself, tables often end, so that nothing of the future can be read there.
+    The tables go on after them; after the data cut itself there is often nothing to leak.
     """
     if job.earlier is None:
-        return []
+        return [job.as_of]
     times = job.earlier.times
-    return [times[-1], times[len(times) // 2]]
+    return [times[len(times) // 2], times[-1]]
 
 
 def _of_figures(
@@ -225,12 +216,10 @@ def _passes(version: Version, best: Lead) -> bool:
 
 
 def _of_files(version: Version, job: Job) -> Iterator[str]:
-    at = job.full.as_of
-    ids = job.full.customers(at)[:SMOKE_CUSTOMERS]
-    if not len(ids):
+    customers, products = job.stored_rows(customers=SMOKE_CUSTOMERS)
+    if customers.empty:
         return
-    entities = pd.DataFrame({"customer_id": ids, "event_timestamp": at})
-    wrong = smoke_test(version.bundle, job.client.customers(entities), job.client.products(at))
+    wrong = smoke_test(version.bundle, customers, products)
     if wrong is not None:
         yield (
             f"its packaged files fail in a process of their own ({wrong}): restore "

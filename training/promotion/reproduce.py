@@ -11,9 +11,9 @@ import pandas as pd
 from features.workspace import Workspace
 from training.bundle import write_bundle
 from training.errors import DataChanged
-from training.evaluation.job import Job, prepare
+from training.evaluation.job import Job
 from training.models import model_class
-from training.promotion.evidence import config_of
+from training.promotion.evidence import training_of
 from training.promotion.smoke import answers
 from training.registry import versions
 from training.registry.versions import Version
@@ -56,14 +56,7 @@ def reproduce(
     """
     selected = versions.find(ws, name, version)
     manifest = selected.manifest
-    job = prepare(
-        ws,
-        manifest.model,
-        as_of=pd.Timestamp(manifest.as_of),
-        config=config_of(selected),
-        seed=manifest.seed,
-        progress=progress,
-    )
+    job = training_of(ws, selected, progress=progress, requested=False)
     if job.data_digest != manifest.data_digest:
         raise DataChanged(
             f"{selected.name} version {selected.version} was trained on other rows known before "
@@ -99,11 +92,8 @@ def _content(file: Path) -> bytes | None:
 
 
 def _same_answers(first: Path, second: Path, job: Job) -> float:
-    at = job.full.as_of
-    ids = job.full.customers(at)[:CUSTOMERS]
-    entities = pd.DataFrame({"customer_id": ids, "event_timestamp": at})
-    customers, products = job.client.customers(entities), job.client.products(at)
-    a, b = (answers(bundle, customers, products) for bundle in (first, second))
+    rows = job.stored_rows(customers=CUSTOMERS)
+    a, b = (answers(bundle, *rows) for bundle in (first, second))
     if len(a) != len(b):
         return 0.0
     same = [

@@ -58,6 +58,16 @@ def settle_locked(ws: Workspace, client: Any, name: str) -> None:
         _follow(ws, client, selected)
 
 
+def standing(ws: Workspace, client: Any, name: str) -> str | None:
+    """Return the version from which the next move of `name` goes on; None without a champion.
+
+    It is the ledger's champion, or, in a workspace without any move of `name`, that of serving or
+    of the alias.
+    """
+    last = Ledger(ledger_file(ws)).last(name)
+    return last.version_to if last else _served(ws).get(name) or aliases(client).get(name)
+
+
 def move(ws: Workspace, client: Any, selected: Version, cause: Cause) -> None:
     """Make `selected` the champion; the caller holds the lock `bundles`, and has settled.
 
@@ -66,9 +76,7 @@ def move(ws: Workspace, client: Any, selected: Version, cause: Cause) -> None:
     RegistryError if the evidence names another champion than the one that stands.
     """
     name, number = selected.name, selected.version
-    ledger = Ledger(ledger_file(ws))
-    last = ledger.last(name)
-    former = _before_ledger(ws, client, name) if last is None else last.version_to
+    former = standing(ws, client, name)
     if cause.evidence.get("champion", former) != former:
         raise RegistryError(
             f"version {former} of {name!r} became the champion after version {number} was "
@@ -78,7 +86,9 @@ def move(ws: Workspace, client: Any, selected: Version, cause: Cause) -> None:
     compared = {selected.manifest.model: selected.manifest.metrics, **selected.baselines}
     client.set_model_version_tag(name, number, "promoted_on", json.dumps(compared))
     if former != number:
-        ledger.append(name, cause, version_from=former, version_to=number, time=ws.now())
+        Ledger(ledger_file(ws)).append(
+            name, cause, version_from=former, version_to=number, time=ws.now()
+        )
     _follow(ws, client, selected)
 
 
@@ -134,11 +144,6 @@ def _served(ws: Workspace) -> dict[str, str]:
         champions = read_champions(ws.bundles / CURRENT)
         return {name: champion.version for name, champion in champions.items()}
     return {}
-
-
-def _before_ledger(ws: Workspace, client: Any, name: str) -> str | None:
-    """Return the champion of a workspace whose ledger has no move of `name`; None without one."""
-    return _served(ws).get(name) or aliases(client).get(name)
 
 
 def _follow(ws: Workspace, client: Any, selected: Version) -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "of_run",
     "promote",
     "rollback",
+    "standing",
 ]
 
 _MADE_BY: Final = {CHAMPION: "promote", CHALLENGER: "refresh"}
@@ -105,6 +106,16 @@ def export(ws: Workspace, name: str, version: str | None = None) -> Path:
     selected = find(ws, name, version)
     with ws.lock("bundles"):
         return write_export(ws, selected)
+
+
+def standing(ws: Workspace, name: str) -> str | None:
+    """Return the number of the champion that a promotion of `name` replaces; None without one.
+
+    It is the ledger's, also where someone moved MLflow's alias. Raises StoreOutage.
+    """
+    registered, client = _registered(name), open_client(ws)
+    champions.settle(ws, client, registered)
+    return champions.standing(ws, client, registered)
 
 
 def challenge(ws: Workspace, version: Version) -> None:

@@ -47,9 +47,7 @@ def model_card(manifest: Manifest, assessment: Assessment, *, days: int, extent:
             "## Limits",
             "",
             "- The figures are of one window and one seed; an interval is one over its customers.",
-            "- The number of epochs, where there is one, was chosen on the same window."
-            if "epochs" in manifest.config
-            else "- Nothing was chosen on the window.",
+            *(["- The number of epochs was chosen on that window."] if assessment.history else []),
             "",
         ]
     )

@@ -9,7 +9,7 @@ import pytest
 from ibis import _
 from ibis.expr.types import Table
 
-from configs.json_files import read_json, write_json
+from configs.json_files import DamagedFile, read_json, write_json
 from features import views
 from features.transforms import customer_activity
 from features.workspace import Workspace
@@ -22,6 +22,7 @@ from training.fit import fit
 from training.promotion.evidence import stored_figures
 from training.promotion.gate import NotPromoted, evidence_over, examine, promote
 from training.promotion.leaks import leaking_features
+from training.registry.client import open_client
 from training.registry.versions import RegistryError, Version, find, history
 from training.registry.versions import promote as move
 
@@ -148,7 +149,9 @@ def test_two_versions_of_one_window_are_compared_by_what_was_measured(
 def test_a_champion_that_cannot_be_read_is_an_objection(ws: Workspace, shop: Shop) -> None:
     old = fitted(ws, "popularity", shop.past.as_of)
     move(ws, "recommender")
-    (old.artifacts / "config.yaml").write_text("removed_setting: 3\n")
+    manifest = old.bundle / "bundle.json"
+    write_json(manifest, {**read_json(manifest), "config": {"removed_setting": 3}})
+    (old.bundle / "checksums.json").unlink()
     fitted(ws, "own_purchases", shop.full.as_of)
     verdict = examine(ws, "own_purchases")
     [against] = verdict.objections
@@ -252,3 +255,45 @@ def test_one_that_is_older_than_the_champion_is_refused(ws: Workspace, shop: Sho
     fitted(ws, "popularity", shop.past.as_of)
     against = examine(ws, "popularity").objections
     assert any("its data end before those of the champion, version 1" in o for o in against)
+
+
+@pytest.mark.slow
+def test_a_promotion_replaces_the_ledgers_champion_wherever_the_alias_was_moved(
+    ws: Workspace, shop: Shop
+) -> None:
+    for model in ("popularity", "own_purchases"):
+        fitted(ws, model, shop.full.as_of)
+    move(ws, "recommender", "1")
+    client = open_client(ws)
+    client.set_registered_model_alias("recommender", "champion", "2")  # as MLflow's page does
+    verdict = examine(ws, "recommender", "2")
+    assert (verdict.champion, verdict.objections) == ("1", ())
+    promote(ws, verdict)
+    [_, last] = history(ws, "recommender").moves
+    assert (last.version_from, last.version_to) == ("1", "2")
+
+
+@pytest.mark.slow
+def test_a_champion_that_was_deleted_is_an_objection(ws: Workspace, shop: Shop) -> None:
+    for model in ("popularity", "own_purchases"):
+        fitted(ws, model, shop.full.as_of)
+    move(ws, "recommender", "1")
+    open_client(ws).delete_model_version("recommender", "1")
+    verdict = examine(ws, "recommender", "2")
+    [against] = verdict.objections
+    assert against.startswith("the champion, version 1, cannot be read: 'recommender' has no")
+    with pytest.raises(NotPromoted):
+        promote(ws, verdict, because=" ")
+    promote(ws, verdict, because="its files were deleted")
+    assert find(ws, "recommender", "champion").version == "2"
+
+
+@pytest.mark.slow
+def test_damaged_figures_are_named(ws: Workspace, shop: Shop) -> None:
+    version = fitted(ws, "own_purchases", shop.full.as_of)
+    file = version.artifacts / "by_customer.parquet"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 255
+    file.write_bytes(content)
+    with pytest.raises(DamagedFile, match=str(file)):
+        examine(ws, "own_purchases")

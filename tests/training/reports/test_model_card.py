@@ -25,7 +25,7 @@ def test_a_version_has_a_card_as_artifact_and_as_description(shop: Shop, tmp_pat
         "- over popularity: +0.",
         f"| their digest | `{manifest.data_digest}` |",
         f"| code of the features | `{manifest.features_code}` |",
-        "- Nothing was chosen on the window.",
+        "- The figures are of one window and one seed",
     ):
         assert text in card, card
 
